@@ -1,0 +1,30 @@
+"""Array types and the one gate through which arrays enter the kernels.
+
+Words used everywhere: G genes, n samples, p coefficients.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BoolArray", "FloatArray", "IntArray", "as_float", "as_int"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def as_float(values: Any) -> FloatArray:
+    """Return `values` as a float64, C-contiguous, writable array, copied only when it is not one already.
+
+    Another layout, type or a read-only array would cost another compilation of every kernel that meets it.
+    """
+    return np.require(values, dtype=np.float64, requirements=["C", "W", "A"])
+
+
+def as_int(values: Any) -> IntArray:
+    """Return `values` as an int64, C-contiguous, writable array, copied only when it is not one already."""
+    return np.require(values, dtype=np.int64, requirements=["C", "W", "A"])

@@ -1,0 +1,98 @@
+"""Errors and warnings that countnest raises, in a small tree under one base class.
+
+Every message says what is wrong, which entries are concerned (the first five and a count) and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ContrastError",
+    "CountnestError",
+    "CountnestWarning",
+    "CountsError",
+    "DesignError",
+    "FileError",
+    "FormulaError",
+    "MissingStepError",
+    "NormalizationError",
+    "OptionError",
+    "RankError",
+    "SamplesError",
+    "listing",
+    "suggestion",
+]
+
+
+class CountnestError(ValueError):
+    """Base class of every error that countnest raises on purpose."""
+
+
+class CountsError(CountnestError):
+    """The count table cannot be used: bad values, duplicate labels, unclear orientation."""
+
+
+class SamplesError(CountnestError):
+    """The sample sheet cannot be used: labels that do not match, missing values, unknown levels."""
+
+
+class DesignError(CountnestError):
+    """The design cannot be fitted to these samples."""
+
+
+class FormulaError(DesignError):
+    """The formula does not parse, or names a variable that the sample sheet lacks."""
+
+
+class RankError(DesignError):
+    """The model matrix is not of full column rank."""
+
+
+class ContrastError(CountnestError):
+    """The requested comparison does not exist in the fitted model."""
+
+
+class NormalizationError(CountnestError):
+    """Size factors or normalization factors cannot be estimated or are invalid."""
+
+
+class MissingStepError(CountnestError):
+    """A step was called before the step that it needs."""
+
+
+class OptionError(CountnestError):
+    """An option has a value outside its domain."""
+
+
+class FileError(CountnestError):
+    """A file cannot be read or written."""
+
+
+class CountnestWarning(UserWarning):
+    """Something that deserves attention but does not stop the analysis."""
+
+
+def listing(names: Iterable[object], limit: int = 5) -> str:
+    """Return the first `limit` names, quoted, and the count of the others.
+
+    Examples
+    --------
+    >>> listing(["a", "b"])
+    "'a', 'b'"
+    >>> listing(range(7))
+    "'0', '1', '2', '3', '4' and 2 more"
+    """
+    items = [f"'{name}'" for name in names]
+    shown = ", ".join(items[:limit])
+    hidden = len(items) - limit
+    return shown if hidden <= 0 else f"{shown} and {hidden} more"
+
+
+def suggestion(name: object, known: Iterable[object]) -> str:
+    """Return ' Did you mean ...?' when `known` holds names near to `name`, otherwise ''."""
+    candidates = [str(item) for item in known]
+    lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
+    near = difflib.get_close_matches(str(name).lower(), list(lowered), n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(lowered[item]) for item in near)}?" if near else ""

@@ -1,0 +1,33 @@
+"""Every option that is a word, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from countnest.errors import OptionError, suggestion
+
+__all__ = [
+    "AltHypothesis",
+    "FitType",
+    "Orientation",
+    "PadjReason",
+    "SizeFactorType",
+    "TestType",
+    "check_option",
+]
+
+Orientation = Literal["genes_by_samples", "samples_by_genes"]
+SizeFactorType = Literal["ratio", "poscounts"]
+FitType = Literal["parametric", "local", "mean"]
+TestType = Literal["Wald", "LRT"]
+AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]
+PadjReason = Literal["tested", "all_zero", "outlier", "low_count"]
+
+
+def check_option(name: str, value: object, allowed: object) -> None:
+    """Raise `OptionError` unless `value` is one of the words of the `Literal` type (or iterable) `allowed`."""
+    words = get_args(allowed) or (tuple(allowed) if isinstance(allowed, Iterable) else ())
+    if value not in words:
+        shown = ", ".join(repr(word) for word in words)
+        raise OptionError(f"{name}={value!r} is not known; use one of {shown}.{suggestion(value, words)}")
