@@ -22,7 +22,7 @@ SizeFactorType = Literal["ratio", "poscounts"]
 FitType = Literal["parametric", "local", "mean"]
 TestType = Literal["Wald", "LRT"]
 AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]
-PadjReason = Literal["tested", "all_zero", "outlier", "low_count"]
+PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimated"]
 
 
 def check_option(name: str, value: object, allowed: object) -> None:

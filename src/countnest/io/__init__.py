@@ -1,1 +1,1 @@
-
+"""Reading count tables and sample sheets, and writing tables."""

@@ -1,1 +1,1 @@
-
+"""Running a kernel over blocks of genes."""

@@ -1,1 +1,1 @@
-
+"""Analyses: steps of `stats` in their order, on arrays."""

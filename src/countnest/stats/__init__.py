@@ -1,1 +1,1 @@
-
+"""Statistics on arrays: no tables, no labels, no formulas."""

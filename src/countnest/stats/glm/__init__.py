@@ -1,1 +1,1 @@
-
+"""The negative binomial generalized linear model of every gene."""

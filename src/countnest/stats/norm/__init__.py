@@ -1,1 +1,1 @@
-
+"""Normalization for sequencing depth."""

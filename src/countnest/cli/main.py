@@ -1,0 +1,194 @@
+"""The entry point: options, errors and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+import click
+
+from countnest.cli.request import Request
+from countnest.cli.values import as_contrast, as_number_or_off, as_references
+from countnest.errors import CountnestError
+from countnest.options import AltHypothesis, FitType, Orientation, SizeFactorType, TestType
+from countnest.version import installed_version
+
+__all__ = ["cli", "main"]
+
+_FAILED = 1
+_INTERRUPTED = 130
+
+_EXAMPLE = (
+    "countnest run --counts counts.csv --samples samples.csv --design '~ batch + condition' "
+    "--reference condition=control --contrast condition,treated,control"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and leave with its exit code: 0 done, 1 an error in the data, 2 in the options, 130 Ctrl-C."""
+    try:
+        status = cli.main(arguments, prog_name="countnest", standalone_mode=False)
+    except CountnestError as error:
+        click.echo(f"error: {error}", err=True)
+        status = _FAILED
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        status = _INTERRUPTED
+    sys.exit(status or 0)
+
+
+def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001 (click's shape)
+    if value:
+        click.echo(f"countnest {installed_version()}")
+        ctx.exit()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
+def cli() -> None:
+    """Differential expression of count data, by the method of DESeq2."""
+
+
+def _word(words: object) -> click.Choice[str]:
+    return click.Choice(get_args(words))
+
+
+_FILE = click.Path(path_type=Path)
+_LEVEL = click.FloatRange(0.0, 1.0, min_open=True, max_open=True)
+_POSITIVE = click.FloatRange(0.0, min_open=True)
+
+_DATA = (
+    click.option("--counts", type=_FILE, metavar="FILE", help="Table of counts: CSV or TSV, may be compressed."),
+    click.option("--samples", type=_FILE, metavar="FILE", help="Sample sheet, a row for each sample: CSV or TSV."),
+    click.option("--orientation", type=_word(Orientation), help="Which way the counts lie, when labels do not tell."),
+    click.option("--design", metavar="FORMULA", help="Such as '~ batch + condition'."),
+    click.option(
+        "--reference",
+        metavar="VARIABLE=LEVEL",
+        multiple=True,
+        callback=as_references,
+        help="The level that others are compared with, such as dex=untrt. For several variables, several times.",
+    ),
+)
+_QUESTION = (
+    click.option(
+        "--contrast",
+        callback=as_contrast,
+        metavar="VARIABLE,LEVEL,LEVEL",
+        help="The comparison, such as dex,trt,untrt.",
+    ),
+    click.option("--name", metavar="COEFFICIENT", help="One coefficient, in place of a contrast."),
+    click.option("--alpha", type=_LEVEL, metavar="NUMBER", default=0.1, help="The false discovery rate."),
+    click.option(
+        "--lfc-threshold",
+        type=click.FloatRange(0.0),
+        metavar="NUMBER",
+        default=0.0,
+        help="Test against this log2 fold change.",
+    ),
+    click.option(
+        "--alt-hypothesis", type=_word(AltHypothesis), default="greaterAbs", help="The side of the threshold to test."
+    ),
+    click.option(
+        "--independent-filtering/--no-independent-filtering",
+        default=True,
+        show_default=False,
+        help="Leave genes of low mean count out of the adjustment, or keep all.",
+    ),
+    click.option(
+        "--cooks-cutoff",
+        callback=as_number_or_off,
+        metavar="NUMBER",
+        help="Withhold the p-value where a Cook's distance is larger; 'off' for none.  [default: by sample size]",
+    ),
+)
+_FIT = (
+    click.option("--test", type=_word(TestType), default="Wald", help="Wald test or likelihood ratio test."),
+    click.option("--reduced", metavar="FORMULA", help="The design without the terms to test, for --test LRT."),
+    click.option("--fit-type", type=_word(FitType), default="parametric", help="The trend of the dispersions."),
+    click.option("--size-factor-type", type=_word(SizeFactorType), default="ratio", help="How samples are scaled."),
+    click.option(
+        "--min-replicates-for-replace",
+        callback=as_number_or_off,
+        metavar="NUMBER",
+        default="7",
+        help="Replace extreme counts in groups of so many samples or more; 'off' for none.",
+    ),
+    click.option("--use-t", is_flag=True, show_default=False, help="Take p-values from the t distribution."),
+    click.option("--minmu", type=_POSITIVE, metavar="NUMBER", default=0.5, help="The lower bound of fitted means."),
+)
+_RUN = (
+    click.option(
+        "--threads", type=click.IntRange(1), metavar="NUMBER", help="Threads to use; the results do not depend on it."
+    ),
+    click.option(
+        "--out",
+        type=_FILE,
+        metavar="DIR",
+        help="Folder for the results.  [default: countnest-STUDY, or countnest-results]",
+    ),
+    click.option("--quiet", is_flag=True, show_default=False, help="Show no progress."),
+)
+
+
+def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed((*_DATA, *_QUESTION, *_FIT, *_RUN)):
+        command = option(command)
+    return command
+
+
+_HELP = """\
+Test every gene, and write tables, figures and a record into a folder.
+
+The data are --counts, --samples and a --design, or a STUDY that is shipped with the package, such as airway, with its
+own design and contrast.
+
+Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, dispersion.png and run.json:
+all of them at the end or, after an error, none. Files of these names that are in the folder already are replaced.
+
+\b
+Examples:
+  countnest run airway
+  countnest run --counts C.csv --samples S.csv --design "~ cell + dex" \\
+      --reference dex=untrt --contrast dex,trt,untrt --out dex
+"""
+
+
+@cli.command(
+    context_settings={"show_default": True}, help=_HELP, short_help="Test every gene; write tables and figures."
+)
+@click.argument("study", required=False)
+@_with_options
+def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
+    """Collect the options, and do the job."""
+    request = Request(**arguments)
+    _check(request)
+    from countnest.cli.run import run_request  # not before: numpy, pandas and numba take their time
+
+    run_request(request)
+
+
+def _check(request: Request) -> None:
+    """Refuse combinations of options that say too little or contradict each other."""
+    if request.study is not None and (request.counts or request.samples):
+        raise click.UsageError(
+            f"The study {request.study!r} brings its own counts and samples. Leave out --counts and --samples, "
+            "or the name of the study."
+        )
+    missing = request.missing()
+    if request.study is None and missing:
+        raise click.UsageError(
+            f"Missing {' and '.join(missing)}. For example: {_EXAMPLE}. "
+            "Or try a study that is shipped with the package: countnest run airway"
+        )
+    if request.contrast and request.name:
+        raise click.UsageError("--contrast and --name are two ways to ask. Give one of them.")
+    if request.test == "LRT" and request.reduced is None:
+        raise click.UsageError("--test LRT needs the design without the terms tested, such as --reduced '~ batch'.")

@@ -1,0 +1,128 @@
+"""The record of a run: everything that is needed to repeat and to cite it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from countnest.cli.request import Request
+from countnest.containers.results import Results, ResultsInfo, summarize
+from countnest.version import installed_version
+
+if TYPE_CHECKING:
+    from countnest import DESeqDataSet
+
+__all__ = ["DEPENDENCIES", "Run", "run_record"]
+
+DEPENDENCIES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "formulaic",
+    "numba",
+    "statsmodels",
+    "matplotlib",
+    "tqdm",
+    "click",
+)
+
+_INPUTS = ("study", "counts", "samples")
+_NOT_OPTIONS = (*_INPUTS, "design", "reference", "contrast", "name", "test", "reduced", "out", "quiet")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """A request, the design and contrast that it led to, and the time when it began."""
+
+    request: Request
+    design: str
+    contrast: tuple[str, str, str] | None
+    started: datetime
+
+
+def run_record(dds: DESeqDataSet, results: Results, run: Run) -> dict[str, Any]:
+    """Return the record of a run, ready for JSON: missing numbers are None, infinite ones 'inf'."""
+    record = {
+        "countnest": installed_version(),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "dependencies": {name: installed_version(name) for name in DEPENDENCIES},
+        "started": run.started.isoformat(timespec="seconds"),
+        "seconds": round((datetime.now(UTC) - run.started).total_seconds(), 2),
+        "inputs": _inputs(run.request),
+        "design": _design(dds, run.design),
+        "options": _options(run.request),
+        "comparison": _comparison(results.info, run),
+        "dispersion_trend": _trend(dds),
+        "thresholds": _thresholds(results.info),
+        "numbers": {"samples": len(dds.samples), **_numbers(results)},
+    }
+    return {name: _plain(value) for name, value in record.items()}
+
+
+def _inputs(request: Request) -> dict[str, str]:
+    given = {name: getattr(request, name) for name in _INPUTS}
+    return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def _design(dds: DESeqDataSet, formula: str) -> dict[str, Any]:
+    design = dds.design
+    return {
+        "formula": formula,
+        "columns": dds.results_names(),
+        "reference_levels": {variable: levels[0] for variable, levels in design.levels.items()},
+        "levels": design.levels,
+        "dropped": design.dropped,
+        "notes": design.notes,
+    }
+
+
+def _options(request: Request) -> dict[str, Any]:
+    fields = [field.name for field in dataclasses.fields(request)]
+    return {name: getattr(request, name) for name in fields if name not in _NOT_OPTIONS}
+
+
+def _comparison(info: ResultsInfo, run: Run) -> dict[str, Any]:
+    asked = {"contrast": run.contrast, "name": run.request.name}
+    return {"label": info.label, **asked, "test": info.test, "reduced": info.reduced}
+
+
+def _trend(dds: DESeqDataSet) -> dict[str, Any]:
+    names = ("fit_type", "coefficients", "var_log_disp_ests", "disp_prior_var", "note")
+    return {name: getattr(dds.dispersion_trend, name) for name in names}
+
+
+def _thresholds(info: ResultsInfo) -> dict[str, Any]:
+    names = ("alpha", "lfc_threshold", "alt_hypothesis", "filter_threshold", "filter_theta", "cooks_cutoff", "p_adjust")
+    return {name: getattr(info, name) for name in names}
+
+
+def _numbers(results: Results) -> dict[str, int]:
+    summary = summarize(results.table, results.info)
+    names = ("nonzero", "significant", "up", "down", "outliers", "low_counts")
+    return {"genes": summary.n_genes, **{name: getattr(summary, name) for name in names}}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 (whatever a record holds)
+    """Return `value` in the types that JSON knows."""
+    match value:
+        case float() if math.isnan(value):
+            return None
+        case float() if math.isinf(value):
+            return "inf" if value > 0 else "-inf"
+        case None | bool() | int() | float() | str():
+            return value
+        case np.generic() | np.ndarray():
+            return _plain(value.tolist())
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case _:
+            return str(value)

@@ -1,0 +1,49 @@
+"""What the user asked for on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from countnest.options import AltHypothesis, FitType, Orientation, SizeFactorType, TestType
+
+__all__ = ["Request"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `countnest run`, as they were given; None: not given."""
+
+    study: str | None
+    counts: Path | None
+    samples: Path | None
+    design: str | None
+    reference: dict[str, str]
+    contrast: tuple[str, str, str] | None
+    name: str | None
+    alpha: float
+    lfc_threshold: float
+    alt_hypothesis: AltHypothesis
+    test: TestType
+    reduced: str | None
+    fit_type: FitType
+    size_factor_type: SizeFactorType
+    min_replicates_for_replace: float
+    independent_filtering: bool
+    cooks_cutoff: float | None
+    use_t: bool
+    minmu: float
+    orientation: Orientation | None
+    threads: int | None
+    out: Path | None
+    quiet: bool
+
+    @property
+    def folder(self) -> Path:
+        """The folder for the results."""
+        return self.out or Path(f"countnest-{self.study or 'results'}")
+
+    def missing(self) -> list[str]:
+        """Return the options that a run without a shipped study needs and does not have."""
+        needed = {"--counts": self.counts, "--samples": self.samples, "--design": self.design}
+        return [option for option, value in needed.items() if value is None]

@@ -1,0 +1,145 @@
+"""The job of `countnest run`: read, fit, test, write, tell."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+import countnest as cn
+from countnest.cli.outputs import FILES, write_outputs
+from countnest.cli.record import Run
+from countnest.cli.request import Request
+from countnest.cli.text import gene_table, level_text
+from countnest.containers.results import Results, summarize
+from countnest.errors import CountnestWarning
+from countnest.files import check_folder, whole_folder
+from countnest.progress import say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from countnest import DESeqDataSet
+
+__all__ = ["run_request"]
+
+_TOP = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Inputs:
+    """The data, and the question that comes with them."""
+
+    counts: pd.DataFrame
+    samples: pd.DataFrame
+    design: str
+    reference: dict[str, str]
+    contrast: tuple[str, str, str] | None
+
+
+def run_request(request: Request) -> None:
+    """Do everything that the user asked for."""
+    started = datetime.now(UTC)
+    with _warnings_as_lines():
+        check_folder(request.folder)
+        inputs = _inputs(request)
+        dds = _data_set(request, inputs)
+        _tell_design(dds)
+        _fit(request, dds)
+        results = _test(request, dds, inputs.contrast)
+        with whole_folder(request.folder) as folder:
+            write_outputs(folder, dds, results, Run(request, inputs.design, inputs.contrast, started))
+    _tell_results(request, results)
+
+
+def _inputs(request: Request) -> _Inputs:
+    if request.study is not None:
+        return _study_inputs(request, request.study)
+    assert request.counts is not None
+    assert request.samples is not None
+    assert request.design is not None
+    counts, samples = cn.read_counts(request.counts), cn.read_samples(request.samples)
+    return _Inputs(counts, samples, request.design, request.reference, request.contrast)
+
+
+def _study_inputs(request: Request, name: str) -> _Inputs:
+    """Return a shipped study, with what the user wants to be different."""
+    study = cn.datasets.load(name)
+    design = request.design or study.design
+    asked = request.contrast is not None or request.name is not None or request.design is not None
+    contrast = request.contrast if asked else study.contrast
+    return _Inputs(study.counts, study.samples, design, {**study.reference, **request.reference}, contrast)
+
+
+def _data_set(request: Request, inputs: _Inputs) -> DESeqDataSet:
+    return cn.DESeqDataSet(
+        inputs.counts,
+        inputs.samples,
+        design=inputs.design,
+        reference=inputs.reference,
+        orientation=request.orientation,
+    )
+
+
+def _fit(request: Request, dds: DESeqDataSet) -> None:
+    cn.DESeq(
+        dds,
+        test=request.test,
+        reduced=request.reduced,
+        fit_type=request.fit_type,
+        size_factor_type=request.size_factor_type,
+        min_replicates_for_replace=request.min_replicates_for_replace,
+        use_t=request.use_t,
+        minmu=request.minmu,
+        n_threads=request.threads,
+        quiet=request.quiet,
+    )
+
+
+def _test(request: Request, dds: DESeqDataSet, contrast: tuple[str, str, str] | None) -> Results:
+    return cn.results(
+        dds,
+        contrast=contrast,
+        name=request.name,
+        alpha=request.alpha,
+        lfc_threshold=request.lfc_threshold,
+        alt_hypothesis=request.alt_hypothesis,
+        independent_filtering=request.independent_filtering,
+        cooks_cutoff=request.cooks_cutoff,
+    )
+
+
+def _tell_design(dds: DESeqDataSet) -> None:
+    design = dds.design
+    click.echo(f"design: {design.formula}")
+    click.echo(f"reference levels: {level_text(design.levels)}")
+    for note in design.notes:
+        click.echo(f"note: {note}")
+
+
+def _tell_results(request: Request, results: Results) -> None:
+    description = results.descriptions()
+    click.echo(f"\n{description['log2FoldChange']}\n{description['pvalue']}\n")
+    click.echo(f"{summarize(results.table, results.info)}\n")
+    click.echo(f"{gene_table(results.top(_TOP))}\n")
+    click.echo(f"results in {request.folder}")
+    for name, text in FILES.items():
+        click.echo(f"  {name:<25}{text}")
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Show each warning as one line, in place of Python's report with file and line of the code."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CountnestWarning)
+        warnings.showwarning = show
+        yield

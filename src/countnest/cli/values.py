@@ -1,0 +1,47 @@
+"""Values of options that are more than a word or a number."""
+
+from __future__ import annotations
+
+import math
+
+import click
+
+__all__ = ["as_contrast", "as_number_or_off", "as_references"]
+
+
+def as_contrast(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, str, str] | None:
+    """Return variable, level and level to compare with, of 'dex,trt,untrt'."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or not all(parts):
+        raise click.BadParameter(
+            f"{text!r} is not of the form variable,level,level, such as dex,trt,untrt.", ctx, param
+        )
+    return parts[0], parts[1], parts[2]
+
+
+def as_references(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """Return the reference level of each variable, of 'dex=untrt'; one variable cannot have two."""
+    levels: dict[str, str] = {}
+    for text in texts:
+        variable, _, level = (part.strip() for part in text.partition("="))
+        if not variable or not level:
+            raise click.BadParameter(f"{text!r} is not of the form variable=level, such as dex=untrt.", ctx, param)
+        if levels.setdefault(variable, level) != level:
+            problem = f"two reference levels for {variable!r}: {levels[variable]!r} and {level!r}. Give one."
+            raise click.BadParameter(problem, ctx, param)
+    return levels
+
+
+def as_number_or_off(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
+    """Return the positive number, whole where it is whole; infinity for 'off'."""
+    if text is None or text.strip().lower() == "off":
+        return None if text is None else math.inf
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number > 0:
+        raise click.BadParameter(f"{text!r} is neither a positive number nor 'off'.", ctx, param)
+    return int(number) if number.is_integer() else number

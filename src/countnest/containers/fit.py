@@ -1,0 +1,189 @@
+"""What the steps of an analysis leave behind. G genes, n samples, p coefficients; missing (NaN) for all-zero genes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.options import TestType
+from countnest.stats.dispersion.trend import Trend
+
+__all__ = ["Analysis", "BaseMoments", "DispersionTrend", "Dispersions", "ModelFit", "ReducedFit", "Replacement"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BaseMoments:
+    """Mean and variance (G,) of the normalized counts, and which genes have no count at all."""
+
+    mean: FloatArray
+    variance: FloatArray
+    all_zero: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class DispersionTrend:
+    """The trend of dispersion over the mean, and the prior around it.
+
+    Attributes
+    ----------
+    trend
+        Callable: dispersions at means of normalized counts.
+    var_log_disp_ests
+        Robust variance of log gene-wise dispersions around the trend.
+    disp_prior_var
+        The same without the sampling variance: the variance of the prior.
+    note
+        A sentence where a local regression replaced the parametric curve.
+    """
+
+    trend: Trend
+    var_log_disp_ests: float
+    disp_prior_var: float
+    note: str | None = None
+
+    @property
+    def fit_type(self) -> str:
+        """"parametric", "local" or "mean": what was fitted in the end."""
+        return self.trend.fit_type
+
+    @property
+    def coefficients(self) -> dict[str, float] | None:
+        """Coefficients under DESeq2's names; None for a local fit."""
+        return self.trend.coefficients
+
+    def __call__(self, mean: FloatArray) -> FloatArray:
+        """Return dispersions (G,) at means (G,)."""
+        return self.trend(mean)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dispersions:
+    """Dispersions, each (G,); see `stats.dispersion`.
+
+    Attributes
+    ----------
+    genewise, genewise_iter
+        Gene-wise estimates, iterations.
+    fitted
+        The trend at the gene's mean.
+    map, map_iter
+        Maximum a posteriori, iterations.
+    final
+        What the tests use.
+    outlier
+        1 where the gene-wise estimate is kept, 0 elsewhere.
+    trend
+        The trend and its prior.
+    """
+
+    genewise: FloatArray
+    genewise_iter: FloatArray
+    fitted: FloatArray
+    map: FloatArray
+    map_iter: FloatArray
+    final: FloatArray
+    outlier: FloatArray
+    trend: DispersionTrend
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReducedFit:
+    """The reduced model of a likelihood ratio test: log-likelihoods and convergence (G,), and degrees of freedom."""
+
+    loglik: FloatArray
+    converged: FloatArray
+    df: int
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFit:
+    """The fitted model.
+
+    Attributes
+    ----------
+    test
+        "Wald" or "LRT".
+    beta, se
+        (G, p) coefficients and standard errors, natural log.
+    mu, hat, cooks
+        (G, n) means, hat values, Cook's distances.
+    loglik, n_iter, converged
+        (G,) log-likelihood, IRLS iterations, 1 where converged and 0 where not.
+    optimized
+        (G,) whether the coefficients come from the quasi-Newton search.
+    max_cooks
+        (G,) largest Cook's distance of samples with replicates.
+    min_mu
+        Floor of the means in weights.
+    df
+        Degrees of freedom of t tests; None: normal.
+    reduced
+        For likelihood ratio tests.
+    """
+
+    test: TestType
+    beta: FloatArray
+    se: FloatArray
+    mu: FloatArray
+    hat: FloatArray
+    cooks: FloatArray
+    loglik: FloatArray
+    n_iter: FloatArray
+    converged: FloatArray
+    optimized: BoolArray
+    max_cooks: FloatArray
+    min_mu: float
+    df: float | None
+    reduced: ReducedFit | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replacement:
+    """Outlier counts that were replaced.
+
+    Attributes
+    ----------
+    counts
+        (G, n) counts after replacement.
+    flagged
+        (G,) genes with an outlier in any sample.
+    refitted
+        (G,) flagged genes that still have a count and were fitted anew.
+    emptied
+        (G,) flagged genes whose only counts were outliers.
+    """
+
+    counts: FloatArray
+    flagged: BoolArray
+    refitted: BoolArray
+    emptied: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """How far an analysis has come; a step returns a new record.
+
+    Attributes
+    ----------
+    factors
+        (1, n) size factors or (G, n) normalization factors.
+    given
+        Whether the factors were given, not estimated.
+    moments
+        Moments of the normalized counts; after replacement of outliers, of the replaced ones.
+    dispersions, fit, replacement
+        What the later steps made; None before them, and where nothing was replaced.
+    """
+
+    factors: FloatArray
+    given: bool
+    moments: BaseMoments
+    dispersions: Dispersions | None = None
+    fit: ModelFit | None = None
+    replacement: Replacement | None = None
+
+    @property
+    def has_size_factors(self) -> bool:
+        """Whether one factor for each sample serves all genes."""
+        return len(self.factors) == 1

@@ -1,0 +1,317 @@
+"""The table of genes that answers one question, with the record of how it was made."""
+
+from __future__ import annotations
+
+import html
+import math
+import sys
+from dataclasses import dataclass, field
+from typing import Literal, TextIO, get_args
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.errors import OptionError
+from countnest.files import FilePath, whole_file
+from countnest.options import AltHypothesis, TestType, check_option
+from countnest.version import installed_version
+
+__all__ = ["Results", "ResultsInfo", "Summary", "TopBy", "summarize"]
+
+TopBy = Literal["padj", "pvalue", "stat", "log2FoldChange", "baseMean"]
+
+_SHOWN_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ResultsInfo:
+    """What was asked and done to make a table of results.
+
+    Attributes
+    ----------
+    label
+        The comparison in words: 'dex trt vs untrt'.
+    test
+        'Wald' or 'LRT'.
+    formula, reduced
+        The full formula, and the reduced one of a likelihood ratio test; None for a design given as a matrix.
+    alpha
+        The false discovery rate for which independent filtering was tuned.
+    lfc_threshold, alt_hypothesis
+        The threshold on the log2 fold change and the side of it that was tested.
+    independent_filtering
+        Whether genes of low mean count were left out of the adjustment.
+    filter_threshold, filter_theta
+        The smallest mean of normalized counts that was kept, and the quantile that it is.
+    filter_num_rej
+        The quantiles that were tried and the number of rejections at each.
+    cooks_cutoff
+        The Cook's distance above which a p-value was withheld; None: no gene was checked.
+    p_adjust
+        The method of adjustment.
+    version
+        The version of countnest.
+    """
+
+    label: str
+    test: TestType = "Wald"
+    formula: str | None = None
+    reduced: str | None = None
+    alpha: float = 0.1
+    lfc_threshold: float = 0.0
+    alt_hypothesis: AltHypothesis = "greaterAbs"
+    independent_filtering: bool = True
+    filter_threshold: float = 0.0
+    filter_theta: float | None = None
+    filter_num_rej: tuple[FloatArray, FloatArray | IntArray] | None = None
+    cooks_cutoff: float | None = None
+    p_adjust: str = "BH"
+    version: str = field(default_factory=installed_version)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many genes a table of results calls up, down, outlying and too low; `str()` gives the text.
+
+    Attributes
+    ----------
+    n_genes, nonzero
+        Genes in the table, and those of them with at least one count.
+    significant, up, down
+        Genes with padj < alpha; those with a log2 fold change above `lfc_threshold`, and below its negative.
+    outliers
+        Genes with counts but no p-value: an extreme count (Cook's distance).
+    low_counts
+        Genes with a p-value but no padj: left out by independent filtering.
+    alpha, tuned_alpha
+        The level of this summary, and the one for which independent filtering was tuned.
+    lfc_threshold, alt_hypothesis, filter_threshold
+        As in `ResultsInfo`.
+    """
+
+    n_genes: int
+    nonzero: int
+    significant: int
+    up: int
+    down: int
+    outliers: int
+    low_counts: int
+    alpha: float
+    tuned_alpha: float
+    lfc_threshold: float
+    alt_hypothesis: AltHypothesis
+    independent_filtering: bool
+    filter_threshold: float
+
+    def __str__(self) -> str:
+        lines = [
+            f"out of {self.nonzero} with nonzero total read count",
+            f"adjusted p-value < {self.alpha:g}",
+            *self._change_lines(),
+            self._line("outliers [1]", self.outliers),
+            self._line("low counts [2]", self.low_counts),
+            f"(mean count < {_rounded(self.filter_threshold)})",
+            "[1] one sample decides too much (Cook's distance), so the p-value is withheld: see cooks_cutoff=",
+            "[2] too few counts to find a change, so the gene is not adjusted for: see independent_filtering=",
+        ]
+        if self.independent_filtering and self.alpha != self.tuned_alpha:
+            lines.append(f"note: independent filtering was tuned for alpha={self.tuned_alpha:g}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Summary: {self.up} up, {self.down} down of {self.nonzero} genes, padj < {self.alpha:g}>"
+
+    def _ipython_display_(self) -> None:
+        """Show nothing more: `Results.summary` has printed the text."""
+
+    def _change_lines(self) -> list[str]:
+        threshold = f"{self.lfc_threshold:.2f}" if self.lfc_threshold > 0 else "0"
+        below = f"-{threshold}" if self.lfc_threshold > 0 else "0"
+        lines = [self._line(f"LFC > {threshold} (up)", self.up), self._line(f"LFC < {below} (down)", self.down)]
+        if self.alt_hypothesis == "lessAbs":
+            lines.append(self._line(f"|LFC| < {threshold}", self.significant))
+        return lines
+
+    def _line(self, name: str, count: int) -> str:
+        share = _two_digits(100.0 * count / self.nonzero) if self.nonzero else "0"
+        return f"{name:<19}: {count}, {share}%"
+
+
+def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None) -> Summary:
+    """Count the genes of a table of results by what was found, without printing.
+
+    Parameters
+    ----------
+    table, info
+        As in `Results`.
+    alpha
+        The level for padj; by default the one of `info`.
+    """
+    level = _checked_alpha(info.alpha if alpha is None else alpha)
+    mean, change, p_value, padj = (_column(table, name) for name in ("baseMean", "log2FoldChange", "pvalue", "padj"))
+    significant = padj < level
+    return Summary(
+        n_genes=len(table),
+        nonzero=_count(mean > 0),
+        significant=_count(significant),
+        up=_count(significant & (change > info.lfc_threshold)),
+        down=_count(significant & (change < -info.lfc_threshold)),
+        outliers=_count((mean > 0) & np.isnan(p_value)),
+        low_counts=_count(~np.isnan(p_value) & np.isnan(padj)),
+        alpha=level,
+        tuned_alpha=info.alpha,
+        lfc_threshold=info.lfc_threshold,
+        alt_hypothesis=info.alt_hypothesis,
+        independent_filtering=info.independent_filtering,
+        filter_threshold=info.filter_threshold,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Results:
+    """The answer to one question: a table with one row for each gene, and the record of what was done.
+
+    R counterpart: DESeq2::DESeqResults
+
+    Attributes
+    ----------
+    table
+        By gene: baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, padj_reason (tested, all_zero, outlier,
+        low_count). `descriptions()` says what each column holds.
+    info
+        The record of what was done.
+    """
+
+    table: pd.DataFrame
+    info: ResultsInfo
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        table = self.table.to_string(max_rows=_SHOWN_ROWS, float_format="{:.6g}".format)
+        return "\n".join([*self._headings(), table])
+
+    def _repr_html_(self) -> str:
+        lines = "<br>".join(html.escape(line) for line in self._headings())
+        return f"<p>{lines}</p>{self.table.to_html(max_rows=_SHOWN_ROWS, float_format='{:.6g}'.format, border=0)}"
+
+    def summary(self, alpha: float | None = None, *, file: TextIO | None = None) -> Summary:
+        """Print how many genes changed, and why others have no padj.
+
+        R counterpart: DESeq2::summary.DESeqResults
+
+        Parameters
+        ----------
+        alpha
+            The level for padj; by default the one that `results()` was called with.
+        file
+            Where to print; by default the standard output.
+
+        Returns
+        -------
+        Summary
+            The same numbers as a record. `summarize(res.table, res.info)` makes it without printing.
+        """
+        summary = summarize(self.table, self.info, alpha)
+        print(f"\n{summary}\n", file=sys.stdout if file is None else file)
+        return summary
+
+    def top(self, n: int = 10, by: TopBy = "padj") -> pd.DataFrame:
+        """Return the `n` first genes: smallest p-values (ties: largest absolute statistic) or largest absolute values.
+
+        Genes without a value come last.
+
+        Parameters
+        ----------
+        n
+            How many genes.
+        by
+            The column that decides: 'padj' or 'pvalue' (smallest first), 'stat', 'log2FoldChange' or 'baseMean'
+            (largest absolute value first).
+        """
+        check_option("by", by, get_args(TopBy))
+        if n < 0:
+            raise OptionError(f"n={n} genes cannot be shown; give a number that is not negative.")
+        return self.table.iloc[self._order(by)[:n]]
+
+    def significant(self, alpha: float | None = None) -> pd.DataFrame:
+        """Return the genes with padj < `alpha` (by default the one of `results()`), in the order of `top`."""
+        level = _checked_alpha(self.info.alpha if alpha is None else alpha)
+        table = self.table.iloc[self._order("padj")]
+        return table[table["padj"] < level]
+
+    def to_csv(self, path: FilePath) -> None:
+        """Write the table as CSV, genes in the first column and missing values as NA, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file; a name that ends with .gz is compressed.
+
+        Raises
+        ------
+        FileError
+            The file cannot be written.
+        """
+        label = self.table.index.name or "gene"
+        with whole_file(path) as draft:
+            self.table.to_csv(draft, index_label=str(label), na_rep="NA", lineterminator="\n")
+
+    def descriptions(self) -> dict[str, str]:
+        """Return what each column of the table holds, in words."""
+        info = self.info
+        label = info.label
+        tested = label if info.test == "Wald" else f"'{info.formula or 'full'}' vs '{info.reduced or 'reduced'}'"
+        test = "Wald test" if info.test == "Wald" else "LRT"
+        texts = {
+            "baseMean": "mean of normalized counts for all samples",
+            "log2FoldChange": f"log2 fold change (MLE): {label}",
+            "lfcSE": f"standard error: {label}",
+            "stat": f"{info.test} statistic: {tested}",
+            "pvalue": f"{test} p-value: {tested}",
+            "padj": f"{info.p_adjust} adjusted p-values",
+            "padj_reason": "tested, or why padj is missing: all_zero, outlier, low_count",
+        }
+        return {str(name): texts[str(name)] for name in self.table.columns if str(name) in texts}
+
+    def _headings(self) -> list[str]:
+        texts = self.descriptions()
+        lines = [texts[name] for name in ("log2FoldChange", "pvalue") if name in texts]
+        if self.info.lfc_threshold > 0:
+            lines.append(f"log2 fold change threshold: {self.info.lfc_threshold:g} ({self.info.alt_hypothesis})")
+        return [*lines, f"{len(self)} genes"]
+
+    def _order(self, by: TopBy) -> IntArray:
+        """Return the rows in the order of `top`: the last key of lexsort counts most."""
+        if by not in ("padj", "pvalue"):
+            return np.argsort(-np.abs(_column(self.table, by)), kind="stable")
+        tie_breakers = [-np.abs(_column(self.table, "stat"))] if "stat" in self.table else []
+        keys = [*tie_breakers, _column(self.table, "pvalue")]
+        if by == "padj":
+            keys.append(_column(self.table, "padj"))
+        return np.lexsort(keys)
+
+
+def _column(table: pd.DataFrame, name: str) -> FloatArray:
+    return table[name].to_numpy(dtype=np.float64)
+
+
+def _count(mask: BoolArray) -> int:
+    return int(np.count_nonzero(mask))
+
+
+def _checked_alpha(alpha: float) -> float:
+    if not 0.0 < alpha < 1.0:
+        raise OptionError(f"alpha={alpha!r} is not a level; give a number between 0 and 1.")
+    return float(alpha)
+
+
+def _rounded(value: float) -> str:
+    return str(round(value)) if math.isfinite(value) else "0"
+
+
+def _two_digits(value: float) -> str:
+    """Return `value` with two significant digits, without an exponent: 7.8, 33, 0.0081, 100."""
+    return np.format_float_positional(float(f"{value:.2g}"), trim="-")

@@ -1,0 +1,129 @@
+"""The studies that come with the package and how to load them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import pandas as pd
+
+from countnest.errors import FileError
+from countnest.options import check_option
+
+__all__ = ["Study", "load", "names"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """A published study: counts, sample sheet, and the comparison that the documentation makes.
+
+    Attributes
+    ----------
+    name
+        The name to load it by.
+    counts : G genes x n samples, int64
+        Raw counts.
+    samples : n rows
+        The sample sheet, in the order of the columns of `counts`.
+    design
+        The formula of the documented analysis.
+    reference
+        The reference level of the variable that is compared.
+    contrast
+        Variable, numerator level, denominator level.
+    description
+        What was measured, and where it was published.
+    """
+
+    name: str
+    counts: pd.DataFrame
+    samples: pd.DataFrame
+    design: str
+    reference: dict[str, str]
+    contrast: tuple[str, str, str]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    design: str
+    contrast: tuple[str, str, str]
+    description: str
+
+
+_STUDIES = {
+    "airway": _Entry(
+        design="~ cell + dex",
+        contrast=("dex", "trt", "untrt"),
+        description=(
+            "Human airway smooth muscle cells of four cell lines, untreated and treated with dexamethasone: 64,102 "
+            "Ensembl genes, 8 samples. Himes et al. 2014, PLoS ONE, doi:10.1371/journal.pone.0099625; GEO GSE52778."
+        ),
+    ),
+    "pasilla": _Entry(
+        design="~ type + condition",
+        contrast=("condition", "treated", "untreated"),
+        description=(
+            "Drosophila melanogaster S2-DRSC cells, untreated and after RNA interference of pasilla: 14,599 FlyBase "
+            "genes, 7 samples. Brooks et al. 2011, Genome Research, doi:10.1101/gr.108662.110; GEO GSE18508."
+        ),
+    ),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the studies that `load` knows."""
+    return tuple(_STUDIES)
+
+
+def load(name: str) -> Study:
+    """Load a study; every call reads it afresh, so that changing it changes nothing else.
+
+    Parameters
+    ----------
+    name
+        One of `names()`.
+
+    Raises
+    ------
+    OptionError
+        There is no study of this name.
+    FileError
+        The installation lacks its data.
+
+    Examples
+    --------
+    >>> study = load("pasilla")
+    >>> study.counts.shape, study.design
+    ((14599, 7), '~ type + condition')
+    """
+    check_option("name", name, names())
+    entry = _STUDIES[name]
+    folder = _folder(name)
+    variable, _, reference = entry.contrast
+    return Study(
+        name=name,
+        counts=_read(folder / f"{name}_counts.csv.gz", "gene"),
+        samples=_read(folder / f"{name}_samples.csv", "sample"),
+        design=entry.design,
+        reference={variable: reference},
+        contrast=entry.contrast,
+        description=entry.description,
+    )
+
+
+def _folder(name: str) -> Traversable:
+    """Return where the data are: inside an installed package, or at the top of a source checkout."""
+    places = (resources.files("countnest.datasets") / "data", Path(__file__).parents[3] / "data")
+    for place in places:
+        if (place / f"{name}_counts.csv.gz").is_file():
+            return place
+    raise FileError(f"the data of '{name}' are not where they should be ({places[0]}); install countnest again.")
+
+
+def _read(file: Traversable, label: str) -> pd.DataFrame:
+    with resources.as_file(file) as path:
+        frame = pd.read_csv(path, index_col=0, keep_default_na=False)
+    return frame.rename_axis(index=label)

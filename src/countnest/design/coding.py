@@ -1,0 +1,200 @@
+"""From terms to columns: R's rule for the coding of factors, and the names of the columns.
+
+A *component* is what a term multiplies: a factor, a numeric variable or an expression. A *block* is one group of
+columns: a product of components, each factor with all its levels or without the reference level.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.design.name import result_name
+
+__all__ = ["Block", "CodedMatrix", "Component", "code_columns", "factor_component", "r_blocks"]
+
+Term = tuple[str, ...]
+
+# The term of the formula, and its components with True where all levels get a column.
+Block = tuple[Term, tuple[tuple[str, bool], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """What a term multiplies.
+
+    Attributes
+    ----------
+    name
+        Variable or expression.
+    values
+        Shape (n, q): one indicator for each level of a factor, or the q columns of a numeric expression.
+    labels
+        The q levels, or what is appended to the name of a numeric expression ('' for a single column).
+    categorical
+        Whether it is a factor.
+    """
+
+    name: str
+    values: FloatArray
+    labels: tuple[str, ...]
+    categorical: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodedMatrix:
+    """A model matrix with what is known about its q columns, all-zero columns included.
+
+    Attributes
+    ----------
+    matrix
+        Shape (n, q).
+    columns
+        Names of R's model matrix: '(Intercept)', 'dextrt'.
+    names
+        Names of the results: 'Intercept', 'dex_trt_vs_untrt'.
+    terms
+        The term of the formula for each column.
+    cells
+        The factors and levels whose product each column is.
+    """
+
+    matrix: FloatArray
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
+    terms: tuple[Term, ...]
+    cells: tuple[tuple[tuple[str, str], ...], ...]
+
+    def take(self, kept: IntArray | BoolArray) -> CodedMatrix:
+        """Return the columns at these places, shape of `kept` (q,) if bool."""
+        places = np.arange(len(self.columns))[kept]
+        return CodedMatrix(
+            matrix=np.ascontiguousarray(self.matrix[:, places]),
+            columns=tuple(self.columns[i] for i in places),
+            names=tuple(self.names[i] for i in places),
+            terms=tuple(self.terms[i] for i in places),
+            cells=tuple(self.cells[i] for i in places),
+        )
+
+
+def factor_component(name: str, codes: IntArray, levels: Sequence[str]) -> Component:
+    """Return the component of a factor: one indicator column for each level.
+
+    Parameters
+    ----------
+    name
+        The factor.
+    codes
+        Level of each sample, shape (n,).
+    levels
+        Names of the levels, the reference first.
+    """
+    values = (codes[:, None] == np.arange(len(levels))).astype(np.float64)
+    return Component(name, values, tuple(levels), categorical=True)
+
+
+def r_blocks(terms: Sequence[Term], intercept: bool, categorical: Collection[str]) -> list[Block]:
+    """Return the blocks of columns that R makes of the terms.
+
+    A factor v in a term T loses its reference level when T without v is empty or is contained in any preceding term;
+    otherwise it gets all its levels. Without an intercept the first factor of the formula gets all its levels.
+
+    Parameters
+    ----------
+    terms
+        Terms without the intercept, in R's order.
+    intercept
+        Whether the model has an intercept.
+    categorical
+        The variables that are factors.
+
+    Returns
+    -------
+    list of Block
+        One for each term; the intercept is ``((), ())``.
+
+    Notes
+    -----
+    R counterpart: stats::model.matrix, as described by Chambers and Hastie (1992), chapter 2. The rule is not always
+    of full rank: ``~ a:b`` gets an intercept and all cells.
+    """
+    blocks: list[Block] = [((), ())] if intercept else []
+    spanned = intercept
+    for place, term in enumerate(terms):
+        parts = []
+        for variable in term:
+            margin = set(term) - {variable}
+            full = variable in categorical and bool(margin) and not any(margin <= set(t) for t in terms[:place])
+            if variable in categorical and not spanned:
+                full = spanned = True
+            parts.append((variable, full))
+        blocks.append((term, tuple(parts)))
+    return blocks
+
+
+def code_columns(blocks: Sequence[Block], components: Mapping[str, Component], n: int) -> CodedMatrix:
+    """Return the columns of the blocks with their names; the first variable of a term varies fastest.
+
+    Parameters
+    ----------
+    blocks
+        What to code, in the order of the columns.
+    components
+        The components by name.
+    n
+        Number of samples.
+
+    Returns
+    -------
+    CodedMatrix
+        Values of shape (n, q) and names.
+    """
+    compare = ((), ()) in blocks  # DESeq2 writes '_vs_' only in designs with an intercept
+    coded = [column for block in blocks for column in _block_columns(block, components, n, compare)]
+    return CodedMatrix(
+        matrix=np.stack([column.values for column in coded], axis=1) if coded else np.empty((n, 0)),
+        columns=tuple(column.column for column in coded),
+        names=tuple(column.name for column in coded),
+        terms=tuple(column.term for column in coded),
+        cells=tuple(column.cell for column in coded),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    values: FloatArray
+    column: str
+    name: str
+    term: Term
+    cell: tuple[tuple[str, str], ...]
+
+
+def _block_columns(block: Block, components: Mapping[str, Component], n: int, compare: bool) -> list[_Column]:
+    """Return the columns of one block."""
+    term, parts = block
+    if not parts:
+        return [_Column(np.ones(n), "(Intercept)", result_name("(Intercept)"), (), ())]
+    pieces = [components[name] for name, _ in parts]
+    places = [_label_places(piece, full) for piece, (_, full) in zip(pieces, parts, strict=True)]
+    chosen = (combination[::-1] for combination in itertools.product(*places[::-1]))
+    main = pieces[0] if compare and len(pieces) == 1 and pieces[0].categorical and not parts[0][1] else None
+    return [_column(term, pieces, combination, main) for combination in chosen]
+
+
+def _label_places(piece: Component, full: bool) -> range:
+    """Return the places of the labels of a component that get a column."""
+    return range(1 if piece.categorical and not full else 0, len(piece.labels))
+
+
+def _column(term: Term, pieces: Sequence[Component], chosen: Sequence[int], main: Component | None) -> _Column:
+    """Return the product of one column of each component; `main` is the factor of a main effect."""
+    values = np.prod([piece.values[:, place] for piece, place in zip(pieces, chosen, strict=True)], axis=0)
+    labels = [piece.labels[place] for piece, place in zip(pieces, chosen, strict=True)]
+    column = ":".join(piece.name + label for piece, label in zip(pieces, labels, strict=True))
+    level = (main.name, labels[0], main.labels[0]) if main else None
+    cell = tuple((piece.name, label) for piece, label in zip(pieces, labels, strict=True) if piece.categorical)
+    return _Column(values, column, result_name(column, level=level), term, cell)

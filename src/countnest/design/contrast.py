@@ -1,0 +1,298 @@
+"""Comparisons: from what the user asks for to weights of the coefficients, as DESeq2's ``results`` does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.design.model import Design
+from countnest.design.sample import level_text
+from countnest.errors import ContrastError, listing, suggestion
+
+__all__ = ["Contrast", "default_contrast", "resolve_contrast"]
+
+FORMS = (
+    "A contrast has the form (factor, numerator level, denominator level), ([names], [names]) with names of "
+    "results_names(), or one number for each coefficient."
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contrast:
+    """A comparison as weights of the coefficients.
+
+    Attributes
+    ----------
+    vector
+        Weights, shape (p,).
+    label
+        What is compared: 'dex trt vs untrt', the name of a coefficient, or '0,+0.5,-1' for numbers.
+    zero_samples
+        Samples, shape (n,), whose counts decide that a gene says nothing about the comparison: when all of them are
+        zero, the fold change is 0 and the p-value 1. None: the rule does not apply.
+    """
+
+    vector: FloatArray
+    label: str
+    zero_samples: BoolArray | None
+
+
+def resolve_contrast(
+    design: Design,
+    contrast: object = None,
+    name: str | None = None,
+    list_values: Sequence[float] = (1.0, -1.0),
+) -> Contrast:
+    """Return the weights of the coefficients for a comparison.
+
+    Parameters
+    ----------
+    design
+        The design, with p coefficients.
+    contrast
+        One of: a triple of strings (factor, numerator level, denominator level); a pair of lists of coefficient names,
+        the first added and the second subtracted (the second may be left out); p numbers.
+    name
+        One coefficient. Names may be written as in the results ('dex_trt_vs_untrt'), as in R's model matrix
+        ('dextrt') or as in Python's formulas ('dex[T.trt]').
+    list_values
+        Weights of the names of the first and the second list.
+
+    Returns
+    -------
+    Contrast
+        Weights, a label, and the samples of the all-zero rule. Without `contrast` and `name`: `default_contrast`.
+
+    Raises
+    ------
+    ContrastError
+        The comparison does not exist in this design.
+
+    Notes
+    -----
+    R counterpart: the arguments contrast, name and listValues of DESeq2::results.
+    """
+    if contrast is not None and name is not None:
+        raise ContrastError("give either 'contrast' or 'name', not both.")
+    if name is not None:
+        return _named(design, name)
+    if contrast is None:
+        return default_contrast(design)
+    if isinstance(contrast, str):
+        raise ContrastError(f"contrast='{contrast}' is a single string; use name='{contrast}'. {FORMS}")
+    if isinstance(contrast, pd.Series):
+        return _numeric(design, _series_weights(design, contrast))
+    items = list(contrast) if isinstance(contrast, Iterable) else [contrast]
+    if items and isinstance(items[0], str):
+        return _triple(design, items)
+    if items and all(isinstance(item, (list, tuple)) for item in items):
+        return _lists(design, cast("list[Sequence[str]]", items), list_values)
+    return _numeric(design, contrast)
+
+
+def default_contrast(design: Design) -> Contrast:
+    """Return the comparison that is made when none is asked for.
+
+    The last coefficient; but in a design without intercept and interactions whose last variable is a factor, the last
+    level of this factor against the first.
+
+    Notes
+    -----
+    R counterpart: DESeq2::results without arguments.
+    """
+    last = design.variables[-1] if design.variables else ""
+    interactions = any(len(term) > 1 for term in design.terms)
+    if not design.intercept and not interactions and (last,) in design.terms and last in design.levels:
+        levels = design.levels[last]
+        return _triple(design, [last, levels[-1], levels[0]])
+    return _named(design, design.names[-1])
+
+
+def _named(design: Design, name: str) -> Contrast:
+    """Return the contrast of one coefficient."""
+    place = _place(design, name)
+    return Contrast(_weights(design, {place: 1.0}), _name_label(design, place), None)
+
+
+def _name_label(design: Design, place: int) -> str:
+    """Return 'dex trt vs untrt' for 'dex_trt_vs_untrt'; other names as they are."""
+    name, term = design.names[place], design.terms[place]
+    if "_vs_" not in name or len(term) != 1 or term[0] not in design.levels:
+        return name
+    variable = term[0]
+    level = design.columns[place].removeprefix(variable)
+    return f"{variable} {level} vs {design.levels[variable][0]}"
+
+
+def _triple(design: Design, items: Sequence[object]) -> Contrast:
+    """Return the contrast of two levels of a factor."""
+    if design.formula is None:
+        raise ContrastError(
+            "only list- and numeric-type contrasts are supported for user-supplied model matrices; the coefficients "
+            f"are {listing(design.names, 20)}."
+        )
+    if len(items) != 3 or any(isinstance(item, (list, tuple)) for item in items):
+        raise ContrastError(f"contrast={tuple(items)!r} cannot be understood. {FORMS}")
+    factor, numerator, denominator = (level_text(item) for item in items)
+    levels = _factor_levels(design, factor)
+    for level in (numerator, denominator):
+        if level not in levels:
+            raise ContrastError(
+                f"'{level}' is not a level of '{factor}'.{suggestion(level, levels)} The levels are "
+                f"{listing(levels, 20)}."
+            )
+    if numerator == denominator:
+        raise ContrastError(f"numerator and denominator are both '{numerator}'; they should be different levels.")
+    weights: dict[int, float] = {}
+    for level, weight in ((numerator, 1.0), (denominator, -1.0)):
+        place = _level_place(design, factor, level)
+        if place is not None:
+            weights[place] = weight
+    in_levels: BoolArray = design.sheet[factor].isin([numerator, denominator]).to_numpy(dtype=bool)
+    return Contrast(_weights(design, weights), f"{factor} {numerator} vs {denominator}", in_levels)
+
+
+def _factor_levels(design: Design, factor: str) -> tuple[str, ...]:
+    """Return the levels of a factor that the design has a main effect of."""
+    if factor not in design.variables:
+        columns = [str(column) for column in design.sheet.columns]
+        where = " It is a column of the sample sheet, but the design does not use it." if factor in columns else ""
+        raise ContrastError(
+            f"the factor '{factor}' is not in the design '{design.formula}'.{where}"
+            f"{suggestion(factor, design.variables)} Its variables are {listing(design.variables, 20)}."
+        )
+    if factor not in design.levels:
+        raise ContrastError(
+            f"'{factor}' is not a factor; it is numeric, and its coefficient is the change per unit: use "
+            f"name='{factor}'. The coefficients are {listing(design.names, 20)}."
+        )
+    if (factor,) not in design.terms:
+        raise ContrastError(
+            f"the design '{design.formula}' has no main effect of '{factor}', only interactions, so its levels are not "
+            f"compared by one coefficient; was expecting coefficients such as "
+            f"'{factor}_{design.levels[factor][1]}_vs_{design.levels[factor][0]}' to be present in results_names(). "
+            f"Use a list of names or numbers; the coefficients are {listing(design.names, 20)}."
+        )
+    return design.levels[factor]
+
+
+def _level_place(design: Design, factor: str, level: str) -> int | None:
+    """Return the place of the main-effect column of a level; None for the reference level that has none."""
+    for place, (term, column) in enumerate(zip(design.terms, design.columns, strict=True)):
+        if term == (factor,) and column == f"{factor}{level}":
+            return place
+    return None
+
+
+def _lists(design: Design, items: Sequence[Sequence[str]], list_values: Sequence[float]) -> Contrast:
+    """Return the contrast that adds the coefficients of one list and subtracts those of another."""
+    if len(items) > 2:
+        raise ContrastError(f"the contrast has {len(items)} lists of names; it should have one or two. {FORMS}")
+    up, down = _list_values(list_values)
+    sides = [[_place(design, name) for name in side] for side in items]
+    added, subtracted = [list(dict.fromkeys(side)) for side in [*sides, []][:2]]
+    both = set(added) & set(subtracted)
+    if both:
+        raise ContrastError(
+            f"names {listing(design.names[place] for place in sorted(both))} should only appear in the numerator or "
+            "the denominator of the contrast, not in both lists."
+        )
+    if not added and not subtracted:
+        raise ContrastError(f"the lists of the contrast are empty. {FORMS}")
+    vector = _weights(design, {**dict.fromkeys(added, up), **dict.fromkeys(subtracted, down)})
+    label = _list_label(design, added, subtracted, (up, down))
+    return Contrast(vector, label, _zero_samples(design, vector))
+
+
+def _list_values(list_values: Sequence[float]) -> tuple[float, float]:
+    """Return the two weights, positive and negative."""
+    values = [float(value) for value in list_values]
+    if len(values) != 2 or not values[0] > 0 > values[1] or not np.all(np.isfinite(values)):
+        raise ContrastError(
+            f"list_values={tuple(list_values)!r}: two numbers are needed, the first positive and the second negative."
+        )
+    return values[0], values[1]
+
+
+def _list_label(design: Design, added: list[int], subtracted: list[int], values: tuple[float, float]) -> str:
+    """Return 'a+b vs c' or 'a+b effect', with the weights that are not 1: '0.5 a+b vs 0.25 c'."""
+    up, down = ("+".join(design.names[place] for place in side) for side in (added, subtracted))
+    if not added:
+        return f"{values[1]:.3g} {down} effect"
+    up, down = (f"{size:.3g} {side}" if size != 1 else side for size, side in ((values[0], up), (abs(values[1]), down)))
+    return f"{up} vs {down}" if subtracted else f"{up} effect"
+
+
+def _numeric(design: Design, contrast: object) -> Contrast:
+    """Return the contrast with given weights."""
+    try:
+        vector = np.array(contrast, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ContrastError(f"the contrast {contrast!r} cannot be understood. {FORMS}") from error
+    if vector.shape != (len(design.names),):
+        raise ContrastError(
+            "numeric contrast vector should have one element for every element of results_names(): "
+            f"{len(design.names)} numbers, not shape {vector.shape}. The coefficients are {listing(design.names, 20)}."
+        )
+    if not np.all(np.isfinite(vector)):
+        raise ContrastError("the numeric contrast has missing or infinite elements.")
+    if not np.any(vector):
+        raise ContrastError("the numeric contrast has only zeros; at least one element should differ from 0.")
+    label = ",".join(f"{'+' if weight > 0 else ''}{weight:.15g}" for weight in vector + 0.0)
+    return Contrast(vector, label, _zero_samples(design, vector))
+
+
+def _series_weights(design: Design, contrast: pd.Series[Any]) -> list[float]:
+    """Return the weights of a series in the order of the coefficients, matched by name if it has names."""
+    if isinstance(contrast.index, pd.RangeIndex):
+        return [float(weight) for weight in contrast]
+    weights = dict.fromkeys(range(len(design.names)), 0.0)
+    for name, weight in contrast.items():
+        if not isinstance(weight, Real):
+            raise ContrastError(f"the weight of '{name}' is not a number: {weight!r}.")
+        weights[_place(design, str(name))] = float(weight)
+    return list(weights.values())
+
+
+def _zero_samples(design: Design, vector: FloatArray) -> BoolArray | None:
+    """Return the samples that the coefficients of a two-sided contrast describe; None for a one-sided one."""
+    if vector.min() >= 0 or vector.max() <= 0:
+        return None
+    samples: BoolArray = design.matrix @ (vector != 0) != 0
+    return samples if samples.any() else None
+
+
+def _weights(design: Design, weights: dict[int, float]) -> FloatArray:
+    """Return a vector of shape (p,) with these weights."""
+    vector = np.zeros(len(design.names))
+    for place, weight in weights.items():
+        vector[place] = weight
+    return vector
+
+
+def _place(design: Design, name: str) -> int:
+    """Return the place of a coefficient, whichever way its name is written."""
+    if name in design.names:
+        return design.names.index(name)
+    wanted = _plain_name(name)
+    for place, column in enumerate(design.columns):
+        if name == column or wanted == _plain_name(column):
+            return place
+    raise ContrastError(
+        f"'{name}' is not a coefficient: names should be elements of results_names()."
+        f"{suggestion(name, design.names)} The coefficients are {listing(design.names, 20)}."
+    )
+
+
+def _plain_name(name: str) -> tuple[str, ...]:
+    """Return the parts of a name without brackets, sorted: ('dextrt',) for 'dex[T.trt]' and for 'dextrt'."""
+    if name == "(Intercept)":
+        return ("Intercept",)
+    return tuple(sorted(re.sub(r"\[(?:T\.)?([^\]]*)\]", r"\1", part) for part in name.split(":")))

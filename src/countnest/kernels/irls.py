@@ -1,0 +1,338 @@
+"""Negative binomial GLM with log link, by iteratively reweighted least squares with a small ridge.
+
+Sources: McCullagh and Nelder (1989), Generalized Linear Models, ch. 2; Love, Huber and Anders (2014),
+doi:10.1186/s13059-014-0550-8.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from countnest.arrays import FloatArray, IntArray
+from countnest.kernels.cells import Cells, cell_predictor, gather, information, leverage
+from countnest.kernels.jit import kernel
+from countnest.kernels.negbin import nb_loglik_point
+from countnest.kernels.smallmat import cholesky, cholesky_inverse, cholesky_solve
+from countnest.kernels.special import log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
+
+__all__ = ["nb_log_irls_block", "nb_log_objective_row", "nb_log_start_block", "nb_log_variance_block"]
+
+LN2 = math.log(2.0)
+# A coefficient (natural log) beyond this has diverged.
+LARGE_BETA = 30.0
+# Pseudo-count of the starting values.
+START_OFFSET = 0.1
+# Of the gradient by central differences, log2 scale; and the box of the coefficients.
+DIFFERENCE = 1e-3
+BOX = 30.0
+# What a non-finite objective is taken as.
+HUGE = 1e300
+
+
+class Work(NamedTuple):
+    """Work space of one gene: cells (C,), samples (n,), coefficients (p,) and matrices (p, p)."""
+
+    eta: FloatArray
+    weight: FloatArray
+    score: FloatArray
+    mu: FloatArray
+    step: FloatArray
+    matrix: FloatArray
+    inverse: FloatArray
+
+
+@kernel
+def new_work(n_cells: int, n: int, p: int) -> Work:
+    """Return the work space for one gene."""
+    return Work(
+        np.empty(n_cells),
+        np.empty(n_cells),
+        np.empty(n_cells),
+        np.empty(n),
+        np.empty(p),
+        np.empty((p, p)),
+        np.empty((p, p)),
+    )
+
+
+@kernel
+def nb_log_start_block(counts: FloatArray, factors: FloatArray, pseudo_inverse: FloatArray, beta_out: FloatArray) -> None:
+    """Write least squares starts, X^+ log(counts / factors + 0.1), into `beta_out` (G, p)."""
+    shared = factors.shape[0] == 1
+    for g in range(counts.shape[0]):
+        f = factors[0] if shared else factors[g]
+        for k in range(beta_out.shape[1]):
+            beta_out[g, k] = 0.0
+        for j in range(counts.shape[1]):
+            value = math.log(counts[g, j] / f[j] + START_OFFSET)
+            for k in range(beta_out.shape[1]):
+                beta_out[g, k] += pseudo_inverse[k, j] * value
+
+
+@kernel
+def floored_mean(cells: Cells, f: FloatArray, beta: FloatArray, min_mu: float, work: Work) -> None:
+    """Write the cells' predictors into `work.eta` and max(f exp(X beta), min_mu) into `work.mu`."""
+    cell_predictor(cells, beta, work.eta)
+    for c in range(work.eta.shape[0]):
+        work.score[c] = math.exp(work.eta[c])
+    for j in range(f.shape[0]):
+        work.mu[j] = max(f[j] * work.score[cells.of_sample[j]], min_mu)
+
+
+@kernel
+def working_weights(cells: Cells, alpha: float, work: Work) -> None:
+    """Write the summed GLM weights mu / (1 + alpha mu) of the cells into `work.weight`."""
+    for c in range(work.weight.shape[0]):
+        work.weight[c] = 0.0
+    for j in range(work.mu.shape[0]):
+        work.weight[cells.of_sample[j]] += work.mu[j] / (1.0 + alpha * work.mu[j])
+
+
+@kernel
+def nb_log_irls_row(
+    y: FloatArray,
+    f: FloatArray,
+    log_f: FloatArray,
+    alpha: float,
+    cells: Cells,
+    ridge: float,
+    min_mu: float,
+    tol: float,
+    max_iter: int,
+    beta: FloatArray,
+    work: Work,
+) -> int:
+    """Iterate `beta` (p,) in place to the ridge maximum likelihood estimate; return the number of iterations.
+
+    `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
+    `work.mu` holds the floored means of the last accepted coefficients.
+    """
+    p = beta.shape[0]
+    r = 1.0 / alpha
+    remainder = stirling_remainder(r)
+    psi_rest = psi_remainder(r)
+    constant = 0.0
+    for j in range(y.shape[0]):
+        rise, _ = log_rising_ratio(y[j], alpha, remainder, psi_rest)
+        constant += rise - log_factorial(y[j])
+    log_min_mu = math.log(min_mu) if min_mu > 0.0 else -np.inf
+    floored_mean(cells, f, beta, min_mu, work)
+    old_deviance = 0.0
+    for iteration in range(1, max_iter + 1):
+        for c in range(work.weight.shape[0]):
+            work.weight[c] = 0.0
+            work.score[c] = 0.0
+        for j in range(y.shape[0]):
+            c = cells.of_sample[j]
+            mu = work.mu[j]
+            w = mu / (1.0 + alpha * mu)
+            # working response less linear predictor; the logarithm differs only where the mean is floored
+            residual = (y[j] - mu) / mu
+            if mu == min_mu:
+                residual += log_min_mu - log_f[j] - work.eta[c]
+            work.weight[c] += w
+            work.score[c] += w * residual
+        information(cells, work.weight, ridge, work.matrix)
+        gather(cells, work.score, work.step)
+        for k in range(p):
+            work.step[k] -= ridge * beta[k]
+        if math.isnan(cholesky(work.matrix)):
+            return max_iter
+        cholesky_solve(work.matrix, work.step)
+        large = False
+        for k in range(p):
+            beta[k] += work.step[k]
+            large = large or abs(beta[k]) > LARGE_BETA
+        if large:
+            return max_iter
+        floored_mean(cells, f, beta, min_mu, work)
+        loglik = constant
+        for j in range(y.shape[0]):
+            mu = work.mu[j]
+            log_mu = log_min_mu if mu == min_mu else log_f[j] + work.eta[cells.of_sample[j]]
+            loglik += y[j] * log_mu - (y[j] + r) * math.log1p(alpha * mu)
+        deviance = -2.0 * loglik
+        change = abs(deviance - old_deviance) / (abs(deviance) + 0.1)
+        if math.isnan(change):
+            return max_iter
+        if iteration > 1 and change < tol:
+            return iteration
+        old_deviance = deviance
+    return max_iter
+
+
+@kernel
+def nb_log_irls_block(
+    counts: FloatArray,
+    factors: FloatArray,
+    log_factors: FloatArray,
+    alpha: FloatArray,
+    cells: Cells,
+    n_cells: int,
+    ridge: float,
+    min_mu: float,
+    tol: float,
+    max_iter: int,
+    beta_out: FloatArray,
+    variance_out: FloatArray,
+    mu_out: FloatArray,
+    hat_out: FloatArray,
+    loglik_out: FloatArray,
+    n_iter_out: IntArray,
+) -> None:
+    """Fit every gene of a block.
+
+    Parameters
+    ----------
+    counts
+        (G, n).
+    factors, log_factors
+        (1, n) size factors or (G, n) normalization factors, and their logarithms.
+    alpha
+        (G,) dispersions.
+    beta_out
+        (G, p) starts on entry, estimates on return; natural log.
+    variance_out
+        (G, p) diagonal of A^-1 X'WX A^-1, A = X'WX + ridge, with W from the floored means.
+    mu_out
+        (G, n) means, not floored.
+    hat_out
+        (G, n) diagonal of the hat matrix.
+    loglik_out, n_iter_out
+        (G,) log-likelihood at `mu_out`, and iterations; `max_iter` means no convergence.
+    """
+    n, p = counts.shape[1], beta_out.shape[1]
+    shared = factors.shape[0] == 1
+    work = new_work(n_cells, n, p)
+    for g in range(counts.shape[0]):
+        f = factors[0] if shared else factors[g]
+        log_f = log_factors[0] if shared else log_factors[g]
+        a = alpha[g]
+        beta = beta_out[g]
+        n_iter_out[g] = nb_log_irls_row(
+            counts[g], f, log_f, a, cells, ridge, min_mu, tol, max_iter, beta, work
+        )
+        working_weights(cells, a, work)
+        ridge_inverse(cells, ridge, work)
+        for k in range(p):
+            variance_out[g, k] = sandwich(cells, work.weight, work.inverse[k])
+        leverage(cells, work.inverse, work.score)
+        for j in range(n):
+            hat_out[g, j] = work.mu[j] / (1.0 + a * work.mu[j]) * work.score[cells.of_sample[j]]
+        floored_mean(cells, f, beta, 0.0, work)
+        remainder = stirling_remainder(1.0 / a)
+        loglik = 0.0
+        for j in range(n):
+            mu_out[g, j] = work.mu[j]
+            loglik += nb_loglik_point(counts[g, j], work.mu[j], a, remainder)
+        loglik_out[g] = loglik
+
+
+@kernel
+def ridge_inverse(cells: Cells, ridge: float, work: Work) -> None:
+    """Write (X'WX + ridge I)^-1 into `work.inverse`, from `work.weight`; NaN where it does not exist."""
+    information(cells, work.weight, ridge, work.matrix)
+    if math.isnan(cholesky(work.matrix)):
+        work.inverse[:] = np.nan
+    else:
+        cholesky_inverse(work.matrix, work.inverse)
+
+
+@kernel
+def sandwich(cells: Cells, weight: FloatArray, u: FloatArray) -> float:
+    """Return u' X'WX u."""
+    total = 0.0
+    for c in range(weight.shape[0]):
+        inner = 0.0
+        for k in range(cells.start[c], cells.start[c + 1]):
+            inner += cells.value[k] * u[cells.column[k]]
+        total += weight[c] * inner * inner
+    return total
+
+
+@kernel
+def nb_log_variance_block(
+    contrasts: FloatArray,
+    beta: FloatArray,
+    factors: FloatArray,
+    alpha: FloatArray,
+    cells: Cells,
+    n_cells: int,
+    ridge: float,
+    min_mu: float,
+    variance_out: FloatArray,
+) -> None:
+    """Write the variances c' A^-1 X'WX A^-1 c of contrasts (k, p) of `beta` (G, p) into `variance_out` (G, k)."""
+    n, p = factors.shape[1], beta.shape[1]
+    shared = factors.shape[0] == 1
+    work = new_work(n_cells, n, p)
+    for g in range(beta.shape[0]):
+        floored_mean(cells, factors[0] if shared else factors[g], beta[g], min_mu, work)
+        working_weights(cells, alpha[g], work)
+        ridge_inverse(cells, ridge, work)
+        for i in range(contrasts.shape[0]):
+            for k in range(p):
+                total = 0.0
+                for m in range(p):
+                    total += work.inverse[k, m] * contrasts[i, m]
+                work.step[k] = total
+            variance_out[g, i] = sandwich(cells, work.weight, work.step)
+
+
+@kernel
+def penalized_loss(
+    log2_beta: FloatArray,
+    y: FloatArray,
+    f: FloatArray,
+    alpha: float,
+    remainder: float,
+    cells: Cells,
+    ridge: float,
+    eta: FloatArray,
+) -> float:
+    """Return the negative log-likelihood and normal prior of log2 coefficients; 1e300 where it is not finite."""
+    cell_predictor(cells, log2_beta, eta)
+    for c in range(eta.shape[0]):
+        eta[c] = math.exp(LN2 * eta[c])
+    total = 0.0
+    for j in range(y.shape[0]):
+        total -= nb_loglik_point(y[j], f[j] * eta[cells.of_sample[j]], alpha, remainder)
+    for k in range(log2_beta.shape[0]):
+        total += 0.5 * ridge * log2_beta[k] * log2_beta[k]
+    return total if math.isfinite(total) else HUGE
+
+
+@kernel
+def nb_log_objective_row(
+    log2_beta: FloatArray,
+    y: FloatArray,
+    f: FloatArray,
+    alpha: float,
+    cells: Cells,
+    n_cells: int,
+    ridge: float,
+    gradient_out: FloatArray,
+) -> float:
+    """Return the loss of log2 coefficients, and its gradient by central differences within the box.
+
+    `ridge` is the prior precision on the log2 scale. The differences, and not the exact derivative, decide where a
+    quasi-Newton search stops on these flat likelihoods.
+    """
+    eta = np.empty(n_cells)
+    remainder = stirling_remainder(1.0 / alpha)
+    constant = -0.5 * math.log(ridge / (2.0 * math.pi)) * log2_beta.shape[0]
+    loss = penalized_loss(log2_beta, y, f, alpha, remainder, cells, ridge, eta)
+    moved = log2_beta.copy()
+    for k in range(log2_beta.shape[0]):
+        up = min(log2_beta[k] + DIFFERENCE, BOX)
+        down = max(log2_beta[k] - DIFFERENCE, -BOX)
+        moved[k] = up
+        above = penalized_loss(moved, y, f, alpha, remainder, cells, ridge, eta)
+        moved[k] = down
+        below = penalized_loss(moved, y, f, alpha, remainder, cells, ridge, eta)
+        moved[k] = log2_beta[k]
+        gradient_out[k] = (above - below) / (up - down)
+    return loss + constant if loss < HUGE else HUGE

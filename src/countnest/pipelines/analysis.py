@@ -1,0 +1,115 @@
+"""The whole analysis in its order: normalization, dispersions, model, outliers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from countnest.arrays import FloatArray
+from countnest.containers.fit import Analysis
+from countnest.options import FitType, SizeFactorType, TestType
+from countnest.parallel.run import Engine
+from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model
+from countnest.pipelines.outliers import find_replacements, refit
+from countnest.stats.glm.layout import Layout
+from countnest.stats.norm.size_factors import estimate_size_factors
+
+__all__ = ["Model", "normalize", "replace_outliers", "with_dispersions", "with_fit"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What is fitted and tested.
+
+    Attributes
+    ----------
+    layout
+        Of the model matrix.
+    reduced, reduced_description
+        Layout of the reduced matrix of a likelihood ratio test, and how it was written.
+    test
+        "Wald" or "LRT".
+    use_t
+        Whether Wald statistics are compared with a t distribution.
+    min_mu
+        Floor of the means in weights.
+    """
+
+    layout: Layout
+    reduced: Layout | None = None
+    reduced_description: str | None = None
+    test: TestType = "Wald"
+    use_t: bool = False
+    min_mu: float = 0.5
+
+
+def normalize(
+    counts: FloatArray, given: FloatArray | None, kind: SizeFactorType, engine: Engine, what: str = "size factors"
+) -> Analysis:
+    """Return the first state of an analysis, with `given` factors or estimated size factors."""
+    if given is None:
+        engine.progress.step("estimating size factors")
+        factors = estimate_size_factors(counts, kind)[np.newaxis, :]
+    else:
+        engine.progress.step(f"using pre-existing {what}")
+        factors = given
+    return Analysis(factors, given is not None, base_moments(counts, factors))
+
+
+def with_dispersions(
+    state: Analysis, counts: FloatArray, layout: Layout, *, fit_type: FitType, min_mu: float, engine: Engine
+) -> Analysis:
+    """Return the state with dispersions, and without what was fitted before."""
+    engine.progress.step("estimating dispersions")
+    moments = state.moments if state.replacement is None else base_moments(counts, state.factors)
+    dispersions = estimate_dispersions(
+        counts, state.factors, moments, layout, fit_type=fit_type, min_mu=min_mu, engine=engine
+    )
+    return Analysis(state.factors, state.given, moments, dispersions)
+
+
+def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) -> Analysis:
+    """Return the state with the fitted model; it must have dispersions."""
+    assert state.dispersions is not None
+    engine.progress.step("fitting model and testing")
+    fit = fit_model(
+        counts if state.replacement is None else state.replacement.counts,
+        state.factors,
+        state.moments,
+        model.layout,
+        state.dispersions.final,
+        test=model.test,
+        reduced=model.reduced,
+        reduced_description=model.reduced_description,
+        use_t=model.use_t,
+        min_mu=model.min_mu,
+        engine=engine,
+    )
+    return replace(state, fit=fit)
+
+
+def replace_outliers(
+    state: Analysis, counts: FloatArray, model: Model, min_replicates: float, engine: Engine
+) -> Analysis:
+    """Return the state after outlier counts were replaced and their genes fitted anew; the same where there are none."""
+    assert state.dispersions is not None
+    assert state.fit is not None
+    replacement = find_replacements(counts, state.factors, state.fit.cooks, model.layout, min_replicates)
+    if replacement is None:
+        return state
+    engine.progress.note(
+        f"-- replacing outliers and refitting for {replacement.flagged.sum()} genes "
+        f"(min_replicates_for_replace={min_replicates:g}; the original counts are kept in counts())"
+    )
+    moments, dispersions, fit = refit(
+        replacement,
+        state.factors,
+        model.layout,
+        state.dispersions,
+        state.fit,
+        min_replicates,
+        reduced=model.reduced,
+        engine=engine,
+    )
+    return replace(state, moments=moments, dispersions=dispersions, fit=fit, replacement=replacement)

@@ -1,0 +1,181 @@
+"""The DESeq analysis, step by step: moments, dispersions, model, outliers.
+
+Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.fit import BaseMoments, Dispersions, DispersionTrend, ModelFit, ReducedFit
+from countnest.options import FitType, TestType
+from countnest.parallel.run import Engine
+from countnest.stats.dispersion.genewise import estimate_genewise
+from countnest.stats.dispersion.map import shrink_dispersions
+from countnest.stats.dispersion.prior import prior_variance
+from countnest.stats.dispersion.trend import fit_trend, log_residual_variance
+from countnest.stats.glm.cooks import cooks_distance, max_cooks
+from countnest.stats.glm.fit import NBFit, fit_nb_glm
+from countnest.stats.glm.layout import Layout
+from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
+
+__all__ = ["base_moments", "estimate_dispersions", "expand", "fit_model", "rows_of"]
+
+
+def base_moments(counts: FloatArray, factors: FloatArray) -> BaseMoments:
+    """Return the moments of the normalized counts; counts (G, n), factors (1, n) or (G, n)."""
+    normalized = normalized_counts(counts, factors)
+    return BaseMoments(base_mean(normalized), base_variance(normalized), ~counts.any(axis=1))
+
+
+def estimate_dispersions(
+    counts: FloatArray,
+    factors: FloatArray,
+    moments: BaseMoments,
+    layout: Layout,
+    *,
+    fit_type: FitType = "parametric",
+    min_mu: float = 0.5,
+    known: DispersionTrend | None = None,
+    engine: Engine,
+) -> Dispersions:
+    """Estimate gene-wise dispersions, fit their trend, and shrink them towards it.
+
+    Parameters
+    ----------
+    counts, factors, moments
+        (G, n) counts, (1, n) or (G, n) factors, and their moments.
+    layout
+        Of the model matrix.
+    fit_type
+        Of the trend.
+    min_mu
+        Floor of the means.
+    known
+        A trend and prior to use instead of fitting them to these genes.
+    engine
+        Threads, blocks, progress.
+
+    Notes
+    -----
+    R counterpart: DESeq2::estimateDispersions.
+    """
+    rows = ~moments.all_zero
+    k, f = counts[rows], rows_of(factors, rows)
+    genewise = estimate_genewise(k, f, layout, min_mu=min_mu, engine=engine)
+    mean = moments.mean[rows]
+    if known is None:
+        engine.progress.step("mean-dispersion relationship")
+        known = _trend(mean, genewise.alpha, layout, fit_type)
+        if known.note:
+            engine.progress.note(known.note)
+    fitted = known(mean)
+    shrunken = shrink_dispersions(
+        genewise.alpha,
+        fitted,
+        k,
+        genewise.mu,
+        layout,
+        prior_var=known.disp_prior_var,
+        var_log_disp_ests=known.var_log_disp_ests,
+        engine=engine,
+    )
+    return Dispersions(
+        genewise=expand(rows, genewise.alpha),
+        genewise_iter=expand(rows, genewise.n_iter),
+        fitted=expand(rows, fitted),
+        map=expand(rows, shrunken.map_alpha),
+        map_iter=expand(rows, shrunken.n_iter),
+        final=expand(rows, shrunken.alpha),
+        outlier=expand(rows, shrunken.outlier),
+        trend=known,
+    )
+
+
+def _trend(mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType) -> DispersionTrend:
+    trend, note = fit_trend(mean, alpha, fit_type)
+    fitted = trend(mean)
+    spread = log_residual_variance(alpha, fitted)
+    return DispersionTrend(trend, spread, prior_variance(alpha, fitted, spread, layout.residual_df), note)
+
+
+def fit_model(
+    counts: FloatArray,
+    factors: FloatArray,
+    moments: BaseMoments,
+    layout: Layout,
+    dispersion: FloatArray,
+    *,
+    test: TestType = "Wald",
+    reduced: Layout | None = None,
+    reduced_description: str | None = None,
+    use_t: bool = False,
+    min_mu: float = 0.5,
+    engine: Engine,
+) -> ModelFit:
+    """Fit the model, its Cook's distances and, for the likelihood ratio test, the reduced model.
+
+    `dispersion` (G,) is missing for all-zero genes; everything else as in `estimate_dispersions`.
+
+    Notes
+    -----
+    R counterparts: DESeq2::nbinomWaldTest, DESeq2::nbinomLRT.
+    """
+    rows = ~moments.all_zero
+    k, f, alpha = counts[rows], rows_of(factors, rows), dispersion[rows]
+    fit = fit_nb_glm(k, f, layout, alpha, min_mu=min_mu, engine=engine, text="fitting model and testing")
+    cooks = cooks_distance(k, normalized_counts(k, f), fit.mu, fit.hat, layout)
+    null = None
+    if reduced is not None:
+        null_fit = fit_nb_glm(k, f, reduced, alpha, min_mu=min_mu, engine=engine, text="fitting the reduced model")
+        null = ReducedFit(
+            expand(rows, null_fit.loglik),
+            expand(rows, null_fit.converged),
+            layout.n_coefficients - reduced.n_coefficients,
+            reduced_description,
+        )
+    return _expanded(fit, cooks, rows, layout, test=test, min_mu=min_mu, use_t=use_t, reduced=null)
+
+
+def _expanded(
+    fit: NBFit,
+    cooks: FloatArray,
+    rows: BoolArray,
+    layout: Layout,
+    *,
+    test: TestType,
+    min_mu: float,
+    use_t: bool,
+    reduced: ReducedFit | None,
+) -> ModelFit:
+    optimized = np.zeros(len(rows), dtype=np.bool_)
+    optimized[rows] = fit.optimized
+    return ModelFit(
+        test=test,
+        beta=expand(rows, fit.beta),
+        se=expand(rows, fit.se),
+        mu=expand(rows, fit.mu),
+        hat=expand(rows, fit.hat),
+        cooks=expand(rows, cooks),
+        loglik=expand(rows, fit.loglik),
+        n_iter=expand(rows, fit.n_iter),
+        converged=expand(rows, fit.converged),
+        optimized=optimized,
+        max_cooks=expand(rows, max_cooks(cooks, layout)),
+        min_mu=min_mu,
+        df=float(layout.residual_df) if use_t else None,
+        reduced=reduced,
+    )
+
+
+def rows_of(factors: FloatArray, rows: BoolArray) -> FloatArray:
+    """Return the factors of some genes: size factors (1, n) serve all."""
+    return factors if len(factors) == 1 else factors[rows]
+
+
+def expand(rows: BoolArray, values: np.ndarray) -> FloatArray:
+    """Return `values` of the genes `rows` at their places among all genes; NaN elsewhere."""
+    whole = np.full((len(rows), *values.shape[1:]), np.nan)
+    whole[rows] = values
+    return whole

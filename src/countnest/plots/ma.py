@@ -1,0 +1,134 @@
+"""The MA plot: the size of every change against the mean count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.results import Results
+from countnest.errors import OptionError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_ma"]
+
+_Group = tuple[str, BoolArray, str]
+
+
+def plot_ma(
+    results: Results,
+    *,
+    ax: Axes | None = None,
+    alpha: float | None = None,
+    ylim: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw the log2 fold change of every gene against its mean of normalized counts.
+
+    Genes with padj < alpha are coloured, genes outside the limits are triangles at the border, genes without counts are
+    left out. Dashed lines mark the threshold on the log2 fold change, when there was one.
+
+    R counterpart: DESeq2::plotMA
+
+    Parameters
+    ----------
+    results
+        The table of genes.
+    ax
+        Axes to draw into; by default those of a new figure.
+    alpha
+        The level for padj; by default the one that `results()` was called with.
+    ylim
+        The limits of the log2 fold change; by default 1.1 times the 99 % quantile of its absolute value.
+
+    Returns
+    -------
+    Figure
+        The figure: `plot_ma(res).savefig("ma.png")`.
+
+    Raises
+    ------
+    OptionError
+        `ylim` is not an interval that holds zero.
+    """
+    from countnest.plots.figure import caption, figure_of, legend_above, new_axes, style
+
+    ax = new_axes() if ax is None else ax
+    mean, change, padj = _with_counts(results)
+    low, high = _limits(change) if ylim is None else _checked_limits(ylim)
+    groups = _groups(results, change, padj, results.info.alpha if alpha is None else alpha)
+    for rank, (label, mask, colour) in enumerate(groups):
+        _draw(ax, mean[mask], change[mask], (low, high), label, colour, zorder=2.0 + 0.1 * rank)
+    _lines(ax, results)
+    margin = 0.03 * (high - low)
+    ax.set_ylim(low - margin, high + margin)
+    style(ax, "log2 fold change")
+    caption(ax, results.info.label)
+    legend_above(ax, columns=3)
+    return figure_of(ax)
+
+
+def _with_counts(results: Results) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return baseMean, log2FoldChange and padj of the genes that can be drawn."""
+    columns = results.table[["baseMean", "log2FoldChange", "padj"]].to_numpy(dtype=np.float64)
+    drawn = columns[(columns[:, 0] > 0) & np.isfinite(columns[:, 1])]
+    return drawn[:, 0], drawn[:, 1], drawn[:, 2]
+
+
+def _limits(change: FloatArray) -> tuple[float, float]:
+    reach = 1.1 * float(np.quantile(np.abs(change), 0.99)) if change.size else 0.0
+    return (-reach, reach) if reach > 0 else (-1.0, 1.0)
+
+
+def _checked_limits(ylim: tuple[float, float]) -> tuple[float, float]:
+    low, high = ylim
+    if not low < 0 < high:
+        raise OptionError(f"ylim={ylim!r} is not an interval that holds zero; give one such as (-4, 4).")
+    return float(low), float(high)
+
+
+def _groups(results: Results, change: FloatArray, padj: FloatArray, alpha: float) -> list[_Group]:
+    """Return label, members and colour of each group, the one at the back first."""
+    from countnest.plots.figure import BLUE, GREY, ORANGE
+
+    significant, level = padj < alpha, f"padj < {alpha:g}"
+    rest = ("not significant", ~significant, GREY)
+    if results.info.alt_hypothesis == "lessAbs":
+        return [rest, (f"|LFC| < {results.info.lfc_threshold:g}, {level}", significant, BLUE)]
+    up, down = significant & (change > 0), significant & (change < 0)
+    return [rest, (f"up, {level}", up, ORANGE), (f"down, {level}", down, BLUE)]
+
+
+def _draw(
+    ax: Axes,
+    mean: FloatArray,
+    change: FloatArray,
+    limits: tuple[float, float],
+    label: str,
+    colour: str,
+    zorder: float,
+) -> None:
+    """Draw one group: points inside the limits, triangles at the border for the others."""
+    from countnest.plots.figure import GREY, points
+
+    low, high = limits
+    inside = (change >= low) & (change <= high)
+    size, alpha = (5.0, 0.45) if colour == GREY else (7.0, 0.75)
+    text = f"{label}: {len(mean):,}"
+    points(ax, mean[inside], change[inside], colour=colour, size=size, alpha=alpha, zorder=zorder, label=text)
+    for marker, outside, border in (("^", change > high, high), ("v", change < low, low)):
+        edge = np.full(int(outside.sum()), border)
+        points(ax, mean[outside], edge, colour=colour, size=3.0 * size, alpha=alpha, zorder=zorder, marker=marker)
+
+
+def _lines(ax: Axes, results: Results) -> None:
+    from countnest.plots.figure import INK
+
+    ax.axhline(0.0, color=INK, linewidth=1.0, zorder=3)
+    threshold, hypothesis = results.info.lfc_threshold, results.info.alt_hypothesis
+    sides = {"greater": (threshold,), "less": (-threshold,)}.get(hypothesis, (-threshold, threshold))
+    for height in sides if threshold > 0 else ():
+        ax.axhline(height, color=INK, linewidth=0.9, linestyle=(0, (5, 3)), zorder=3)

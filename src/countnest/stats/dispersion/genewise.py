@@ -1,0 +1,117 @@
+"""Gene-wise dispersions: every gene on its own data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import FloatArray, IntArray
+from countnest.kernels.moments import projected_mean_block, rough_dispersion_block
+from countnest.parallel.run import Engine
+from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
+from countnest.stats.glm.fit import fit_nb_glm
+from countnest.stats.glm.layout import Layout
+from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
+
+__all__ = ["GeneWise", "estimate_genewise"]
+
+# A search that gains less than this fraction of the log-likelihood has found nothing better than its start.
+MIN_GAIN = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneWise:
+    """Gene-wise dispersions.
+
+    Attributes
+    ----------
+    alpha
+        (G,) dispersions.
+    n_iter
+        (G,) iterations of the line search.
+    mu
+        (G, n) means, floored, that they were estimated with.
+    """
+
+    alpha: FloatArray
+    n_iter: IntArray
+    mu: FloatArray
+
+
+def estimate_genewise(
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    *,
+    min_mu: float = 0.5,
+    engine: Engine,
+) -> GeneWise:
+    """Estimate the dispersion of every gene by its Cox-Reid adjusted profile likelihood.
+
+    Parameters
+    ----------
+    counts
+        (G, n), every row with a positive count.
+    factors
+        (1, n) size factors or (G, n) normalization factors.
+    layout
+        Of the model matrix.
+    min_mu
+        Floor of the means.
+    engine
+        Threads, blocks, progress.
+
+    Notes
+    -----
+    R counterpart: DESeq2::estimateDispersionsGeneEst.
+    """
+    upper = max_dispersion(layout.n_samples)
+    start = np.clip(_start(counts, factors, layout, engine), MIN_DISPERSION, upper)
+    mu = _means(counts, factors, layout, start, min_mu, engine)
+    search = line_search(np.log(start), counts, mu, layout, engine=engine, text="gene-wise dispersion estimates")
+    alpha = np.minimum(np.exp(search.log_alpha), upper)
+    no_gain = search.final < search.initial + np.abs(search.initial) * MIN_GAIN
+    alpha = np.where(no_gain, start, alpha)
+    stuck = ((search.n_iter == MAX_ITER) | (search.n_iter == 1)) & (alpha > 10 * MIN_DISPERSION)
+    if stuck.any():
+        rows = np.flatnonzero(stuck)
+        alpha[rows] = np.exp(grid_search(counts[rows], mu[rows], layout, engine=engine))
+    return GeneWise(np.clip(alpha, MIN_DISPERSION, upper), search.n_iter, mu)
+
+
+def _start(counts: FloatArray, factors: FloatArray, layout: Layout, engine: Engine) -> FloatArray:
+    """Return the smaller of two rough estimates (G,): about the linear fit, and by moments about the mean."""
+    rough = np.empty(len(counts))
+
+    def task(block: slice) -> None:
+        f = factors if len(factors) == 1 else factors[block]
+        rough_dispersion_block(
+            counts[block], f, layout.basis, layout.rows, np.empty(layout.n_samples), rough[block]
+        )
+
+    engine.run(task, len(counts))
+    normalized = normalized_counts(counts, factors)
+    mean = base_mean(normalized)
+    inverse_factor = float((1.0 / factors.mean(axis=0)).mean(dtype=np.longdouble))
+    moments = (base_variance(normalized) - inverse_factor * mean) / mean**2
+    return np.minimum(rough, moments)
+
+
+def _means(
+    counts: FloatArray, factors: FloatArray, layout: Layout, alpha: FloatArray, min_mu: float, engine: Engine
+) -> FloatArray:
+    """Return means (G, n), at least `min_mu`: cell means where the design has as many cells as columns, else the GLM's."""
+    if layout.n_cells == layout.n_coefficients:
+        mu = np.empty_like(counts)
+
+        def task(block: slice) -> None:
+            f = factors if len(factors) == 1 else factors[block]
+            projected_mean_block(counts[block], f, layout.basis, layout.rows, mu[block])
+
+        engine.run(task, len(counts))
+    else:
+        mu = fit_nb_glm(
+            counts, factors, layout, alpha, min_mu=min_mu, engine=engine, text="means for the dispersion estimates"
+        ).mu
+    return np.maximum(mu, min_mu, out=mu)

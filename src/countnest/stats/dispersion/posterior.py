@@ -1,0 +1,88 @@
+"""Maximise the Cox-Reid adjusted posterior of log(dispersion) for every gene, by line search and by grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import FloatArray, IntArray
+from countnest.kernels.logalpha import nb_logalpha_fit_block, nb_logalpha_grid_block
+from countnest.parallel.run import Engine
+from countnest.stats.glm.layout import Layout
+
+__all__ = ["MAX_ITER", "MIN_DISPERSION", "LineSearch", "grid_search", "line_search", "max_dispersion"]
+
+MIN_DISPERSION = 1e-8
+MAX_ITER = 100
+TOLERANCE = 1e-6
+
+
+def max_dispersion(n_samples: int) -> float:
+    """Return the largest dispersion that is estimated: the number of samples, at least 10."""
+    return float(max(10, n_samples))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LineSearch:
+    """Outcome of the line search, each (G,): natural log dispersion, iterations, log posterior before and after."""
+
+    log_alpha: FloatArray
+    n_iter: IntArray
+    initial: FloatArray
+    final: FloatArray
+
+
+def line_search(
+    start: FloatArray,
+    counts: FloatArray,
+    mu: FloatArray,
+    layout: Layout,
+    *,
+    prior_mean: FloatArray | None = None,
+    prior_variance: float = np.inf,
+    engine: Engine,
+    text: str | None = None,
+) -> LineSearch:
+    """Maximise from `start` (G,), log dispersions, given counts and means (G, n).
+
+    The prior on the log dispersion is normal with `prior_mean` (G,) and `prior_variance`; none without a mean.
+    """
+    n_genes = len(counts)
+    centre = np.zeros(n_genes) if prior_mean is None else prior_mean
+    out = LineSearch(np.empty(n_genes), np.empty(n_genes, dtype=np.int64), np.empty(n_genes), np.empty(n_genes))
+
+    def task(block: slice) -> None:
+        nb_logalpha_fit_block(
+            start[block], counts[block], mu[block], layout.cells, layout.n_cells, layout.n_coefficients,
+            centre[block], prior_variance, TOLERANCE, MAX_ITER,
+            out.log_alpha[block], out.n_iter[block], out.initial[block], out.final[block],
+        )  # fmt: skip
+
+    engine.run(task, n_genes, text)
+    return out
+
+
+def grid_search(
+    counts: FloatArray,
+    mu: FloatArray,
+    layout: Layout,
+    *,
+    prior_mean: FloatArray | None = None,
+    prior_variance: float = np.inf,
+    engine: Engine,
+) -> FloatArray:
+    """Return log dispersions (G,) that are best on a grid of 20 points and on a finer one around its best point."""
+    n_genes = len(counts)
+    centre = np.zeros(n_genes) if prior_mean is None else prior_mean
+    low, high = float(np.log(MIN_DISPERSION)), float(np.log(max_dispersion(layout.n_samples)))
+    log_alpha = np.empty(n_genes)
+
+    def task(block: slice) -> None:
+        nb_logalpha_grid_block(
+            low, high, counts[block], mu[block], layout.cells, layout.n_cells, layout.n_coefficients,
+            centre[block], prior_variance, log_alpha[block],
+        )  # fmt: skip
+
+    engine.run(task, n_genes)
+    return log_alpha

@@ -1,0 +1,223 @@
+"""Fit the negative binomial GLM of every gene: IRLS, and a quasi-Newton search for the genes that it loses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.kernels.irls import nb_log_irls_block, nb_log_start_block, nb_log_variance_block
+from countnest.kernels.negbin import nb_loglik_block
+from countnest.parallel.run import Engine
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.quasinewton import minimize_rows
+
+Array = TypeVar("Array", FloatArray, BoolArray)
+
+__all__ = ["LN2", "NBFit", "contrast_variance", "fit_nb_glm"]
+
+LN2 = float(np.log(2.0))
+# Prior precision of every coefficient: 1e-6 on the log2 scale.
+RIDGE_LOG2 = 1e-6
+RIDGE = RIDGE_LOG2 / LN2**2
+TOLERANCE = 1e-8
+MAX_ITER = 100
+LARGE_LOG2_BETA = 30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NBFit:
+    """Fitted negative binomial GLMs.
+
+    Attributes
+    ----------
+    beta, se
+        (G, p) coefficients and standard errors, natural log.
+    mu
+        (G, n) fitted means, size factors included, not floored.
+    hat
+        (G, n) diagonals of the hat matrices.
+    loglik
+        (G,) log-likelihoods.
+    converged
+        (G,) whether the fit converged.
+    n_iter
+        (G,) IRLS iterations; the maximum where IRLS was given up.
+    optimized
+        (G,) whether the coefficients come from the quasi-Newton search.
+    """
+
+    beta: FloatArray
+    se: FloatArray
+    mu: FloatArray
+    hat: FloatArray
+    loglik: FloatArray
+    converged: BoolArray
+    n_iter: IntArray
+    optimized: BoolArray
+
+
+def fit_nb_glm(
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    alpha: FloatArray,
+    *,
+    min_mu: float = 0.5,
+    engine: Engine,
+    text: str | None = None,
+) -> NBFit:
+    """Fit log(mu / factor) = X beta for every gene, with a ridge of 1e-6 on the log2 coefficients.
+
+    Parameters
+    ----------
+    counts
+        (G, n), every row with a positive count.
+    factors
+        (1, n) size factors or (G, n) normalization factors.
+    layout
+        Of the model matrix.
+    alpha
+        (G,) dispersions.
+    min_mu
+        Floor of the means in weights, standard errors and hat values.
+    engine
+        Threads, blocks, progress.
+    text
+        Of the progress bar.
+
+    Notes
+    -----
+    R counterpart: the fits inside DESeq2::nbinomWaldTest.
+    """
+    if layout.is_intercept_only:
+        return _fit_intercept(counts, factors, alpha)
+    fit = _fit_irls(counts, factors, layout, alpha, min_mu, engine, text)
+    with np.errstate(invalid="ignore"):
+        lost = (fit.n_iter >= MAX_ITER) | ~np.isfinite(fit.beta).all(axis=1) | ~(fit.se > 0).all(axis=1)
+    return _rescue(fit, lost, counts, factors, layout, alpha, min_mu, engine) if lost.any() else fit
+
+
+def _fit_irls(
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    alpha: FloatArray,
+    min_mu: float,
+    engine: Engine,
+    text: str | None,
+) -> NBFit:
+    n_genes, n = counts.shape
+    p = layout.n_coefficients
+    log_factors = np.log(factors)
+    beta, variance = np.empty((n_genes, p)), np.empty((n_genes, p))
+    mu, hat = np.empty((n_genes, n)), np.empty((n_genes, n))
+    loglik, n_iter = np.empty(n_genes), np.empty(n_genes, dtype=np.int64)
+
+    def task(block: slice) -> None:
+        f = factors if len(factors) == 1 else factors[block]
+        log_f = log_factors if len(factors) == 1 else log_factors[block]
+        nb_log_start_block(counts[block], f, layout.pseudo_inverse, beta[block])
+        nb_log_irls_block(
+            counts[block], f, log_f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, TOLERANCE, MAX_ITER,
+            beta[block], variance[block], mu[block], hat[block], loglik[block], n_iter[block],
+        )  # fmt: skip
+
+    engine.run(task, n_genes, text)
+    with np.errstate(invalid="ignore"):
+        se = np.sqrt(np.maximum(variance, 0.0))
+    return NBFit(beta, se, mu, hat, loglik, n_iter < MAX_ITER, n_iter, np.zeros(n_genes, dtype=np.bool_))
+
+
+def _rescue(
+    fit: NBFit,
+    lost: BoolArray,
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    alpha: FloatArray,
+    min_mu: float,
+    engine: Engine,
+) -> NBFit:
+    """Return `fit` with the `lost` rows fitted by the quasi-Newton search; their hat values stay as IRLS left them."""
+    rows = np.flatnonzero(lost)
+    k, a = counts[rows], alpha[rows]
+    f = factors if len(factors) == 1 else factors[rows]
+    start = fit.beta[rows] / LN2
+    usable = np.isfinite(start).all(axis=1) & (np.abs(start) < LARGE_LOG2_BETA).all(axis=1)
+    # The other rows start from least squares in natural logs, read as if they were log2: the search has a rough
+    # bottom, and where it stops depends on where it starts.
+    cold = np.empty_like(start)
+    nb_log_start_block(k, f, layout.pseudo_inverse, cold)
+    start[~usable] = cold[~usable]
+    log2_beta, success = minimize_rows(start, k, f, a, layout, RIDGE_LOG2, engine)
+    beta = log2_beta * LN2
+    mu = f * np.exp(beta @ layout.matrix.T)
+    variance = contrast_variance(np.eye(beta.shape[1]), beta, f, a, layout, min_mu=min_mu, engine=engine)
+    loglik = np.empty(len(rows))
+    nb_loglik_block(k, mu, a, np.full(len(rows), min_mu), loglik)
+    return replace(
+        fit,
+        beta=_scatter(fit.beta, rows, beta),
+        se=_scatter(fit.se, rows, np.sqrt(variance)),
+        mu=_scatter(fit.mu, rows, mu),
+        loglik=_scatter(fit.loglik, rows, loglik),
+        converged=_scatter(fit.converged, rows, success),
+        optimized=lost,
+    )
+
+
+def _scatter(whole: Array, rows: IntArray, part: Array) -> Array:
+    whole[rows] = part
+    return whole
+
+
+def _fit_intercept(counts: FloatArray, factors: FloatArray, alpha: FloatArray) -> NBFit:
+    """Return the fits of the one-column design in closed form: the mean of the normalized counts, no ridge, no floor."""
+    n_genes, n = counts.shape
+    beta = np.log((counts / factors).mean(axis=1))
+    mu = factors * np.exp(beta)[:, None]
+    weight = mu / (1.0 + alpha[:, None] * mu)
+    information = weight.sum(axis=1)
+    loglik = np.empty(n_genes)
+    nb_loglik_block(counts, mu, alpha, np.zeros(n_genes), loglik)
+    return NBFit(
+        beta=beta[:, None],
+        se=np.sqrt(1.0 / information)[:, None],
+        mu=mu,
+        hat=weight / information[:, None],
+        loglik=loglik,
+        converged=np.ones(n_genes, dtype=np.bool_),
+        n_iter=np.ones(n_genes, dtype=np.int64),
+        optimized=np.zeros(n_genes, dtype=np.bool_),
+    )
+
+
+def contrast_variance(
+    contrasts: FloatArray,
+    beta: FloatArray,
+    factors: FloatArray,
+    alpha: FloatArray,
+    layout: Layout,
+    *,
+    min_mu: float = 0.5,
+    engine: Engine,
+) -> FloatArray:
+    """Return the variances (G, k) of c'beta for contrasts (k, p), natural log.
+
+    The covariance of beta is A^-1 X'WX A^-1, A = X'WX + ridge, at the means that beta (G, p) gives, floored at `min_mu`;
+    it is recomputed and not kept.
+    """
+    contrasts = as_float(np.atleast_2d(contrasts))
+    variance = np.empty((len(beta), len(contrasts)))
+
+    def task(block: slice) -> None:
+        f = factors if len(factors) == 1 else factors[block]
+        nb_log_variance_block(
+            contrasts, beta[block], f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, variance[block]
+        )
+
+    engine.run(task, len(beta))
+    return variance

@@ -1,0 +1,84 @@
+"""Robust locally weighted regression of a short series.
+
+Source: Cleveland (1979), doi:10.1080/01621459.1979.10481038, with the details of his program `lowess`, which is in the
+public domain; they decide the last digits and so are kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import FloatArray
+
+__all__ = ["lowess"]
+
+# Distances and residuals within these fractions of their limits get full and zero weight.
+NEAR, FAR = 0.001, 0.999
+# A local line is fitted where the weighted spread of x exceeds this fraction of its range, else a local mean.
+MIN_SPREAD = 0.001
+
+
+def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3) -> FloatArray:
+    """Return the smoothed `y` (m,) at ascending, distinct `x` (m,).
+
+    Parameters
+    ----------
+    fraction
+        Of the points that enter each local line.
+    robust_steps
+        Number of re-fits with bisquare weights.
+
+    Notes
+    -----
+    R counterpart: stats::lowess(x, y, f = fraction).
+    """
+    m = len(x)
+    span = max(min(int(fraction * m + 1e-7), m), 2)
+    smoother = _neighbourhoods(x, span)
+    robustness = np.ones(m)
+    fitted = y
+    for step in range(robust_steps + 1):
+        fitted = np.array([_local_line(x, y, robustness, i, near, kernel) for i, (near, kernel) in enumerate(smoother)])
+        residual = np.abs(y - fitted)
+        limit = 6.0 * float(np.median(residual))
+        if step == robust_steps or limit < 1e-7 * residual.mean():
+            break
+        robustness = (1.0 - (residual / limit) ** 2) ** 2
+        robustness[residual <= NEAR * limit] = 1.0
+        robustness[residual > FAR * limit] = 0.0
+    return fitted
+
+
+def _neighbourhoods(x: FloatArray, span: int) -> list[tuple[slice, FloatArray]]:
+    """Return for every point the run of points near it and their tricube weights.
+
+    A window of `span` points slides along; points right of it that are within its width take part too.
+    """
+    found = []
+    left = 0
+    for at in x:
+        while left + span < len(x) and at - x[left] > x[left + span] - at:
+            left += 1
+        width = max(at - x[left], x[left + span - 1] - at)
+        distance = np.abs(x[left:] - at)
+        inside = np.flatnonzero(distance <= FAR * width)
+        first, last = inside[0], inside[-1] + 1
+        distance = distance[first:last]
+        kernel = np.where(distance <= NEAR * width, 1.0, (1.0 - (distance / width) ** 3) ** 3)
+        found.append((slice(left + first, left + last), kernel))
+    return found
+
+
+def _local_line(
+    x: FloatArray, y: FloatArray, robustness: FloatArray, i: int, near: slice, kernel: FloatArray
+) -> float:
+    weight = kernel * robustness[near]
+    total = weight.sum()
+    if total <= 0:
+        return float(y[i])
+    weight = weight / total
+    centre = float(np.sum(weight * x[near]))
+    spread = float(np.sum(weight * (x[near] - centre) ** 2))
+    if np.sqrt(spread) > MIN_SPREAD * (x[-1] - x[0]):
+        weight = weight * (1.0 + (x[i] - centre) / spread * (x[near] - centre))
+    return float(np.sum(weight * y[near]))

@@ -1,0 +1,32 @@
+"""Likelihood ratio test of nested models."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.stats
+
+from countnest.arrays import FloatArray
+
+__all__ = ["is_nested", "likelihood_ratio_test"]
+
+SPAN_TOLERANCE = 1e-8
+
+
+def likelihood_ratio_test(
+    full_loglik: FloatArray, reduced_loglik: FloatArray, df: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return statistics 2 (l_full - l_reduced) and chi-square p-values (G,) on `df` degrees of freedom.
+
+    Notes
+    -----
+    R counterpart: DESeq2::nbinomLRT.
+    """
+    statistic = 2.0 * (full_loglik - reduced_loglik)
+    return statistic, scipy.stats.chi2.sf(statistic, df)
+
+
+def is_nested(reduced: FloatArray, full: FloatArray) -> bool:
+    """Return whether the columns of `reduced` (n, q) lie in the span of those of `full` (n, p)."""
+    coefficients = np.linalg.lstsq(full, reduced, rcond=None)[0]
+    rest = reduced - full @ coefficients
+    return bool(np.abs(rest).max(initial=0.0) <= SPAN_TOLERANCE * max(1.0, float(np.abs(reduced).max(initial=0.0))))

@@ -1,0 +1,82 @@
+"""Wald tests of one contrast, against zero or a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.stats
+
+from countnest.arrays import FloatArray
+from countnest.options import AltHypothesis
+
+__all__ = ["wald_test"]
+
+Tail = Callable[[FloatArray], FloatArray]
+
+
+def wald_test(
+    estimate: FloatArray,
+    se: FloatArray,
+    *,
+    threshold: float = 0.0,
+    alternative: AltHypothesis = "greaterAbs",
+    df: float | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the statistics and p-values (G,) of estimates (G,) with standard errors (G,).
+
+    Parameters
+    ----------
+    estimate, se
+        On the same scale as `threshold`.
+    threshold
+        T >= 0.
+    alternative
+        "greaterAbs": |b| > T, the p-value averaged over the two ends of the null interval; "greaterAbs2014": the same
+        by the p-value of the nearer end doubled; "lessAbs": |b| < T; "greater": b > T; "less": b < -T.
+    df
+        Degrees of freedom of the t distribution; None: the normal.
+
+    Notes
+    -----
+    R counterpart: DESeq2::results(lfcThreshold=, altHypothesis=).
+    """
+    upper: Tail = scipy.stats.norm.sf if df is None else scipy.stats.t(df).sf
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _ALTERNATIVES[alternative](estimate, se, threshold, upper)
+
+
+def _greater_abs(b: FloatArray, s: FloatArray, t: float, upper: Tail) -> tuple[FloatArray, FloatArray]:
+    size = np.abs(b)
+    if t == 0:
+        return b / s, 2.0 * upper(size / s)
+    return b / s, upper((size - t) / s) + upper((size + t) / s)
+
+
+def _greater_abs_2014(b: FloatArray, s: FloatArray, t: float, upper: Tail) -> tuple[FloatArray, FloatArray]:
+    excess = (np.abs(b) - t) / s
+    return np.sign(b) * np.maximum(excess, 0.0), np.minimum(1.0, 2.0 * upper(excess))
+
+
+def _less_abs(b: FloatArray, s: FloatArray, t: float, upper: Tail) -> tuple[FloatArray, FloatArray]:
+    above, below = (t - b) / s, (b + t) / s
+    statistic = np.minimum(np.maximum(above, 0.0), np.maximum(below, 0.0))
+    return statistic, np.maximum(upper(above), upper(below))
+
+
+def _greater(b: FloatArray, s: FloatArray, t: float, upper: Tail) -> tuple[FloatArray, FloatArray]:
+    excess = (b - t) / s
+    return np.maximum(excess, 0.0), upper(excess)
+
+
+def _less(b: FloatArray, s: FloatArray, t: float, upper: Tail) -> tuple[FloatArray, FloatArray]:
+    return np.minimum((b + t) / s, 0.0), upper((-t - b) / s)
+
+
+_ALTERNATIVES = {
+    "greaterAbs": _greater_abs,
+    "greaterAbs2014": _greater_abs_2014,
+    "lessAbs": _less_abs,
+    "greater": _greater,
+    "less": _less,
+}

@@ -1,0 +1,15 @@
+"""Which versions are installed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+__all__ = ["installed_version"]
+
+
+def installed_version(name: str = "countnest") -> str:
+    """Return the version of an installed distribution, or 'unknown' when it runs without being installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,121 @@
+import math
+
+import pytest
+
+from countnest.cli import main as entry
+from countnest.cli.main import cli, main
+from countnest.errors import DesignError
+
+
+def leave(capsys, *arguments):
+    """Run `main` in this process; return exit code, output and errors."""
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    captured = capsys.readouterr()
+    return left.value.code, captured.out, captured.err
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """Keep the requests that would be run, instead of running them."""
+    kept = []
+    monkeypatch.setattr("countnest.cli.run.run_request", kept.append)
+    return kept
+
+
+def test_version(capsys):
+    code, out, err = leave(capsys, "--version")
+    assert (code, err) == (0, "")
+    assert out.startswith("countnest ")
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_names_every_option(capsys, flag):
+    code, out, _ = leave(capsys, "run", flag)
+    assert code == 0
+    assert all(option.opts[0] in out for option in cli.commands["run"].params if option.name != "study")
+
+
+def test_defaults_are_those_of_the_method(capsys, requests):
+    assert leave(capsys, "run", "airway")[0] == 0
+    (request,) = requests
+    assert (request.study, request.alpha, request.lfc_threshold, request.alt_hypothesis) == (
+        "airway",
+        0.1,
+        0.0,
+        "greaterAbs",
+    )
+    assert (request.test, request.fit_type, request.size_factor_type) == ("Wald", "parametric", "ratio")
+    assert (request.min_replicates_for_replace, request.cooks_cutoff, request.minmu) == (7, None, 0.5)
+    assert request.independent_filtering
+    assert not request.use_t
+    assert not request.quiet
+    assert str(request.folder) == "countnest-airway"
+
+
+def test_values_are_taken_apart(capsys, requests):
+    data = ("--counts", "c.csv", "--samples", "s.csv", "--design", "~ a + b")
+    levels = ("--reference", "a=x", "--reference", "b = y=z", "--contrast", "b, one,y=z")
+    numbers = ("--cooks-cutoff", "off", "--min-replicates-for-replace", "OFF", "--no-independent-filtering")
+    assert leave(capsys, "run", *data, *levels, *numbers)[0] == 0
+    (request,) = requests
+    assert request.reference == {"a": "x", "b": "y=z"}
+    assert request.contrast == ("b", "one", "y=z")
+    assert request.cooks_cutoff == request.min_replicates_for_replace == math.inf
+    assert not request.independent_filtering
+    assert str(request.folder) == "countnest-results"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "Missing --counts and --samples and --design. For example: countnest run --counts"),
+        (("--counts", "c.csv", "--design", "~ a"), "Missing --samples. For example"),
+        (("airway", "--counts", "c.csv"), "brings its own counts"),
+        (("airway", "--contrast", "dex,trt,untrt", "--name", "x"), "Give one of them"),
+        (("airway", "--contrast", "dex,trt"), "variable,level,level"),
+        (("airway", "--contrast", "dex,,untrt"), "variable,level,level"),
+        (("airway", "--reference", "untrt"), "variable=level"),
+        (("airway", "--reference", "dex=a", "--reference", "dex=b"), "two reference levels for 'dex'"),
+        (("airway", "--alpha", "1"), "not in the range"),
+        (("airway", "--alpha", "small"), "not a valid float"),
+        (("airway", "--lfc-threshold", "-1"), "not in the range"),
+        (("airway", "--alt-hypothesis", "two-sided"), "is not one of 'greaterAbs'"),
+        (("airway", "--test", "LRT"), "--reduced"),
+        (("airway", "--cooks-cutoff", "0"), "neither a positive number nor 'off'"),
+        (("airway", "--min-replicates-for-replace", "many"), "neither a positive number nor 'off'"),
+        (("airway", "--threads", "0"), "not in the range"),
+        (("airway", "--nonsense"), "No such option"),
+    ],
+)
+def test_usage_errors(capsys, requests, arguments, problem):
+    code, out, err = leave(capsys, "run", *arguments)
+    assert (code, out, requests) == (2, "", [])
+    assert problem in err
+    assert "Traceback" not in err
+
+
+def test_errors_are_one_message(capsys, monkeypatch):
+    def fail(_):
+        raise DesignError("the model is not good. Do this.")
+
+    monkeypatch.setattr("countnest.cli.run.run_request", fail)
+    assert leave(capsys, "run", "airway") == (1, "", "error: the model is not good. Do this.\n")
+
+
+def test_interruption(capsys, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("countnest.cli.run.run_request", interrupt)
+    code, _, err = leave(capsys, "run", "airway")
+    assert (code, err.strip()) == (130, "interrupted")
+
+
+def test_faults_are_not_hidden(monkeypatch):
+    def fail(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("countnest.cli.run.run_request", fail)
+    with pytest.raises(ZeroDivisionError):
+        entry.main(["run", "airway"])

@@ -1,0 +1,207 @@
+"""Differences between two sets of numbers for the same genes: missing values first, then sizes.
+
+A relative difference is ``|here - there| / max(|there|, floor)``. The floor is the size below which a quantity is
+taken as zero on its own scale, so that a log fold change of 1e-9 is not held to eight digits: a hundredth of its
+standard error for a log fold change, and so 0.01 for a Wald statistic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+Scale = Literal["relative", "absolute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """A named tolerance."""
+
+    name: str
+    value: float
+
+
+IDENTICAL = Tolerance("identical", 0.0)
+SAME_ARITHMETIC = Tolerance("same arithmetic", 1e-12)
+SAME_ALGORITHM = Tolerance("same algorithm", 1e-8)
+SAME_OPTIMUM = Tolerance("same optimum", 1e-6)
+OTHER_OPTIMISER = Tolerance("other optimiser", 1e-4)
+
+SE_FRACTION = 0.01
+"""A log fold change below this fraction of its standard error counts as zero."""
+FLOORS = {
+    "stat": SE_FRACTION,
+    "pvalue": 1e-300,
+    "padj": 1e-300,
+    "cooks": 1e-3,
+}
+"""The size below which each quantity counts as zero; those not named here have no floor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The differences of one quantity over the genes of one data set.
+
+    Attributes
+    ----------
+    quantity : str
+    tolerance : Tolerance
+    scale : {"relative", "absolute"}
+    compared : int
+        Number of entries (genes; for a table of several columns still genes) present on both sides.
+    largest : float
+        The largest difference, 0 when nothing was compared.
+    worst : str
+        The label of the largest difference, "" when all are zero.
+    outside : Series
+        Differences above the tolerance by label, the largest first.
+    missing_here, missing_there : tuple of str
+        Labels with a value on one side only.
+    reason : str
+        Why the tolerance is looser than the target, if it is.
+    """
+
+    quantity: str
+    tolerance: Tolerance
+    scale: Scale
+    compared: int
+    largest: float
+    worst: str
+    outside: pd.Series = field(repr=False)
+    missing_here: tuple[str, ...] = ()
+    missing_there: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def same_missing(self) -> bool:
+        """Whether both sides miss the same values."""
+        return not (self.missing_here or self.missing_there)
+
+    @property
+    def passed(self) -> bool:
+        """Whether missing values agree and no difference is above the tolerance."""
+        return self.same_missing and self.outside.empty
+
+    def message(self) -> str:
+        """Say what differs, with the first five labels."""
+        parts = []
+        for labels, where in ((self.missing_here, "here"), (self.missing_there, "in the reference")):
+            if labels:
+                parts.append(f"{len(labels)} missing only {where}: {', '.join(labels[:5])}")
+        if len(self.outside):
+            worst = ", ".join(f"{label} {value:.2g}" for label, value in self.outside.head().items())
+            parts.append(
+                f"{len(self.outside)} of {self.compared} beyond {self.tolerance.value:g} ({self.tolerance.name},"
+                f" {self.scale}): {worst}"
+            )
+        return f"{self.quantity}: {'; '.join(parts) or 'as in the reference'}"
+
+
+def differences(
+    here: np.ndarray, there: np.ndarray, floor: float | np.ndarray = 0.0, scale: Scale = "relative"
+) -> np.ndarray:
+    """Return the difference of every entry; 0 for equal ones (infinite ones too), NaN where either is missing."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        difference = np.abs(here - there)
+        if scale == "relative":
+            difference = difference / np.maximum(np.abs(there), np.maximum(floor, np.finfo(float).tiny))
+    difference[np.isnan(difference)] = np.inf
+    difference[here == there] = 0.0
+    difference[np.isnan(here) | np.isnan(there)] = np.nan
+    return difference
+
+
+def _frame(values: pd.Series | pd.DataFrame) -> pd.DataFrame:
+    return (values.to_frame("value") if isinstance(values, pd.Series) else values).astype(float)
+
+
+def compare(
+    quantity: str,
+    here: pd.Series | pd.DataFrame,
+    there: pd.Series | pd.DataFrame,
+    tolerance: Tolerance,
+    *,
+    floor: float | pd.Series | pd.DataFrame = 0.0,
+    scale: Scale = "relative",
+    rows: pd.Series | None = None,
+    reason: str = "",
+) -> Comparison:
+    """Compare two columns, or two tables of the same shape, label by label.
+
+    Parameters
+    ----------
+    quantity : str
+    here, there : Series or DataFrame
+        Numbers or booleans. The labels must be the same, in any order; the columns are compared by position.
+    tolerance : Tolerance
+    floor : float, or of the shape of `there`
+        The size below which a relative difference is taken relative to `floor`.
+    scale : {"relative", "absolute"}
+    rows : Series of bool, optional
+        The labels to compare; all without it.
+    reason : str
+        Kept in the record.
+    """
+    theirs = _frame(there)
+    if len(here) != len(theirs) or not here.index.sort_values().equals(theirs.index.sort_values()):
+        raise ValueError(f"{quantity}: the labels are not the same")
+    ours = _frame(here).reindex(theirs.index)
+    if ours.shape[1] != theirs.shape[1]:
+        raise ValueError(f"{quantity}: {ours.shape[1]} columns against {theirs.shape[1]}")
+    floors = floor if isinstance(floor, float | int) else _frame(floor).reindex(theirs.index).fillna(0.0).to_numpy()
+    if rows is not None:
+        kept = rows.reindex(theirs.index).to_numpy(dtype=bool)
+        ours, theirs = ours[kept], theirs[kept]
+        floors = floors if isinstance(floors, float | int) else floors[kept]
+    a, b = ours.to_numpy(), theirs.to_numpy()
+    gone_here = (np.isnan(a) & ~np.isnan(b)).any(axis=1)
+    gone_there = (np.isnan(b) & ~np.isnan(a)).any(axis=1)
+    difference = differences(a, b, floors, scale)
+    present = ~np.isnan(difference).all(axis=1)
+    by_row = pd.Series(np.fmax.reduce(difference[present], axis=1, initial=0.0), index=theirs.index[present])
+    largest = float(by_row.max()) if len(by_row) else 0.0
+    return Comparison(
+        quantity=quantity,
+        tolerance=tolerance,
+        scale=scale,
+        compared=int(present.sum()),
+        largest=largest,
+        worst=str(by_row.idxmax()) if largest > 0 else "",
+        outside=by_row[by_row > tolerance.value].sort_values(ascending=False),
+        missing_here=tuple(map(str, theirs.index[gone_here])),
+        missing_there=tuple(map(str, theirs.index[gone_there])),
+        reason=reason,
+    )
+
+
+def compare_sets(quantity: str, here: pd.Series, there: pd.Series) -> Comparison:
+    """Compare two sets given as booleans by label; a difference is 1."""
+    return compare(quantity, here.astype(float), there.astype(float), IDENTICAL, scale="absolute")
+
+
+def possible_thresholds(base_mean: pd.Series, pvalue: pd.Series, padj: pd.Series, grid: int = 50) -> np.ndarray:
+    """Return the filter thresholds that the missing values of `padj` allow.
+
+    DESeq2 tries `grid` quantiles of the mean count, from the share of zeros to 0.95. The one that it took is
+    any of those which remove every gene with a p-value and without an adjusted one, and no gene with both.
+    """
+    mean = base_mean.to_numpy(dtype=float)
+    lower = np.mean(mean == 0)
+    cutoffs = np.quantile(mean, np.linspace(lower, 0.95 if lower < 0.95 else 1.0, grid))
+    tested = pvalue.notna().to_numpy()
+    kept = padj.notna().to_numpy()
+    highest_removed = mean[tested & ~kept].max(initial=-np.inf)
+    lowest_kept = mean[tested & kept].min(initial=np.inf)
+    return cutoffs[(cutoffs > highest_removed) & (cutoffs <= lowest_kept)]
+
+
+def compare_threshold(quantity: str, here: float, possible: np.ndarray, tolerance: Tolerance) -> Comparison:
+    """Compare a filter threshold with the nearest of the possible ones."""
+    if possible.size == 0:
+        raise ValueError(f"{quantity}: no threshold explains the reference")
+    nearest = possible[np.argmin(np.abs(possible - here))]
+    label = ["threshold"]
+    return compare(quantity, pd.Series([here], index=label), pd.Series([nearest], index=label), tolerance)

@@ -1,0 +1,252 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from countnest.design import build_design, check_residual_df
+from countnest.errors import CountnestWarning, DesignError, FormulaError, RankError, SamplesError
+
+
+def sheet(**columns):
+    n = len(next(iter(columns.values())))
+    return pd.DataFrame(columns, index=[f"s{i}" for i in range(n)])
+
+
+CELLS = sheet(cell=list("aabbccdd"), dex=["untrt", "trt"] * 4, age=np.linspace(-1, 1, 8))
+NESTED = sheet(
+    family=[f"f{i // 2}" for i in range(8)],
+    ind=list("11221122"),
+    treat1=list("AAAABBBB"),
+    treat2=["None", "E"] * 4,
+)
+NONE = {"treat2": "None"}
+
+
+def test_two_factors():
+    design = build_design("~cell + dex", CELLS, reference={"dex": "untrt"})
+    assert design.names == ("Intercept", "cell_b_vs_a", "cell_c_vs_a", "cell_d_vs_a", "dex_trt_vs_untrt")
+    assert design.columns == ("(Intercept)", "cellb", "cellc", "celld", "dextrt")
+    assert design.formula == "~ cell + dex"
+    assert design.variables == ("cell", "dex")
+    assert design.levels == {"cell": ("a", "b", "c", "d"), "dex": ("untrt", "trt")}
+    assert design.intercept
+    assert design.dropped == ()
+    assert design.terms == ((), ("cell",), ("cell",), ("cell",), ("dex",))
+    assert design.coding == "r"
+    assert design.notes == ("Reference levels: cell = a, dex = untrt.",)
+    assert design.matrix.flags.c_contiguous
+    assert design.matrix.flags.writeable
+    assert design.matrix.dtype == np.float64
+    assert list(design.matrix[:, 4]) == [0, 1] * 4
+    assert list(design.sheet["dex"].cat.categories) == ["untrt", "trt"]
+    assert "age" in design.sheet
+
+
+def test_intercept_only():
+    design = build_design("~ 1", CELLS)
+    assert design.names == ("Intercept",)
+    assert design.matrix.shape == (8, 1)
+
+
+def test_no_intercept():
+    design = build_design("~ 0 + cell + age", CELLS)
+    assert design.names == ("cella", "cellb", "cellc", "celld", "age")
+    assert not design.intercept
+
+
+def test_a_formula_without_columns():
+    with pytest.raises(DesignError, match="has no columns"):
+        build_design("~ 0", CELLS)
+
+
+def test_bool_and_wrapped_numbers():
+    frame = sheet(flag=[True, True, False, False], dose=[1, 10, 2, 10])
+    assert build_design("~ flag", frame).names == ("Intercept", "flag_TRUE_vs_FALSE")
+    design = build_design("~ C(dose)", frame)
+    assert design.names == ("Intercept", "dose_2_vs_1", "dose_10_vs_1")
+    assert design.columns == ("(Intercept)", "dose2", "dose10")
+
+
+def test_warnings_reach_the_user():
+    with pytest.warns(CountnestWarning, match="'untrt', which is not the reference level"):
+        build_design("~ dex", CELLS)
+    with pytest.warns(CountnestWarning, match="Did you mean for this to be a factor"):
+        build_design("~ x", sheet(x=[1, 2, 3, 1]))
+    with pytest.warns(CountnestWarning, match=r"'I\(x\^2\)' has a mean or standard deviation larger than 5"):
+        build_design("~ I(x^2)", sheet(x=[1.5, 2.5, 9.5, 1.25]))
+
+
+def test_a_computed_constant():
+    with pytest.raises(DesignError, match=r"'I\(x\^2\)' is 4 in all samples"):
+        build_design("~ I(x^2)", sheet(x=[2.0, -2.0]))
+
+
+def test_errors_of_the_parts():
+    with pytest.raises(FormulaError, match="'dx'"):
+        build_design("~ dx", CELLS)
+    with pytest.raises(SamplesError, match="'un'"):
+        build_design("~ dex", CELLS, reference={"dex": "un"})
+
+
+def test_the_sheet_is_not_touched():
+    before = CELLS.copy()
+    build_design("~ cell + scale(age)", CELLS)
+    pd.testing.assert_frame_equal(CELLS, before)
+
+
+def test_nested_formula():
+    design = build_design("~ treat1 + treat1:ind + treat1:treat2", NESTED, reference=NONE)
+    assert design.names == (
+        "Intercept", "treat1_B_vs_A", "treat1A.ind2", "treat1B.ind2", "treat1A.treat2E", "treat1B.treat2E",
+    )  # fmt: skip
+
+
+def test_empty_cells_are_dropped_and_named():
+    frame = NESTED.assign(ind=list("11221133")).iloc[:, 1:]
+    design = build_design("~ treat1 + treat1:ind + treat1:treat2", frame, reference=NONE)
+    assert design.dropped == ("treat1B:ind2", "treat1A:ind3")
+    assert design.names[2:4] == ("treat1A.ind2", "treat1B.ind3")
+    assert any("no samples with 'treat1=B, ind=2', 'treat1=A, ind=3'" in note for note in design.notes)
+
+
+def test_bare_interaction_falls_back():
+    design = build_design("~ cell:dex", CELLS, reference={"dex": "untrt"})
+    assert design.coding == "formulaic"
+    assert design.names == (
+        "Intercept", "dex_trt_vs_untrt",
+        "cellb.dexuntrt", "cellc.dexuntrt", "celld.dexuntrt", "cellb.dextrt", "cellc.dextrt", "celld.dextrt",
+    )  # fmt: skip
+    assert design.terms[1] == ("cell", "dex")
+    assert any("is not of full rank" in note for note in design.notes)
+
+
+def test_fallback_where_r_would_fit_a_smaller_model_warns():
+    frame = sheet(a=list("xxxyyyzzz") * 2, b=list("pq") * 9, m=np.sin(np.arange(18.0)))
+    with pytest.warns(CountnestWarning, match=r"spans 7 of 9 dimensions.*R would fit the smaller model"):
+        design = build_design("~ a:m + a:b", frame)
+    assert design.coding == "formulaic"
+    assert design.matrix.shape == (18, 9)
+
+
+def test_confounded_factors():
+    frame = sheet(batch=list("1122"), condition=list("xxyy"), age=[0.5, 0.1, 0.3, 0.2])
+    with pytest.raises(RankError) as caught:
+        build_design("~ batch + condition + age", frame)
+    text = str(caught.value)
+    assert "the model matrix is not full rank" in text
+    assert "conditiony = batch2" in text
+    assert "The term 'condition' is confounded with 'batch'" in text
+    assert "'batch' and 'condition' carry the same information" in text
+
+
+@pytest.mark.parametrize("formula", ["~ family + treat1*treat2", "~ treat1 + family"])
+def test_nested_factors(formula):
+    with pytest.raises(RankError) as caught:
+        build_design(formula, NESTED, reference=NONE if "treat2" in formula else None)
+    text = str(caught.value)
+    assert "'family' is nested in 'treat1' (4 levels in 2)" in text
+    assert "'~ treat1 + treat1:family_n + ...'" in text
+
+
+def test_empty_cell_of_the_reference():
+    frame = sheet(a=list("xyyxyy"), b=list("qpqqpq"))
+    with pytest.raises(RankError, match=r"No samples have 'a=x, b=p', so the interaction cannot be estimated"):
+        build_design("~ a*b", frame)
+
+
+def test_duplicate_names():
+    frame = sheet(**{"a": ["x", "y", "x", "y"], "b.c": [0.5, 0.25, 1.5, 0.75], "b c": [0.1, 0.7, 0.2, 0.3]})
+    with pytest.raises(DesignError, match=r"the same name: 'b\.c'"):
+        build_design("~ b.c + `b c`", frame)
+
+
+def test_residual_degrees_of_freedom():
+    check_residual_df(build_design("~ dex + cell", CELLS, reference={"dex": "untrt"}))
+    with pytest.raises(DesignError, match="same number of samples and coefficients to fit, so estimation of disp"):
+        check_residual_df(build_design("~ g", sheet(g=["a", "b"])))
+    wide = replace(build_design("~ 1", CELLS), matrix=np.ones((2, 3)))
+    with pytest.raises(DesignError, match=r"fewer samples \(2\) than coefficients to fit \(3\), so estimation of disp"):
+        check_residual_df(wide)
+
+
+def test_matrix_as_data_frame():
+    design = build_design("~ cell + dex", CELLS, reference={"dex": "untrt"})
+    frame = pd.DataFrame(design.matrix, index=CELLS.index, columns=design.columns).assign(empty=0.0)
+    given_design = build_design(frame.iloc[::-1], CELLS)
+    np.testing.assert_array_equal(given_design.matrix, design.matrix)
+    assert given_design.names == ("Intercept", "cellb", "cellc", "celld", "dextrt")
+    assert given_design.columns == design.columns
+    assert given_design.dropped == ("empty",)
+    assert given_design.intercept
+    assert given_design.formula is None
+    assert given_design.levels == {}
+    assert given_design.variables == ()
+    assert given_design.coding == "matrix"
+    assert given_design.terms == ((), ("cellb",), ("cellc",), ("celld",), ("dextrt",))
+    assert "'empty'" in given_design.notes[0]
+
+
+def test_matrix_names_are_made_valid():
+    frame = pd.DataFrame({"a:b": [1, 0, 1, 0], "2h": [1, 1, 0, 0]})
+    design = build_design(frame, sheet(g=list("abcd")))
+    assert design.names == ("a.b", "X2h")
+    assert not design.intercept
+
+
+def test_matrix_as_array():
+    design = build_design([[1, 0], [1, 1], [1, 0]], sheet(g=list("abc")))
+    assert design.names == ("V1", "V2")
+    assert not design.intercept
+
+
+def test_reference_is_ignored_for_a_matrix():
+    with pytest.warns(CountnestWarning, match="reference is ignored"):
+        build_design(np.ones((3, 1)), sheet(g=list("abc")), reference={"g": "a"})
+
+
+def test_matrix_errors():
+    samples = sheet(g=list("abc"))
+    frame = pd.DataFrame({"x": [1.0, 1.0, 1.0]}, index=["s0", "s1", "s2"])
+    with pytest.raises(DesignError, match=r"lacks rows for 1 samples: 's2'"):
+        build_design(frame.iloc[:2], samples)
+    with pytest.raises(DesignError, match=r"1 rows that are not in the sample sheet: 'zz'"):
+        build_design(pd.concat([frame, frame.iloc[:1].set_axis(["zz"])]), samples)
+    with pytest.raises(DesignError, match="duplicate row labels: 's0'"):
+        build_design(pd.concat([frame, frame.iloc[:1]]), samples)
+    for bad in (frame.reset_index(drop=True).iloc[:2], np.ones(3), np.ones((2, 2)), 7):
+        with pytest.raises(DesignError, match="one row for each of the 3 samples"):
+            build_design(bad, samples)
+    for bad in (np.nan, np.inf, "1", None):
+        with pytest.raises(DesignError, match=r"not finite numbers, in the columns 'x'"):
+            build_design(frame.assign(x=[1.0, 2.0, bad]), samples)
+    with pytest.raises(DesignError, match="no column that is not zero"):
+        build_design(np.zeros((3, 2)), samples)
+    with pytest.raises(DesignError, match=r"same name: 'a\.b'"):
+        build_design(pd.DataFrame({"a:b": [1, 0, 0], "a b": [0, 1, 0]}), samples)
+    with pytest.raises(RankError, match="V2 = 2\\*V1"):
+        build_design([[1, 2], [2, 4], [3, 6]], samples)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    order=st.permutations(range(12)), formula=st.sampled_from(["~ g*h + x", "~ 0 + g + poly(x, 2)", "~ g/h", "~ g:h"])
+)
+def test_permuted_samples_permute_the_rows(order, formula):
+    frame = sheet(g=list("abc") * 4, h=list("uuuuuuvvvvvv"), x=np.cos(np.arange(12.0)))
+    frame = frame.assign(h=["u", "v"] * 6)
+    design = build_design(formula, frame)
+    moved = build_design(formula, frame.iloc[order].set_axis([f"other{i}" for i in range(12)]))
+    assert moved.names == design.names
+    np.testing.assert_allclose(moved.matrix, design.matrix[order], atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(names=st.permutations(["a", "b", "c"]))
+def test_renamed_levels_span_the_same_space(names):
+    frame = sheet(g=list("abc") * 4, h=["u", "v"] * 6)
+    renamed = frame.assign(g=frame["g"].map(dict(zip("abc", names, strict=True))))
+    first, second = (build_design("~ g*h", each).matrix for each in (frame, renamed))
+    assert np.linalg.matrix_rank(np.column_stack([first, second])) == first.shape[1]

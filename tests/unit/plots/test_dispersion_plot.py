@@ -1,0 +1,81 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from countnest.errors import MissingStepError
+from countnest.plots import plot_dispersion
+
+
+@pytest.fixture
+def genes():
+    rng = np.random.default_rng(2)
+    mean = rng.lognormal(5.0, 2.0, 300)
+    fit = 0.05 + 3.0 / mean
+    table = pd.DataFrame(
+        {
+            "baseMean": mean,
+            "dispGeneEst": fit * rng.lognormal(0.0, 1.0, 300),
+            "dispFit": fit,
+            "dispersion": fit * rng.lognormal(0.0, 0.4, 300),
+            "dispOutlier": False,
+        }
+    )
+    table.loc[:9, "dispGeneEst"] = 1e-8
+    table.loc[10:14, "dispOutlier"] = True
+    table.loc[10:14, "dispersion"] = table.loc[10:14, "dispGeneEst"]
+    table["dispOutlier"] = table["dispOutlier"].astype(object)
+    table.loc[290:] = (0.0, np.nan, np.nan, np.nan, np.nan)
+    return table
+
+
+def labels(figure):
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_all_layers(genes):
+    figure = plot_dispersion(genes, SimpleNamespace(fit_type="parametric"))
+    assert isinstance(figure, Figure)
+    assert labels(figure) == ["gene-wise", "fitted (parametric)", "final", "outliers, not shrunken: 5"]
+    ax = figure.axes[0]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("mean of normalized counts", "dispersion")
+    genewise, below, final, circled = (len(collection.get_offsets()) for collection in ax.collections)
+    assert (genewise, below, final, circled) == (290, 0, 285, 5)
+
+
+def test_trend_is_a_line_in_order_of_the_mean(genes):
+    (line,) = plot_dispersion(genes).axes[0].lines
+    assert (np.diff(line.get_xdata()) >= 0).all()
+    assert len(line.get_xdata()) == 290
+
+
+def test_estimates_of_zero_are_triangles_at_the_border(genes):
+    genes.loc[:4, "dispGeneEst"] = 0.0
+    ax = plot_dispersion(genes).axes[0]
+    below = np.asarray(ax.collections[1].get_offsets())
+    assert len(below) == 5
+    assert set(below[:, 1]) == {1e-9}  # the power of ten below 1e-8
+
+
+def test_gene_wise_estimates_alone(genes):
+    figure = plot_dispersion(genes[["baseMean", "dispGeneEst"]])
+    assert labels(figure) == ["gene-wise"]
+
+
+def test_before_the_estimation(genes):
+    with pytest.raises(MissingStepError, match="estimate_dispersions"):
+        plot_dispersion(genes[["baseMean"]])
+
+
+def test_axes_can_be_given_and_saved(genes, tmp_path):
+    figure = Figure()
+    assert plot_dispersion(genes, ax=figure.add_subplot()) is figure
+    figure.savefig(tmp_path / "dispersion.pdf")
+    assert (tmp_path / "dispersion.pdf").stat().st_size > 1000
+
+
+def test_nothing_to_draw(genes, tmp_path):
+    plot_dispersion(genes.iloc[290:]).savefig(tmp_path / "dispersion.png")

@@ -1,0 +1,120 @@
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from countnest.containers.results import Results, ResultsInfo
+from countnest.errors import OptionError
+from countnest.plots import plot_ma
+
+
+def made_up(**info):
+    rng = np.random.default_rng(1)
+    mean = rng.lognormal(4.0, 2.0, 500)
+    change = rng.normal(0.0, 0.5, 500)
+    table = pd.DataFrame({"baseMean": mean, "log2FoldChange": change, "padj": 0.5})
+    table.loc[:19, ["log2FoldChange", "padj"]] = (3.0, 0.01)
+    table.loc[20:29, ["log2FoldChange", "padj"]] = (-3.0, 0.05)
+    table.loc[490:, ["baseMean", "log2FoldChange", "padj"]] = (0.0, np.nan, np.nan)
+    return Results(table, ResultsInfo(label="dex trt vs untrt", **info))
+
+
+def points(figure):
+    """Return the points of each colour and marker kind, as offsets."""
+    return [np.asarray(collection.get_offsets()) for collection in figure.axes[0].collections]
+
+
+def labels(figure):
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def test_legend_counts_what_the_summary_counts():
+    figure = plot_ma(made_up())
+    assert isinstance(figure, Figure)
+    assert labels(figure) == ["not significant: 460", "up, padj < 0.1: 20", "down, padj < 0.1: 10"]
+
+
+def test_alpha_can_be_another():
+    assert labels(plot_ma(made_up(), alpha=0.02)) == [
+        "not significant: 470",
+        "up, padj < 0.02: 20",
+        "down, padj < 0.02: 0",
+    ]
+
+
+def test_every_gene_with_counts_is_drawn_once_and_inside():
+    figure = plot_ma(made_up())
+    drawn = np.concatenate(points(figure))
+    assert len(drawn) == 490
+    low, high = figure.axes[0].get_ylim()
+    assert drawn[:, 1].min() >= low
+    assert drawn[:, 1].max() <= high
+
+
+def test_genes_outside_are_triangles_at_the_border():
+    figure = plot_ma(made_up(), ylim=(-2.0, 2.5))
+    inside, above, below = points(figure)[3:6][0], points(figure)[4], points(figure)[8]
+    assert len(inside) == 0
+    assert above.shape == (20, 2)
+    assert set(above[:, 1]) == {2.5}
+    assert below.shape == (10, 2)
+    assert set(below[:, 1]) == {-2.0}
+
+
+def test_default_limits_follow_the_99_percent_quantile():
+    results = made_up()
+    change = results.table["log2FoldChange"].dropna().abs()
+    low, high = plot_ma(results).axes[0].get_ylim()
+    reach = 1.1 * change.quantile(0.99)
+    assert (high - low) == pytest.approx(2 * reach * 1.06)
+
+
+@pytest.mark.parametrize(
+    ("info", "heights"),
+    [
+        ({}, [0.0]),
+        ({"lfc_threshold": 1.0}, [0.0, -1.0, 1.0]),
+        ({"lfc_threshold": 1.0, "alt_hypothesis": "greater"}, [0.0, 1.0]),
+        ({"lfc_threshold": 1.0, "alt_hypothesis": "less"}, [0.0, -1.0]),
+    ],
+)
+def test_lines_mark_zero_and_the_tested_threshold(info, heights):
+    lines = plot_ma(made_up(**info)).axes[0].lines
+    assert [line.get_ydata()[0] for line in lines] == heights
+
+
+def test_genes_within_a_threshold_are_one_group():
+    figure = plot_ma(made_up(lfc_threshold=4.0, alt_hypothesis="lessAbs"))
+    assert labels(figure) == ["not significant: 460", "|LFC| < 4, padj < 0.1: 30"]
+
+
+def test_up_and_down_have_colours_that_the_colour_blind_can_tell_apart():
+    collections = plot_ma(made_up()).axes[0].collections
+    colours = {to_hex(collection.get_facecolor()[0]) for collection in collections if len(collection.get_facecolor())}
+    assert {"#d55e00", "#0072b2"} <= colours
+
+
+def test_axes_can_be_given():
+    figure = Figure()
+    outer, inner = figure.subfigures(1, 2)
+    ax = inner.add_subplot()
+    assert plot_ma(made_up(), ax=ax) is figure
+    assert ax.get_xlabel() == "mean of normalized counts"
+    assert ax.get_ylabel() == "log2 fold change"
+    assert not outer.axes
+
+
+def test_limits_must_hold_zero():
+    with pytest.raises(OptionError, match="holds zero"):
+        plot_ma(made_up(), ylim=(1.0, 2.0))
+
+
+def test_nothing_to_draw(tmp_path):
+    results = made_up()
+    empty = Results(results.table.iloc[490:], results.info)
+    plot_ma(empty).savefig(tmp_path / "ma.png")
+
+
+def test_notebooks_show_the_figure():
+    assert plot_ma(made_up())._repr_png_().startswith(b"\x89PNG")
