@@ -5,8 +5,6 @@ Words used everywhere: G genes, n samples, p coefficients.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +15,7 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
-def as_float(values: Any) -> FloatArray:
+def as_float(values: npt.ArrayLike) -> FloatArray:
     """Return `values` as a float64, C-contiguous, writable array, copied only when it is not one already.
 
     Another layout, type or a read-only array would cost another compilation of every kernel that meets it.
@@ -25,6 +23,6 @@ def as_float(values: Any) -> FloatArray:
     return np.require(values, dtype=np.float64, requirements=["C", "W", "A"])
 
 
-def as_int(values: Any) -> IntArray:
+def as_int(values: npt.ArrayLike) -> IntArray:
     """Return `values` as an int64, C-contiguous, writable array, copied only when it is not one already."""
     return np.require(values, dtype=np.int64, requirements=["C", "W", "A"])

@@ -11,6 +11,7 @@ __all__ = [
     "AltHypothesis",
     "FitType",
     "Orientation",
+    "PAdjust",
     "PadjReason",
     "SizeFactorType",
     "TestType",
@@ -21,6 +22,7 @@ Orientation = Literal["genes_by_samples", "samples_by_genes"]
 SizeFactorType = Literal["ratio", "poscounts"]
 FitType = Literal["parametric", "local", "mean"]
 TestType = Literal["Wald", "LRT"]
+PAdjust = Literal["BH", "BY", "holm", "hochberg", "hommel", "bonferroni", "none"]
 AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]
 PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimated"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 
-__all__ = ["installed_version"]
+__all__ = ["__version__", "installed_version"]
 
 
 def installed_version(name: str = "countnest") -> str:
@@ -13,3 +13,6 @@ def installed_version(name: str = "countnest") -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "unknown"
+
+
+__version__ = installed_version()

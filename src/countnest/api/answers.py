@@ -16,13 +16,15 @@ from countnest.containers.results import Results, ResultsInfo
 from countnest.design.contrast import Contrast, resolve_contrast
 from countnest.design.model import Design
 from countnest.errors import ContrastError, OptionError
-from countnest.options import AltHypothesis, TestType, check_option
+from countnest.options import AltHypothesis, PAdjust, TestType, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, answer, cooks_outliers
+from countnest.pipelines.deseq import no_counts
 from countnest.stats.glm.cooks import cooks_cutoff as default_cutoff
 from countnest.stats.glm.layout import Layout
-from countnest.stats.inference.adjust import benjamini_hochberg
-from countnest.stats.inference.filter import Filtering, independent_filtering as filter_genes
+from countnest.stats.inference.adjust import adjust
+from countnest.stats.inference.filter import Filtering
+from countnest.stats.inference.filter import independent_filtering as filter_genes
 
 __all__ = ["make_results"]
 
@@ -43,10 +45,12 @@ def make_results(
     alt_hypothesis: AltHypothesis,
     independent_filtering: bool,
     cooks_cutoff: float | bool | None,
+    p_adjust: PAdjust,
 ) -> Results:
     """Return the results of one comparison; the arguments are those of `DESeqDataSet.results`."""
     test = _checked_test(test, fit)
     _check_threshold(test, alpha, lfc_threshold, alt_hypothesis)
+    check_option("p_adjust", p_adjust, PAdjust)
     asked = resolve_contrast(design, contrast, name, list_values)
     cutoff = _cutoff(cooks_cutoff, layout)
     assert state.dispersions is not None
@@ -64,8 +68,8 @@ def make_results(
     )
     outlier = _outliers(fit, data, design, cutoff)
     found, outlier = _withheld(found, outlier, state)
-    filtering = filter_genes(found.p_value, state.moments.mean, alpha) if independent_filtering else None
-    padj = filtering.padj if filtering else benjamini_hochberg(found.p_value)
+    filtering = filter_genes(found.p_value, state.moments.mean, alpha, p_adjust) if independent_filtering else None
+    padj = filtering.padj if filtering else adjust(found.p_value, p_adjust)
     table = pd.DataFrame(
         {
             "baseMean": state.moments.mean,
@@ -78,7 +82,9 @@ def make_results(
         },
         index=data.genes,
     )
-    return Results(table, _info(asked, test, fit, design, alpha, lfc_threshold, alt_hypothesis, filtering, cutoff))
+    return Results(
+        table, _info(asked, test, fit, design, alpha, lfc_threshold, alt_hypothesis, filtering, cutoff, p_adjust)
+    )
 
 
 def _checked_test(test: TestType | None, fit: ModelFit) -> TestType:
@@ -119,7 +125,7 @@ def _zero(asked: Contrast, data: CountData) -> BoolArray | None:
     """Return the genes without any count in the samples that the contrast compares."""
     if asked.zero_samples is None:
         return None
-    return ~data.counts[:, asked.zero_samples].any(axis=1)
+    return no_counts(data.counts[:, asked.zero_samples])
 
 
 def _outliers(fit: ModelFit, data: CountData, design: Design, cutoff: float | None) -> BoolArray:
@@ -150,7 +156,9 @@ def _reasons(
     words[outlier] = "outlier"
     words[all_zero & ~emptied] = "all_zero"
     order = ["tested", "all_zero", "outlier", "low_count", "not_estimated"]
-    return pd.Categorical(words, categories=[word for word in order if word != "not_estimated" or (words == word).any()])
+    return pd.Categorical(
+        words, categories=[word for word in order if word != "not_estimated" or (words == word).any()]
+    )
 
 
 def _info(
@@ -163,6 +171,7 @@ def _info(
     alt_hypothesis: AltHypothesis,
     filtering: Filtering | None,
     cutoff: float | None,
+    p_adjust: PAdjust,
 ) -> ResultsInfo:
     return ResultsInfo(
         label=asked.label,
@@ -177,4 +186,5 @@ def _info(
         filter_theta=filtering.theta if filtering else None,
         filter_num_rej=(filtering.thetas, filtering.n_rejected) if filtering else None,
         cooks_cutoff=cutoff,
+        p_adjust=p_adjust,
     )

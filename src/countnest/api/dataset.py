@@ -22,6 +22,7 @@ from countnest.options import (
     AltHypothesis,
     FitType,
     Orientation,
+    PAdjust,
     SizeFactorType,
     TestType,
     check_option,
@@ -279,7 +280,7 @@ class DESeqDataSet:
         self._warn_of_convergence()
         return self
 
-    def estimate_size_factors(self, *, type: SizeFactorType = "ratio") -> Self:  # noqa: A002 (DESeq2's name)
+    def estimate_size_factors(self, *, type: SizeFactorType = "ratio") -> Self:
         """Estimate size factors, in place of any that there are.
 
         Notes
@@ -354,6 +355,7 @@ class DESeqDataSet:
         alt_hypothesis: AltHypothesis = "greaterAbs",
         independent_filtering: bool = True,
         cooks_cutoff: float | bool | None = None,
+        p_adjust: PAdjust = "BH",
     ) -> Results:
         """Return the table of genes for one comparison; without one, for the last coefficient.
 
@@ -379,6 +381,8 @@ class DESeqDataSet:
         cooks_cutoff
             Cook's distance above which a p-value is withheld; None or True: the 99 % quantile of F(p, n - p); False or
             infinite: never.
+        p_adjust
+            How p-values are adjusted: "BH", "BY", "holm", "hochberg", "hommel", "bonferroni" or "none".
 
         Notes
         -----
@@ -399,6 +403,7 @@ class DESeqDataSet:
             alt_hypothesis=alt_hypothesis,
             independent_filtering=independent_filtering,
             cooks_cutoff=cooks_cutoff,
+            p_adjust=p_adjust,
         )
 
     # ---- inside ----
@@ -469,5 +474,3 @@ class DESeqDataSet:
 
 def _engine(n_threads: int | None, quiet: bool) -> Engine:
     return Engine(n_threads=n_threads, progress=progress(quiet))
-
-

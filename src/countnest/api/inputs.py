@@ -65,7 +65,9 @@ def _by_label(values: Any, labels: pd.Index, what: str) -> Any:  # noqa: ANN401 
     values = values.copy()
     values.index = values.index.map(str)
     if values.index.has_duplicates:
-        raise NormalizationError(f"the factors have duplicate {what}: {listing(values.index[values.index.duplicated()])}.")
+        raise NormalizationError(
+            f"the factors have duplicate {what}: {listing(values.index[values.index.duplicated()])}."
+        )
     missing = labels.difference(values.index)
     if len(missing):
         raise NormalizationError(f"the factors lack {len(missing)} {what} of the counts: {listing(missing)}.")
@@ -79,9 +81,7 @@ def _numbers(values: Any, what: str) -> FloatArray:  # noqa: ANN401
         raise NormalizationError(f"{what} must be numbers: {error}.") from error
 
 
-def reduced_design(
-    test: TestType, reduced: str | pd.DataFrame | FloatArray | None, full: Design
-) -> Design | None:
+def reduced_design(test: TestType, reduced: str | pd.DataFrame | FloatArray | None, full: Design) -> Design | None:
     """Return the reduced design of a likelihood ratio test, checked to lie within the full one; None for Wald tests.
 
     Raises

@@ -9,12 +9,12 @@ import pandas as pd
 from countnest.api.dataset import DESeqDataSet
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
-from countnest.options import AltHypothesis, FitType, SizeFactorType, TestType
+from countnest.options import AltHypothesis, FitType, PAdjust, SizeFactorType, TestType
 
 __all__ = ["DESeq", "results"]
 
 
-def DESeq(  # noqa: N802 (DESeq2's name)
+def DESeq(
     dds: DESeqDataSet,
     *,
     test: TestType = "Wald",
@@ -58,6 +58,7 @@ def results(
     alt_hypothesis: AltHypothesis = "greaterAbs",
     independent_filtering: bool = True,
     cooks_cutoff: float | bool | None = None,
+    p_adjust: PAdjust = "BH",
 ) -> Results:
     """Return the table of genes for one comparison: `DESeqDataSet.results` explains the arguments.
 
@@ -75,4 +76,5 @@ def results(
         alt_hypothesis=alt_hypothesis,
         independent_filtering=independent_filtering,
         cooks_cutoff=cooks_cutoff,
+        p_adjust=p_adjust,
     )

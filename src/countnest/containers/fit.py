@@ -43,7 +43,7 @@ class DispersionTrend:
 
     @property
     def fit_type(self) -> str:
-        """"parametric", "local" or "mean": what was fitted in the end."""
+        """What was fitted in the end: "parametric", "local" or "mean"."""
         return self.trend.fit_type
 
     @property

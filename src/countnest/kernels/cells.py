@@ -54,7 +54,7 @@ def cell_predictor(cells: Cells, beta: FloatArray, eta_out: FloatArray) -> None:
 
 @kernel
 def information(cells: Cells, weight: FloatArray, ridge: float, matrix_out: FloatArray) -> None:
-    """Write the lower triangle of X'WX + ridge I into `matrix_out` (p, p), from the summed weights of the cells (C,)."""
+    """Write the lower triangle of X'WX + ridge I into `matrix_out` (p, p), from the cells' sums of weights (C,)."""
     p = matrix_out.shape[0]
     for i in range(p):
         for j in range(i + 1):

@@ -59,7 +59,9 @@ def new_work(n_cells: int, n: int, p: int) -> Work:
 
 
 @kernel
-def nb_log_start_block(counts: FloatArray, factors: FloatArray, pseudo_inverse: FloatArray, beta_out: FloatArray) -> None:
+def nb_log_start_block(
+    counts: FloatArray, factors: FloatArray, pseudo_inverse: FloatArray, beta_out: FloatArray
+) -> None:
     """Write least squares starts, X^+ log(counts / factors + 0.1), into `beta_out` (G, p)."""
     shared = factors.shape[0] == 1
     for g in range(counts.shape[0]):
@@ -212,9 +214,7 @@ def nb_log_irls_block(
         log_f = log_factors[0] if shared else log_factors[g]
         a = alpha[g]
         beta = beta_out[g]
-        n_iter_out[g] = nb_log_irls_row(
-            counts[g], f, log_f, a, cells, ridge, min_mu, tol, max_iter, beta, work
-        )
+        n_iter_out[g] = nb_log_irls_row(counts[g], f, log_f, a, cells, ridge, min_mu, tol, max_iter, beta, work)
         working_weights(cells, a, work)
         ridge_inverse(cells, ridge, work)
         for k in range(p):

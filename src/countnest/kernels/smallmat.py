@@ -12,7 +12,7 @@ __all__ = ["cholesky", "cholesky_inverse", "cholesky_solve"]
 
 @kernel
 def cholesky(matrix: FloatArray) -> float:
-    """Replace the lower triangle of `matrix` (p, p) by its Cholesky factor; return the log-determinant (NaN: not pd)."""
+    """Replace the lower triangle of `matrix` (p, p) by its Cholesky factor; return log det (NaN: not pd)."""
     p = matrix.shape[0]
     log_determinant = 0.0
     for j in range(p):

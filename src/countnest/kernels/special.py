@@ -78,8 +78,8 @@ def log_factorial(y: float) -> float:
 def log_rising_ratio(y: float, alpha: float, remainder: float, psi_rest: float) -> tuple[float, float]:
     """Return log[Gamma(y + r) / (Gamma(r) r^y)] and r [digamma(y + r) - digamma(r)], with r = 1/alpha.
 
-    `remainder` and `psi_rest` are `stirling_remainder(r)` and `psi_remainder(r)`, computed once for a gene. Both results
-    keep full absolute accuracy as alpha goes to zero, where differences of lgamma would lose all of it.
+    `remainder` and `psi_rest` are `stirling_remainder(r)` and `psi_remainder(r)`, computed once for a gene. Both
+    results keep full absolute accuracy as alpha goes to zero, where differences of lgamma would lose all of it.
     """
     if y == 0.0:
         return 0.0, 0.0

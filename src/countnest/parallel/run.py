@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from countnest.errors import OptionError
 from countnest.progress import Progress, SilentProgress
@@ -29,7 +29,7 @@ class Engine:
 
     n_threads: int | None = None
     block_size: int = 512
-    progress: Progress = SilentProgress()
+    progress: Progress = field(default_factory=SilentProgress)
 
     def __post_init__(self) -> None:
         """Check the numbers."""

@@ -92,7 +92,7 @@ def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) 
 def replace_outliers(
     state: Analysis, counts: FloatArray, model: Model, min_replicates: float, engine: Engine
 ) -> Analysis:
-    """Return the state after outlier counts were replaced and their genes fitted anew; the same where there are none."""
+    """Return the state after outlier counts were replaced and their genes fitted anew; the same if there are none."""
     assert state.dispersions is not None
     assert state.fit is not None
     replacement = find_replacements(counts, state.factors, state.fit.cooks, model.layout, min_replicates)

@@ -20,13 +20,13 @@ from countnest.stats.glm.fit import NBFit, fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
 
-__all__ = ["base_moments", "estimate_dispersions", "expand", "fit_model", "rows_of"]
+__all__ = ["base_moments", "estimate_dispersions", "expand", "fit_model", "no_counts", "rows_of"]
 
 
 def base_moments(counts: FloatArray, factors: FloatArray) -> BaseMoments:
     """Return the moments of the normalized counts; counts (G, n), factors (1, n) or (G, n)."""
     normalized = normalized_counts(counts, factors)
-    return BaseMoments(base_mean(normalized), base_variance(normalized), ~counts.any(axis=1))
+    return BaseMoments(base_mean(normalized), base_variance(normalized), no_counts(counts))
 
 
 def estimate_dispersions(
@@ -167,6 +167,12 @@ def _expanded(
         df=float(layout.residual_df) if use_t else None,
         reduced=reduced,
     )
+
+
+def no_counts(counts: FloatArray) -> BoolArray:
+    """Return the genes (G,) without any count."""
+    empty: BoolArray = np.logical_not(np.any(counts, axis=1))
+    return empty
 
 
 def rows_of(factors: FloatArray, rows: BoolArray) -> FloatArray:

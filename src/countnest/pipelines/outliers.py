@@ -6,14 +6,14 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, "Cook's di
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.fit import BaseMoments, Dispersions, ModelFit, ReducedFit, Replacement
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model, rows_of
+from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model, no_counts, rows_of
 from countnest.stats.glm.cooks import cooks_cutoff, max_cooks, replacement_counts
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
@@ -40,14 +40,14 @@ def find_replacements(
         return None
     with np.errstate(invalid="ignore"):
         outlying = cooks > cooks_cutoff(layout)
-    flagged = outlying.any(axis=1)
+    flagged = np.asarray(np.any(outlying, axis=1))
     if not flagged.any():
         return None
     replaced = counts.copy()
     f = rows_of(factors, flagged)
     suggested = replacement_counts(normalized_counts(counts[flagged], f), f)
     replaced[flagged] = np.where(outlying[flagged] & replaceable, suggested, counts[flagged])
-    empty = ~replaced.any(axis=1)
+    empty = no_counts(replaced)
     return Replacement(replaced, flagged, flagged & ~empty, flagged & empty)
 
 
@@ -100,7 +100,7 @@ def _max_cooks_after(cooks: FloatArray, kept: BoolArray, layout: Layout) -> Floa
 
 def _merge(whole: Record, part: Record, rows: BoolArray, emptied: BoolArray) -> Record:
     """Return `whole` with the genes `rows` taken from `part`, which holds them alone, and `emptied` genes missing."""
-    merged = {}
+    merged: dict[str, Any] = {}
     for field in fields(whole):
         old, new = getattr(whole, field.name), getattr(part, field.name)
         if isinstance(old, np.ndarray):

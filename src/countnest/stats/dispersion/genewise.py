@@ -86,9 +86,7 @@ def _start(counts: FloatArray, factors: FloatArray, layout: Layout, engine: Engi
 
     def task(block: slice) -> None:
         f = factors if len(factors) == 1 else factors[block]
-        rough_dispersion_block(
-            counts[block], f, layout.basis, layout.rows, np.empty(layout.n_samples), rough[block]
-        )
+        rough_dispersion_block(counts[block], f, layout.basis, layout.rows, np.empty(layout.n_samples), rough[block])
 
     engine.run(task, len(counts))
     normalized = normalized_counts(counts, factors)
@@ -101,7 +99,7 @@ def _start(counts: FloatArray, factors: FloatArray, layout: Layout, engine: Engi
 def _means(
     counts: FloatArray, factors: FloatArray, layout: Layout, alpha: FloatArray, min_mu: float, engine: Engine
 ) -> FloatArray:
-    """Return means (G, n), at least `min_mu`: cell means where the design has as many cells as columns, else the GLM's."""
+    """Return means (G, n), at least `min_mu`: linear with as many cells as columns, else those of the GLM."""
     if layout.n_cells == layout.n_coefficients:
         mu = np.empty_like(counts)
 

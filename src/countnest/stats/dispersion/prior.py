@@ -11,7 +11,7 @@ from importlib.resources import files
 import numpy as np
 import scipy.special
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, as_float
 
 __all__ = ["prior_variance"]
 
@@ -77,7 +77,7 @@ def _density(values: FloatArray) -> FloatArray:
     """Return the density histogram on EDGES, bins closed on the right."""
     bins = np.searchsorted(EDGES, values, side="left") - 1
     counts = np.bincount(bins, minlength=len(EDGES) - 1)
-    return counts / (len(values) * (EDGES[1] - EDGES[0]))
+    return as_float(counts / (len(values) * (EDGES[1] - EDGES[0])))
 
 
 def _divergence(observed: FloatArray, simulated: FloatArray) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.errors import CountnestError
 from countnest.options import FitType
 from countnest.stats.dispersion.local import LocalCurve, fit_local_curve
@@ -165,7 +165,7 @@ def _gamma_identity(x: FloatArray, y: FloatArray, start: FloatArray) -> tuple[Fl
     mu = design @ coefficients
     deviance = _gamma_deviance(y, mu)
     for _ in range(INNER_MAX):
-        proposal = np.linalg.lstsq(design / mu[:, None], y / mu, rcond=None)[0]
+        proposal: FloatArray = as_float(np.linalg.lstsq(design / mu[:, None], y / mu, rcond=None)[0])
         mu = design @ proposal
         halvings = 0
         while not (mu > 0).all():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.stats
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.stats.glm.layout import Layout
 
 __all__ = ["cooks_cutoff", "cooks_distance", "max_cooks", "replacement_counts", "trimmed_mean"]
@@ -25,7 +25,7 @@ def trimmed_mean(values: FloatArray, trim: float) -> FloatArray:
     """Return the means (G,) of the rows of `values` (G, n) without floor(n trim) values at either end."""
     n = values.shape[1]
     drop = int(np.floor(n * trim))
-    return np.sort(values, axis=1)[:, drop : n - drop].mean(axis=1)
+    return as_float(np.sort(values, axis=1)[:, drop : n - drop].mean(axis=1))
 
 
 def cooks_distance(
@@ -52,7 +52,7 @@ def _robust_dispersion(normalized: FloatArray, layout: Layout) -> FloatArray:
     else:
         variance = _trimmed_variance(normalized, TRIM[-1][1], TRIM[-1][2])
     mean = normalized.mean(axis=1)
-    return np.maximum((variance - mean) / mean**2, MIN_ROBUST_DISPERSION)
+    return as_float(np.maximum((variance - mean) / mean**2, MIN_ROBUST_DISPERSION))
 
 
 def _cell_variance(values: FloatArray) -> FloatArray:
@@ -77,7 +77,7 @@ def max_cooks(cooks: FloatArray, layout: Layout, usable: BoolArray | None = None
         counted = counted & usable
     if layout.residual_df <= 0 or not counted.any():
         return np.full(len(cooks), np.nan)
-    return cooks[:, counted].max(axis=1)
+    return as_float(cooks[:, counted].max(axis=1))
 
 
 def cooks_cutoff(layout: Layout) -> float:
@@ -86,5 +86,5 @@ def cooks_cutoff(layout: Layout) -> float:
 
 
 def replacement_counts(normalized: FloatArray, factors: FloatArray) -> FloatArray:
-    """Return the counts (G, n) that the rest of its samples would suggest for each entry: trimmed means, scaled back."""
+    """Return the counts (G, n) that the other samples suggest for each entry: trimmed means, scaled back."""
     return np.trunc(trimmed_mean(normalized, REPLACEMENT_TRIM)[:, None] * factors)

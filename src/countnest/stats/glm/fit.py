@@ -175,8 +175,8 @@ def _scatter(whole: Array, rows: IntArray, part: Array) -> Array:
 
 
 def _fit_intercept(counts: FloatArray, factors: FloatArray, alpha: FloatArray) -> NBFit:
-    """Return the fits of the one-column design in closed form: the mean of the normalized counts, no ridge, no floor."""
-    n_genes, n = counts.shape
+    """Return the fits of the one-column design in closed form: means of normalized counts, no ridge, no floor."""
+    n_genes = len(counts)
     beta = np.log((counts / factors).mean(axis=1))
     mu = factors * np.exp(beta)[:, None]
     weight = mu / (1.0 + alpha[:, None] * mu)
@@ -207,8 +207,8 @@ def contrast_variance(
 ) -> FloatArray:
     """Return the variances (G, k) of c'beta for contrasts (k, p), natural log.
 
-    The covariance of beta is A^-1 X'WX A^-1, A = X'WX + ridge, at the means that beta (G, p) gives, floored at `min_mu`;
-    it is recomputed and not kept.
+    The covariance of beta is A^-1 X'WX A^-1, A = X'WX + ridge, at the means that beta (G, p) gives, floored at
+    `min_mu`; it is recomputed and not kept.
     """
     contrasts = as_float(np.atleast_2d(contrasts))
     variance = np.empty((len(beta), len(contrasts)))

@@ -59,12 +59,12 @@ class Layout:
     @property
     def n_samples(self) -> int:
         """Number of samples, n."""
-        return self.matrix.shape[0]
+        return len(self.matrix)
 
     @property
     def n_coefficients(self) -> int:
         """Number of coefficients, p."""
-        return self.matrix.shape[1]
+        return len(self.pseudo_inverse)
 
     @property
     def n_cells(self) -> int:

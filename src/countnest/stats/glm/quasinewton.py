@@ -51,17 +51,11 @@ def _minimize_row(
 ) -> tuple[FloatArray, bool]:
     def loss(log2_beta: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.empty_like(log2_beta)
-        value = nb_log_objective_row(
-            as_float(log2_beta), y, f, alpha, layout.cells, layout.n_cells, ridge, gradient
-        )
+        value = nb_log_objective_row(as_float(log2_beta), y, f, alpha, layout.cells, layout.n_cells, ridge, gradient)
         return value, gradient
 
-    result = scipy.optimize.minimize(
-        loss,
-        np.clip(start, -BOUND, BOUND),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[(-BOUND, BOUND)] * len(start),
-        options=OPTIONS,
+    bounds = [(-BOUND, BOUND)] * len(start)
+    result = scipy.optimize.minimize(  # type: ignore[call-overload] # the stubs lack a loss that returns its gradient
+        loss, np.clip(start, -BOUND, BOUND), jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS
     )
     return result.x, bool(result.success)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.stats.inference.adjust import benjamini_hochberg
+from countnest.options import PAdjust
+from countnest.stats.inference.adjust import adjust
 from countnest.stats.inference.lowess import lowess
 
 __all__ = ["Filtering", "independent_filtering"]
@@ -44,7 +45,9 @@ class Filtering:
     fitted: FloatArray | None
 
 
-def independent_filtering(p_values: FloatArray, statistic: FloatArray, alpha: float) -> Filtering:
+def independent_filtering(
+    p_values: FloatArray, statistic: FloatArray, alpha: float, method: PAdjust = "BH"
+) -> Filtering:
     """Choose the cutoff on `statistic` (G,), the mean count, that lets most p-values (G,) through at level `alpha`.
 
     The smallest cutoff is taken whose rejections come within one standard residual of the top of their smooth curve,
@@ -57,14 +60,25 @@ def independent_filtering(p_values: FloatArray, statistic: FloatArray, alpha: fl
     none = float(np.mean(statistic == 0))
     thetas = np.linspace(none, MAX_FRACTION if none < MAX_FRACTION else 1.0, N_CUTOFFS)
     cutoffs = np.quantile(statistic, thetas)
-    n_rejected = _rejections(p_values, statistic, cutoffs, alpha)
+    if method == "BH":
+        n_rejected = _bh_rejections(p_values, statistic, cutoffs, alpha)
+    else:
+        n_rejected = _rejections(p_values, statistic, cutoffs, alpha, method)
     chosen, fitted = _choose(thetas, n_rejected)
-    padj = benjamini_hochberg(np.where(statistic >= cutoffs[chosen], p_values, np.nan))
+    padj = adjust(np.where(statistic >= cutoffs[chosen], p_values, np.nan), method)
     return Filtering(padj, float(cutoffs[chosen]), float(thetas[chosen]), thetas, n_rejected, fitted)
 
 
-def _rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: FloatArray, alpha: float) -> FloatArray:
+def _rejections(
+    p_values: FloatArray, statistic: FloatArray, cutoffs: FloatArray, alpha: float, method: PAdjust
+) -> FloatArray:
     """Return how many adjusted p-values fall below `alpha` at every cutoff."""
+    kept = (np.where(statistic >= cutoff, p_values, np.nan) for cutoff in cutoffs)
+    return np.array([float((adjust(p, method) < alpha).sum()) for p in kept])
+
+
+def _bh_rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: FloatArray, alpha: float) -> FloatArray:
+    """Return the same for Benjamini-Hochberg, sorting the p-values once."""
     order = np.argsort(p_values, kind="stable")[: np.count_nonzero(~np.isnan(p_values))]
     p_sorted, statistic_sorted = p_values[order], statistic[order]
     n_rejected = np.zeros(len(cutoffs))

@@ -69,9 +69,7 @@ def _neighbourhoods(x: FloatArray, span: int) -> list[tuple[slice, FloatArray]]:
     return found
 
 
-def _local_line(
-    x: FloatArray, y: FloatArray, robustness: FloatArray, i: int, near: slice, kernel: FloatArray
-) -> float:
+def _local_line(x: FloatArray, y: FloatArray, robustness: FloatArray, i: int, near: slice, kernel: FloatArray) -> float:
     weight = kernel * robustness[near]
     total = weight.sum()
     if total <= 0:

@@ -89,7 +89,8 @@ def base_variance(normalized: FloatArray) -> FloatArray:
     """Return the unbiased variance (G,) of normalized counts (G, n)."""
     n = normalized.shape[1]
     mean = _ordered_row_sum(normalized) / n
-    return _ordered_row_sum((normalized - mean[:, None]) ** 2) / (n - 1)
+    variance: FloatArray = _ordered_row_sum((normalized - mean[:, np.newaxis]) ** 2) / (n - 1)
+    return variance
 
 
 def _ordered_row_sum(values: FloatArray) -> FloatArray:
