@@ -280,7 +280,7 @@ def _trend(run: Run) -> Comparison:
     ours = {"varLogDispEsts": trend.var_log_disp_ests, "dispPriorVar": trend.disp_prior_var}
     theirs = {key: info[key] for key in ours}
     if info.get("coefficients"):
-        ours |= dict(zip(("asymptDisp", "extraPois"), trend.coefficients, strict=True))
+        ours |= trend.coefficients
         theirs |= dict(zip(("asymptDisp", "extraPois"), info["coefficients"], strict=True))
     ours["fitType"], theirs["fitType"] = float(trend.fit_type == info["fitType"]), 1.0
     return comparison.compare("trend and prior", pd.Series(ours), pd.Series(theirs), SAME_ALGORITHM)

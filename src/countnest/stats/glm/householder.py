@@ -1,8 +1,8 @@
 """QR decomposition of a model matrix, with every sum in its natural order.
 
 NumPy's LAPACK sums in blocks, with results that differ in the last bit between machines. Dispersions are found by a
-line search whose steps compare numbers that agree to that bit, so the same matrix should give the same bits everywhere; and
-here they are also those of R.
+line search whose steps compare numbers that agree to that bit, so the same matrix should give the same bits
+everywhere; and here they are also those of R.
 
 Source: Golub and Van Loan, Matrix Computations, section 5.1.
 """

@@ -1,0 +1,70 @@
+from decimal import Decimal
+
+import numpy as np
+import pytest
+import scipy.stats
+from unit.kernels import exact, twins
+
+from countnest.kernels.negbin import nb_loglik_block, nb_loglik_point
+from countnest.kernels.special import stirling_remainder
+
+EPS = 2.0**-52
+MEANS = [1e-3, 0.5, 3.0, 80.0, 1e5]
+COUNTS = [0, 1, 4, 15, 16, 79, 3000]
+
+
+def loglik(y, mu, alpha):
+    return nb_loglik_point(float(y), mu, alpha, stirling_remainder(1.0 / alpha))
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 0.04, 0.7, 10.0, 300.0])
+@pytest.mark.parametrize("mu", MEANS)
+def test_point_is_that_of_scipy(mu, alpha):
+    y = np.array(COUNTS)
+    found = [loglik(count, mu, alpha) for count in y]
+    np.testing.assert_allclose(found, twins.nb_loglik(y, mu, alpha), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("alpha", [1e-10, 1e-8, 1e-5, 1e-2, 1.0, 50.0])
+@pytest.mark.parametrize("mu", MEANS)
+@pytest.mark.parametrize("y", COUNTS)
+def test_point_has_all_its_digits(y, mu, alpha):
+    expected = exact.nb_loglik(y, Decimal(mu), Decimal(alpha))
+    # the perfect fit and the deviance from it are both of this size at most
+    size = 1.0 + abs(float(expected)) + y * (1.0 + abs(np.log(mu / max(y, 1))))
+    assert abs(float(Decimal(loglik(y, mu, alpha)) - expected)) <= 4 * EPS * size
+
+
+def test_point_at_the_perfect_fit():
+    # y = mu: the deviance is zero, and what is left is small beside what cancels
+    expected = float(exact.nb_loglik(10**5, Decimal(10**5), Decimal(1e-8)))
+    assert loglik(10**5, 1e5, 1e-8) == pytest.approx(expected, rel=1e-15)
+
+
+def test_point_approaches_poisson():
+    y = np.arange(30)
+    found = [loglik(count, 7.5, 1e-12) for count in y]
+    np.testing.assert_allclose(found, scipy.stats.poisson.logpmf(y, 7.5), rtol=1e-9)
+
+
+def test_point_sums_to_one():
+    total = sum(np.exp(loglik(y, 20.0, 0.2)) for y in range(1000))
+    assert total == pytest.approx(1.0, abs=1e-12)
+
+
+def test_score_of_the_mean():
+    y, alpha, h = 13, 0.15, 1e-4
+    for mu in (2.0, 13.0, 60.0):
+        numeric = (loglik(y, mu + h, alpha) - loglik(y, mu - h, alpha)) / (2 * h)
+        assert numeric == pytest.approx((y - mu) / (mu * (1 + alpha * mu)), rel=1e-6, abs=1e-8)
+
+
+def test_block_floors_the_means_and_sums():
+    counts, _, mu, alpha = twins.simulate(twins.two_way(), 6, seed=3, low=0.1, high=50.0)
+    floor = np.array([0.0, 0.5, 3.0, 0.0, 1e3, 0.5])
+    found = np.empty(6)
+    nb_loglik_block(counts, mu, alpha, floor, found)
+    expected = [
+        twins.nb_loglik(counts[g], np.maximum(mu[g], floor[g]), alpha[g]).sum() for g in range(6)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
