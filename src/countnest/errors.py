@@ -6,6 +6,8 @@ Every message says what is wrong, which entries are concerned (the first five an
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
 
 __all__ = [
@@ -21,8 +23,10 @@ __all__ = [
     "OptionError",
     "RankError",
     "SamplesError",
+    "counted",
     "listing",
     "suggestion",
+    "warn",
 ]
 
 
@@ -96,3 +100,16 @@ def suggestion(name: object, known: Iterable[object]) -> str:
     lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
     near = difflib.get_close_matches(str(name).lower(), list(lowered), n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(lowered[item]) for item in near)}?" if near else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return '1 sample' or '3 samples'."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def warn(message: str) -> None:
+    """Warn at the line of the caller outside the package, however deep below it the matter is noticed."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("countnest."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, CountnestWarning, stacklevel=level)

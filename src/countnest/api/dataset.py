@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -17,7 +16,7 @@ from countnest.containers.counts import count_data
 from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
 from countnest.containers.results import Results
 from countnest.design.model import Design, build_design, check_residual_df
-from countnest.errors import CountnestWarning, MissingStepError
+from countnest.errors import MissingStepError, counted, warn
 from countnest.options import (
     AltHypothesis,
     FitType,
@@ -139,7 +138,7 @@ class DESeqDataSet:
         values = self._data.counts
         if replaced:
             if self._fitted() and self._analysis().replacement is None:
-                warnings.warn("no outliers were replaced: these are the original counts.", CountnestWarning, 2)
+                warn("no outliers were replaced: these are the original counts.")
             values = self._counts_used()
         return self._frame(normalized_counts(values, self._normalized().factors) if normalized else values.copy())
 
@@ -467,9 +466,7 @@ class DESeqDataSet:
     def _warn_of_convergence(self) -> None:
         lost = int((self._fitted().converged == 0).sum())
         if lost:
-            warnings.warn(
-                f"{lost} genes did not converge in beta; they are labelled in genes['betaConv'].", CountnestWarning, 3
-            )
+            warn(f"{counted(lost, 'gene')} did not converge in beta, labelled in genes['betaConv'].")
 
 
 def _engine(n_threads: int | None, quiet: bool) -> Engine:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import re
-import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.anndata import AnnDataLike, anndata_table, is_anndata
-from countnest.errors import CountnestError, CountnestWarning, CountsError, OptionError, SamplesError, listing
+from countnest.containers.labels import (
+    Table,
+    Values,
+    gene_labels,
+    match_samples,
+    recognise_orientation,
+    sheet_labels,
+    text_labels,
+)
+from countnest.errors import CountsError, OptionError, SamplesError, counted, listing, warn
 from countnest.options import Orientation, check_option
 
 __all__ = ["CountData", "count_data"]
-
-_Values = npt.NDArray[Any] | sparse.csr_array
 
 _BLOCK_CELLS = 1 << 18  # 2 MB of float64: a block and its temporaries stay in a core's cache
 
@@ -50,16 +54,6 @@ class CountData:
     genes: pd.Index
     samples: pd.Index
     sheet: pd.DataFrame
-
-
-class _Table(NamedTuple):
-    """A two-dimensional count table as it was given; an axis without labels is None."""
-
-    values: _Values
-    rows: pd.Index | None
-    columns: pd.Index | None
-    numbered: bool  # an axis without labels has pandas' row numbers
-    advice: str = ""  # added when the values are not whole numbers
 
 
 def count_data(
@@ -116,27 +110,27 @@ def count_data(
     if orientation is not None:
         check_option("orientation", orientation, Orientation)
     table, sheet, orientation = _opened(counts, samples, layer, orientation)
-    labels = _sheet_labels(sheet)
-    orientation = orientation or _recognised(table, labels, sheet)
+    labels = sheet_labels(sheet)
+    orientation = orientation or recognise_orientation(table, labels, sheet)
     turned = orientation == "samples_by_genes"
     sample_axis, gene_axis = (table.rows, table.columns) if turned else (table.columns, table.rows)
     n_samples, n_genes = table.values.shape if turned else table.values.shape[::-1]
 
-    sample_labels, order = _matched(sample_axis, n_samples, sheet, labels, table.numbered)
-    gene_labels = _gene_labels(gene_axis, n_genes, genes)
+    names, order = match_samples(sample_axis, n_samples, sheet, labels, table.numbered)
+    gene_names = gene_labels(gene_axis, n_genes, genes)
     dense = _dense(table.values, turned)
-    _check_values(dense, gene_labels, sample_labels, table.advice)
+    _check_values(dense, gene_names, names, table.advice)
     ordered = sheet.iloc[order].copy()
-    ordered.index = sample_labels
-    return CountData(dense, gene_labels, sample_labels, ordered)
+    ordered.index = names
+    return CountData(dense, gene_names, names, ordered)
 
 
-# Opening: every accepted kind becomes a _Table
+# Opening: every accepted kind becomes a Table
 
 
 def _opened(
     counts: object, samples: pd.DataFrame | None, layer: str | None, orientation: Orientation | None
-) -> tuple[_Table, pd.DataFrame, Orientation | None]:
+) -> tuple[Table, pd.DataFrame, Orientation | None]:
     """Return the count table, the sheet and the orientation as far as it is known."""
     if is_anndata(counts):
         if orientation == "genes_by_samples":
@@ -153,25 +147,25 @@ def _opened(
     return _open_plain(counts), _checked_sheet(samples), orientation
 
 
-def _open_anndata(adata: AnnDataLike, layer: str | None) -> tuple[_Table, pd.DataFrame]:
+def _open_anndata(adata: AnnDataLike, layer: str | None) -> tuple[Table, pd.DataFrame]:
     source = anndata_table(adata, layer)
     advice = f" Or are they in another layer: {listing(source.other_layers)}?" if source.other_layers else ""
-    rows, columns = _text_labels(source.samples, "counts"), _text_labels(source.genes, "counts")
-    return _Table(_array(source.values), rows, columns, numbered=False, advice=advice), _checked_sheet(source.sheet)
+    rows, columns = text_labels(source.samples, "counts"), text_labels(source.genes, "counts")
+    return Table(_array(source.values), rows, columns, numbered=False, advice=advice), _checked_sheet(source.sheet)
 
 
-def _open_plain(counts: object) -> _Table:
+def _open_plain(counts: object) -> Table:
     if not isinstance(counts, pd.DataFrame):
-        return _Table(_array(counts), None, None, numbered=False)
+        return Table(_array(counts), None, None, numbered=False)
     _check_columns(counts)
-    rows, columns = _text_labels(counts.index, "counts"), _text_labels(counts.columns, "counts")
-    return _Table(_frame_values(counts), rows, columns, numbered=True)
+    rows, columns = text_labels(counts.index, "counts"), text_labels(counts.columns, "counts")
+    return Table(_frame_values(counts), rows, columns, numbered=True)
 
 
-def _array(counts: object) -> _Values:
+def _array(counts: object) -> Values:
     """Return the array, or a CSR array for anything sparse, without a copy where possible."""
     if isinstance(counts, np.ma.MaskedArray):
-        values: _Values = np.where(np.ma.getmaskarray(counts), np.nan, counts.data)
+        values: Values = np.where(np.ma.getmaskarray(counts), np.nan, counts.data)
     elif isinstance(counts, np.ndarray):
         values = counts
     elif sparse.issparse(counts):
@@ -208,7 +202,7 @@ def _check_columns(frame: pd.DataFrame) -> None:
                 f"A column with labels belongs in the index: counts.set_index({names[0]!r}); other annotation must be "
                 "dropped; numbers stored as text can be converted: counts.astype(float)."
             )
-        what = f"{_count(len(names), 'column')} of type {', '.join(sorted(map(str, unfit)))}"
+        what = f"{counted(len(names), 'column')} of type {', '.join(sorted(map(str, unfit)))}"
         raise CountsError(f"counts must be numbers, but has {what}: {listing(names)}. {advice}")
 
 
@@ -218,32 +212,6 @@ def _frame_values(frame: pd.DataFrame) -> npt.NDArray[Any]:
     if len(dtypes) == 1 and isinstance(dtypes[0], np.dtype):
         return frame.to_numpy()
     return frame.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-# Labels
-
-
-def _text_labels(index: pd.Index, owner: Literal["counts", "samples"]) -> pd.Index | None:
-    """Return the labels as text, 3 and 3.0 as '3'; None for a default RangeIndex."""
-    if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
-        return None
-    error = SamplesError if owner == "samples" else CountsError
-    if isinstance(index, pd.MultiIndex):
-        raise error(f"{owner} has labels of {index.nlevels} levels; give one label for each row and column.")
-    texts = _texts(index)
-    missing = index.isna() | np.array([text == "" for text in texts])
-    if missing.any():
-        places = np.flatnonzero(missing)
-        raise error(
-            f"{owner} has {_count(len(places), 'missing label')}, at position {listing(places)}; fill or drop them."
-        )
-    return pd.Index(texts, name=index.name)
-
-
-def _texts(values: pd.Index | pd.Series) -> list[str]:
-    if pd.api.types.infer_dtype(values, skipna=False) == "string":
-        return [str(value) for value in values]
-    return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values]
 
 
 def _checked_sheet(samples: object) -> pd.DataFrame:
@@ -260,189 +228,10 @@ def _checked_sheet(samples: object) -> pd.DataFrame:
     return samples
 
 
-def _sheet_labels(sheet: pd.DataFrame) -> pd.Index | None:
-    labels = _text_labels(sheet.index, "samples")
-    if labels is not None:
-        _refuse_repeated(labels, "the sample sheet", "sample", SamplesError, "Each sample needs one row of its own.")
-    return labels
-
-
-def _refuse_repeated(labels: pd.Index, where: str, noun: str, error: type[CountnestError], advice: str) -> None:
-    if not labels.is_unique:
-        repeated = labels[labels.duplicated()].unique()
-        raise error(f"{where}: {_count(len(repeated), f'{noun} label')} more than once: {listing(repeated)}. {advice}")
-
-
-def _gene_labels(axis: pd.Index | None, n_genes: int, genes: Sequence[object] | pd.Index | None) -> pd.Index:
-    if genes is not None:
-        if len(genes) != n_genes:
-            raise CountsError(f"genes= has {len(genes)} labels, but counts has {n_genes} genes.")
-        given = genes if isinstance(genes, pd.Index) else pd.Index(list(genes), dtype=object)
-        axis = _text_labels(given, "counts")
-    if axis is None:
-        return pd.Index([f"gene{i}" for i in range(1, n_genes + 1)])
-    advice = (
-        "Add their counts up, e.g. counts.groupby(level=0).sum() with the genes in rows, or make the labels unique "
-        "(for AnnData: adata.var_names_make_unique())."
-    )
-    _refuse_repeated(axis, "counts", "gene", CountsError, advice)
-    return axis
-
-
-# Which axis holds the samples
-
-
-def _recognised(table: _Table, labels: pd.Index | None, sheet: pd.DataFrame) -> Orientation:
-    """Return the orientation under which the table agrees better with the sample sheet."""
-    n, (height, width) = len(sheet), table.values.shape
-    if labels is None:
-        _refuse_labels_in_column(sheet, (table.rows, table.columns))
-    for agreement in (_agreement, _loose_agreement):
-        in_rows, in_columns = agreement(table.rows, height, labels, n), agreement(table.columns, width, labels, n)
-        if in_rows != in_columns:
-            return "samples_by_genes" if in_rows > in_columns else "genes_by_samples"
-        if in_rows:
-            break
-    else:
-        _refuse_labels_in_column(sheet, (table.rows, table.columns))
-    raise CountsError(
-        f"the sample sheet, of {_count(n, 'row')}, fits {'both axes' if in_rows else 'neither axis'} of counts, "
-        f"of shape ({height}, {width}){_axes_shown(table, labels)}. Correct the labels, or say which axis holds the "
-        "samples: orientation='genes_by_samples' or orientation='samples_by_genes'."
-    )
-
-
-def _axes_shown(table: _Table, labels: pd.Index | None) -> str:
-    axes = {"sample sheet": labels, "rows": table.rows, "columns": table.columns}
-    shown = [f"{name} {listing(axis)}" for name, axis in axes.items() if axis is not None]
-    return f" (labels: {'; '.join(shown)})" if shown else ""
-
-
-def _agreement(axis: pd.Index | None, length: int, labels: pd.Index | None, n: int) -> int:
-    """Return 3 for equal labels, 2 for some in common, 1 for equal length without labels, else 0."""
-    if axis is None or labels is None:
-        return int(length == n)
-    common = int(labels.isin(axis).sum())
-    return 3 if common == n == length else 2 * (common > 0)
-
-
-def _loose_agreement(axis: pd.Index | None, _: int, labels: pd.Index | None, __: int) -> int:
-    """Return 1 where some labels agree loosely, else 0."""
-    if axis is None or labels is None:
-        return 0
-    return int(not {_loose(label) for label in axis}.isdisjoint(map(_loose, labels)))
-
-
-def _loose(label: str) -> str:
-    """Return a label without what is often changed on the way: case, spaces, and R's make.names."""
-    plain = re.sub(r"[^a-z0-9]", ".", label.strip().lower())
-    return plain[1:] if re.match(r"x[0-9.]", plain) else plain
-
-
-# Matching samples
-
-
-def _matched(
-    axis: pd.Index | None, length: int, sheet: pd.DataFrame, labels: pd.Index | None, numbered: bool
-) -> tuple[pd.Index, IntArray]:
-    """Return the sample labels in the order of the counts and the row of the sheet for each."""
-    if axis is not None:
-        advice = "Each sample needs one label of its own; add up technical replicates first."
-        _refuse_repeated(axis, "counts", "sample", CountsError, advice)
-    if length == len(sheet):  # row numbers on both sides, in another order on one of them, are labels after all
-        if labels is None and _are_row_numbers(axis):
-            labels = _row_numbers(length)
-        if axis is None and numbered and _are_row_numbers(labels):
-            axis = _row_numbers(length)
-    if axis is not None and labels is not None:
-        return axis.rename(sheet.index.name), _rows_by_label(axis, labels, sheet)
-    return _labels_by_position(axis, length, sheet, labels), np.arange(length)
-
-
-def _labels_by_position(axis: pd.Index | None, length: int, sheet: pd.DataFrame, labels: pd.Index | None) -> pd.Index:
-    """Return the sample labels where at least one side has none."""
-    if axis is not None:
-        _refuse_labels_in_column(sheet, (axis,))
-    if length != len(sheet):
-        raise SamplesError(
-            f"counts has {_count(length, 'sample')}, but the sample sheet has {_count(len(sheet), 'row')}; "
-            "give one row for each sample."
-        )
-    if axis is not None:
-        _warn(
-            "the sample sheet has no labels: its rows were matched with the counts by position, first with "
-            f"{axis[0]!r}, last with {axis[-1]!r}. Put the labels in its index to be sure."
-        )
-        return axis
-    if labels is None:
-        return pd.Index([f"sample{i}" for i in range(1, length + 1)])
-    if _are_row_numbers(labels) and not labels.equals(_row_numbers(length)):
-        _warn(
-            "counts has no labels and the rows of the sample sheet are numbered in another order; they were matched "
-            "by position. Give counts as a DataFrame with labels to be sure."
-        )
-    return labels
-
-
-def _row_numbers(length: int) -> pd.Index:
-    return pd.Index([str(i) for i in range(length)])
-
-
-def _are_row_numbers(labels: pd.Index | None) -> bool:
-    """Return whether the labels are 0, 1, ... in any order, as pandas numbers rows."""
-    return labels is not None and set(labels) == set(_row_numbers(len(labels)))
-
-
-def _rows_by_label(axis: pd.Index, labels: pd.Index, sheet: pd.DataFrame) -> IntArray:
-    order = labels.get_indexer(axis)
-    if len(axis) == len(labels) and (order >= 0).all():
-        return order.astype(np.int64)
-    _refuse_labels_in_column(sheet, (axis,))
-    only_counts, only_sheet = axis[order < 0], labels[~labels.isin(axis)]
-    parts = [
-        f"{_count(len(names), 'sample')} only in {owner}: {listing(names)}"
-        for owner, names in (("counts", only_counts), ("the sample sheet", only_sheet))
-        if len(names)
-    ]
-    advice = _label_advice(only_counts, only_sheet)
-    raise SamplesError(f"the sample labels do not match; {'; '.join(parts)}. {advice}")
-
-
-def _label_advice(only_counts: pd.Index, only_sheet: pd.Index) -> str:
-    near = {_loose(label): label for label in only_sheet}
-    pairs = [(label, near[_loose(label)]) for label in only_counts if _loose(label) in near]
-    if pairs:
-        shown = ", ".join(f"{a!r} and {b!r}" for a, b in pairs[:5])
-        return (
-            f"{len(pairs)} of them match apart from spaces, upper or lower case, or '-' written as '.' as R does "
-            f"({shown}): rename one side."
-        )
-    return "Select or rename so that both hold the same samples."
-
-
-def _refuse_labels_in_column(sheet: pd.DataFrame, axes: tuple[pd.Index | None, ...]) -> None:
-    """Stop when a column of the sheet, not its index, holds exactly the labels of an axis of the counts."""
-    for axis in axes:
-        column = _column_with(sheet, axis)
-        if column is not None:
-            raise SamplesError(
-                f"the labels of counts are in the column {column!r} of the sample sheet, not in its index: "
-                f"use samples.set_index({column!r})."
-            )
-
-
-def _column_with(sheet: pd.DataFrame, axis: pd.Index | None) -> object | None:
-    """Return the name of the first column that holds exactly the labels of `axis`."""
-    if axis is None or len(axis) != len(sheet):
-        return None
-    wanted = set(axis)
-    return next((name for name in sheet.columns if set(_texts(sheet[name])) == wanted), None)
-
-
 # Values
 
 
-def _dense(values: _Values, turned: bool) -> FloatArray:
+def _dense(values: Values, turned: bool) -> FloatArray:
     """Return a new (G, n) float64 array in C order."""
     if isinstance(values, np.ndarray):
         return np.array(values.T if turned else values, dtype=np.float64, order="C")
@@ -470,11 +259,11 @@ def _check_values(counts: FloatArray, genes: pd.Index, samples: pd.Index, advice
     if not seen.all():
         empty = samples[~seen]
         raise CountsError(
-            f"all counts are zero in {_count(len(empty), 'sample')}: {listing(empty)}; "
+            f"all counts are zero in {counted(len(empty), 'sample')}: {listing(empty)}; "
             "drop these samples from counts and from the sample sheet."
         )
     if not varies and counts.shape[1] > 1:
-        _warn("all genes have equal values for all samples, so there is nothing to compare; are these raw counts?")
+        warn("all genes have equal values for all samples, so there is nothing to compare; are these raw counts?")
 
 
 class _Fault(NamedTuple):
@@ -511,23 +300,8 @@ def _refuse_values(counts: FloatArray, genes: pd.Index, samples: pd.Index, advic
             g = int(np.argmax(in_gene))
             j = int(np.argmax(test(counts[g])))
             raise CountsError(
-                f"{_count(total, 'count')} {'is' if total == 1 else 'are'} {noun}, in "
-                f"{_count(int(in_gene.sum()), 'gene')} ({listing(genes[in_gene])}) and "
-                f"{_count(int(in_sample.sum()), 'sample')} ({listing(samples[in_sample])}); for example gene "
+                f"{counted(total, 'count')} {'is' if total == 1 else 'are'} {noun}, in "
+                f"{counted(int(in_gene.sum()), 'gene')} ({listing(genes[in_gene])}) and "
+                f"{counted(int(in_sample.sum()), 'sample')} ({listing(samples[in_sample])}); for example gene "
                 f"{genes[g]!r}, sample {samples[j]!r}: {float(counts[g, j])}. {remedy}{advice}"
             )
-
-
-# Words
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _warn(message: str) -> None:
-    """Warn at the line of the caller outside the package, however deep the door stands below it."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("countnest."):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, CountnestWarning, stacklevel=level)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -18,7 +17,7 @@ from countnest.design.formula import ParsedFormula, evaluate_expression, full_ra
 from countnest.design.name import duplicates, result_name
 from countnest.design.rank import check_rank, find_dependence, zero_columns
 from countnest.design.sample import PreparedSamples, number_warnings, prepare_samples
-from countnest.errors import CountnestWarning, DesignError, listing
+from countnest.errors import DesignError, listing, warn
 
 __all__ = ["Coding", "Design", "build_design", "check_residual_df", "choose_coding", "code_formula"]
 
@@ -205,7 +204,7 @@ def _design_of_formula(text: str, sheet: pd.DataFrame, reference: Mapping[str, s
 
 def _warn(messages: list[str] | tuple[str, ...]) -> None:
     for message in messages:
-        warnings.warn(message, CountnestWarning, stacklevel=4)
+        warn(message)
 
 
 def _codes(factor: pd.Series[Any]) -> IntArray:

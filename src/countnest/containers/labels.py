@@ -1,0 +1,234 @@
+"""Labels of genes and samples: which axis of a table holds the samples, and which row of the sheet is whose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from countnest.arrays import IntArray
+from countnest.errors import CountnestError, CountsError, SamplesError, counted, listing, warn
+from countnest.options import Orientation
+
+__all__ = ["Table", "Values", "gene_labels", "match_samples", "recognise_orientation", "sheet_labels", "text_labels"]
+
+Values = npt.NDArray[Any] | sparse.csr_array
+
+
+class Table(NamedTuple):
+    """A two-dimensional count table as it was given; an axis without labels is None."""
+
+    values: Values
+    rows: pd.Index | None
+    columns: pd.Index | None
+    numbered: bool  # an axis without labels has pandas' row numbers
+    advice: str = ""  # added when the values are not whole numbers
+
+
+def text_labels(index: pd.Index, owner: Literal["counts", "samples"]) -> pd.Index | None:
+    """Return the labels as text, 3 and 3.0 as '3'; None for a default RangeIndex."""
+    if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
+        return None
+    error = SamplesError if owner == "samples" else CountsError
+    if isinstance(index, pd.MultiIndex):
+        raise error(f"{owner} has labels of {index.nlevels} levels; give one label for each row and column.")
+    texts = _texts(index)
+    missing = index.isna() | np.array([text == "" for text in texts])
+    if missing.any():
+        places = np.flatnonzero(missing)
+        raise error(
+            f"{owner} has {counted(len(places), 'missing label')}, at position {listing(places)}; fill or drop them."
+        )
+    return pd.Index(texts, name=index.name)
+
+
+def _texts(values: pd.Index | pd.Series) -> list[str]:
+    if pd.api.types.infer_dtype(values, skipna=False) == "string":
+        return [str(value) for value in values]
+    return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values]
+
+
+def sheet_labels(sheet: pd.DataFrame) -> pd.Index | None:
+    """Return the labels of a sample sheet, unique; None for a default RangeIndex."""
+    labels = text_labels(sheet.index, "samples")
+    if labels is not None:
+        _refuse_repeated(labels, "the sample sheet", "sample", SamplesError, "Each sample needs one row of its own.")
+    return labels
+
+
+def _refuse_repeated(labels: pd.Index, where: str, noun: str, error: type[CountnestError], advice: str) -> None:
+    if not labels.is_unique:
+        repeated = labels[labels.duplicated()].unique()
+        raise error(f"{where}: {counted(len(repeated), f'{noun} label')} more than once: {listing(repeated)}. {advice}")
+
+
+def gene_labels(axis: pd.Index | None, n_genes: int, genes: Sequence[object] | pd.Index | None) -> pd.Index:
+    """Return the labels of the genes, unique: those given, those of the table, or gene1, gene2, ..."""
+    if genes is not None:
+        if len(genes) != n_genes:
+            raise CountsError(f"genes= has {len(genes)} labels, but counts has {n_genes} genes.")
+        given = genes if isinstance(genes, pd.Index) else pd.Index(list(genes), dtype=object)
+        axis = text_labels(given, "counts")
+    if axis is None:
+        return pd.Index([f"gene{i}" for i in range(1, n_genes + 1)])
+    advice = (
+        "Add their counts up, e.g. counts.groupby(level=0).sum() with the genes in rows, or make the labels unique "
+        "(for AnnData: adata.var_names_make_unique())."
+    )
+    _refuse_repeated(axis, "counts", "gene", CountsError, advice)
+    return axis
+
+
+# Which axis holds the samples
+
+
+def recognise_orientation(table: Table, labels: pd.Index | None, sheet: pd.DataFrame) -> Orientation:
+    """Return the orientation under which the table agrees better with the sample sheet."""
+    n, (height, width) = len(sheet), table.values.shape
+    if labels is None:
+        _refuse_labels_in_column(sheet, (table.rows, table.columns))
+    for agreement in (_agreement, _loose_agreement):
+        in_rows, in_columns = agreement(table.rows, height, labels, n), agreement(table.columns, width, labels, n)
+        if in_rows != in_columns:
+            return "samples_by_genes" if in_rows > in_columns else "genes_by_samples"
+        if in_rows:
+            break
+    else:
+        _refuse_labels_in_column(sheet, (table.rows, table.columns))
+    raise CountsError(
+        f"the sample sheet, of {counted(n, 'row')}, fits {'both axes' if in_rows else 'neither axis'} of counts, "
+        f"of shape ({height}, {width}){_axes_shown(table, labels)}. Correct the labels, or say which axis holds the "
+        "samples: orientation='genes_by_samples' or orientation='samples_by_genes'."
+    )
+
+
+def _axes_shown(table: Table, labels: pd.Index | None) -> str:
+    axes = {"sample sheet": labels, "rows": table.rows, "columns": table.columns}
+    shown = [f"{name} {listing(axis)}" for name, axis in axes.items() if axis is not None]
+    return f" (labels: {'; '.join(shown)})" if shown else ""
+
+
+def _agreement(axis: pd.Index | None, length: int, labels: pd.Index | None, n: int) -> int:
+    """Return 3 for equal labels, 2 for some in common, 1 for equal length without labels, else 0."""
+    if axis is None or labels is None:
+        return int(length == n)
+    common = int(labels.isin(axis).sum())
+    return 3 if common == n == length else 2 * (common > 0)
+
+
+def _loose_agreement(axis: pd.Index | None, _: int, labels: pd.Index | None, __: int) -> int:
+    """Return 1 where some labels agree loosely, else 0."""
+    if axis is None or labels is None:
+        return 0
+    return int(not {_loose(label) for label in axis}.isdisjoint(map(_loose, labels)))
+
+
+def _loose(label: str) -> str:
+    """Return a label without what is often changed on the way: case, spaces, and R's make.names."""
+    plain = re.sub(r"[^a-z0-9]", ".", label.strip().lower())
+    return plain[1:] if re.match(r"x[0-9.]", plain) else plain
+
+
+# Matching samples
+
+
+def match_samples(
+    axis: pd.Index | None, length: int, sheet: pd.DataFrame, labels: pd.Index | None, numbered: bool
+) -> tuple[pd.Index, IntArray]:
+    """Return the sample labels in the order of the counts and the row of the sheet for each."""
+    if axis is not None:
+        advice = "Each sample needs one label of its own; add up technical replicates first."
+        _refuse_repeated(axis, "counts", "sample", CountsError, advice)
+    if length == len(sheet):  # row numbers on both sides, in another order on one of them, are labels after all
+        if labels is None and _are_row_numbers(axis):
+            labels = _row_numbers(length)
+        if axis is None and numbered and _are_row_numbers(labels):
+            axis = _row_numbers(length)
+    if axis is not None and labels is not None:
+        return axis.rename(sheet.index.name), _rows_by_label(axis, labels, sheet)
+    return _labels_by_position(axis, length, sheet, labels), np.arange(length)
+
+
+def _labels_by_position(axis: pd.Index | None, length: int, sheet: pd.DataFrame, labels: pd.Index | None) -> pd.Index:
+    """Return the sample labels where at least one side has none."""
+    if axis is not None:
+        _refuse_labels_in_column(sheet, (axis,))
+    if length != len(sheet):
+        raise SamplesError(
+            f"counts has {counted(length, 'sample')}, but the sample sheet has {counted(len(sheet), 'row')}; "
+            "give one row for each sample."
+        )
+    if axis is not None:
+        warn(
+            "the sample sheet has no labels: its rows were matched with the counts by position, first with "
+            f"{axis[0]!r}, last with {axis[-1]!r}. Put the labels in its index to be sure."
+        )
+        return axis
+    if labels is None:
+        return pd.Index([f"sample{i}" for i in range(1, length + 1)])
+    if _are_row_numbers(labels) and not labels.equals(_row_numbers(length)):
+        warn(
+            "counts has no labels and the rows of the sample sheet are numbered in another order; they were matched "
+            "by position. Give counts as a DataFrame with labels to be sure."
+        )
+    return labels
+
+
+def _row_numbers(length: int) -> pd.Index:
+    return pd.Index([str(i) for i in range(length)])
+
+
+def _are_row_numbers(labels: pd.Index | None) -> bool:
+    """Return whether the labels are 0, 1, ... in any order, as pandas numbers rows."""
+    return labels is not None and set(labels) == set(_row_numbers(len(labels)))
+
+
+def _rows_by_label(axis: pd.Index, labels: pd.Index, sheet: pd.DataFrame) -> IntArray:
+    order = labels.get_indexer(axis)
+    if len(axis) == len(labels) and (order >= 0).all():
+        return order.astype(np.int64)
+    _refuse_labels_in_column(sheet, (axis,))
+    only_counts, only_sheet = axis[order < 0], labels[~labels.isin(axis)]
+    parts = [
+        f"{counted(len(names), 'sample')} only in {owner}: {listing(names)}"
+        for owner, names in (("counts", only_counts), ("the sample sheet", only_sheet))
+        if len(names)
+    ]
+    advice = _label_advice(only_counts, only_sheet)
+    raise SamplesError(f"the sample labels do not match; {'; '.join(parts)}. {advice}")
+
+
+def _label_advice(only_counts: pd.Index, only_sheet: pd.Index) -> str:
+    near = {_loose(label): label for label in only_sheet}
+    pairs = [(label, near[_loose(label)]) for label in only_counts if _loose(label) in near]
+    if pairs:
+        shown = ", ".join(f"{a!r} and {b!r}" for a, b in pairs[:5])
+        return (
+            f"{len(pairs)} of them match apart from spaces, upper or lower case, or '-' written as '.' as R does "
+            f"({shown}): rename one side."
+        )
+    return "Select or rename so that both hold the same samples."
+
+
+def _refuse_labels_in_column(sheet: pd.DataFrame, axes: tuple[pd.Index | None, ...]) -> None:
+    """Stop when a column of the sheet, not its index, holds exactly the labels of an axis of the counts."""
+    for axis in axes:
+        column = _column_with(sheet, axis)
+        if column is not None:
+            raise SamplesError(
+                f"the labels of counts are in the column {column!r} of the sample sheet, not in its index: "
+                f"use samples.set_index({column!r})."
+            )
+
+
+def _column_with(sheet: pd.DataFrame, axis: pd.Index | None) -> object | None:
+    """Return the name of the first column that holds exactly the labels of `axis`."""
+    if axis is None or len(axis) != len(sheet):
+        return None
+    wanted = set(axis)
+    return next((name for name in sheet.columns if set(_texts(sheet[name])) == wanted), None)
