@@ -49,11 +49,11 @@ def run_request(request: Request) -> None:
         check_folder(request.folder)
         inputs = _inputs(request)
         dds = _data_set(request, inputs)
-        _tell_design(dds)
         _fit(request, dds)
         results = _test(request, dds, inputs.contrast)
         with whole_folder(request.folder) as folder:
             write_outputs(folder, dds, results, Run(request, inputs.design, inputs.contrast, started))
+    _tell_design(request, dds)
     _tell_results(request, results)
 
 
@@ -114,17 +114,19 @@ def _test(request: Request, dds: DESeqDataSet, contrast: tuple[str, str, str] | 
     )
 
 
-def _tell_design(dds: DESeqDataSet) -> None:
+def _tell_design(request: Request, dds: DESeqDataSet) -> None:
+    """Say what was fitted: the design, the reference levels, and the notes that no progress display has shown."""
     design = dds.design
-    click.echo(f"design: {design.formula}")
+    click.echo(f"\ndesign: {design.formula}")
     click.echo(f"reference levels: {level_text(design.levels)}")
-    for note in design.notes:
+    unsaid = [note for note in design.notes if not note.startswith("Reference levels")]
+    for note in unsaid if request.quiet else ():
         click.echo(f"note: {note}")
 
 
 def _tell_results(request: Request, results: Results) -> None:
     description = results.descriptions()
-    click.echo(f"\n{description['log2FoldChange']}\n{description['pvalue']}\n")
+    click.echo(f"{description['log2FoldChange']}\n{description['pvalue']}\n")
     click.echo(f"{summarize(results.table, results.info)}\n")
     click.echo(f"{gene_table(results.top(_TOP))}\n")
     click.echo(f"results in {request.folder}")

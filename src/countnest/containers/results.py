@@ -272,7 +272,7 @@ class Results:
             "stat": f"{info.test} statistic: {tested}",
             "pvalue": f"{test} p-value: {tested}",
             "padj": f"{info.p_adjust} adjusted p-values",
-            "padj_reason": "tested, or why padj is missing: all_zero, outlier, low_count",
+            "padj_reason": "tested, or why padj is missing",
         }
         return {str(name): texts[str(name)] for name in self.table.columns if str(name) in texts}
 

@@ -150,7 +150,7 @@ def test_descriptions_of_a_wald_test(results):
         "stat": "Wald statistic: dex trt vs untrt",
         "pvalue": "Wald test p-value: dex trt vs untrt",
         "padj": "BH adjusted p-values",
-        "padj_reason": "tested, or why padj is missing: all_zero, outlier, low_count",
+        "padj_reason": "tested, or why padj is missing",
     }
 
 

@@ -22,6 +22,8 @@ def loglik(y, mu, alpha):
 def test_point_is_that_of_scipy(mu, alpha):
     y = np.array(COUNTS)
     found = [loglik(count, mu, alpha) for count in y]
+    expected = scipy.stats.nbinom.logpmf(y, 1.0 / alpha, 1.0 / (1.0 + alpha * mu))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(found, twins.nb_loglik(y, mu, alpha), rtol=1e-9, atol=1e-11)
 
 

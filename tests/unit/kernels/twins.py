@@ -39,8 +39,10 @@ def sum_by_cell(cells, values):
 
 
 def nb_loglik(y, mu, alpha):
-    """Return the log-likelihood of every count, by SciPy; loses digits for alpha below 1e-4."""
-    return scipy.stats.nbinom.logpmf(y, 1.0 / alpha, 1.0 / (1.0 + alpha * mu))
+    """Return the log-likelihood of every count; loses digits for alpha below 1e-4."""
+    r, lgamma = 1.0 / alpha, scipy.special.gammaln
+    log_choose = lgamma(y + r) - lgamma(r) - lgamma(y + 1.0)
+    return log_choose + y * np.log(alpha * mu / (1.0 + alpha * mu)) - r * np.log1p(alpha * mu)
 
 
 # ---- log posterior of log alpha ----

@@ -53,7 +53,7 @@ class Layout:
             as_int(sizes),
             as_float(basis),
             as_float(ordered_product(matrix, inverse)),
-            as_float(inverse @ basis.T),
+            ordered_product(inverse, as_float(basis.T)),
         )
 
     @property

@@ -1,0 +1,224 @@
+"""The negative binomial GLM: every number that the kernels write, against dense least squares."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+from unit.kernels import twins
+
+from countnest.kernels.irls import (
+    nb_log_irls_block,
+    nb_log_objective_row,
+    nb_log_start_block,
+    nb_log_variance_block,
+)
+
+RIDGE_LOG2 = 1e-6
+RIDGE = RIDGE_LOG2 / np.log(2.0) ** 2
+FITTED = ("beta", "variance", "mu", "hat", "loglik")
+
+
+def start(counts, factors, X):
+    beta = np.full((len(counts), X.shape[1]), np.nan)
+    nb_log_start_block(counts, factors, np.ascontiguousarray(np.linalg.pinv(X)), beta)
+    return beta
+
+
+def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100):
+    (n_genes, n), p = counts.shape, X.shape[1]
+    cells = twins.cells_of(X)
+    found = {
+        "beta": beta.copy(),
+        "variance": np.empty((n_genes, p)),
+        "mu": np.empty((n_genes, n)),
+        "hat": np.empty((n_genes, n)),
+        "loglik": np.empty(n_genes),
+        "n_iter": np.empty(n_genes, dtype=np.int64),
+    }
+    nb_log_irls_block(
+        counts, factors, np.log(factors), alpha, cells, twins.n_cells_of(cells), ridge, min_mu, 1e-8, max_iter,
+        *found.values(),
+    )  # fmt: skip
+    return found
+
+
+def assert_like_twin(found, counts, factors, X, alpha, beta, *, rtol=1e-8, **options):
+    for g in range(len(counts)):
+        f = factors[0] if len(factors) == 1 else factors[g]
+        twin = twins.irls(counts[g], f, X, alpha[g], beta[g], RIDGE, **options)
+        assert found["n_iter"][g] == twin["n_iter"], g
+        for name in FITTED:
+            np.testing.assert_allclose(found[name][g], twin[name], rtol=rtol, atol=1e-9, err_msg=f"{name} {g}")
+
+
+@pytest.fixture(params=list(twins.DESIGNS))
+def X(request):
+    return twins.DESIGNS[request.param]
+
+
+def test_start_is_least_squares_of_logs(X):
+    counts, f, _, _ = twins.simulate(X, 10, seed=1)
+    found = start(counts, f[None], X)
+    np.testing.assert_allclose(found, [twins.start(y, f, X) for y in counts], rtol=1e-10, atol=1e-12)
+
+
+def test_fit(X):
+    counts, f, _, alpha = twins.simulate(X, 60, seed=21)
+    beta = start(counts, f[None], X)
+    found = fit(counts, f[None], X, alpha, beta)
+    assert (found["n_iter"] < 100).all()
+    assert len(np.unique(found["n_iter"])) > 1
+    assert_like_twin(found, counts, f[None], X, alpha, beta)
+
+
+def test_fit_with_normalization_factors(X):
+    counts, f, _, alpha = twins.simulate(X, 20, seed=22)
+    factors = f * np.random.default_rng(3).uniform(0.5, 2.0, counts.shape)
+    beta = start(counts, factors, X)
+    np.testing.assert_allclose(beta[7], twins.start(counts[7], factors[7], X), rtol=1e-10)
+    assert_like_twin(fit(counts, factors, X, alpha, beta), counts, factors, X, alpha, beta)
+
+
+@pytest.mark.parametrize("min_mu", [0.5, 5.0, 0.0])
+def test_fit_with_floored_means(min_mu):
+    X = twins.two_way()
+    counts, f, _, alpha = twins.simulate(X, 30, seed=23, low=0.5, high=8.0)
+    beta = start(counts, f[None], X)
+    found = fit(counts, f[None], X, alpha, beta, min_mu=min_mu)
+    if min_mu:
+        assert (found["mu"] < min_mu).any(axis=1).sum() > 5
+    assert_like_twin(found, counts, f[None], X, alpha, beta, min_mu=min_mu)
+
+
+def test_fit_of_a_group_without_counts():
+    X = twins.one_way()
+    counts, f, _, alpha = twins.simulate(X, 20, seed=24)
+    counts[:, X[:, 1] == 1] = 0.0
+    beta = start(counts, f[None], X)
+    found = fit(counts, f[None], X, alpha, beta)
+    assert (found["beta"][:, 1] < -3).mean() > 0.5
+    assert_like_twin(found, counts, f[None], X, alpha, beta)
+
+
+def test_fit_with_small_and_large_dispersions():
+    X = twins.dense()
+    counts, f, _, _ = twins.simulate(X, 12, seed=25)
+    alpha = np.repeat([1e-3, 1.0, 10.0], 4)
+    beta = start(counts, f[None], X)
+    assert_like_twin(fit(counts, f[None], X, alpha, beta), counts, f[None], X, alpha, beta)
+
+
+def test_fit_whose_coefficients_diverge_is_given_up():
+    X = np.column_stack([np.ones(8), np.linspace(0.0, 7e-2, 8)])  # needs a coefficient of 100
+    y = np.round(3.0 * np.exp(100.0 * X[:, 1]))[None]
+    f, alpha = np.ones((1, 8)), np.array([0.1])
+    beta = start(y, f, X)
+    found = fit(y, f, X, alpha, beta)
+    assert found["n_iter"][0] == 100
+    assert np.abs(found["beta"]).max() > 30.0  # the coefficients as they were left ...
+    np.testing.assert_allclose(found["mu"][0], np.exp(X @ found["beta"][0]), rtol=1e-12)  # ... give the means
+    mu = np.maximum(np.exp(X @ beta[0]), 0.5)  # and the weights are those of the start
+    w = mu / (1.0 + 0.1 * mu)
+    np.testing.assert_allclose(found["variance"][0], np.diag(twins.covariance(X, w, RIDGE)), rtol=1e-6)
+    assert_like_twin(found, y, f, X, alpha, beta, rtol=1e-6)
+
+
+def test_fit_that_runs_out_of_iterations():
+    X = twins.two_way()
+    counts, f, _, alpha = twins.simulate(X, 10, seed=26)
+    beta = start(counts, f[None], X) + 0.5
+    found = fit(counts, f[None], X, alpha, beta, max_iter=2)
+    assert (found["n_iter"] == 2).all()
+    assert_like_twin(found, counts, f[None], X, alpha, beta, max_iter=2)
+
+
+def test_fit_without_information_is_missing():
+    X = np.column_stack([np.ones(6), np.zeros(6)])
+    y, f = np.full((1, 6), 20.0), np.ones((1, 6))
+    found = fit(y, f, X, np.array([0.1]), np.zeros((1, 2)), ridge=0.0)
+    assert found["n_iter"][0] == 100
+    assert np.isnan(found["variance"]).all()
+
+
+def test_estimates_maximise_the_penalized_likelihood():
+    X = twins.two_way()
+    counts, f, _, alpha = twins.simulate(X, 15, seed=27, low=50.0)
+    found = fit(counts, f[None], X, alpha, start(counts, f[None], X))
+    for y, a, beta in zip(counts, alpha, found["beta"], strict=True):
+        gradient = twins.penalized_gradient(beta / np.log(2.0), y, f, X, a, RIDGE_LOG2)
+        scale = np.abs(X).T @ (y + 1.0)
+        assert (np.abs(gradient) < 1e-3 * scale).all()
+        best = scipy.optimize.minimize(
+            twins.penalized_loss, beta / np.log(2.0), (y, f, X, a, RIDGE_LOG2), jac=twins.penalized_gradient, tol=1e-10
+        )
+        # the deviance is converged to 1e-8 of its size
+        found_loss = twins.penalized_loss(beta / np.log(2.0), y, f, X, a, RIDGE_LOG2)
+        assert found_loss - best.fun < 1e-7 * abs(best.fun)
+
+
+@pytest.mark.parametrize("min_mu", [0.5, 20.0])
+@pytest.mark.parametrize("shared", [True, False])
+def test_variance_of_contrasts(X, shared, min_mu):
+    counts, f, _, alpha = twins.simulate(X, 8, seed=28, low=1.0, high=100.0)
+    rng = np.random.default_rng(9)
+    factors = f[None] if shared else f * rng.uniform(0.5, 2.0, counts.shape)
+    beta = rng.normal(1.0, 1.0, (8, X.shape[1]))
+    contrasts = np.vstack([np.eye(X.shape[1]), rng.normal(size=(2, X.shape[1]))])
+    found = np.empty((8, len(contrasts)))
+    cells = twins.cells_of(X)
+    nb_log_variance_block(
+        contrasts, beta, factors, alpha, cells, twins.n_cells_of(cells), RIDGE, min_mu, found
+    )
+    for g in range(8):
+        mu = np.maximum((factors[0] if shared else factors[g]) * np.exp(X @ beta[g]), min_mu)
+        covariance = twins.covariance(X, mu / (1.0 + alpha[g] * mu), RIDGE)
+        np.testing.assert_allclose(found[g], np.einsum("ik,kl,il->i", contrasts, covariance, contrasts), rtol=1e-8)
+
+
+def objective(log2_beta, y, f, X, alpha, ridge=RIDGE_LOG2):
+    gradient = np.full(X.shape[1], np.nan)
+    cells = twins.cells_of(X)
+    loss = nb_log_objective_row(log2_beta, y, f, alpha, cells, twins.n_cells_of(cells), ridge, gradient)
+    return loss, gradient
+
+
+@pytest.mark.parametrize("ridge", [RIDGE_LOG2, 0.3])
+@pytest.mark.parametrize("kind", ["fitted", "random", "far"])
+def test_objective_and_its_gradient(X, kind, ridge):
+    counts, f, _, alpha = twins.simulate(X, 6, seed=29, low=1.0, high=300.0)
+    rng = np.random.default_rng(4)
+    for y, a in zip(counts, alpha, strict=True):
+        at = {
+            "fitted": twins.start(y, f, X) / np.log(2.0),
+            "random": rng.normal(0.0, 2.0, X.shape[1]),
+            "far": rng.uniform(-12.0, 12.0, X.shape[1]),
+        }[kind]
+        loss, gradient = objective(at, y, f, X, a, ridge)
+        assert loss == pytest.approx(twins.penalized_loss(at, y, f, X, a, ridge), rel=1e-11)
+        h = 1e-3
+        differences = [
+            (twins.penalized_loss(at + step, y, f, X, a, ridge) - twins.penalized_loss(at - step, y, f, X, a, ridge))
+            / (2 * h)
+            for step in h * np.eye(len(at))
+        ]
+        np.testing.assert_allclose(gradient, differences, rtol=1e-8, atol=1e-10 * abs(loss) / h)
+        # the error of differences of second order at this step
+        exact = twins.penalized_gradient(at, y, f, X, a, ridge)
+        np.testing.assert_allclose(gradient, exact, rtol=1e-5, atol=1e-6 * (1.0 + y.sum()))
+
+
+def test_differences_stay_within_the_box():
+    X = twins.saturated_groups()
+    y, f, alpha = np.arange(8.0), np.ones(8), 0.5
+    at = np.array([30.0, -30.0])
+    _, gradient = objective(at, y, f, X, alpha)
+    h = 1e-3
+    inward = np.array([[-h, 0.0], [0.0, h]])
+    here = twins.penalized_loss(at, y, f, X, alpha, RIDGE_LOG2)
+    differences = [(twins.penalized_loss(at + step, y, f, X, alpha, RIDGE_LOG2) - here) / step.sum() for step in inward]
+    np.testing.assert_allclose(gradient, differences, rtol=1e-8, atol=1e-9)
+
+
+def test_objective_that_is_not_finite_is_huge():
+    X = np.column_stack([np.ones(6), np.arange(6.0)])
+    loss, _ = objective(np.array([0.0, 3e3]), np.arange(6.0), np.ones(6), X, 0.1)
+    assert loss == 1e300

@@ -1,0 +1,193 @@
+"""The log posterior of log alpha: value, derivative, line search and grid against their twins."""
+
+import numpy as np
+import pytest
+import scipy.special
+from unit.kernels import twins
+
+from countnest.kernels.logalpha import nb_logalpha_fit_block, nb_logalpha_grid_block, nb_logalpha_posterior_row
+
+EPS = 2.0**-52
+ALPHAS = [1e-8, 1e-6, 1e-4, 1e-2, 0.3, 1.0, 10.0, 1000.0]
+PRIORS = {"without prior": (0.0, np.inf), "with prior": (-1.7, 0.45)}
+
+
+def counts_of(kind, n):
+    """Return counts and means (n,) of one kind of gene."""
+    rng = np.random.default_rng(42)
+    if kind == "zeros":
+        return np.zeros(n), np.full(n, 0.5)
+    scale = {"small": 2.0, "moderate": 150.0, "large": 2e5}[kind]
+    mu = scale * rng.uniform(0.5, 2.0, n)
+    y = rng.negative_binomial(4.0, 4.0 / (4.0 + mu)).astype(float)
+    if kind == "small":
+        y[:2] = 0.0
+    return y, np.maximum(mu, 0.5)
+
+
+@pytest.fixture(params=list(twins.DESIGNS))
+def design(request):
+    X = twins.DESIGNS[request.param]
+    return X, twins.cells_of(X)
+
+
+@pytest.fixture(params=["zeros", "small", "moderate", "large"])
+def gene(request, design):
+    return counts_of(request.param, len(design[0]))
+
+
+@pytest.fixture(params=list(PRIORS))
+def prior(request):
+    return PRIORS[request.param]
+
+
+def rounding(y, alpha):
+    """Return the last digit of the value: differences of log gamma functions of this size remain."""
+    r = 1.0 / alpha
+    return EPS * np.abs(scipy.special.gammaln(np.append(y, 0.0) + r)).sum()
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_value_and_slope_are_those_of_the_formula(design, gene, prior, alpha):
+    (X, cells), (y, mu), a = design, gene, np.log(alpha)
+    value, slope = nb_logalpha_posterior_row(a, y, mu, cells, *prior, twins.work_of(cells, X.shape[1]))
+    expected = twins.log_posterior(a, y, mu, X, *prior)
+    assert value == pytest.approx(expected, rel=1e-11, abs=1e-11 + 8 * rounding(y, alpha))
+    # the slope is r times differences of digamma and log, each with an error of the last digit of log r
+    noise = 8 * EPS * len(y) * np.abs(np.log(1.0 / alpha + y.max())) / alpha
+    assert slope == pytest.approx(twins.log_posterior_slope(a, y, mu, X, *prior), rel=1e-9, abs=1e-9 + noise)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_slope_is_the_derivative_of_the_value(design, gene, prior, alpha):
+    (X, cells), (y, mu), a, h = design, gene, np.log(alpha), 1e-2
+    work = twins.work_of(cells, X.shape[1])
+
+    def value(at):
+        return nb_logalpha_posterior_row(at, y, mu, cells, *prior, work)[0]
+
+    # central differences of fourth order
+    numeric = (8 * (value(a + h) - value(a - h)) - (value(a + 2 * h) - value(a - 2 * h))) / (12 * h)
+    _, slope = nb_logalpha_posterior_row(a, y, mu, cells, *prior, work)
+    assert slope == pytest.approx(numeric, rel=1e-6, abs=1e-6 + 8 * rounding(y, alpha) / h)
+
+
+def fit(start, counts, mu, cells, p, prior_mean, prior_variance, max_iter=100):
+    n_genes = len(counts)
+    a, first, last = np.empty(n_genes), np.empty(n_genes), np.empty(n_genes)
+    n_iter = np.empty(n_genes, dtype=np.int64)
+    nb_logalpha_fit_block(
+        start, counts, mu, cells, twins.n_cells_of(cells), p, prior_mean, prior_variance, 1e-6, max_iter,
+        a, n_iter, first, last,
+    )  # fmt: skip
+    return a, n_iter, first, last
+
+
+def kernel_posterior(y, mu, cells, p, *prior):
+    work = twins.work_of(cells, p)
+    return lambda a: nb_logalpha_posterior_row(a, y, mu, cells, *prior, work)
+
+
+def test_line_search_takes_the_steps_of_the_recipe(design, prior):
+    X, cells = design
+    p = X.shape[1]
+    counts, _, mu, alpha = twins.simulate(X, 60, seed=11)
+    centre = np.full(len(counts), prior[0])
+    start = np.log(alpha) + np.random.default_rng(0).normal(0.0, 2.0, len(alpha))
+    a, n_iter, first, last = fit(start, counts, mu, cells, p, centre, prior[1])
+    as_many = []
+    for g in range(len(counts)):
+        # on the kernel's own posterior: the same steps, to the last bit
+        found = (a[g], n_iter[g], first[g], last[g])
+        assert found == twins.line_search(start[g], kernel_posterior(counts[g], mu[g], cells, p, *prior))
+        # on the plain formula: to nearly the same place
+        twin = twins.line_search(
+            start[g],
+            lambda at, y=counts[g], m=mu[g]: (
+                twins.log_posterior(at, y, m, X, *prior),
+                twins.log_posterior_slope(at, y, m, X, *prior),
+            ),
+        )
+        if a[g] > np.log(1e-6):
+            as_many.append(n_iter[g] == twin[1])
+            np.testing.assert_allclose(a[g], twin[0], rtol=1e-7, atol=1e-7)
+            np.testing.assert_allclose(last[g], twin[3], rtol=1e-10)
+    # in as many steps, but where the last of them gain no more than the rounding of the posterior
+    assert np.mean(as_many) > 0.95
+    assert len(as_many) > 45
+    assert len(np.unique(n_iter)) > 3
+
+
+@pytest.mark.parametrize(("limit", "prior_mean"), [(-30.0, -60.0), (10.0, 40.0)])
+def test_line_search_does_not_step_over_its_limits(limit, prior_mean):
+    X = twins.one_way()
+    cells, p, n = twins.cells_of(X), X.shape[1], len(X)
+    y, mu, start = np.full(n, 3.0), np.full(n, 3.0), np.log(0.1)
+    posterior = kernel_posterior(y, mu, cells, p, prior_mean, 1.0)
+    assert (start + posterior(start)[1] - limit) * np.sign(limit) > 0  # the first step would go beyond
+    a, n_iter, first, last = fit(np.array([start]), y[None], mu[None], cells, p, np.array([prior_mean]), 1.0)
+    assert (a[0], n_iter[0], first[0], last[0]) == twins.line_search(start, posterior)
+    assert a[0] == pytest.approx(limit, abs=1e-12)
+
+
+def test_line_search_that_falls_below_the_floor_keeps_the_value_before():
+    X = twins.one_way()
+    cells, p, n = twins.cells_of(X), X.shape[1], len(X)
+    y, mu, start = np.full(n, 3.0), np.full(n, 3.0), np.log(3e-9)
+    prior = (-60.0, 20.0)  # draws it down
+    posterior = kernel_posterior(y, mu, cells, p, *prior)
+    a, n_iter, first, last = fit(np.array([start]), y[None], mu[None], cells, p, np.array([prior[0]]), prior[1])
+    assert (a[0], n_iter[0], first[0], last[0]) == twins.line_search(start, posterior)
+    assert a[0] < np.log(1e-9)
+    assert last[0] < posterior(a[0])[0]
+
+
+def test_line_search_stops_at_the_last_iteration():
+    X = twins.two_way()
+    cells, p = twins.cells_of(X), X.shape[1]
+    counts, _, mu, alpha = twins.simulate(X, 20, seed=2)
+    start = np.log(alpha) + 3.0
+    _, n_iter, first, last = fit(start, counts, mu, cells, p, np.zeros(20), np.inf, max_iter=2)
+    assert (n_iter <= 2).all()
+    assert (n_iter == 2).any()
+    assert (last >= first).all()
+
+
+def test_line_search_ends_at_the_maximum():
+    X = twins.two_way()
+    cells, p = twins.cells_of(X), X.shape[1]
+    counts, _, mu, alpha = twins.simulate(X, 10, seed=3)
+    a, n_iter, _, _ = fit(np.log(alpha), counts, mu, cells, p, np.log(alpha), 0.5)
+    assert (n_iter < 100).all()
+    grid = np.linspace(-12.0, 4.0, 641)
+    for g in range(len(counts)):
+        values = [twins.log_posterior(at, counts[g], mu[g], X, np.log(alpha[g]), 0.5) for at in grid]
+        # the search stops when it gains less than 1e-6
+        assert twins.log_posterior(a[g], counts[g], mu[g], X, np.log(alpha[g]), 0.5) >= max(values) - 1e-4
+
+
+def test_grid_takes_the_best_of_both_rounds(design, prior):
+    X, cells = design
+    counts, _, mu, _ = twins.simulate(X, 25, seed=13)
+    low, high = np.log(1e-8), np.log(12.0)
+    a = np.empty(len(counts))
+    nb_logalpha_grid_block(
+        low, high, counts, mu, cells, twins.n_cells_of(cells), X.shape[1], np.full(len(counts), prior[0]), prior[1], a
+    )
+    expected = [
+        twins.grid_search(low, high, lambda at, y=y, m=m: twins.log_posterior(at, y, m, X, *prior))
+        for y, m in zip(counts, mu, strict=True)
+    ]
+    np.testing.assert_allclose(a, expected, rtol=1e-12)
+
+
+def test_genes_of_a_block_have_their_own_prior_means():
+    X = twins.dense()
+    cells, p = twins.cells_of(X), X.shape[1]
+    counts, _, mu, alpha = twins.simulate(X, 5, seed=4)
+    centre = np.log(alpha) + np.arange(5.0)
+    together = fit(np.log(alpha), counts, mu, cells, p, centre, 0.3)
+    for g in range(5):
+        one = slice(g, g + 1)
+        alone = fit(np.log(alpha[one]), counts[one], mu[one], cells, p, centre[one], 0.3)
+        np.testing.assert_array_equal([column[g] for column in together], [column[0] for column in alone])
