@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -45,26 +46,58 @@ class TqdmProgress:
 
     @contextmanager
     def bar(self, total: int, text: str) -> Iterator[Advance]:
-        """Draw a bar once the work has lasted a moment; the finished bar stays, with its time."""
-        lock = Lock()
-        interval = 0.1 if sys.stderr.isatty() else _LOG_INTERVAL
-        with _tqdm()(
-            total=total,
-            desc=f"  {text}",
+        """Draw a bar once the work has lasted a moment; it stays, with its time, and short work leaves its text.
+
+        Where the stream is not a terminal, the text comes first and a bar only after a while.
+        """
+        terminal = sys.stderr.isatty()
+        if not terminal:
+            say(text)
+        counter = _Counter(total, text, delay=_DELAY if terminal else _LOG_INTERVAL)
+        try:
+            yield counter.advance
+        finally:
+            counter.close()
+            if terminal and counter.meter is None:
+                say(text)
+
+
+class _Counter:
+    """What has been done so far, shown by a bar from `delay` seconds on."""
+
+    def __init__(self, total: int, text: str, delay: float) -> None:
+        self.meter: Any = None
+        self._total, self._text, self._delay = total, text, delay
+        self._done = 0
+        self._start = time.monotonic()
+        self._lock = Lock()
+
+    def advance(self, k: int) -> None:
+        """Count `k` more; called from any thread."""
+        with self._lock:
+            self._done += k
+            if self.meter is not None:
+                self.meter.update(k)
+            elif time.monotonic() - self._start > self._delay:
+                self.meter = self._new_meter()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self.meter is not None:
+            self.meter.close()
+
+    def _new_meter(self) -> Any:  # noqa: ANN401 (a class that depends on the place)
+        interval = max(0.1, self._delay - _DELAY)
+        return _tqdm()(
+            total=self._total,
+            initial=self._done,
+            desc=self._text,
             bar_format=_BAR,
-            delay=_DELAY,
             mininterval=interval,
             maxinterval=max(interval, _LOG_INTERVAL),
-            leave=True,
             dynamic_ncols=True,
             file=sys.stderr,
-        ) as meter:
-
-            def advance(k: int) -> None:
-                with lock:
-                    meter.update(k)
-
-            yield advance
+        )
 
 
 class SilentProgress:

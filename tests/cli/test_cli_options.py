@@ -82,6 +82,8 @@ def test_values_are_taken_apart(capsys, requests):
         (("airway", "--lfc-threshold", "-1"), "not in the range"),
         (("airway", "--alt-hypothesis", "two-sided"), "is not one of 'greaterAbs'"),
         (("airway", "--test", "LRT"), "--reduced"),
+        (("airway", "--test", "LRT", "--reduced", "~ cell", "--lfc-threshold", "1"), "are for --test Wald"),
+        (("airway", "--alt-hypothesis", "lessAbs"), "needs an --lfc-threshold"),
         (("airway", "--cooks-cutoff", "0"), "neither a positive number nor 'off'"),
         (("airway", "--min-replicates-for-replace", "many"), "neither a positive number nor 'off'"),
         (("airway", "--threads", "0"), "not in the range"),

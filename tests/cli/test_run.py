@@ -165,6 +165,14 @@ def test_likelihood_ratio_test_with_thresholds(study, tmp_path):
     assert (tmp_path / "countnest-results" / "results.csv").exists()
 
 
+def test_shipped_study_with_another_design(tmp_path):
+    finished = countnest(tmp_path, "run", "pasilla", "--design", "~ type", "--quiet")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "reference levels: type paired-end" in finished.stdout
+    assert "log2 fold change (MLE): type single-read vs paired-end" in finished.stdout
+    assert {path.name for path in (tmp_path / "countnest-pasilla").iterdir()} == FILES
+
+
 def spoil(counts, samples, kind):
     """Return the study with one fault."""
     counts, samples = counts.copy(), samples.copy()
@@ -239,6 +247,12 @@ def test_bad_input_gets_one_message_and_leaves_nothing(failures, kind):
     finished, left = failures[kind]
     check_failure(finished, BAD[kind][-1])
     assert left == ["counts.csv", "samples.csv"]
+
+
+@pytest.mark.parametrize("kind", ["unknown level", "unknown coefficient", "file for folder"])
+def test_what_cannot_be_done_is_said_before_the_fit(failures, kind):
+    finished, _ = failures[kind]
+    assert "estimating" not in finished.stderr
 
 
 def test_unknown_study(tmp_path):

@@ -20,11 +20,11 @@ def test_steps_and_notes_are_lines_on_stderr(capsys):
     assert captured.err == "estimating size factors\n-- note: a local fit was used\n-- replacing outliers\n"
 
 
-def test_short_work_draws_no_bar(capsys):
+def test_short_work_leaves_its_text_and_no_bar(capsys):
     with progress(quiet=False).bar(10, "work") as advance:
         advance(10)
     captured = capsys.readouterr()
-    assert captured.out == captured.err == ""
+    assert (captured.out, captured.err) == ("", "work\n")
 
 
 def test_long_work_leaves_its_bar(capsys, monkeypatch):
@@ -44,21 +44,23 @@ def test_bar_counts_from_many_threads(monkeypatch):
     class Meter:
         n = 0
 
-        def __init__(self, **_):
+        def __init__(self, *, initial, **_):
+            Meter.n = initial
+
+        def close(self):
             pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return None
 
         def update(self, k):
             before = Meter.n
             time.sleep(1e-5)
             Meter.n = before + k
 
+        @staticmethod
+        def write(text, file):
+            file.write(text)
+
     monkeypatch.setattr("countnest.progress._tqdm", lambda: Meter)
+    monkeypatch.setattr("countnest.progress._LOG_INTERVAL", 0.0)
     with TqdmProgress().bar(2000, "work") as advance, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: advance(2), range(1000)))
     assert Meter.n == 2000

@@ -460,6 +460,9 @@ class DESeqDataSet:
         return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)
 
     def _tell_notes(self, engine: Engine) -> None:
+        if self._design.levels:
+            shown = ", ".join(f"{name} {levels[0]}" for name, levels in self._design.levels.items())
+            engine.progress.note(f"-- reference levels: {shown}")
         for note in self._design.notes:
             engine.progress.note(note)
 

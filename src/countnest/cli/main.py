@@ -192,3 +192,7 @@ def _check(request: Request) -> None:
         raise click.UsageError("--contrast and --name are two ways to ask. Give one of them.")
     if request.test == "LRT" and request.reduced is None:
         raise click.UsageError("--test LRT needs the design without the terms tested, such as --reduced '~ batch'.")
+    if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
+        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --test Wald.")
+    if request.alt_hypothesis == "lessAbs" and request.lfc_threshold == 0:
+        raise click.UsageError("--alt-hypothesis lessAbs needs an --lfc-threshold above 0.")

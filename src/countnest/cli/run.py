@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from countnest.cli.record import Run
 from countnest.cli.request import Request
 from countnest.cli.text import gene_table, level_text
 from countnest.containers.results import Results, summarize
+from countnest.design.contrast import resolve_contrast
 from countnest.errors import CountnestWarning
 from countnest.files import check_folder, whole_folder
 from countnest.progress import say
@@ -49,6 +51,7 @@ def run_request(request: Request) -> None:
         check_folder(request.folder)
         inputs = _inputs(request)
         dds = _data_set(request, inputs)
+        resolve_contrast(dds.design, inputs.contrast, request.name)  # a question that cannot be answered stops here
         _fit(request, dds)
         results = _test(request, dds, inputs.contrast)
         with whole_folder(request.folder) as folder:
@@ -73,7 +76,12 @@ def _study_inputs(request: Request, name: str) -> _Inputs:
     design = request.design or study.design
     asked = request.contrast is not None or request.name is not None or request.design is not None
     contrast = request.contrast if asked else study.contrast
-    return _Inputs(study.counts, study.samples, design, {**study.reference, **request.reference}, contrast)
+    used = {variable: level for variable, level in study.reference.items() if _names(design, variable)}
+    return _Inputs(study.counts, study.samples, design, {**used, **request.reference}, contrast)
+
+
+def _names(formula: str, variable: str) -> bool:
+    return re.search(rf"\b{re.escape(variable)}\b", formula) is not None
 
 
 def _data_set(request: Request, inputs: _Inputs) -> DESeqDataSet:
@@ -119,8 +127,7 @@ def _tell_design(request: Request, dds: DESeqDataSet) -> None:
     design = dds.design
     click.echo(f"\ndesign: {design.formula}")
     click.echo(f"reference levels: {level_text(design.levels)}")
-    unsaid = [note for note in design.notes if not note.startswith("Reference levels")]
-    for note in unsaid if request.quiet else ():
+    for note in design.notes if request.quiet else ():
         click.echo(f"note: {note}")
 
 

@@ -122,9 +122,6 @@ def prepare_samples(
             _check_levels(factor, variable, variables)
             prepared[variable] = factor
             levels[variable] = tuple(factor.cat.categories)
-    if levels:
-        shown = ", ".join(f"{variable} = {names[0]}" for variable, names in levels.items())
-        diary.notes.insert(0, f"Reference levels: {shown}.")
     return PreparedSamples(prepared, levels, tuple(diary.notes), tuple(diary.warnings))
 
 

@@ -72,7 +72,6 @@ def with_dispersions(
 def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) -> Analysis:
     """Return the state with the fitted model; it must have dispersions."""
     assert state.dispersions is not None
-    engine.progress.step("fitting model and testing")
     fit = fit_model(
         counts if state.replacement is None else state.replacement.counts,
         state.factors,

@@ -36,7 +36,7 @@ def test_two_factors():
     assert design.dropped == ()
     assert design.terms == ((), ("cell",), ("cell",), ("cell",), ("dex",))
     assert design.coding == "r"
-    assert design.notes == ("Reference levels: cell = a, dex = untrt.",)
+    assert design.notes == ()
     assert design.matrix.flags.c_contiguous
     assert design.matrix.flags.writeable
     assert design.matrix.dtype == np.float64

@@ -24,7 +24,6 @@ def test_levels_are_sorted_by_code_point_and_the_reference_is_first():
     assert prepared.levels == {"g": ("b", "a", "c")}
     assert list(prepared.sheet["g"].cat.codes) == [0, 2, 1, 0]
     assert not prepared.sheet["g"].cat.ordered
-    assert prepared.notes[0] == "Reference levels: g = b."
 
 
 def test_the_sheet_of_the_caller_is_not_touched():
