@@ -16,11 +16,10 @@ from countnest.kernels.cells import Cells, cell_predictor, gather, information, 
 from countnest.kernels.jit import kernel
 from countnest.kernels.negbin import nb_loglik_point
 from countnest.kernels.smallmat import cholesky, cholesky_inverse, cholesky_solve
-from countnest.kernels.special import log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
+from countnest.kernels.special import HALF_LOG_TWO_PI, log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
 
 __all__ = ["nb_log_irls_block", "nb_log_objective_row", "nb_log_start_block", "nb_log_variance_block"]
 
-LN2 = math.log(2.0)
 # A coefficient (natural log) beyond this has diverged.
 LARGE_BETA = 30.0
 # Pseudo-count of the starting values.
@@ -60,18 +59,27 @@ def new_work(n_cells: int, n: int, p: int) -> Work:
 
 @kernel
 def nb_log_start_block(
-    counts: FloatArray, factors: FloatArray, pseudo_inverse: FloatArray, beta_out: FloatArray
+    counts: FloatArray, factors: FloatArray, basis: FloatArray, triangle: FloatArray, beta_out: FloatArray
 ) -> None:
-    """Write least squares starts, X^+ log(counts / factors + 0.1), into `beta_out` (G, p)."""
+    """Write least squares starts of log(counts / factors + 0.1) on X = QR into `beta_out` (G, p).
+
+    `basis` is Q (n, p), `triangle` R (p, p): back substitution of R beta = Q'z.
+    """
     shared = factors.shape[0] == 1
+    p = beta_out.shape[1]
     for g in range(counts.shape[0]):
         f = factors[0] if shared else factors[g]
-        for k in range(beta_out.shape[1]):
-            beta_out[g, k] = 0.0
+        beta = beta_out[g]
+        for k in range(p):
+            beta[k] = 0.0
         for j in range(counts.shape[1]):
-            value = math.log(counts[g, j] / f[j] + START_OFFSET)
-            for k in range(beta_out.shape[1]):
-                beta_out[g, k] += pseudo_inverse[k, j] * value
+            z = math.log(counts[g, j] / f[j] + START_OFFSET)
+            for k in range(p):
+                beta[k] += basis[j, k] * z
+        for k in range(p - 1, -1, -1):
+            beta[k] /= triangle[k, k]
+            for i in range(k):
+                beta[i] -= beta[k] * triangle[i, k]
 
 
 @kernel
@@ -223,11 +231,12 @@ def nb_log_irls_block(
         for j in range(n):
             hat_out[g, j] = work.mu[j] / (1.0 + a * work.mu[j]) * work.score[cells.of_sample[j]]
         floored_mean(cells, f, beta, 0.0, work)
-        remainder = stirling_remainder(1.0 / a)
+        size = 1.0 / a
+        remainder = stirling_remainder(size)
         loglik = 0.0
         for j in range(n):
             mu_out[g, j] = work.mu[j]
-            loglik += nb_loglik_point(counts[g, j], work.mu[j], a, remainder)
+            loglik += nb_loglik_point(counts[g, j], work.mu[j], size, remainder)
         loglik_out[g] = loglik
 
 
@@ -287,22 +296,32 @@ def penalized_loss(
     log2_beta: FloatArray,
     y: FloatArray,
     f: FloatArray,
-    alpha: float,
+    size: float,
     remainder: float,
     cells: Cells,
-    ridge: float,
-    eta: FloatArray,
+    prior_sd: float,
+    means: FloatArray,
 ) -> float:
-    """Return the negative log-likelihood and normal prior of log2 coefficients; 1e300 where it is not finite."""
-    cell_predictor(cells, log2_beta, eta)
-    for c in range(eta.shape[0]):
-        eta[c] = math.exp(LN2 * eta[c])
+    """Return the negative log-likelihood and normal prior of log2 coefficients; 1e300 where it is not finite.
+
+    `means` (C,) is work space.
+    """
+    cell_predictor(cells, log2_beta, means)
+    for c in range(means.shape[0]):
+        means[c] = 2.0 ** means[c]
     total = 0.0
+    rest = 0.0
     for j in range(y.shape[0]):
-        total -= nb_loglik_point(y[j], f[j] * eta[cells.of_sample[j]], alpha, remainder)
+        term = nb_loglik_point(y[j], f[j] * means[cells.of_sample[j]], size, remainder)
+        partial = total + term  # summed with compensation (Neumaier)
+        rest += (total - partial) + term if abs(total) >= abs(term) else (term - partial) + total
+        total = partial
+    prior = 0.0
     for k in range(log2_beta.shape[0]):
-        total += 0.5 * ridge * log2_beta[k] * log2_beta[k]
-    return total if math.isfinite(total) else HUGE
+        x = log2_beta[k] / prior_sd
+        prior -= HALF_LOG_TWO_PI + 0.5 * x * x + math.log(prior_sd)
+    loss = -(total + rest + prior)
+    return loss if math.isfinite(loss) else HUGE
 
 
 @kernel
@@ -313,26 +332,29 @@ def nb_log_objective_row(
     alpha: float,
     cells: Cells,
     n_cells: int,
-    ridge: float,
+    prior_sd: float,
     gradient_out: FloatArray,
 ) -> float:
-    """Return the loss of log2 coefficients, and its gradient by central differences within the box.
+    """Return the loss of log2 coefficients (p,), and write its gradient, by central differences within the box.
 
-    `ridge` is the prior precision on the log2 scale. The differences, and not the exact derivative, decide where a
-    quasi-Newton search stops on these flat likelihoods.
+    `prior_sd` is the standard deviation of the normal prior on the log2 scale. The differences and their rounding, and
+    not the exact derivative, decide where a quasi-Newton search stops on these flat likelihoods.
     """
-    eta = np.empty(n_cells)
-    remainder = stirling_remainder(1.0 / alpha)
-    constant = -0.5 * math.log(ridge / (2.0 * math.pi)) * log2_beta.shape[0]
-    loss = penalized_loss(log2_beta, y, f, alpha, remainder, cells, ridge, eta)
+    means = np.empty(n_cells)
+    size = 1.0 / alpha
+    remainder = stirling_remainder(size)
+    loss = penalized_loss(log2_beta, y, f, size, remainder, cells, prior_sd, means)
     moved = log2_beta.copy()
     for k in range(log2_beta.shape[0]):
-        up = min(log2_beta[k] + DIFFERENCE, BOX)
-        down = max(log2_beta[k] - DIFFERENCE, -BOX)
+        at = log2_beta[k]
+        up = min(at + DIFFERENCE, BOX)
+        down = max(at - DIFFERENCE, -BOX)
+        width_up = up - at if up == BOX else DIFFERENCE
+        width_down = at - down if down == -BOX else DIFFERENCE
         moved[k] = up
-        above = penalized_loss(moved, y, f, alpha, remainder, cells, ridge, eta)
+        above = penalized_loss(moved, y, f, size, remainder, cells, prior_sd, means)
         moved[k] = down
-        below = penalized_loss(moved, y, f, alpha, remainder, cells, ridge, eta)
-        moved[k] = log2_beta[k]
-        gradient_out[k] = (above - below) / (up - down)
-    return loss + constant if loss < HUGE else HUGE
+        below = penalized_loss(moved, y, f, size, remainder, cells, prior_sd, means)
+        moved[k] = at
+        gradient_out[k] = (above - below) / (width_up + width_down)
+    return loss

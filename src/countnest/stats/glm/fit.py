@@ -22,6 +22,7 @@ LN2 = float(np.log(2.0))
 # Prior precision of every coefficient: 1e-6 on the log2 scale.
 RIDGE_LOG2 = 1e-6
 RIDGE = RIDGE_LOG2 / LN2**2
+PRIOR_SD_LOG2 = float(np.sqrt(1.0 / RIDGE_LOG2))
 TOLERANCE = 1e-8
 MAX_ITER = 100
 LARGE_LOG2_BETA = 30.0
@@ -119,7 +120,7 @@ def _fit_irls(
     def task(block: slice) -> None:
         f = factors if len(factors) == 1 else factors[block]
         log_f = log_factors if len(factors) == 1 else log_factors[block]
-        nb_log_start_block(counts[block], f, layout.pseudo_inverse, beta[block])
+        nb_log_start_block(counts[block], f, layout.basis, layout.triangle, beta[block])
         nb_log_irls_block(
             counts[block], f, log_f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, TOLERANCE, MAX_ITER,
             beta[block], variance[block], mu[block], hat[block], loglik[block], n_iter[block],
@@ -150,9 +151,9 @@ def _rescue(
     # The other rows start from least squares in natural logs, read as if they were log2: the search has a rough
     # bottom, and where it stops depends on where it starts.
     cold = np.empty_like(start)
-    nb_log_start_block(k, f, layout.pseudo_inverse, cold)
+    nb_log_start_block(k, f, layout.basis, layout.triangle, cold)
     start[~usable] = cold[~usable]
-    log2_beta, success = minimize_rows(start, k, f, a, layout, RIDGE_LOG2, engine)
+    log2_beta, success = minimize_rows(start, k, f, a, layout, PRIOR_SD_LOG2, engine)
     beta = log2_beta * LN2
     mu = f * np.exp(beta @ layout.matrix.T)
     variance = contrast_variance(np.eye(beta.shape[1]), beta, f, a, layout, min_mu=min_mu, engine=engine)

@@ -1,4 +1,4 @@
-"""What the fits need to know of a model matrix: its cells, its orthonormal basis, its pseudo-inverse."""
+"""What the fits need to know of a model matrix: its cells and its QR decomposition."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Layout:
         (n, p) orthonormal columns that span those of X, by Householder's QR decomposition X = QR.
     rows
         (n, p) X R^-1, equal to the basis but for rounding.
-    pseudo_inverse
-        X^+, (p, n).
+    triangle
+        R, (p, p), upper triangular.
     """
 
     matrix: FloatArray
@@ -38,7 +38,7 @@ class Layout:
     cell_sizes: IntArray
     basis: FloatArray
     rows: FloatArray
-    pseudo_inverse: FloatArray
+    triangle: FloatArray
 
     @classmethod
     def of(cls, matrix: FloatArray) -> Layout:
@@ -46,14 +46,13 @@ class Layout:
         matrix = as_float(matrix)
         rows, of_sample, sizes = _distinct_rows(matrix)
         basis, triangle = householder_qr(matrix)
-        inverse = inverse_triangle(triangle)
         return cls(
             matrix,
             _compress(rows, of_sample),
             as_int(sizes),
             as_float(basis),
-            as_float(ordered_product(matrix, inverse)),
-            ordered_product(inverse, as_float(basis.T)),
+            as_float(ordered_product(matrix, inverse_triangle(triangle))),
+            as_float(triangle),
         )
 
     @property
@@ -64,7 +63,7 @@ class Layout:
     @property
     def n_coefficients(self) -> int:
         """Number of coefficients, p."""
-        return len(self.pseudo_inverse)
+        return len(self.triangle)
 
     @property
     def n_cells(self) -> int:
