@@ -29,7 +29,8 @@ def gene_table(state: Analysis, genes: pd.Index, names: tuple[str, ...]) -> pd.D
     if state.fit is not None:
         columns |= _fit_columns(state.fit, names)
     if state.replacement is not None:
-        columns["replace"] = state.replacement.flagged
+        never_counted = state.moments.all_zero & ~state.replacement.emptied
+        columns["replace"] = BooleanArray(state.replacement.flagged.copy(), never_counted)
     return pd.DataFrame(columns, index=genes)
 
 
