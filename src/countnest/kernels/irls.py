@@ -16,7 +16,13 @@ from countnest.kernels.cells import Cells, cell_predictor, gather, information, 
 from countnest.kernels.jit import kernel
 from countnest.kernels.negbin import nb_loglik_point
 from countnest.kernels.smallmat import cholesky, cholesky_inverse, cholesky_solve
-from countnest.kernels.special import HALF_LOG_TWO_PI, log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
+from countnest.kernels.special import (
+    HALF_LOG_TWO_PI,
+    log_factorial,
+    log_rising_ratio,
+    psi_remainder,
+    stirling_remainder,
+)
 
 __all__ = ["nb_log_irls_block", "nb_log_objective_row", "nb_log_start_block", "nb_log_variance_block"]
 

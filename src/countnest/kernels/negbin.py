@@ -1,7 +1,7 @@
 """The negative binomial log-likelihood, accurate for large counts and for dispersions near zero.
 
-Source: Loader (2000), Fast and accurate computation of binomial probabilities. The log-likelihood is that of the perfect
-fit less half of the deviance, so that nothing large cancels.
+Source: Loader (2000), Fast and accurate computation of binomial probabilities. The log-likelihood is that of the
+perfect fit less half of the deviance, so that nothing large cancels.
 """
 
 from __future__ import annotations
