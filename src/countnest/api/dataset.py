@@ -387,9 +387,10 @@ class DESeqDataSet:
         -----
         R counterpart: DESeq2::results.
         """
+        fit = self._fitted()
         return make_results(
             self._analysis(),
-            self._fitted(),
+            fit,
             self._data,
             self._design,
             self._layout,
@@ -460,6 +461,8 @@ class DESeqDataSet:
         return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)
 
     def _tell_notes(self, engine: Engine) -> None:
+        if self._layout.is_intercept_only:
+            warn("the design is ~ 1 (just an intercept): there is nothing to compare. Is this intended?")
         if self._design.levels:
             shown = ", ".join(f"{name} {levels[0]}" for name, levels in self._design.levels.items())
             engine.progress.note(f"-- reference levels: {shown}")

@@ -16,6 +16,7 @@ from countnest.options import FitType
 from countnest.stats.dispersion.local import LocalCurve, fit_local_curve
 
 __all__ = [
+    "FewDispersionsError",
     "FlatDispersionsError",
     "LocalTrend",
     "MeanTrend",
@@ -29,6 +30,8 @@ __all__ = [
 # Gene-wise estimates at or below this are at the floor and tell nothing of the trend.
 FLOOR = 1e-6
 MIN_LOCAL = 1e-7
+# Fewer points than this leave a local quadratic undetermined.
+MIN_LOCAL_GENES = 5
 MEAN_TRIM = 0.001
 MAD_CONSISTENCY = 1.4826
 
@@ -45,6 +48,10 @@ class TrendFitError(CountnestError):
 
 class FlatDispersionsError(CountnestError):
     """No gene-wise dispersion is above the floor, so there is nothing to fit a trend to."""
+
+
+class FewDispersionsError(CountnestError):
+    """Too few gene-wise dispersions are above the floor for a local regression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,8 @@ def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType) -> tuple[T
     ------
     FlatDispersionsError
         If no dispersion is above the floor.
+    FewDispersionsError
+        If fewer than five are, and a local regression is asked for or has to stand in.
 
     Notes
     -----
@@ -185,8 +194,13 @@ def _gamma_deviance(y: FloatArray, mu: FloatArray) -> float:
     return float(-2.0 * np.sum(np.log(y / mu) - (y - mu) / mu))
 
 
-def _fit_local(mean: FloatArray, alpha: FloatArray) -> LocalTrend | MeanTrend:
+def _fit_local(mean: FloatArray, alpha: FloatArray) -> LocalTrend:
     usable = alpha >= MIN_LOCAL
+    if usable.sum() < MIN_LOCAL_GENES:
+        raise FewDispersionsError(
+            f"only {usable.sum()} genes have a dispersion above the floor, too few for a trend over the mean; use "
+            "fit_type='mean'."
+        )
     return LocalTrend(fit_local_curve(np.log(mean[usable]), np.log(alpha[usable]), mean[usable]))
 
 
