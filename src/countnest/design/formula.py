@@ -260,7 +260,7 @@ def _formulaic_terms(text: str) -> tuple[list[list[str]], dict[str, bool]]:
 def _reason(error: BaseException) -> str:
     """Return the first line of a message, without colours and full stop."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(". ")
+    return "the parentheses do not match" if "context marker" in lines[0] else lines[0].rstrip(". ")
 
 
 def _factor(expr: str, is_code: bool, known: Sequence[str], text: str) -> Variable | Expression:

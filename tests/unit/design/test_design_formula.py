@@ -99,7 +99,7 @@ def test_factor_of_a_name_in_backticks():
         ("~", "empty"),
         ("~ a +", r"'~ a \+' cannot be read: Operator `\+`"),
         ("~ a b", r"cannot be read: Missing operator between `a` and `b`$|cannot be read: Missing operator"),
-        ("~ (a", "cannot be read"),
+        ("~ (a", "cannot be read: the parentheses do not match"),
         ("~ a ~ b", "cannot be read: Operator `~`"),
         ("~ a$b", r"cannot be read: Unknown operator '\$'"),
         ("~ aeg", r"uses 'aeg', which is not a column.*Did you mean 'age'\? The columns are 'a', 'b'"),
