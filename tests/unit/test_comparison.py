@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from parity import comparison
 from parity.comparison import IDENTICAL, SAME_ALGORITHM, SAME_OPTIMUM
@@ -124,3 +125,36 @@ def test_floors_can_differ_by_gene():
     assert list(comparison.compare("x", there * 1.001, there, SAME_ALGORITHM, floor=floor).outside.index) == ["b"]
     rows = pd.Series({"a": True, "b": False, "c": False})
     assert comparison.compare("x", there * 1.001, there, SAME_ALGORITHM, floor=floor, rows=rows).passed
+
+
+def test_p_values_are_compared_by_their_logarithms():
+    there = pd.Series({"one": 1.0, "half": 0.5, "small": 1e-200, "zero": 0.0, "lost": np.nan})
+    assert comparison.compare("p", there.copy(), there, IDENTICAL, scale="logarithmic").passed
+    near = there * (1 + 1e-7)
+    found = comparison.compare("p", near, there, SAME_ALGORITHM, scale="logarithmic")
+    assert list(found.outside.index) == ["half", "one"] or list(found.outside.index) == ["one", "half"]
+    assert comparison.compare("p", near, there, SAME_OPTIMUM, scale="logarithmic").passed
+    far = pd.Series({"one": 1.0, "half": 0.5, "small": 1e-190, "zero": 1e-290, "lost": np.nan})
+    assert set(comparison.compare("p", far, there, SAME_OPTIMUM, scale="logarithmic").outside.index) == {
+        "small",
+        "zero",
+    }
+
+
+def test_a_looser_tolerance_does_not_hide_what_is_beyond_the_target(truth):
+    perturbed = truth.copy()
+    perturbed["gene5"] *= 1 + 3e-7
+    found = comparison.compare("x", perturbed, truth, SAME_OPTIMUM, target=SAME_ALGORITHM)
+    assert found.passed
+    assert found.outside.empty
+    assert list(found.beyond.index) == ["gene5"]
+
+
+def test_where_an_adjusted_p_value_comes_from():
+    pvalue = pd.Series({"a": 0.001, "b": 0.02, "c": 0.021, "d": 0.9, "e": 0.0001, "f": 0.5})
+    padj = pd.Series(scipy.stats.false_discovery_control(pvalue[:5]), index=pvalue.index[:5]).reindex(pvalue.index)
+    source = comparison.adjusted_from(pvalue, padj)
+    assert source.dropna().to_dict() == {"a": "a", "b": "c", "c": "c", "d": "d", "e": "e"}
+    rank = pvalue[:5].rank()
+    for gene, other in source.dropna().items():
+        assert padj[gene] == pytest.approx(pvalue[other] * 5 / rank[other])

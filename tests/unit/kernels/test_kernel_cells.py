@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from unit.kernels import twins
 
 from countnest.kernels.cells import cell_predictor, cox_reid, gather, information, leverage
 from countnest.kernels.smallmat import cholesky, cholesky_inverse
+from unit.kernels import twins
 
 
 @pytest.fixture(params=list(twins.DESIGNS))
@@ -65,9 +65,8 @@ def test_leverage(design):
 def test_cox_reid(design):
     X, cells, weight = design
     work = twins.work_of(cells, X.shape[1])
-    log_determinant, trace = cox_reid(
-        cells, twins.sum_by_cell(cells, weight), twins.sum_by_cell(cells, weight**2), work.matrix, work.inverse, work.quad
-    )
+    sums = (twins.sum_by_cell(cells, weight), twins.sum_by_cell(cells, weight**2))
+    log_determinant, trace = cox_reid(cells, *sums, work.matrix, work.inverse, work.quad)
     information_matrix = X.T @ np.diag(weight) @ X
     assert log_determinant == pytest.approx(np.linalg.slogdet(information_matrix)[1], rel=1e-12, abs=1e-12)
     expected = np.trace(np.linalg.solve(information_matrix, X.T @ np.diag(weight**2) @ X))

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import scipy.optimize
-from unit.kernels import twins
 
 from countnest.kernels.irls import (
     nb_log_irls_block,
@@ -11,15 +10,17 @@ from countnest.kernels.irls import (
     nb_log_start_block,
     nb_log_variance_block,
 )
+from unit.kernels import twins
 
-RIDGE_LOG2 = 1e-6
+RIDGE_LOG2 = 1e-6  # the prior precision of a coefficient
 RIDGE = RIDGE_LOG2 / np.log(2.0) ** 2
 FITTED = ("beta", "variance", "mu", "hat", "loglik")
 
 
 def start(counts, factors, X):
     beta = np.full((len(counts), X.shape[1]), np.nan)
-    nb_log_start_block(counts, factors, np.ascontiguousarray(np.linalg.pinv(X)), beta)
+    basis, triangle = np.linalg.qr(X)
+    nb_log_start_block(counts, factors, np.ascontiguousarray(basis), np.ascontiguousarray(triangle), beta)
     return beta
 
 
@@ -165,9 +166,7 @@ def test_variance_of_contrasts(X, shared, min_mu):
     contrasts = np.vstack([np.eye(X.shape[1]), rng.normal(size=(2, X.shape[1]))])
     found = np.empty((8, len(contrasts)))
     cells = twins.cells_of(X)
-    nb_log_variance_block(
-        contrasts, beta, factors, alpha, cells, twins.n_cells_of(cells), RIDGE, min_mu, found
-    )
+    nb_log_variance_block(contrasts, beta, factors, alpha, cells, twins.n_cells_of(cells), RIDGE, min_mu, found)
     for g in range(8):
         mu = np.maximum((factors[0] if shared else factors[g]) * np.exp(X @ beta[g]), min_mu)
         covariance = twins.covariance(X, mu / (1.0 + alpha[g] * mu), RIDGE)
@@ -177,7 +176,8 @@ def test_variance_of_contrasts(X, shared, min_mu):
 def objective(log2_beta, y, f, X, alpha, ridge=RIDGE_LOG2):
     gradient = np.full(X.shape[1], np.nan)
     cells = twins.cells_of(X)
-    loss = nb_log_objective_row(log2_beta, y, f, alpha, cells, twins.n_cells_of(cells), ridge, gradient)
+    prior_sd = 1.0 / np.sqrt(ridge)
+    loss = nb_log_objective_row(log2_beta, y, f, alpha, cells, twins.n_cells_of(cells), prior_sd, gradient)
     return loss, gradient
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import scipy.special
-from unit.kernels import twins
 
 from countnest.kernels.logalpha import nb_logalpha_fit_block, nb_logalpha_grid_block, nb_logalpha_posterior_row
+from unit.kernels import twins
 
 EPS = 2.0**-52
 ALPHAS = [1e-8, 1e-6, 1e-4, 1e-2, 0.3, 1.0, 10.0, 1000.0]

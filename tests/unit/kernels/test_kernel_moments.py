@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from unit.kernels import twins
 
 from countnest.kernels.moments import projected_mean_block, rough_dispersion_block
+from unit.kernels import twins
 
 
 @pytest.fixture(params=list(twins.DESIGNS))

@@ -3,10 +3,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 import scipy.stats
-from unit.kernels import exact, twins
 
 from countnest.kernels.negbin import nb_loglik_block, nb_loglik_point
 from countnest.kernels.special import stirling_remainder
+from unit.kernels import exact, twins
 
 EPS = 2.0**-52
 MEANS = [1e-3, 0.5, 3.0, 80.0, 1e5]
@@ -14,7 +14,8 @@ COUNTS = [0, 1, 4, 15, 16, 79, 3000]
 
 
 def loglik(y, mu, alpha):
-    return nb_loglik_point(float(y), mu, alpha, stirling_remainder(1.0 / alpha))
+    size = 1.0 / alpha
+    return nb_loglik_point(float(y), mu, size, stirling_remainder(size))
 
 
 @pytest.mark.parametrize("alpha", [1e-3, 0.04, 0.7, 10.0, 300.0])
@@ -33,20 +34,31 @@ def test_point_is_that_of_scipy(mu, alpha):
 def test_point_has_all_its_digits(y, mu, alpha):
     expected = exact.nb_loglik(y, Decimal(mu), Decimal(alpha))
     # the perfect fit and the deviance from it are both of this size at most
-    size = 1.0 + abs(float(expected)) + y * (1.0 + abs(np.log(mu / max(y, 1))))
-    assert abs(float(Decimal(loglik(y, mu, alpha)) - expected)) <= 4 * EPS * size
+    terms = 1.0 + abs(float(expected)) + y * (1.0 + abs(np.log(mu / max(y, 1))))
+    # and y is taken as (y + 1 / alpha) - 1 / alpha, as R does: the last digit of 1 / alpha, times the derivative
+    rounding = (y > 0) / alpha * (1.0 + abs(np.log(mu / max(y, 1))))
+    assert abs(float(Decimal(loglik(y, mu, alpha)) - expected)) <= 4 * EPS * (terms + rounding)
+
+
+@pytest.mark.parametrize("alpha", [1e-8, 1e-3, 2.0])
+def test_point_is_smooth_where_the_series_takes_over(alpha):
+    y = 1000
+    for edge in (y * 0.9 / 1.1, y * 1.1 / 0.9):  # |y - mu| = (y + mu) / 10
+        below, above = (loglik(y, edge * (1.0 + side * 1e-12), alpha) for side in (-1, 1))
+        assert below == pytest.approx(above, rel=1e-8)
 
 
 def test_point_at_the_perfect_fit():
     # y = mu: the deviance is zero, and what is left is small beside what cancels
-    expected = float(exact.nb_loglik(10**5, Decimal(10**5), Decimal(1e-8)))
-    assert loglik(10**5, 1e5, 1e-8) == pytest.approx(expected, rel=1e-15)
+    alpha = 1e-8
+    expected = float(exact.nb_loglik(10**5, Decimal(10**5), Decimal(alpha)))
+    assert loglik(10**5, 1e5, alpha) == pytest.approx(expected, rel=1e-12)
 
 
 def test_point_approaches_poisson():
     y = np.arange(30)
-    found = [loglik(count, 7.5, 1e-12) for count in y]
-    np.testing.assert_allclose(found, scipy.stats.poisson.logpmf(y, 7.5), rtol=1e-9)
+    found = [loglik(count, 7.5, 1e-8) for count in y]
+    np.testing.assert_allclose(found, scipy.stats.poisson.logpmf(y, 7.5), rtol=1e-6)
 
 
 def test_point_sums_to_one():
@@ -66,7 +78,5 @@ def test_block_floors_the_means_and_sums():
     floor = np.array([0.0, 0.5, 3.0, 0.0, 1e3, 0.5])
     found = np.empty(6)
     nb_loglik_block(counts, mu, alpha, floor, found)
-    expected = [
-        twins.nb_loglik(counts[g], np.maximum(mu[g], floor[g]), alpha[g]).sum() for g in range(6)
-    ]
+    expected = [twins.nb_loglik(counts[g], np.maximum(mu[g], floor[g]), alpha[g]).sum() for g in range(6)]
     np.testing.assert_allclose(found, expected, rtol=1e-12)

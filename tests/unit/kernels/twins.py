@@ -194,8 +194,7 @@ def rough_dispersion(y, f, X):
 def one_way(n=9, groups=3):
     """Cells as many as columns, each sample in one group: every row has at most two entries."""
     group = np.arange(n) % groups
-    X = np.column_stack([np.ones(n)] + [(group == k).astype(float) for k in range(1, groups)])
-    return X
+    return np.column_stack([np.ones(n)] + [(group == k).astype(float) for k in range(1, groups)])
 
 
 def two_way(n=12):

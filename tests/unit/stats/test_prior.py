@@ -26,8 +26,8 @@ def test_the_variance_has_a_floor(df):
 @pytest.mark.parametrize("df", [1, 2, 3])
 def test_few_degrees_of_freedom_recover_the_variance_of_the_model(df):
     for variance in (1.0, 2.5, 5.0):
-        # var_log_disp_ests plays no part
-        assert prior_variance(*residuals(df, variance), np.nan, df) == pytest.approx(variance, rel=0.15)
+        # var_log_disp_ests plays no part; the smoothed divergence is a little biased near zero
+        assert prior_variance(*residuals(df, variance), np.nan, df) == pytest.approx(variance, abs=0.25)
 
 
 @pytest.mark.parametrize("df", [1, 2, 3])

@@ -1,0 +1,141 @@
+"""The fit of all genes: closed form, IRLS, and the search for the genes that IRLS loses."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+
+from countnest.parallel.run import Engine
+from countnest.stats.glm.fit import PRIOR_SD_LOG2, RIDGE, RIDGE_LOG2, contrast_variance, fit_nb_glm
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.quasinewton import minimize_rows
+from unit.kernels import twins
+
+ENGINE = Engine(n_threads=1)
+# A gene with counts in single samples of a two-way design: some coefficients would go to minus infinity.
+SPARSE = np.zeros((3, 12))
+SPARSE[0, [0, 7]] = 400.0, 1.0
+SPARSE[1, 5] = 3000.0
+SPARSE[2, [1, 4, 10]] = 2.0, 900.0, 60.0
+
+
+def test_one_column_of_ones_is_fitted_in_closed_form():
+    X = np.ones((8, 1))
+    counts, f, _, alpha = twins.simulate(X, 15, seed=1)
+    fit = fit_nb_glm(counts, f[None], Layout.of(X), alpha, engine=ENGINE)
+    mean = (counts / f).mean(axis=1)
+    np.testing.assert_allclose(fit.beta[:, 0], np.log(mean), rtol=1e-13)
+    mu = mean[:, None] * f
+    w = 1.0 / (1.0 / mu + alpha[:, None])
+    np.testing.assert_allclose(fit.mu, mu, rtol=1e-13)
+    np.testing.assert_allclose(fit.se[:, 0], 1.0 / np.sqrt(w.sum(axis=1)), rtol=1e-13)
+    np.testing.assert_allclose(fit.hat, w / w.sum(axis=1, keepdims=True), rtol=1e-13)
+    expected = [twins.nb_loglik(y, m, a).sum() for y, m, a in zip(counts, mu, alpha, strict=True)]
+    np.testing.assert_allclose(fit.loglik, expected, rtol=1e-10)
+    assert fit.converged.all()
+    assert not fit.optimized.any()
+    np.testing.assert_array_equal(fit.n_iter, 1)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_genes_that_converge_are_those_of_the_twin(shared):
+    X = twins.two_way()
+    counts, f, _, alpha = twins.simulate(X, 20, seed=2)
+    factors = f[None] if shared else f * np.random.default_rng(1).uniform(0.5, 2.0, counts.shape)
+    fit = fit_nb_glm(counts, factors, Layout.of(X), alpha, engine=ENGINE)
+    assert fit.converged.all()
+    assert not fit.optimized.any()
+    for g in range(len(counts)):
+        row = factors[0] if shared else factors[g]
+        twin = twins.irls(counts[g], row, X, alpha[g], twins.start(counts[g], row, X), RIDGE)
+        np.testing.assert_allclose(fit.beta[g], twin["beta"], rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(fit.se[g], np.sqrt(twin["variance"]), rtol=1e-8)
+        np.testing.assert_allclose(fit.hat[g], twin["hat"], rtol=1e-8)
+        np.testing.assert_allclose(fit.loglik[g], twin["loglik"], rtol=1e-10)
+        assert fit.n_iter[g] == twin["n_iter"]
+
+
+def steep(n=10):
+    """A covariate so small that its coefficient would be beyond 30, and counts that need it."""
+    x = np.linspace(0.0, 0.1, n)
+    return np.column_stack([np.ones(n), x]), np.round(5.0 * np.exp(45.0 * x))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_genes_that_irls_loses_are_found_by_the_search(shared):
+    X, y = steep()
+    counts, _, _, alpha = twins.simulate(X, 4, seed=3)
+    counts[2] = y
+    n = len(y)
+    factors = np.full((1, n), 0.8) if shared else np.random.default_rng(2).uniform(0.8, 1.2, counts.shape)
+    f = factors[0] if shared else factors[2]
+    layout = Layout.of(X)
+    fit = fit_nb_glm(counts, factors, layout, alpha, engine=ENGINE)
+    np.testing.assert_array_equal(fit.optimized, [False, False, True, False])
+    assert fit.n_iter[2] == 100
+    # the bound is 30 on the log2 scale, the prior is almost flat
+    at = fit.beta[2] / np.log(2.0)
+    assert (np.abs(at) <= 30.0).all()
+    best = scipy.optimize.minimize(
+        twins.penalized_loss, at, (y, f, X, alpha[2], RIDGE_LOG2), jac=twins.penalized_gradient,
+        method="L-BFGS-B", bounds=[(-30.0, 30.0)] * 2, options={"ftol": 1e-15, "gtol": 1e-10},
+    )  # fmt: skip
+    assert twins.penalized_loss(at, y, f, X, alpha[2], RIDGE_LOG2) - best.fun < 1e-4
+    # what belongs to the coefficients is computed from them
+    mu = f * np.exp(X @ fit.beta[2])
+    np.testing.assert_allclose(fit.mu[2], mu, rtol=1e-12)
+    floored = np.maximum(mu, 0.5)
+    covariance = twins.covariance(X, floored / (1.0 + alpha[2] * floored), RIDGE)
+    np.testing.assert_allclose(fit.se[2], np.sqrt(np.diag(covariance)), rtol=1e-8)
+    assert fit.loglik[2] == pytest.approx(twins.nb_loglik(y, floored, alpha[2]).sum(), rel=1e-10)
+    # and the hat values stay those of the iterations
+    twin = twins.irls(y, f, X, alpha[2], twins.start(y, f, X), RIDGE)
+    np.testing.assert_allclose(fit.hat[2], twin["hat"], rtol=1e-6)
+
+
+def test_the_search_reaches_the_optimum_in_log2():
+    X = twins.two_way()
+    counts, f, _, alpha = twins.simulate(X, 8, seed=4, low=20.0)
+    start = np.array([twins.start(y, f, X) / np.log(2.0) for y in counts])
+    found, success = minimize_rows(start, counts, f[None], alpha, Layout.of(X), PRIOR_SD_LOG2, ENGINE)
+    assert success.all()
+    for g in range(len(counts)):
+        best = scipy.optimize.minimize(
+            twins.penalized_loss, found[g], (counts[g], f, X, alpha[g], RIDGE_LOG2), jac=twins.penalized_gradient,
+            options={"gtol": 1e-8},
+        )  # fmt: skip
+        assert twins.penalized_loss(found[g], counts[g], f, X, alpha[g], RIDGE_LOG2) - best.fun < 1e-5
+
+
+def test_the_search_stays_in_its_box():
+    layout = Layout.of(np.column_stack([np.ones(4), [0.0, 0.0, 1e-3, 1e-3]]))
+    counts = np.array([[1.0, 1.0, 500.0, 600.0]])
+    found, _ = minimize_rows(
+        np.array([[0.0, 99.0]]), counts, np.ones((1, 4)), np.array([0.1]), layout, PRIOR_SD_LOG2, ENGINE
+    )
+    assert found[0, 1] == 30.0
+
+
+def test_sparse_genes_get_finite_numbers():
+    X = twins.two_way()
+    fit = fit_nb_glm(SPARSE, np.ones((1, 12)), Layout.of(X), np.array([10.0, 10.0, 5.0]), engine=ENGINE)
+    for values in (fit.beta, fit.se, fit.mu, fit.hat, fit.loglik):
+        assert np.isfinite(values).all()
+    assert (fit.se > 0).all()
+
+
+@pytest.mark.parametrize("min_mu", [0.5, 10.0])
+def test_contrast_variance(min_mu):
+    X = twins.two_way()
+    counts, f, _, alpha = twins.simulate(X, 6, seed=5, low=1.0, high=40.0)
+    layout = Layout.of(X)
+    fit = fit_nb_glm(counts, f[None], layout, alpha, min_mu=min_mu, engine=ENGINE)
+    contrast = np.array([0.0, 1.0, -1.0, 0.5])
+    found = contrast_variance(contrast, fit.beta, f[None], alpha, layout, min_mu=min_mu, engine=ENGINE)
+    assert found.shape == (6, 1)
+    for g in range(6):
+        mu = np.maximum(f * np.exp(X @ fit.beta[g]), min_mu)
+        covariance = twins.covariance(X, mu / (1.0 + alpha[g] * mu), RIDGE)
+        assert found[g, 0] == pytest.approx(contrast @ covariance @ contrast, rel=1e-8)
+    # single coefficients: the standard errors of the fit
+    single = contrast_variance(np.eye(4), fit.beta, f[None], alpha, layout, min_mu=min_mu, engine=ENGINE)
+    np.testing.assert_allclose(np.sqrt(single), fit.se, rtol=1e-6)

@@ -1,0 +1,93 @@
+"""Wald tests against the formulas of tail probabilities, and the limits where they must agree."""
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from countnest.stats.inference.wald import wald_test
+
+ALTERNATIVES = ["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]
+b = np.array([-3.0, -1.0, -0.2, 0.0, 0.2, 0.5, 1.0, 3.0])
+s = np.array([0.5, 0.4, 0.3, 1.0, 0.3, 0.25, 2.0, 0.1])
+
+
+@pytest.fixture(params=[None, 7.0], ids=["normal", "t"])
+def law(request):
+    """Degrees of freedom, and the distribution they mean."""
+    return request.param, scipy.stats.norm if request.param is None else scipy.stats.t(request.param)
+
+
+@pytest.mark.parametrize("T", [0.0, 0.5, 2.0])
+def test_formulas(law, T):
+    df, F = law
+    above, below = F.sf((T - b) / s), F.sf((b + T) / s)
+    size = np.abs(b)
+    expected = {
+        "greaterAbs": (b / s, F.sf((size - T) / s) + F.sf((size + T) / s)),
+        "greaterAbs2014": (np.sign(b) * np.maximum(0.0, (size - T) / s), np.minimum(1.0, 2.0 * F.sf((size - T) / s))),
+        "lessAbs": (np.minimum(np.maximum((T - b) / s, 0.0), np.maximum((T + b) / s, 0.0)), np.maximum(above, below)),
+        "greater": (np.maximum((b - T) / s, 0.0), F.sf((b - T) / s)),
+        "less": (np.minimum((b + T) / s, 0.0), F.cdf((b + T) / s)),
+    }
+    for alternative, (statistic, p) in expected.items():
+        found = wald_test(b, s, threshold=T, alternative=alternative, df=df)
+        np.testing.assert_allclose(found[0], statistic, rtol=1e-14, atol=1e-15, err_msg=alternative)
+        np.testing.assert_allclose(found[1], p, rtol=1e-13, err_msg=alternative)
+
+
+def test_without_threshold_the_two_sided_tests_agree(law):
+    df, F = law
+    expected = b / s, 2.0 * F.sf(np.abs(b) / s)
+    for alternative in ("greaterAbs", "greaterAbs2014"):
+        statistic, p = wald_test(b, s, alternative=alternative, df=df)
+        np.testing.assert_allclose(statistic, expected[0], rtol=1e-14)
+        np.testing.assert_allclose(p, expected[1], rtol=1e-14)
+
+
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+def test_a_small_threshold_is_nearly_none(law, alternative):
+    if alternative == "lessAbs":
+        statistic, p = wald_test(b, s, threshold=1e-12, alternative=alternative, df=law[0])
+        assert (p >= 0.5 - 1e-9).all()  # nothing lies within an interval without length
+        np.testing.assert_allclose(statistic, 0.0, atol=1e-10)
+        return
+    with_threshold = wald_test(b, s, threshold=1e-12, alternative=alternative, df=law[0])
+    without = wald_test(b, s, alternative=alternative, df=law[0])
+    np.testing.assert_allclose(with_threshold, without, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+def test_t_approaches_normal(alternative):
+    normal = wald_test(b, s, threshold=0.5, alternative=alternative)[1]
+    distance = [
+        np.abs(wald_test(b, s, threshold=0.5, alternative=alternative, df=df)[1] - normal).max()
+        for df in (3.0, 30.0, 3e3, 3e6)
+    ]
+    assert (np.diff(distance) < 0).all()
+    assert distance[-1] < 1e-6
+
+
+@pytest.mark.parametrize("alternative", ["greaterAbs", "greaterAbs2014", "lessAbs"])
+def test_symmetric_alternatives_do_not_see_the_sign(law, alternative):
+    p, mirrored = (wald_test(x, s, threshold=0.5, alternative=alternative, df=law[0])[1] for x in (b, -b))
+    np.testing.assert_allclose(p, mirrored, rtol=1e-13)
+
+
+def test_sides_are_mirror_images(law):
+    up = wald_test(b, s, threshold=0.5, alternative="greater", df=law[0])
+    down = wald_test(-b, s, threshold=0.5, alternative="less", df=law[0])
+    np.testing.assert_allclose(up[0], -down[0], rtol=1e-14, atol=0.0)
+    np.testing.assert_allclose(up[1], down[1], rtol=1e-13)
+
+
+@pytest.mark.parametrize("alternative", ["greaterAbs", "greaterAbs2014", "greater"])
+def test_far_tails_keep_their_digits(alternative):
+    _, p = wald_test(np.array([30.0]), np.array([1.0]), alternative=alternative)
+    sides = 1.0 if alternative == "greater" else 2.0
+    assert np.log(p[0]) == pytest.approx(np.log(sides) + scipy.stats.norm.logsf(30.0), rel=1e-12)
+
+
+@pytest.mark.parametrize("alternative", ALTERNATIVES)
+def test_missing_stays_missing(alternative):
+    found = wald_test(np.array([np.nan, 1.0]), np.array([np.nan, 1.0]), threshold=0.5, alternative=alternative)
+    np.testing.assert_array_equal(np.isnan(found), [[True, False], [True, False]])
