@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,73 +19,107 @@ from countnest.design.model import Design
 from countnest.errors import ContrastError, OptionError
 from countnest.options import AltHypothesis, PAdjust, TestType, check_option
 from countnest.parallel.run import Engine
-from countnest.pipelines.answer import Answer, answer, cooks_outliers
+from countnest.pipelines.answer import Answer, cooks_outliers, estimate, single_tests
 from countnest.pipelines.deseq import no_counts
 from countnest.stats.glm.cooks import cooks_cutoff as default_cutoff
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.adjust import adjust
-from countnest.stats.inference.filter import Filtering
 from countnest.stats.inference.filter import independent_filtering as filter_genes
+from countnest.stats.inference.lrt import likelihood_ratio_test
 
-__all__ = ["make_results"]
+__all__ = ["Fitted", "Options", "make_results", "make_table"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A fitted data set, as answers need it."""
+
+    state: Analysis
+    fit: ModelFit
+    data: CountData
+    design: Design
+    layout: Layout
+
+    @property
+    def dispersion(self) -> FloatArray:
+        """Final dispersions (G,)."""
+        assert self.state.dispersions is not None
+        return self.state.dispersions.final
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How p-values are made and adjusted; the fields are arguments of `DESeqDataSet.results`."""
+
+    alpha: float = 0.1
+    lfc_threshold: float = 0.0
+    alt_hypothesis: AltHypothesis = "greaterAbs"
+    independent_filtering: bool = True
+    cooks_cutoff: float | bool | None = None
+    p_adjust: PAdjust = "BH"
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        positive_number("alpha", self.alpha)
+        if self.alpha >= 1:
+            raise OptionError(f"alpha={self.alpha!r} must lie between 0 and 1.")
+        check_option("alt_hypothesis", self.alt_hypothesis, AltHypothesis)
+        check_option("p_adjust", self.p_adjust, PAdjust)
+        if self.lfc_threshold != 0:
+            positive_number("lfc_threshold", self.lfc_threshold)
+        elif self.alt_hypothesis == "lessAbs":
+            raise OptionError(
+                "when testing alt_hypothesis='lessAbs', set the argument lfc_threshold to a positive value."
+            )
+        if self.cooks_cutoff is not None and not isinstance(self.cooks_cutoff, bool):
+            positive_number("cooks_cutoff", self.cooks_cutoff, infinite=True)
+
+    def require_no_threshold(self) -> None:
+        """Raise `ContrastError` where a threshold is set; only Wald tests of single contrasts have one."""
+        if self.lfc_threshold > 0 or self.alt_hypothesis != "greaterAbs":
+            raise ContrastError(
+                "tests of log fold change above or below a threshold must be Wald tests: use results(test='Wald', ...)."
+            )
+
+    def cutoff(self, layout: Layout) -> float | None:
+        """Return the cutoff of Cook's distances; None: no gene is withheld."""
+        if self.cooks_cutoff is None or self.cooks_cutoff is True:
+            return default_cutoff(layout)
+        if self.cooks_cutoff is False or math.isinf(self.cooks_cutoff):
+            return None
+        return float(self.cooks_cutoff)
 
 
 def make_results(
-    state: Analysis,
-    fit: ModelFit,
-    data: CountData,
-    design: Design,
-    layout: Layout,
+    fitted: Fitted,
+    options: Options,
     *,
     contrast: object,
     name: str | None,
     list_values: Sequence[float],
     test: TestType | None,
-    alpha: float,
-    lfc_threshold: float,
-    alt_hypothesis: AltHypothesis,
-    independent_filtering: bool,
-    cooks_cutoff: float | bool | None,
-    p_adjust: PAdjust,
 ) -> Results:
     """Return the results of one comparison; the arguments are those of `DESeqDataSet.results`."""
+    fit = fitted.fit
     test = _checked_test(test, fit)
-    _check_threshold(test, alpha, lfc_threshold, alt_hypothesis)
-    check_option("p_adjust", p_adjust, PAdjust)
-    asked = resolve_contrast(design, contrast, name, list_values)
-    cutoff = _cutoff(cooks_cutoff, layout)
-    assert state.dispersions is not None
-    found = answer(
-        asked.vector,
-        fit,
-        state.dispersions.final,
-        state.factors,
-        layout,
-        likelihood_ratio=test == "LRT",
-        threshold=float(lfc_threshold),
-        alternative=alt_hypothesis,
-        zero=_zero(asked, data),
-        engine=Engine(),
+    if test == "LRT":
+        options.require_no_threshold()
+    asked = resolve_contrast(fitted.design, contrast, name, list_values)
+    estimates = estimate(
+        asked.vector[np.newaxis, :], fit, fitted.dispersion, fitted.state.factors, fitted.layout, Engine()
     )
-    outlier = _outliers(fit, data, design, cutoff)
-    found, outlier = _withheld(found, outlier, state)
-    filtering = filter_genes(found.p_value, state.moments.mean, alpha, p_adjust) if independent_filtering else None
-    padj = filtering.padj if filtering else adjust(found.p_value, p_adjust)
-    table = pd.DataFrame(
-        {
-            "baseMean": state.moments.mean,
-            "log2FoldChange": found.lfc,
-            "lfcSE": found.se,
-            "stat": found.statistic,
-            "pvalue": found.p_value,
-            "padj": padj,
-            "padj_reason": _reasons(state.moments.all_zero, outlier, found.p_value, padj, state),
-        },
-        index=data.genes,
+    (found,) = single_tests(
+        estimates,
+        threshold=float(options.lfc_threshold),
+        alternative=options.alt_hypothesis,
+        df=fit.df,
+        zero=_zero(asked, fitted.data),
     )
-    return Results(
-        table, _info(asked, test, fit, design, alpha, lfc_threshold, alt_hypothesis, filtering, cutoff, p_adjust)
-    )
+    if test == "LRT":
+        assert fit.reduced is not None
+        statistic, p_value = likelihood_ratio_test(fit.loglik, fit.reduced.loglik, fit.reduced.df)
+        found = Answer(found.lfc, found.se, statistic, p_value)
+    return make_table(fitted, options, found, label=asked.label, test=test)
 
 
 def _checked_test(test: TestType | None, fit: ModelFit) -> TestType:
@@ -96,43 +131,70 @@ def _checked_test(test: TestType | None, fit: ModelFit) -> TestType:
     return test
 
 
-def _check_threshold(test: TestType, alpha: float, lfc_threshold: float, alternative: AltHypothesis) -> None:
-    positive_number("alpha", alpha)
-    if alpha >= 1:
-        raise OptionError(f"alpha={alpha!r} must lie between 0 and 1.")
-    check_option("alt_hypothesis", alternative, AltHypothesis)
-    if lfc_threshold != 0:
-        positive_number("lfc_threshold", lfc_threshold)
-    if test == "LRT" and (lfc_threshold > 0 or alternative != "greaterAbs"):
-        raise ContrastError(
-            "tests of log fold change above or below a threshold must be Wald tests: use results(test='Wald', ...)."
-        )
-    if alternative == "lessAbs" and lfc_threshold == 0:
-        raise OptionError("when testing alt_hypothesis='lessAbs', set the argument lfc_threshold to a positive value.")
-
-
-def _cutoff(cooks_cutoff: float | bool | None, layout: Layout) -> float | None:
-    """Return the cutoff of Cook's distances; None: no gene is withheld."""
-    if cooks_cutoff is None or cooks_cutoff is True:
-        return default_cutoff(layout)
-    if cooks_cutoff is False:
-        return None
-    positive_number("cooks_cutoff", cooks_cutoff, infinite=True)
-    return None if math.isinf(cooks_cutoff) else float(cooks_cutoff)
-
-
 def _zero(asked: Contrast, data: CountData) -> BoolArray | None:
-    """Return the genes without any count in the samples that the contrast compares."""
+    """Return the genes (G, 1) without any count in the samples that the contrast compares."""
     if asked.zero_samples is None:
         return None
-    return no_counts(data.counts[:, asked.zero_samples])
+    return no_counts(data.counts[:, asked.zero_samples])[:, np.newaxis]
 
 
-def _outliers(fit: ModelFit, data: CountData, design: Design, cutoff: float | None) -> BoolArray:
+def make_table(
+    fitted: Fitted,
+    options: Options,
+    found: Answer,
+    *,
+    label: str,
+    test: TestType,
+    reduced: str | None = None,
+    columns: Mapping[str, object] | None = None,
+) -> Results:
+    """Return the table of one test, its p-values withheld, filtered and adjusted.
+
+    `columns` replace log2FoldChange and lfcSE, for tests of several contrasts at once.
+    """
+    state = fitted.state
+    cutoff = options.cutoff(fitted.layout)
+    found, outlier = _withheld(found, _outliers(fitted, cutoff), state)
+    filtering = None
+    if options.independent_filtering:
+        filtering = filter_genes(found.p_value, state.moments.mean, options.alpha, options.p_adjust)
+    padj = filtering.padj if filtering else adjust(found.p_value, options.p_adjust)
+    table = pd.DataFrame(
+        {
+            "baseMean": state.moments.mean,
+            **({"log2FoldChange": found.lfc, "lfcSE": found.se} if columns is None else columns),
+            "stat": found.statistic,
+            "pvalue": found.p_value,
+            "padj": padj,
+            "padj_reason": _reasons(outlier, found.p_value, padj, state),
+        },
+        index=fitted.data.genes,
+    )
+    fit = fitted.fit
+    info = ResultsInfo(
+        label=label,
+        test=test,
+        formula=fitted.design.formula,
+        reduced=reduced or (fit.reduced.description if fit.reduced else None),
+        alpha=float(options.alpha),
+        lfc_threshold=float(options.lfc_threshold),
+        alt_hypothesis=options.alt_hypothesis,
+        independent_filtering=filtering is not None,
+        filter_threshold=filtering.threshold if filtering else 0.0,
+        filter_theta=filtering.theta if filtering else None,
+        filter_num_rej=(filtering.thetas, filtering.n_rejected) if filtering else None,
+        cooks_cutoff=cutoff,
+        p_adjust=options.p_adjust,
+    )
+    return Results(table, info)
+
+
+def _outliers(fitted: Fitted, cutoff: float | None) -> BoolArray:
     if cutoff is None:
-        return np.zeros(len(data.genes), dtype=np.bool_)
+        return np.zeros(len(fitted.data.genes), dtype=np.bool_)
+    design = fitted.design
     two_groups = len(design.variables) == 1 and len(design.levels.get(design.variables[0], ())) == 2
-    return cooks_outliers(fit, data.counts, cutoff, two_groups=two_groups)
+    return cooks_outliers(fitted.fit, fitted.data.counts, cutoff, two_groups=two_groups)
 
 
 def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answer, BoolArray]:
@@ -141,50 +203,19 @@ def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answe
     if state.replacement is None:
         return Answer(found.lfc, found.se, found.statistic, p_value), outlier
     empty = state.replacement.emptied
-    columns: list[FloatArray] = [found.lfc, found.se, found.statistic]
-    lfc, se, statistic = (np.where(empty, 0.0, column) for column in columns)
+    lfc, se, statistic = (np.where(empty, 0.0, column) for column in (found.lfc, found.se, found.statistic))
     return Answer(lfc, se, statistic, np.where(empty, 1.0, p_value)), outlier & ~empty
 
 
-def _reasons(
-    all_zero: BoolArray, outlier: BoolArray, p_value: FloatArray, padj: FloatArray, state: Analysis
-) -> pd.Categorical:
-    emptied = np.zeros_like(all_zero) if state.replacement is None else state.replacement.emptied
+def _reasons(outlier: BoolArray, p_value: FloatArray, padj: FloatArray, state: Analysis) -> pd.Categorical:
+    """Return why each adjusted p-value is there or missing."""
+    never_counted = state.moments.all_zero & ~np.isfinite(p_value)
     words = np.full(len(padj), "tested", dtype=object)
     words[np.isnan(padj)] = "low_count"
     words[np.isnan(p_value)] = "not_estimated"
     words[outlier] = "outlier"
-    words[all_zero & ~emptied] = "all_zero"
+    words[never_counted] = "all_zero"
     order = ["tested", "all_zero", "outlier", "low_count", "not_estimated"]
     return pd.Categorical(
         words, categories=[word for word in order if word != "not_estimated" or (words == word).any()]
-    )
-
-
-def _info(
-    asked: Contrast,
-    test: TestType,
-    fit: ModelFit,
-    design: Design,
-    alpha: float,
-    lfc_threshold: float,
-    alt_hypothesis: AltHypothesis,
-    filtering: Filtering | None,
-    cutoff: float | None,
-    p_adjust: PAdjust,
-) -> ResultsInfo:
-    return ResultsInfo(
-        label=asked.label,
-        test=test,
-        formula=design.formula,
-        reduced=fit.reduced.description if fit.reduced else None,
-        alpha=float(alpha),
-        lfc_threshold=float(lfc_threshold),
-        alt_hypothesis=alt_hypothesis,
-        independent_filtering=filtering is not None,
-        filter_threshold=filtering.threshold if filtering else 0.0,
-        filter_theta=filtering.theta if filtering else None,
-        filter_num_rej=(filtering.thetas, filtering.n_rejected) if filtering else None,
-        cooks_cutoff=cutoff,
-        p_adjust=p_adjust,
     )

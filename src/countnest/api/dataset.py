@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from countnest.api.answers import make_results
+from countnest.api.answers import Fitted, Options, make_results
 from countnest.api.inputs import given_normalization_factors, given_size_factors, positive_number, reduced_design
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
@@ -387,23 +387,16 @@ class DESeqDataSet:
         -----
         R counterpart: DESeq2::results.
         """
-        fit = self._fitted()
-        return make_results(
-            self._analysis(),
-            fit,
-            self._data,
-            self._design,
-            self._layout,
-            contrast=contrast,
-            name=name,
-            list_values=list_values,
-            test=test,
+        options = Options(
             alpha=alpha,
             lfc_threshold=lfc_threshold,
             alt_hypothesis=alt_hypothesis,
             independent_filtering=independent_filtering,
             cooks_cutoff=cooks_cutoff,
             p_adjust=p_adjust,
+        )
+        return make_results(
+            self._answerable(), options, contrast=contrast, name=name, list_values=list_values, test=test
         )
 
     # ---- inside ----
@@ -448,6 +441,10 @@ class DESeqDataSet:
                 "couldn't find results. You should first run deseq(), or nbinom_wald_test() after the other steps."
             )
         return self._state.fit
+
+    def _answerable(self) -> Fitted:
+        fit = self._fitted()
+        return Fitted(self._analysis(), fit, self._data, self._design, self._layout)
 
     def _analysis(self) -> Analysis:
         assert self._state is not None

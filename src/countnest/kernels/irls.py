@@ -24,7 +24,13 @@ from countnest.kernels.special import (
     stirling_remainder,
 )
 
-__all__ = ["nb_log_irls_block", "nb_log_objective_row", "nb_log_start_block", "nb_log_variance_block"]
+__all__ = [
+    "nb_log_covariance_block",
+    "nb_log_irls_block",
+    "nb_log_objective_row",
+    "nb_log_start_block",
+    "nb_log_variance_block",
+]
 
 # A coefficient (natural log) beyond this has diverged.
 LARGE_BETA = 30.0
@@ -261,11 +267,18 @@ def sandwich(cells: Cells, weight: FloatArray, u: FloatArray) -> float:
     """Return u' X'WX u."""
     total = 0.0
     for c in range(weight.shape[0]):
-        inner = 0.0
-        for k in range(cells.start[c], cells.start[c + 1]):
-            inner += cells.value[k] * u[cells.column[k]]
+        inner = cell_product(cells, c, u)
         total += weight[c] * inner * inner
     return total
+
+
+@kernel
+def cell_product(cells: Cells, c: int, u: FloatArray) -> float:
+    """Return x_c' u."""
+    inner = 0.0
+    for k in range(cells.start[c], cells.start[c + 1]):
+        inner += cells.value[k] * u[cells.column[k]]
+    return inner
 
 
 @kernel
@@ -281,20 +294,59 @@ def nb_log_variance_block(
     variance_out: FloatArray,
 ) -> None:
     """Write the variances c' A^-1 X'WX A^-1 c of contrasts (k, p) of `beta` (G, p) into `variance_out` (G, k)."""
-    n, p = factors.shape[1], beta.shape[1]
     shared = factors.shape[0] == 1
-    work = new_work(n_cells, n, p)
+    work = new_work(n_cells, factors.shape[1], beta.shape[1])
     for g in range(beta.shape[0]):
         floored_mean(cells, factors[0] if shared else factors[g], beta[g], min_mu, work)
         working_weights(cells, alpha[g], work)
         ridge_inverse(cells, ridge, work)
         for i in range(contrasts.shape[0]):
-            for k in range(p):
-                total = 0.0
-                for m in range(p):
-                    total += work.inverse[k, m] * contrasts[i, m]
-                work.step[k] = total
+            apply_inverse(work.inverse, contrasts[i], work.step)
             variance_out[g, i] = sandwich(cells, work.weight, work.step)
+
+
+@kernel
+def apply_inverse(inverse: FloatArray, contrast: FloatArray, product_out: FloatArray) -> None:
+    """Write A^-1 c into `product_out` (p,)."""
+    for k in range(contrast.shape[0]):
+        total = 0.0
+        for m in range(contrast.shape[0]):
+            total += inverse[k, m] * contrast[m]
+        product_out[k] = total
+
+
+@kernel
+def nb_log_covariance_block(
+    contrasts: FloatArray,
+    beta: FloatArray,
+    factors: FloatArray,
+    alpha: FloatArray,
+    cells: Cells,
+    n_cells: int,
+    ridge: float,
+    min_mu: float,
+    covariance_out: FloatArray,
+) -> None:
+    """Write the covariances C A^-1 X'WX A^-1 C' of contrasts C (k, p) into `covariance_out` (G, k, k)."""
+    n_rows = contrasts.shape[0]
+    shared = factors.shape[0] == 1
+    work = new_work(n_cells, factors.shape[1], beta.shape[1])
+    inner = np.empty((n_rows, n_cells))
+    for g in range(beta.shape[0]):
+        floored_mean(cells, factors[0] if shared else factors[g], beta[g], min_mu, work)
+        working_weights(cells, alpha[g], work)
+        ridge_inverse(cells, ridge, work)
+        for i in range(n_rows):
+            apply_inverse(work.inverse, contrasts[i], work.step)
+            for c in range(n_cells):
+                inner[i, c] = cell_product(cells, c, work.step)
+        for i in range(n_rows):
+            for j in range(i + 1):
+                total = 0.0
+                for c in range(n_cells):
+                    total += work.weight[c] * inner[i, c] * inner[j, c]
+                covariance_out[g, i, j] = total
+                covariance_out[g, j, i] = total
 
 
 @kernel

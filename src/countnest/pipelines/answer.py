@@ -1,4 +1,4 @@
-"""Answer one comparison for every gene: estimate, test, and which p-values count."""
+"""Answer questions about every gene: estimates, tests, and which p-values count."""
 
 from __future__ import annotations
 
@@ -6,25 +6,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray
-from countnest.containers.fit import ModelFit
+from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.containers.fit import Analysis, ModelFit
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.pipelines.deseq import expand, rows_of
-from countnest.stats.glm.fit import LN2, contrast_variance
+from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.lrt import likelihood_ratio_test
-from countnest.stats.inference.wald import wald_test
+from countnest.stats.inference.wald import joint_wald_test, wald_test
 
-__all__ = ["Answer", "answer", "cooks_outliers", "estimate_contrast"]
+__all__ = [
+    "Answer",
+    "Estimates",
+    "cooks_outliers",
+    "estimate",
+    "joint_test",
+    "likelihood_ratio",
+    "row_basis",
+    "single_tests",
+]
 
 # An outlier does not count in a two-group design when this many samples have a larger count.
 LARGER_COUNTS = 3
+# Singular values below this fraction of the largest are zero.
+RANK_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimates:
+    """Contrasts of the coefficients: log2 fold changes and their standard errors, (G, k)."""
+
+    lfc: FloatArray
+    se: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One comparison, each (G,): log2 fold change, its standard error, statistic and p-value."""
+    """One test for every gene, each (G,): log2 fold change, its standard error, statistic and p-value."""
 
     lfc: FloatArray
     se: FloatArray
@@ -32,62 +51,109 @@ class Answer:
     p_value: FloatArray
 
 
-def estimate_contrast(
-    vector: FloatArray, fit: ModelFit, dispersion: FloatArray, factors: FloatArray, layout: Layout, engine: Engine
-) -> tuple[FloatArray, FloatArray]:
-    """Return log2 fold changes c'beta and their standard errors (G,) for a contrast (p,)."""
-    used = np.flatnonzero(vector)
-    if len(used) == 1:
-        weight, k = vector[used[0]], used[0]
-        return weight * fit.beta[:, k] / LN2, abs(weight) * fit.se[:, k] / LN2
+def estimate(
+    contrasts: FloatArray, fit: ModelFit, dispersion: FloatArray, factors: FloatArray, layout: Layout, engine: Engine
+) -> Estimates:
+    """Return log2 fold changes C beta and their standard errors for contrasts (k, p)."""
     rows = ~np.isnan(fit.beta[:, 0])
     beta = fit.beta[rows]
-    variance = contrast_variance(
-        vector, beta, rows_of(factors, rows), dispersion[rows], layout, min_mu=fit.min_mu, engine=engine
-    )
-    return expand(rows, beta @ vector / LN2), expand(rows, np.sqrt(variance[:, 0]) / LN2)
+    lfc = beta @ contrasts.T / LN2
+    se = np.empty_like(lfc)
+    single = np.count_nonzero(contrasts, axis=1) == 1
+    for i in np.flatnonzero(single):  # a coefficient: its standard error is at hand
+        k = np.flatnonzero(contrasts[i])[0]
+        lfc[:, i] = contrasts[i, k] * beta[:, k] / LN2
+        se[:, i] = abs(contrasts[i, k]) * fit.se[rows, k] / LN2
+    if not single.all():
+        variance = contrast_variance(
+            contrasts[~single], beta, rows_of(factors, rows), dispersion[rows], layout, min_mu=fit.min_mu,
+            engine=engine,
+        )  # fmt: skip
+        se[:, ~single] = np.sqrt(variance) / LN2
+    return Estimates(expand(rows, lfc), expand(rows, se))
 
 
-def answer(
-    vector: FloatArray,
+def single_tests(
+    estimates: Estimates,
+    *,
+    threshold: float = 0.0,
+    alternative: AltHypothesis = "greaterAbs",
+    df: float | None = None,
+    zero: BoolArray | None = None,
+) -> list[Answer]:
+    """Return the Wald test of every contrast.
+
+    Parameters
+    ----------
+    estimates
+        Of k contrasts.
+    threshold, alternative, df
+        As in `stats.inference.wald.wald_test`; log2.
+    zero
+        (G, k) genes without any count in the samples that the contrast compares: no difference, p = 1.
+    """
+    answers = []
+    for i in range(estimates.lfc.shape[1]):
+        lfc, se = estimates.lfc[:, i], estimates.se[:, i]
+        affected = np.zeros(len(lfc), dtype=np.bool_) if zero is None else zero[:, i] & ~np.isnan(lfc)
+        lfc = np.where(affected, 0.0, lfc)
+        statistic, p_value = wald_test(lfc, se, threshold=threshold, alternative=alternative, df=df)
+        answers.append(
+            Answer(lfc, se, np.where(affected, 0.0, statistic), np.where(affected, 1.0, p_value)),
+        )
+    return answers
+
+
+def row_basis(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return orthonormal rows (r, p) that span those of `contrasts` (k, p), and a basis (p, p - r) of their null space."""
+    _, singular, rows = np.linalg.svd(contrasts)
+    rank = int(np.count_nonzero(singular > RANK_TOLERANCE * singular[0]))
+    return as_float(rows[:rank]), as_float(rows[rank:].T)
+
+
+def joint_test(
+    contrasts: FloatArray,
     fit: ModelFit,
     dispersion: FloatArray,
     factors: FloatArray,
     layout: Layout,
     *,
-    likelihood_ratio: bool,
-    threshold: float,
-    alternative: AltHypothesis,
-    zero: BoolArray | None,
+    df: float | None,
     engine: Engine,
-) -> Answer:
-    """Estimate and test a contrast (p,) of the log2 coefficients.
+) -> tuple[FloatArray, FloatArray, int]:
+    """Return statistic and p-value (G,) of the Wald test that all contrasts (k, p) are zero, and its df.
 
-    Parameters
-    ----------
-    vector
-        Contrast (p,).
-    fit, dispersion, factors, layout
-        The fitted model; dispersion (G,), factors (1, n) or (G, n).
-    likelihood_ratio
-        Test the reduced model instead of the contrast; the contrast is then only estimated.
-    threshold, alternative
-        Of the Wald test, log2.
-    zero
-        (G,) genes without any count in the samples that the contrast compares: no difference, p = 1.
-    engine
-        Threads and blocks.
+    Rows that depend on others add nothing. With `df`, the statistic is F, else chi-square.
     """
-    lfc, se = estimate_contrast(vector, fit, dispersion, factors, layout, engine)
-    if zero is not None:
-        lfc = np.where(zero & ~np.isnan(lfc), 0.0, lfc)
-    if likelihood_ratio and fit.reduced is not None:
-        return Answer(lfc, se, *likelihood_ratio_test(fit.loglik, fit.reduced.loglik, fit.reduced.df))
-    statistic, p_value = wald_test(lfc, se, threshold=threshold, alternative=alternative, df=fit.df)
-    if zero is not None:
-        affected = zero & ~np.isnan(lfc)
-        statistic, p_value = np.where(affected, 0.0, statistic), np.where(affected, 1.0, p_value)
-    return Answer(lfc, se, statistic, p_value)
+    basis, _ = row_basis(contrasts)
+    rows = ~np.isnan(fit.beta[:, 0])
+    beta = fit.beta[rows]
+    covariance = contrast_covariance(
+        basis, beta, rows_of(factors, rows), dispersion[rows], layout, min_mu=fit.min_mu, engine=engine
+    )
+    statistic, p_value = joint_wald_test(beta @ basis.T, covariance, df=df)
+    return expand(rows, statistic), expand(rows, p_value), len(basis)
+
+
+def likelihood_ratio(
+    contrasts: FloatArray, counts: FloatArray, state: Analysis, layout: Layout, *, engine: Engine
+) -> tuple[FloatArray, FloatArray, int]:
+    """Return statistic and p-value (G,) of the likelihood ratio test that all contrasts (k, p) are zero, and its df.
+
+    The null model has the columns X N, where N spans the null space of the contrasts; no reduced formula is needed.
+    `counts` (G, n) are those that the model was fitted to.
+    """
+    assert state.dispersions is not None
+    assert state.fit is not None
+    basis, null = row_basis(contrasts)
+    fit = state.fit
+    rows = ~np.isnan(fit.beta[:, 0])
+    reduced = fit_nb_glm(
+        counts[rows], rows_of(state.factors, rows), Layout.of(layout.matrix @ null), state.dispersions.final[rows],
+        min_mu=fit.min_mu, engine=engine, text="fitting the null model",
+    )  # fmt: skip
+    statistic, p_value = likelihood_ratio_test(fit.loglik[rows], reduced.loglik, len(basis))
+    return expand(rows, statistic), expand(rows, p_value), len(basis)
 
 
 def cooks_outliers(fit: ModelFit, counts: FloatArray, cutoff: float, *, two_groups: bool) -> BoolArray:
@@ -101,6 +167,6 @@ def cooks_outliers(fit: ModelFit, counts: FloatArray, cutoff: float, *, two_grou
     if two_groups and outlier.any():
         rows = np.flatnonzero(outlier)
         suspect = counts[rows, np.argmax(fit.cooks[rows], axis=1)]
-        larger = (counts[rows] > suspect[:, None]).sum(axis=1)
+        larger = (counts[rows] > suspect[:, np.newaxis]).sum(axis=1)
         outlier[rows[larger >= LARGER_COUNTS]] = False
     return outlier

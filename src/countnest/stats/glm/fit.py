@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.kernels.irls import nb_log_irls_block, nb_log_start_block, nb_log_variance_block
+from countnest.kernels.irls import nb_log_covariance_block, nb_log_irls_block, nb_log_start_block, nb_log_variance_block
 from countnest.kernels.negbin import nb_loglik_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
@@ -16,7 +16,7 @@ from countnest.stats.glm.quasinewton import minimize_rows
 
 Array = TypeVar("Array", FloatArray, BoolArray)
 
-__all__ = ["LN2", "NBFit", "contrast_variance", "fit_nb_glm"]
+__all__ = ["LN2", "NBFit", "contrast_covariance", "contrast_variance", "fit_nb_glm"]
 
 LN2 = float(np.log(2.0))
 # Prior precision of every coefficient: 1e-6 on the log2 scale.
@@ -222,3 +222,27 @@ def contrast_variance(
 
     engine.run(task, len(beta))
     return variance
+
+
+def contrast_covariance(
+    contrasts: FloatArray,
+    beta: FloatArray,
+    factors: FloatArray,
+    alpha: FloatArray,
+    layout: Layout,
+    *,
+    min_mu: float = 0.5,
+    engine: Engine,
+) -> FloatArray:
+    """Return the covariances (G, k, k) of C beta for contrasts C (k, p), natural log; see `contrast_variance`."""
+    contrasts = as_float(np.atleast_2d(contrasts))
+    covariance = np.empty((len(beta), len(contrasts), len(contrasts)))
+
+    def task(block: slice) -> None:
+        f = factors if len(factors) == 1 else factors[block]
+        nb_log_covariance_block(
+            contrasts, beta[block], f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, covariance[block]
+        )
+
+    engine.run(task, len(beta))
+    return covariance

@@ -10,7 +10,7 @@ import scipy.stats
 from countnest.arrays import FloatArray
 from countnest.options import AltHypothesis
 
-__all__ = ["wald_test"]
+__all__ = ["joint_wald_test", "wald_test"]
 
 Tail = Callable[[FloatArray], FloatArray]
 
@@ -44,6 +44,36 @@ def wald_test(
     upper: Tail = scipy.stats.norm.sf if df is None else scipy.stats.t(df).sf
     with np.errstate(invalid="ignore", divide="ignore"):
         return _ALTERNATIVES[alternative](estimate, se, threshold, upper)
+
+
+def joint_wald_test(
+    estimate: FloatArray, covariance: FloatArray, *, df: float | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Return the statistics and p-values (G,) of the hypothesis that k linearly independent contrasts are all zero.
+
+    W = b' V^-1 b is compared with chi-square on k degrees of freedom; with `df`, W / k with F on k and `df`.
+
+    Parameters
+    ----------
+    estimate
+        b, (G, k).
+    covariance
+        V, (G, k, k).
+    df
+        Residual degrees of freedom; None: chi-square.
+    """
+    k = estimate.shape[1]
+    statistic = np.full(len(estimate), np.nan)
+    usable = np.isfinite(covariance).all(axis=(1, 2))
+    b, v = estimate[usable], covariance[usable]
+    try:
+        solved = np.linalg.solve(v, b[:, :, np.newaxis])[:, :, 0]
+    except np.linalg.LinAlgError:  # a gene whose contrasts are tied to the last bit
+        solved = np.einsum("gij,gj->gi", np.linalg.pinv(v, hermitian=True), b)
+    statistic[usable] = np.einsum("gk,gk->g", b, solved)
+    if df is None:
+        return statistic, scipy.stats.chi2.sf(statistic, k)
+    return statistic / k, scipy.stats.f.sf(statistic / k, k, df)
 
 
 def _greater_abs(b: FloatArray, s: FloatArray, t: float, upper: Tail) -> tuple[FloatArray, FloatArray]:
