@@ -17,9 +17,12 @@ from countnest.files import FilePath, whole_file
 from countnest.options import AltHypothesis, TestType, check_option
 from countnest.version import installed_version
 
-__all__ = ["Results", "ResultsInfo", "Summary", "TopBy", "summarize"]
+__all__ = ["JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "summarize"]
 
 TopBy = Literal["padj", "pvalue", "stat", "log2FoldChange", "baseMean"]
+
+# What the fold changes of the rows of a joint test are called, before the label of the row.
+JOINT_CHANGE = "log2FoldChange."
 
 _SHOWN_ROWS = 10
 
@@ -79,7 +82,8 @@ class Summary:
     n_genes, nonzero
         Genes in the table, and those of them with at least one count.
     significant, up, down
-        Genes with padj < alpha; those with a log2 fold change above `lfc_threshold`, and below its negative.
+        Genes with padj < alpha; those with a log2 fold change above `lfc_threshold`, and below its negative; None for
+        a joint test, which has several.
     outliers
         Genes with counts but no p-value: an extreme count (Cook's distance).
     low_counts
@@ -93,8 +97,8 @@ class Summary:
     n_genes: int
     nonzero: int
     significant: int
-    up: int
-    down: int
+    up: int | None
+    down: int | None
     outliers: int
     low_counts: int
     alpha: float
@@ -120,12 +124,15 @@ class Summary:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        return f"<Summary: {self.up} up, {self.down} down of {self.nonzero} genes, padj < {self.alpha:g}>"
+        found = f"{self.significant} significant" if self.up is None else f"{self.up} up, {self.down} down"
+        return f"<Summary: {found} of {self.nonzero} genes, padj < {self.alpha:g}>"
 
     def _ipython_display_(self) -> None:
         """Show nothing more: `Results.summary` has printed the text."""
 
     def _change_lines(self) -> list[str]:
+        if self.up is None or self.down is None:
+            return [self._line("significant", self.significant)]
         threshold = f"{self.lfc_threshold:.2f}" if self.lfc_threshold > 0 else "0"
         below = f"-{threshold}" if self.lfc_threshold > 0 else "0"
         lines = [self._line(f"LFC > {threshold} (up)", self.up), self._line(f"LFC < {below} (down)", self.down)]
@@ -149,14 +156,16 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         The level for padj; by default the one of `info`.
     """
     level = _checked_alpha(info.alpha if alpha is None else alpha)
-    mean, change, p_value, padj = (_column(table, name) for name in ("baseMean", "log2FoldChange", "pvalue", "padj"))
+    mean, p_value, padj = (_column(table, name) for name in ("baseMean", "pvalue", "padj"))
+    joint = "log2FoldChange" not in table
+    change = np.zeros(len(table)) if joint else _column(table, "log2FoldChange")
     significant = padj < level
     return Summary(
         n_genes=len(table),
         nonzero=_count(mean > 0),
         significant=_count(significant),
-        up=_count(significant & (change > info.lfc_threshold)),
-        down=_count(significant & (change < -info.lfc_threshold)),
+        up=None if joint else _count(significant & (change > info.lfc_threshold)),
+        down=None if joint else _count(significant & (change < -info.lfc_threshold)),
         outliers=_count((mean > 0) & np.isnan(p_value)),
         low_counts=_count(~np.isnan(p_value) & np.isnan(padj)),
         alpha=level,
@@ -273,6 +282,10 @@ class Results:
             "pvalue": f"{test} p-value: {tested}",
             "padj": f"{info.p_adjust} adjusted p-values",
             "padj_reason": "tested, or why padj is missing",
+        }
+        texts |= {
+            f"{JOINT_CHANGE}{row}": f"log2 fold change (MLE): {row}"
+            for row in (str(name).removeprefix(JOINT_CHANGE) for name in self.table.columns)
         }
         return {str(name): texts[str(name)] for name in self.table.columns if str(name) in texts}
 

@@ -105,7 +105,7 @@ def single_tests(
 
 
 def row_basis(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return orthonormal rows (r, p) that span those of `contrasts` (k, p), and a basis (p, p - r) of their null space."""
+    """Return orthonormal rows (r, p) that span those of `contrasts` (k, p), and of their null space (p, p - r)."""
     _, singular, rows = np.linalg.svd(contrasts)
     rank = int(np.count_nonzero(singular > RANK_TOLERANCE * singular[0]))
     return as_float(rows[:rank]), as_float(rows[rank:].T)

@@ -1,0 +1,86 @@
+"""The answers to several questions at once, with a column that says which."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TextIO
+
+import pandas as pd
+
+from countnest.containers.results import Results
+from countnest.errors import ContrastError, listing, suggestion
+from countnest.files import FilePath, whole_file
+
+__all__ = ["ResultsSet"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ResultsSet:
+    """One `Results` for each row of a query.
+
+    Attributes
+    ----------
+    parts
+        The results by label, in the order of the query.
+    """
+
+    parts: dict[str, Results]
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts)
+
+    def __getitem__(self, label: str | int) -> Results:
+        """Return the results of one row, by its label or its place."""
+        if isinstance(label, int):
+            return list(self.parts.values())[label]
+        if label not in self.parts:
+            raise ContrastError(
+                f"'{label}' is not among the contrasts.{suggestion(label, self.parts)} They are "
+                f"{listing(self.parts, 20)}."
+            )
+        return self.parts[label]
+
+    def __repr__(self) -> str:
+        lines = [f"{label}: {self._count(part)} genes with padj < {part.info.alpha:g}" for label, part in self._items()]
+        return "\n".join([f"{len(self)} contrasts of {len(self[0])} genes", *lines])
+
+    def _items(self) -> list[tuple[str, Results]]:
+        return list(self.parts.items())
+
+    @staticmethod
+    def _count(part: Results) -> int:
+        return int((part.table["padj"] < part.info.alpha).sum())
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The long table: the rows of all contrasts below each other, with a column `contrast` in front."""
+        frames = []
+        for label, part in self.parts.items():
+            frame = part.table.copy()
+            frame.insert(0, "contrast", label)
+            frames.append(frame)
+        whole = pd.concat(frames)
+        whole["contrast"] = pd.Categorical(whole["contrast"], categories=list(self.parts))
+        return whole
+
+    def wide(self) -> pd.DataFrame:
+        """Return one row for each gene: baseMean, then the columns of every contrast as 'column: contrast'."""
+        shared = self[0].table[["baseMean"]]
+        others = [part.table.drop(columns="baseMean").add_suffix(f": {label}") for label, part in self.parts.items()]
+        return pd.concat([shared, *others], axis=1)
+
+    def summary(self, alpha: float | None = None, *, file: TextIO | None = None) -> None:
+        """Print the summary of every contrast."""
+        for label, part in self.parts.items():
+            print(f"\n{label}", end="", file=sys.stdout if file is None else file)
+            part.summary(alpha, file=file)
+
+    def to_csv(self, path: FilePath) -> None:
+        """Write the long table as CSV, whole or not at all."""
+        with whole_file(path) as draft:
+            self.table.to_csv(draft, index_label="gene", na_rep="NA", lineterminator="\n")
