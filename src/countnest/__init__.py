@@ -13,7 +13,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from countnest import datasets, errors, plots
+    from countnest import datasets, errors, plots, simulate
     from countnest.api.dataset import DESeqDataSet
     from countnest.api.verbs import DESeq, results
     from countnest.containers.results import Results
@@ -38,6 +38,7 @@ __all__ = [
     "read_counts",
     "read_samples",
     "results",
+    "simulate",
 ]
 
 # Where the public names live. They are imported when they are first used, so that `import countnest` is quick.
@@ -54,7 +55,7 @@ _HOMES = {
     "read_samples": "countnest.io.tables",
     "results": "countnest.api.verbs",
 }
-_MODULES = ("datasets", "errors", "plots")
+_MODULES = ("datasets", "errors", "plots", "simulate")
 
 
 def __getattr__(name: str) -> object:
