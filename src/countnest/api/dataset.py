@@ -280,7 +280,7 @@ class DESeqDataSet:
         return self
 
     def estimate_size_factors(self, *, type: SizeFactorType = "ratio") -> Self:
-        """Estimate size factors, in place of any that there are.
+        """Estimate size factors, in place of any that there are; `deseq` then keeps them.
 
         Notes
         -----
@@ -288,7 +288,7 @@ class DESeqDataSet:
         """
         check_option("type", type, SizeFactorType)
         self._state = normalize(self._data.counts, None, type, _engine(None, True))
-        self._given = None
+        self._given = self._state.factors
         return self
 
     def estimate_dispersions(

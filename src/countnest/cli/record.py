@@ -30,6 +30,7 @@ DEPENDENCIES = (
     "matplotlib",
     "tqdm",
     "click",
+    "threadpoolctl",
 )
 
 _INPUTS = ("study", "counts", "samples")

@@ -106,7 +106,6 @@ def _merge(whole: Record, part: Record, rows: BoolArray, emptied: BoolArray) -> 
         if isinstance(old, np.ndarray):
             values = old.copy()
             values[rows] = new
-            if values.dtype == np.float64:
-                values[emptied] = np.nan
+            values[emptied] = np.nan if values.dtype == np.float64 else False
             merged[field.name] = values
     return replace(whole, **merged)

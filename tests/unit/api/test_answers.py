@@ -271,6 +271,37 @@ def test_replaced_outliers_are_tested_and_emptied_genes_do_not_change():
     assert table.loc["g0", "padj_reason"] == "all_zero"
 
 
+def test_replaced_genes_are_fitted_as_if_their_counts_had_been_so():
+    counts, sheet = two_groups(8)
+    dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group").deseq(minmu=30.0, use_t=True, quiet=True)
+    dds.deseq(minmu=30.0, use_t=True, min_replicates_for_replace=4, quiet=True)
+    replaced = dds.counts(replaced=True)
+    assert (replaced != dds.counts()).any(axis=1)["g20"]
+    other = cn.DESeqDataSet(replaced.astype(int), sheet, design="~ batch + group", size_factors=dds.size_factors)
+    other.estimate_dispersions(minmu=30.0, quiet=True)
+    own = ["baseMean", "baseVar", "dispGeneEst", "dispGeneIter"]
+    pd.testing.assert_series_equal(dds.genes.loc["g20", own], other.genes.loc["g20", own])
+    table = dds.results(independent_filtering=False).table
+    p_values = 2.0 * scipy.stats.t.sf(table["stat"].abs(), 16 - 3)
+    emptied = dds.counts().any(axis=1) & ~replaced.any(axis=1)
+    np.testing.assert_allclose(table["pvalue"][~emptied], p_values[~emptied], rtol=1e-10)
+
+
+def test_counts_of_small_groups_are_not_replaced():
+    counts, sheet = two_groups(8)
+    sheet["group"] = np.where(np.arange(16) < 4, "a", "b")
+    dds = cn.DESeqDataSet(counts, sheet, design="~ group").deseq(quiet=True)
+    assert dds.genes["replace"][["g20", "g21"]].all()  # outliers in a group of four
+    pd.testing.assert_frame_equal(dds.counts(replaced=True).iloc[:, :4], dds.counts().iloc[:, :4])
+    table = dds.results().table
+    assert (table.loc[["g20", "g21"], "padj_reason"] == "outlier").all()
+    assert table.loc["g20", "baseMean"] > 1000.0
+    # what is replaced no longer counts as a distance
+    others = dds.cooks().iloc[:, :4].max(axis=1)
+    np.testing.assert_array_equal(dds.genes["maxCooks"], others)
+    assert (dds.cooks().iloc[:, 4:].max(axis=1) > others).any()
+
+
 def test_infinite_min_replicates_replace_nothing():
     dds = cn.DESeqDataSet(*two_groups(8), design="~ group")
     dds.deseq(min_replicates_for_replace=np.inf, quiet=True)

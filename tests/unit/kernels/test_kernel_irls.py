@@ -5,6 +5,7 @@ import pytest
 import scipy.optimize
 
 from countnest.kernels.irls import (
+    nb_log_covariance_block,
     nb_log_irls_block,
     nb_log_objective_row,
     nb_log_start_block,
@@ -171,6 +172,10 @@ def test_variance_of_contrasts(X, shared, min_mu):
         mu = np.maximum((factors[0] if shared else factors[g]) * np.exp(X @ beta[g]), min_mu)
         covariance = twins.covariance(X, mu / (1.0 + alpha[g] * mu), RIDGE)
         np.testing.assert_allclose(found[g], np.einsum("ik,kl,il->i", contrasts, covariance, contrasts), rtol=1e-8)
+    joint = np.empty((8, len(contrasts), len(contrasts)))
+    nb_log_covariance_block(contrasts, beta, factors, alpha, cells, twins.n_cells_of(cells), RIDGE, min_mu, joint)
+    np.testing.assert_allclose(np.einsum("gii->gi", joint), found, rtol=1e-12)
+    np.testing.assert_allclose(joint[-1], contrasts @ covariance @ contrasts.T, rtol=1e-8, atol=1e-10)
 
 
 def objective(log2_beta, y, f, X, alpha, ridge=RIDGE_LOG2):
@@ -220,5 +225,6 @@ def test_differences_stay_within_the_box():
 
 def test_objective_that_is_not_finite_is_huge():
     X = np.column_stack([np.ones(6), np.arange(6.0)])
-    loss, _ = objective(np.array([0.0, 3e3]), np.arange(6.0), np.ones(6), X, 0.1)
+    with np.errstate(all="ignore"):  # uncompiled kernels warn
+        loss, _ = objective(np.array([0.0, 3e3]), np.arange(6.0), np.ones(6), X, 0.1)
     assert loss == 1e300

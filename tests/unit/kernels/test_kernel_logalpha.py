@@ -88,7 +88,7 @@ def kernel_posterior(y, mu, cells, p, *prior):
     return lambda a: nb_logalpha_posterior_row(a, y, mu, cells, *prior, work)
 
 
-def test_line_search_takes_the_steps_of_the_recipe(design, prior):
+def test_line_search_takes_the_steps_of_its_twin(design, prior):
     X, cells = design
     p = X.shape[1]
     counts, _, mu, alpha = twins.simulate(X, 60, seed=11)

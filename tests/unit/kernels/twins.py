@@ -213,7 +213,7 @@ def saturated_groups(n=8):
     """Group means without intercept and a negative entry: square, but not triangular."""
     X = np.zeros((n, 2))
     X[:, 0] = 1.0
-    X[:, 1] = np.where(np.arange(n) < n // 2, 0.5, -0.5)
+    X[:, 1] = np.where(np.arange(n) < n // 2, 0.5, -1.5)
     return X
 
 

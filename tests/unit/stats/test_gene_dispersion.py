@@ -97,6 +97,18 @@ def test_shrinkage_goes_between_the_gene_and_the_trend(study):
         assert twins.log_posterior(a, counts[g], own.mu[g], X, np.log(0.2), 0.5) >= best - 1e-3
 
 
+def test_shrinkage_starts_at_the_gene_unless_it_is_far_below_the_trend():
+    X = twins.two_way()
+    layout = Layout.of(X)
+    counts, _, mu, _ = twins.simulate(X, 4, seed=8)
+    own, trend = np.array([0.0199, 0.0201, 0.1, 1e-8]), np.full(4, 0.2)
+    found = shrink_dispersions(own, trend, counts, mu, layout, prior_var=0.5, var_log_disp_ests=2.0, engine=ENGINE)
+    start = np.log([0.2, 0.0201, 0.1, 0.2])  # a tenth of the trend decides
+    expected = line_search(start, counts, mu, layout, prior_mean=np.log(trend), prior_variance=0.5, engine=ENGINE)
+    np.testing.assert_array_equal(found.n_iter, expected.n_iter)
+    np.testing.assert_array_equal(found.map_alpha, np.exp(expected.log_alpha))
+
+
 def test_narrow_priors_give_the_trend_and_wide_ones_the_gene(study):
     X, counts, f, _ = study
     layout = Layout.of(X)

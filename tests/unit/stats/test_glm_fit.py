@@ -69,7 +69,7 @@ def test_genes_that_irls_loses_are_found_by_the_search(shared):
     factors = np.full((1, n), 0.8) if shared else np.random.default_rng(2).uniform(0.8, 1.2, counts.shape)
     f = factors[0] if shared else factors[2]
     layout = Layout.of(X)
-    fit = fit_nb_glm(counts, factors, layout, alpha, engine=ENGINE)
+    fit = fit_nb_glm(counts, factors, layout, alpha, min_mu=30.0, engine=ENGINE)
     np.testing.assert_array_equal(fit.optimized, [False, False, True, False])
     assert fit.n_iter[2] == 100
     # the bound is 30 on the log2 scale, the prior is almost flat
@@ -83,12 +83,13 @@ def test_genes_that_irls_loses_are_found_by_the_search(shared):
     # what belongs to the coefficients is computed from them
     mu = f * np.exp(X @ fit.beta[2])
     np.testing.assert_allclose(fit.mu[2], mu, rtol=1e-12)
-    floored = np.maximum(mu, 0.5)
+    floored = np.maximum(mu, 30.0)
+    assert (mu < floored).any()
     covariance = twins.covariance(X, floored / (1.0 + alpha[2] * floored), RIDGE)
     np.testing.assert_allclose(fit.se[2], np.sqrt(np.diag(covariance)), rtol=1e-8)
     assert fit.loglik[2] == pytest.approx(twins.nb_loglik(y, floored, alpha[2]).sum(), rel=1e-10)
     # and the hat values stay those of the iterations
-    twin = twins.irls(y, f, X, alpha[2], twins.start(y, f, X), RIDGE)
+    twin = twins.irls(y, f, X, alpha[2], twins.start(y, f, X), RIDGE, min_mu=30.0)
     np.testing.assert_allclose(fit.hat[2], twin["hat"], rtol=1e-6)
 
 

@@ -37,17 +37,21 @@ def test_values_and_slopes_at_the_vertices_are_local_fits(points):
         np.testing.assert_allclose([value, slope], coefficients[[2, 1]], rtol=1e-8)
 
 
-def test_vertices_divide_the_range_in_halves_of_short_cells(points):
-    x, weights = points
-    curve = fit_local_curve(x, np.sin(x), weights)
-    low, high = x[0], x[-1]
-    assert (curve.vertices[0], curve.vertices[-1]) == (low, high)
-    assert len(curve.vertices) > 2
-    depth = -np.log2(np.diff(curve.vertices) / (high - low))
-    np.testing.assert_allclose(depth, depth.round(), atol=1e-9)
-    k = int(0.7 * len(x))
-    bandwidth = np.array([np.sort(np.abs(x - at))[k - 1] for at in curve.vertices])
-    assert (np.diff(curve.vertices) <= 0.8 * np.minimum(bandwidth[:-1], bandwidth[1:])).all()
+def halved(low, high, bandwidth):
+    """Return the vertices within a cell, which is halved while it is longer than 0.8 of the smaller bandwidth."""
+    if high - low <= 0.8 * min(bandwidth(low), bandwidth(high)):
+        return []
+    middle = (low + high) / 2
+    return [*halved(low, middle, bandwidth), middle, *halved(middle, high, bandwidth)]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_vertices_divide_long_cells_in_halves(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.gamma(rng.uniform(0.3, 3.0), 2.0, 150)
+    curve = fit_local_curve(x, np.sin(x), np.ones(150))
+    expected = halved(x.min(), x.max(), lambda at: np.sort(np.abs(x - at))[int(0.7 * 150) - 1])
+    np.testing.assert_array_equal(curve.vertices, [x.min(), *expected, x.max()])
 
 
 def test_between_vertices_it_is_the_cubic_of_values_and_slopes():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from countnest.stats.dispersion.trend import (
+    FewDispersionsError,
     FlatDispersionsError,
     LocalTrend,
     MeanTrend,
@@ -77,6 +78,14 @@ def test_mean_is_a_trimmed_mean_of_what_is_above_the_floor():
 def test_dispersions_at_the_floor_have_no_trend(mean, fit_type):
     with pytest.raises(FlatDispersionsError, match="within 2 orders of magnitude from the minimum value"):
         fit_trend(mean, np.full(len(mean), 1e-7), fit_type)
+
+
+def test_few_dispersions_have_no_local_trend(mean):
+    alpha = np.full(len(mean), 1e-8)
+    alpha[:4] = 0.3
+    with pytest.raises(FewDispersionsError, match=r"only 4 genes have a dispersion above the floor.*fit_type='mean'"):
+        fit_trend(mean, alpha, "local")
+    assert fit_trend(mean, alpha, "mean")[0].value == pytest.approx(0.3, rel=1e-12)
 
 
 def test_log_residual_variance_is_the_squared_mad():

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray
+from countnest.errors import CountnestError
 
-__all__ = ["LocalCurve", "fit_local_curve"]
+__all__ = ["LocalCurve", "TiedPointsError", "fit_local_curve"]
 
 # Fraction of the points in a neighbourhood; a cell is split while it is longer than CUT times the smaller bandwidth.
 NEIGHBOURS = 0.7
 CUT = 0.8
+
+
+class TiedPointsError(CountnestError):
+    """So many points have the same x that a neighbourhood has no width."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +62,11 @@ def fit_local_curve(x: FloatArray, y: FloatArray, weights: FloatArray) -> LocalC
 
     The neighbourhood of a point reaches to its floor(0.7 G)-th nearest x.
 
+    Raises
+    ------
+    TiedPointsError
+        If that distance is zero at a vertex.
+
     Notes
     -----
     R counterpart: locfit::locfit(y ~ x, weights = weights).
@@ -66,8 +76,8 @@ def fit_local_curve(x: FloatArray, y: FloatArray, weights: FloatArray) -> LocalC
     cells = [(low, high)] if high > low else []
     while cells:
         a, b = cells.pop()
-        if (b - a) / min(fits[a][2], fits[b][2]) > CUT:
-            middle = (a + b) / 2.0
+        middle = (a + b) / 2.0
+        if (b - a) / min(fits[a][2], fits[b][2]) > CUT and a < middle < b:
             fits[middle] = _local_quadratic(middle, x, y, weights)
             cells += [(a, middle), (middle, b)]
     vertices = np.array(sorted(fits))
@@ -81,6 +91,8 @@ def _local_quadratic(at: float, x: FloatArray, y: FloatArray, weights: FloatArra
     distance = np.abs(x - at)
     k = int(np.floor(NEIGHBOURS * len(x)))
     bandwidth = float(np.partition(distance, k - 1)[k - 1])
+    if bandwidth == 0.0:
+        raise TiedPointsError(f"{np.count_nonzero(distance == 0)} of {len(x)} points have the same x")
     near = distance < bandwidth
     kernel = (1.0 - (distance[near] / bandwidth) ** 3) ** 3
     value, slope, _ = _weighted_quadratic(x[near] - at, y[near], weights[near] * kernel)

@@ -13,7 +13,7 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.errors import CountnestError
 from countnest.options import FitType
-from countnest.stats.dispersion.local import LocalCurve, fit_local_curve
+from countnest.stats.dispersion.local import LocalCurve, TiedPointsError, fit_local_curve
 
 __all__ = [
     "FewDispersionsError",
@@ -31,7 +31,7 @@ __all__ = [
 FLOOR = 1e-6
 MIN_LOCAL = 1e-7
 # Fewer points than this leave a local quadratic undetermined.
-MIN_LOCAL_GENES = 5
+MIN_LOCAL_GENES = 10
 MEAN_TRIM = 0.001
 MAD_CONSISTENCY = 1.4826
 
@@ -119,7 +119,7 @@ def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType) -> tuple[T
     FlatDispersionsError
         If no dispersion is above the floor.
     FewDispersionsError
-        If fewer than five are, and a local regression is asked for or has to stand in.
+        If fewer than ten are, and a local regression is asked for or has to stand in.
 
     Notes
     -----
@@ -201,7 +201,12 @@ def _fit_local(mean: FloatArray, alpha: FloatArray) -> LocalTrend:
             f"only {usable.sum()} genes have a dispersion above the floor, too few for a trend over the mean; use "
             "fit_type='mean'."
         )
-    return LocalTrend(fit_local_curve(np.log(mean[usable]), np.log(alpha[usable]), mean[usable]))
+    try:
+        return LocalTrend(fit_local_curve(np.log(mean[usable]), np.log(alpha[usable]), mean[usable]))
+    except TiedPointsError as error:
+        raise FewDispersionsError(
+            f"too many genes have the same mean count for a trend over the mean ({error}); use fit_type='mean'."
+        ) from error
 
 
 def _fit_mean(alpha: FloatArray) -> MeanTrend:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.optimize
+from threadpoolctl import threadpool_limits
 
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.kernels.irls import nb_log_objective_row
@@ -42,7 +43,8 @@ def minimize_rows(
             f = factors[0] if len(factors) == 1 else factors[g]
             found[g], success[g] = _minimize_row(start[g], counts[g], f, float(alpha[g]), layout, prior_sd)
 
-    engine.run(task, len(start), "fitting genes that did not converge by quasi-Newton search")
+    with threadpool_limits(1, "blas"):  # the vectors are tiny, and waiting threads would cost more than they do
+        engine.run(task, len(start), "fitting genes that did not converge by quasi-Newton search")
     return found, success
 
 
