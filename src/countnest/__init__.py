@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from countnest import datasets, errors, plots, simulate
     from countnest.api.dataset import DESeqDataSet
     from countnest.api.verbs import DESeq, results
+    from countnest.containers.result_set import ResultsSet
     from countnest.containers.results import Results
+    from countnest.design.identifier import renest
     from countnest.errors import CountnestError, CountnestWarning
     from countnest.io.tables import read_counts, read_samples
     from countnest.plots.dispersion import plot_dispersion
@@ -29,6 +31,7 @@ __all__ = [
     "DESeq",
     "DESeqDataSet",
     "Results",
+    "ResultsSet",
     "__version__",
     "datasets",
     "errors",
@@ -37,6 +40,7 @@ __all__ = [
     "plots",
     "read_counts",
     "read_samples",
+    "renest",
     "results",
     "simulate",
 ]
@@ -48,11 +52,13 @@ _HOMES = {
     "DESeq": "countnest.api.verbs",
     "DESeqDataSet": "countnest.api.dataset",
     "Results": "countnest.containers.results",
+    "ResultsSet": "countnest.containers.result_set",
     "__version__": "countnest.version",
     "plot_dispersion": "countnest.plots.dispersion",
     "plot_ma": "countnest.plots.ma",
     "read_counts": "countnest.io.tables",
     "read_samples": "countnest.io.tables",
+    "renest": "countnest.design.identifier",
     "results": "countnest.api.verbs",
 }
 _MODULES = ("datasets", "errors", "plots", "simulate")

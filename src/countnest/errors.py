@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable
 
 __all__ = [
+    "ConfoundedDesignError",
     "ContrastError",
     "CountnestError",
     "CountnestWarning",
@@ -20,9 +21,11 @@ __all__ = [
     "FormulaError",
     "MissingStepError",
     "NormalizationError",
+    "NumericIdError",
     "OptionError",
     "RankError",
     "SamplesError",
+    "StratumError",
     "counted",
     "listing",
     "suggestion",
@@ -54,8 +57,20 @@ class RankError(DesignError):
     """The model matrix is not of full column rank."""
 
 
+class ConfoundedDesignError(RankError):
+    """Effects that the formula asks for cannot be separated with these samples."""
+
+
+class NumericIdError(DesignError):
+    """A variable that numbers individuals would be fitted as a slope."""
+
+
 class ContrastError(CountnestError):
     """The requested comparison does not exist in the fitted model."""
+
+
+class StratumError(CountnestError):
+    """The question compares blocks, such as families, that the design holds fixed."""
 
 
 class NormalizationError(CountnestError):

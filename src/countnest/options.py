@@ -13,6 +13,7 @@ __all__ = [
     "Orientation",
     "PAdjust",
     "PadjReason",
+    "QueryTest",
     "SizeFactorType",
     "TestType",
     "check_option",
@@ -22,6 +23,7 @@ Orientation = Literal["genes_by_samples", "samples_by_genes"]
 SizeFactorType = Literal["ratio", "poscounts"]
 FitType = Literal["parametric", "local", "mean"]
 TestType = Literal["Wald", "LRT"]
+QueryTest = Literal["wald", "t", "lrt"]
 PAdjust = Literal["BH", "BY", "holm", "hochberg", "hommel", "bonferroni", "none"]
 AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]
 PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimated"]

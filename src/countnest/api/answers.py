@@ -15,8 +15,10 @@ from countnest.containers.counts import CountData
 from countnest.containers.fit import Analysis, ModelFit
 from countnest.containers.results import Results, ResultsInfo
 from countnest.design.contrast import Contrast, resolve_contrast
+from countnest.design.guard import between_message
 from countnest.design.model import Design
-from countnest.errors import ContrastError, OptionError
+from countnest.design.stratum import strata
+from countnest.errors import ContrastError, OptionError, warn
 from countnest.options import AltHypothesis, PAdjust, TestType, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, cooks_outliers, estimate, single_tests
@@ -105,6 +107,8 @@ def make_results(
     if test == "LRT":
         options.require_no_threshold()
     asked = resolve_contrast(fitted.design, contrast, name, list_values)
+    if strata(fitted.design, asked.vector[np.newaxis, :], frozenset()) == ("between",):
+        warn(between_message(fitted.design, [asked.label]))
     estimates = estimate(
         asked.vector[np.newaxis, :], fit, fitted.dispersion, fitted.state.factors, fitted.layout, Engine()
     )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import pandas as pd
 
 from countnest.api.answers import Fitted, Options, make_results
 from countnest.api.inputs import given_normalization_factors, given_size_factors, positive_number, reduced_design
+from countnest.api.questions import BoundQuery, bind
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
 from countnest.containers.results import Results
+from countnest.design import question
+from countnest.design.coefficient import coefficients
+from countnest.design.grammar import parse_query
 from countnest.design.model import Design, build_design, check_residual_df
 from countnest.errors import MissingStepError, counted, warn
 from countnest.options import (
@@ -50,6 +54,11 @@ class DESeqDataSet:
         A formula such as "~ batch + condition", or a model matrix as a DataFrame.
     reference
         Reference level of factors, {"condition": "untreated"}.
+    blocks
+        Factors whose levels are blocks, within which questions are answered; by default those that are nested in
+        others.
+    numeric_ok
+        Numeric variables with values 1, 2, ..., k that are measurements, though they look like labels.
     size_factors, normalization_factors
         Factors to use instead of estimating them: one for each sample, or a genes x samples matrix.
     orientation
@@ -79,13 +88,15 @@ class DESeqDataSet:
         design: str | pd.DataFrame | FloatArray = "~ 1",
         *,
         reference: Mapping[str, str] | None = None,
+        blocks: Collection[str] | None = None,
+        numeric_ok: Collection[str] = (),
         size_factors: Any = None,  # noqa: ANN401
         normalization_factors: Any = None,  # noqa: ANN401
         orientation: Orientation | None = None,
         layer: str | None = None,
     ) -> None:
         self._data = count_data(counts, samples, orientation=orientation, layer=layer)
-        self._design = build_design(design, self._data.sheet, reference=reference)
+        self._design = build_design(design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks)
         self._layout = Layout.of(self._design.matrix)
         self._given: FloatArray | None = None
         self._state: Analysis | None = None
@@ -398,6 +409,71 @@ class DESeqDataSet:
         return make_results(
             self._answerable(), options, contrast=contrast, name=name, list_values=list_values, test=test
         )
+
+    # ---- questions ----
+
+    def effect(
+        self,
+        variable: str,
+        *,
+        levels: object = None,
+        by: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        weights: Any = "equal",  # noqa: ANN401 (a word or a dict)
+        per: float | str | None = None,
+        from_: float | None = None,
+        to: float | None = None,
+    ) -> BoundQuery:
+        """Ask what a variable does: differences of the levels of a factor, or the slope of a number.
+
+        Factors that are not mentioned are averaged over, crossed ones with equal weights, nested ones over the levels
+        that occur. See `design.question.effect` for the arguments.
+
+        Examples
+        --------
+        >>> dds.effect("treat2", by="treat1")  # doctest: +SKIP
+        """
+        asked = question.effect(
+            self._design, variable, levels=levels, by=by, at=at, weights=weights, per=per, from_=from_, to=to
+        )
+        return bind(asked, self._answerable)
+
+    def interaction(
+        self,
+        *,
+        by: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
+        weights: Any = "equal",  # noqa: ANN401
+        **comparisons: object,
+    ) -> BoundQuery:
+        """Ask how the effect of a variable differs over others: ``interaction(treat2="reference", treat1="pairwise")``.
+
+        Each comparison is a pair (high, low), a method ("reference", "pairwise", "consecutive", "deviation",
+        "helmert", "mean_change", "poly"), or a dict of weights; see `design.question.interaction`.
+        """
+        return bind(question.interaction(self._design, by=by, at=at, weights=weights, **comparisons), self._answerable)
+
+    def means(
+        self,
+        by: str | Sequence[str],
+        *,
+        at: Mapping[str, Any] | None = None,
+        weights: Any = "equal",  # noqa: ANN401
+    ) -> BoundQuery:
+        """Ask for the log2 mean of each cell of some factors."""
+        return bind(question.means(self._design, by, at=at, weights=weights), self._answerable)
+
+    def cell(self, *, weights: Any = "equal", **levels: object) -> BoundQuery:  # noqa: ANN401
+        """Ask for the log2 mean of one cell; the difference of two is a comparison."""
+        return bind(question.cell(self._design, weights=weights, **levels), self._answerable)
+
+    def query(self, text: str) -> BoundQuery:
+        """Ask in one line: ``"treat2[E - None] : treat1[B - A]"``; see `design.grammar.parse_query`."""
+        return bind(parse_query(self._design, text), self._answerable)
+
+    def contrast(self, asked: object, *, list_values: Sequence[float] = (1.0, -1.0)) -> BoundQuery:
+        """Ask with coefficients: an expression of their names, lists of names, a dict, a vector, a matrix (joint)."""
+        return bind(coefficients(self._design, asked, list_values), self._answerable)
 
     # ---- inside ----
 

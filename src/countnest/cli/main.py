@@ -12,7 +12,7 @@ import click
 from countnest.cli.request import Request
 from countnest.cli.values import as_contrast, as_number_or_off, as_references
 from countnest.errors import CountnestError
-from countnest.options import AltHypothesis, FitType, Orientation, SizeFactorType, TestType
+from countnest.options import AltHypothesis, FitType, Orientation, QueryTest, SizeFactorType, TestType
 from countnest.version import installed_version
 
 __all__ = ["cli", "main"]
@@ -64,18 +64,21 @@ _FILE = click.Path(path_type=Path)
 _LEVEL = click.FloatRange(0.0, 1.0, min_open=True, max_open=True)
 _POSITIVE = click.FloatRange(0.0, min_open=True)
 
+_SAMPLES_HELP = "Sample sheet, a row for each sample: CSV or TSV."
+_FORMULA_HELP = "Such as '~ batch + condition'."
+_REFERENCE = click.option(
+    "--reference",
+    metavar="VARIABLE=LEVEL",
+    multiple=True,
+    callback=as_references,
+    help="The level that others are compared with, such as dex=untrt. For several variables, several times.",
+)
 _DATA = (
     click.option("--counts", type=_FILE, metavar="FILE", help="Table of counts: CSV or TSV, may be compressed."),
-    click.option("--samples", type=_FILE, metavar="FILE", help="Sample sheet, a row for each sample: CSV or TSV."),
+    click.option("--samples", type=_FILE, metavar="FILE", help=_SAMPLES_HELP),
     click.option("--orientation", type=_word(Orientation), help="Which way the counts lie, when labels do not tell."),
-    click.option("--design", metavar="FORMULA", help="Such as '~ batch + condition'."),
-    click.option(
-        "--reference",
-        metavar="VARIABLE=LEVEL",
-        multiple=True,
-        callback=as_references,
-        help="The level that others are compared with, such as dex=untrt. For several variables, several times.",
-    ),
+    click.option("--design", metavar="FORMULA", help=_FORMULA_HELP),
+    _REFERENCE,
 )
 _QUESTION = (
     click.option(
@@ -85,6 +88,20 @@ _QUESTION = (
         help="The comparison, such as dex,trt,untrt.",
     ),
     click.option("--name", metavar="COEFFICIENT", help="One coefficient, in place of a contrast."),
+    click.option(
+        "--query",
+        metavar="QUERY",
+        multiple=True,
+        help="A question, such as 'treat2[E - None] : treat1[B - A]', answered in a table of its own. For several "
+        "questions, several times.",
+    ),
+    click.option("--query-test", type=_word(QueryTest), default="wald", help="How queries are tested."),
+    click.option(
+        "--allow-fixed-blocks",
+        is_flag=True,
+        show_default=False,
+        help="Answer queries that compare blocks, such as families, for these particular blocks.",
+    ),
     click.option("--alpha", type=_LEVEL, metavar="NUMBER", default=0.1, help="The false discovery rate."),
     click.option(
         "--lfc-threshold",
@@ -150,14 +167,20 @@ Test every gene, and write tables, figures and a record into a folder.
 The data are --counts, --samples and a --design, or a STUDY that is shipped with the package, such as airway, with its
 own design and contrast.
 
-Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, dispersion.png and run.json:
-all of them at the end or, after an error, none. Files of these names that are in the folder already are replaced.
+Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, dispersion.png, run.json
+and, for each --query, query_1.csv and so on: all of them at the end or, after an error, none. Files of these names that
+are in the folder already are replaced.
+
+A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several, joined by ':', ask for an interaction;
+'| factor' asks in each level, '| factor=level' in one; slope(number), mean(query) and joint(query; query).
 
 \b
 Examples:
   countnest run airway
   countnest run --counts C.csv --samples S.csv --design "~ cell + dex" \\
       --reference dex=untrt --contrast dex,trt,untrt --out dex
+  countnest run --counts C.csv --samples S.csv --design "~ family + treat1*treat2" \\
+      --query "treat2[E - None] | treat1" --query "joint(treat2[E - None] : treat1[pairwise])"
 """
 
 
@@ -173,6 +196,28 @@ def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
     from countnest.cli.run import run_request  # not before: numpy, pandas and numba take their time
 
     run_request(request)
+
+
+_DESIGN_HELP = """\
+Describe a design: its cells, columns and rank, what is nested in what, and the questions that it can answer.
+
+No counts are needed, and nothing is written.
+
+\b
+Example:
+  countnest design --samples S.csv --design "~ family + treat1*treat2"
+"""
+
+
+@cli.command(help=_DESIGN_HELP, short_help="Describe a design and what it can answer.")
+@click.option("--samples", required=True, type=_FILE, metavar="FILE", help=_SAMPLES_HELP)
+@click.option("--design", required=True, metavar="FORMULA", help=_FORMULA_HELP)
+@_REFERENCE
+def design(samples: Path, design: str, reference: dict[str, str]) -> None:
+    """Print the report."""
+    from countnest.cli.design import describe_design  # not before: pandas and formulaic take their time
+
+    describe_design(samples, design, reference)
 
 
 def _check(request: Request) -> None:
@@ -194,5 +239,9 @@ def _check(request: Request) -> None:
         raise click.UsageError("--test LRT needs the design without the terms tested, such as --reduced '~ batch'.")
     if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
         raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --test Wald.")
+    if request.query_test == "lrt" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
+        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald and t.")
+    if not request.query and (request.query_test != "wald" or request.allow_fixed_blocks):
+        raise click.UsageError("--query-test and --allow-fixed-blocks are about queries. Give a --query, too.")
     if request.alt_hypothesis == "lessAbs" and request.lfc_threshold == 0:
         raise click.UsageError("--alt-hypothesis lessAbs needs an --lfc-threshold above 0.")

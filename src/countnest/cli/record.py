@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from countnest.cli.queries import Answered
 from countnest.cli.request import Request
 from countnest.containers.results import Results, ResultsInfo, summarize
 from countnest.version import installed_version
@@ -34,7 +35,7 @@ DEPENDENCIES = (
 )
 
 _INPUTS = ("study", "counts", "samples")
-_NOT_OPTIONS = (*_INPUTS, "design", "reference", "contrast", "name", "test", "reduced", "out", "quiet")
+_NOT_OPTIONS = (*_INPUTS, "design", "reference", "contrast", "name", "query", "test", "reduced", "out", "quiet")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Run:
     started: datetime
 
 
-def run_record(dds: DESeqDataSet, results: Results, run: Run) -> dict[str, Any]:
+def run_record(dds: DESeqDataSet, results: Results, answers: Sequence[Answered], run: Run) -> dict[str, Any]:
     """Return the record of a run, ready for JSON: missing numbers are None, infinite ones 'inf'."""
     record = {
         "countnest": installed_version(),
@@ -63,6 +64,7 @@ def run_record(dds: DESeqDataSet, results: Results, run: Run) -> dict[str, Any]:
         "dispersion_trend": _trend(dds),
         "thresholds": _thresholds(results.info),
         "numbers": {"samples": len(dds.samples), **_numbers(results)},
+        "queries": [_query(answered, run.request) for answered in answers],
     }
     return {name: _plain(value) for name, value in record.items()}
 
@@ -108,6 +110,22 @@ def _numbers(results: Results) -> dict[str, int]:
     summary = summarize(results.table, results.info)
     names = ("nonzero", "significant", "up", "down", "outliers", "low_counts")
     return {"genes": summary.n_genes, **{name: getattr(summary, name) for name in names}}
+
+
+def _query(answered: Answered, request: Request) -> dict[str, Any]:
+    """Return what was asked and found; the vectors are in the order of the columns of the design."""
+    query = answered.query
+    return {
+        "text": answered.text,
+        "file": answered.file,
+        "test": request.query_test,
+        "joint": answered.joint,
+        "labels": query.labels,
+        "vectors": query.vector(),
+        "strata": query.strata,
+        "significant": answered.significant,
+        "filter_thresholds": [part.info.filter_threshold for part in answered.parts],
+    }
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 (whatever a record holds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from countnest.options import AltHypothesis, FitType, Orientation, SizeFactorType, TestType
+from countnest.options import AltHypothesis, FitType, Orientation, QueryTest, SizeFactorType, TestType
 
 __all__ = ["Request"]
 
@@ -21,6 +21,9 @@ class Request:
     reference: dict[str, str]
     contrast: tuple[str, str, str] | None
     name: str | None
+    query: tuple[str, ...]
+    query_test: QueryTest
+    allow_fixed_blocks: bool
     alpha: float
     lfc_threshold: float
     alt_hypothesis: AltHypothesis

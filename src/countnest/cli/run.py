@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,15 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 import countnest as cn
+from countnest.cli.notices import warnings_as_lines
 from countnest.cli.outputs import FILES, write_outputs
+from countnest.cli.queries import Answered, answer_queries, read_queries
 from countnest.cli.record import Run
 from countnest.cli.request import Request
-from countnest.cli.text import gene_table, level_text
+from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
 from countnest.containers.results import Results, summarize
 from countnest.design.contrast import resolve_contrast
-from countnest.errors import CountnestWarning
+from countnest.errors import counted
 from countnest.files import check_folder, whole_folder
-from countnest.progress import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,17 +46,22 @@ class _Inputs:
 def run_request(request: Request) -> None:
     """Do everything that the user asked for."""
     started = datetime.now(UTC)
-    with _warnings_as_lines():
+    with warnings_as_lines():
         check_folder(request.folder)
         inputs = _inputs(request)
         dds = _data_set(request, inputs)
         resolve_contrast(dds.design, inputs.contrast, request.name)  # a question that cannot be answered stops here
+        queries = read_queries(request, dds)  # and so does a query
         _fit(request, dds)
         results = _test(request, dds, inputs.contrast)
+        answers = answer_queries(request, queries)
         with whole_folder(request.folder) as folder:
-            write_outputs(folder, dds, results, Run(request, inputs.design, inputs.contrast, started))
+            write_outputs(folder, dds, results, answers, Run(request, inputs.design, inputs.contrast, started))
     _tell_design(request, dds)
-    _tell_results(request, results)
+    _tell_results(results)
+    for answered in answers:
+        _tell_query(answered)
+    _tell_files(request, answers)
 
 
 def _inputs(request: Request) -> _Inputs:
@@ -131,24 +135,31 @@ def _tell_design(request: Request, dds: DESeqDataSet) -> None:
         click.echo(f"note: {note}")
 
 
-def _tell_results(request: Request, results: Results) -> None:
+def _tell_results(results: Results) -> None:
     description = results.descriptions()
     click.echo(f"{description['log2FoldChange']}\n{description['pvalue']}\n")
     click.echo(f"{summarize(results.table, results.info)}\n")
     click.echo(f"{gene_table(results.top(_TOP))}\n")
+
+
+def _tell_query(answered: Answered) -> None:
+    """Say how a query was understood, and how many genes answer it."""
+    query, alpha = answered.query, answered.parts[0].info.alpha
+    found = [f"{counted(count, 'gene')} with padj < {alpha:g}" for count in answered.significant]
+    click.echo(f"query: {answered.text.strip()}")
+    if answered.joint:
+        click.echo(f"  {query.explain().splitlines()[0]}")
+        click.echo(wrapped("", query.labels, "; ", 2))
+        click.echo(f"  {found[0]}\n")
+        return
+    for place, count in enumerate(found):
+        click.echo(f"  {query.labels[place]}: {count}")
+        click.echo("\n".join(row_sentences(query[place])))
+    click.echo("")
+
+
+def _tell_files(request: Request, answers: Sequence[Answered]) -> None:
+    files = FILES | {answered.file: answered.text.strip() for answered in answers}
     click.echo(f"results in {request.folder}")
-    for name, text in FILES.items():
+    for name, text in files.items():
         click.echo(f"  {name:<25}{text}")
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Show each warning as one line, in place of Python's report with file and line of the code."""
-
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        say(f"warning: {message}")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", CountnestWarning)
-        warnings.showwarning = show
-        yield

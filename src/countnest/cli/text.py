@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["gene_table", "level_text"]
+from countnest.design.query import Query
 
+__all__ = ["gene_table", "level_text", "row_sentences", "wrapped"]
+
+_WIDTH = 100
+_UNBROKEN = "\N{NO-BREAK SPACE}"
+_MOST_CELLS = 8
 _LABEL_WIDTH = 32  # with all columns, a line stays within 100 characters
 
 _FORMATS: dict[str, Callable[[float], str]] = {
@@ -32,6 +38,26 @@ def gene_table(table: pd.DataFrame) -> str:
 def level_text(levels: Mapping[str, Sequence[object]]) -> str:
     """Return 'cell N052611, dex untrt' for levels that have the reference first."""
     return ", ".join(f"{variable} {values[0]}" for variable, values in levels.items()) or "none (no factors)"
+
+
+def wrapped(head: str, pieces: Sequence[str], separator: str, indent: int) -> str:
+    """Return a list as lines of at most 100 characters that break between its pieces only, where that is possible."""
+    whole = [" ".join(piece.split()).replace(" ", _UNBROKEN) for piece in pieces]
+    text = f"{head} {separator.join(whole)}".strip()
+    lines = textwrap.wrap(
+        text, _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2), break_on_hyphens=False
+    )
+    return "\n".join(lines).replace(_UNBROKEN, " ")
+
+
+def row_sentences(row: Query) -> list[str]:
+    """Return what explains a query of one row: its cells, or its coefficients, and that it compares blocks if so."""
+    _, *lines = row.explain().splitlines()
+    cells = [line for line in lines if line.startswith("    ")]
+    others = [line.strip() for line in lines if not line.startswith("    ")]
+    hidden = [f"and {len(cells) - _MOST_CELLS} more"] if len(cells) > _MOST_CELLS else []
+    sentences = [wrapped(others[0], [*cells[:_MOST_CELLS], *hidden], "; ", 4)]
+    return [*sentences, wrapped(others[-1], [], "", 4)] if row.stratum == "between" else sentences
 
 
 def _cells(name: str, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[str]:

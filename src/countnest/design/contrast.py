@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
-from countnest.design.model import Design
+from countnest.design.coded import CodedDesign
 from countnest.design.sample import level_text
 from countnest.errors import ContrastError, listing, suggestion
 
-__all__ = ["Contrast", "default_contrast", "resolve_contrast"]
+__all__ = ["Contrast", "coefficient_place", "default_contrast", "resolve_contrast"]
 
 FORMS = (
     "A contrast has the form (factor, numerator level, denominator level), ([names], [names]) with names of "
@@ -45,7 +45,7 @@ class Contrast:
 
 
 def resolve_contrast(
-    design: Design,
+    design: CodedDesign,
     contrast: object = None,
     name: str | None = None,
     list_values: Sequence[float] = (1.0, -1.0),
@@ -97,7 +97,7 @@ def resolve_contrast(
     return _numeric(design, contrast)
 
 
-def default_contrast(design: Design) -> Contrast:
+def default_contrast(design: CodedDesign) -> Contrast:
     """Return the comparison that is made when none is asked for.
 
     The last coefficient; but in a design without intercept and interactions whose last variable is a factor, the last
@@ -115,13 +115,13 @@ def default_contrast(design: Design) -> Contrast:
     return _named(design, design.names[-1])
 
 
-def _named(design: Design, name: str) -> Contrast:
+def _named(design: CodedDesign, name: str) -> Contrast:
     """Return the contrast of one coefficient."""
-    place = _place(design, name)
+    place = coefficient_place(design, name)
     return Contrast(_weights(design, {place: 1.0}), _name_label(design, place), None)
 
 
-def _name_label(design: Design, place: int) -> str:
+def _name_label(design: CodedDesign, place: int) -> str:
     """Return 'dex trt vs untrt' for 'dex_trt_vs_untrt'; other names as they are."""
     name, term = design.names[place], design.terms[place]
     if "_vs_" not in name or len(term) != 1 or term[0] not in design.levels:
@@ -131,7 +131,7 @@ def _name_label(design: Design, place: int) -> str:
     return f"{variable} {level} vs {design.levels[variable][0]}"
 
 
-def _triple(design: Design, items: Sequence[object]) -> Contrast:
+def _triple(design: CodedDesign, items: Sequence[object]) -> Contrast:
     """Return the contrast of two levels of a factor."""
     if design.formula is None:
         raise ContrastError(
@@ -153,13 +153,15 @@ def _triple(design: Design, items: Sequence[object]) -> Contrast:
     weights: dict[int, float] = {}
     for level, weight in ((numerator, 1.0), (denominator, -1.0)):
         place = _level_place(design, factor, level)
+        if place is None and level != levels[0]:
+            raise ContrastError(_dropped_level(design, factor, level))
         if place is not None:
             weights[place] = weight
     in_levels: BoolArray = design.sheet[factor].isin([numerator, denominator]).to_numpy(dtype=bool)
     return Contrast(_weights(design, weights), f"{factor} {numerator} vs {denominator}", in_levels)
 
 
-def _factor_levels(design: Design, factor: str) -> tuple[str, ...]:
+def _factor_levels(design: CodedDesign, factor: str) -> tuple[str, ...]:
     """Return the levels of a factor that the design has a main effect of."""
     if factor not in design.variables:
         columns = [str(column) for column in design.sheet.columns]
@@ -173,7 +175,7 @@ def _factor_levels(design: Design, factor: str) -> tuple[str, ...]:
             f"'{factor}' is not a factor; it is numeric, and its coefficient is the change per unit: use "
             f"name='{factor}'. The coefficients are {listing(design.names, 20)}."
         )
-    if (factor,) not in design.terms:
+    if (factor,) not in design.full.terms:
         raise ContrastError(
             f"the design '{design.formula}' has no main effect of '{factor}', only interactions, so its levels are not "
             f"compared by one coefficient; was expecting coefficients such as "
@@ -183,7 +185,7 @@ def _factor_levels(design: Design, factor: str) -> tuple[str, ...]:
     return design.levels[factor]
 
 
-def _level_place(design: Design, factor: str, level: str) -> int | None:
+def _level_place(design: CodedDesign, factor: str, level: str) -> int | None:
     """Return the place of the main-effect column of a level; None for the reference level that has none."""
     for place, (term, column) in enumerate(zip(design.terms, design.columns, strict=True)):
         if term == (factor,) and column == f"{factor}{level}":
@@ -191,12 +193,28 @@ def _level_place(design: Design, factor: str, level: str) -> int | None:
     return None
 
 
-def _lists(design: Design, items: Sequence[Sequence[str]], list_values: Sequence[float]) -> Contrast:
+def _dropped_level(design: CodedDesign, factor: str, level: str) -> str:
+    """Return why a level that is not the reference has no coefficient."""
+    inner = [name for name, outer in design.nesting.data.items() if factor in outer]
+    why = f" because '{inner[0]}' is nested in '{factor}', so the levels of '{factor}' differ between" if inner else ""
+    blocks = f" levels of '{inner[0]}'" if inner else ""
+    outer = design.nesting.data.get(factor, ())
+    advice = (
+        f"compare levels of '{factor}' within one level of '{outer[0]}'"
+        if outer
+        else (
+            f"ask for averages over cells instead: effect('{factor}', levels=('{level}', '{design.levels[factor][0]}'))"
+        )
+    )
+    return f"the coefficient '{factor}{level}' was dropped{why}{blocks}; {advice}."
+
+
+def _lists(design: CodedDesign, items: Sequence[Sequence[str]], list_values: Sequence[float]) -> Contrast:
     """Return the contrast that adds the coefficients of one list and subtracts those of another."""
     if len(items) > 2:
         raise ContrastError(f"the contrast has {len(items)} lists of names; it should have one or two. {FORMS}")
     up, down = _list_values(list_values)
-    sides = [[_place(design, name) for name in side] for side in items]
+    sides = [[coefficient_place(design, name) for name in side] for side in items]
     added, subtracted = [list(dict.fromkeys(side)) for side in [*sides, []][:2]]
     both = set(added) & set(subtracted)
     if both:
@@ -221,7 +239,7 @@ def _list_values(list_values: Sequence[float]) -> tuple[float, float]:
     return values[0], values[1]
 
 
-def _list_label(design: Design, added: list[int], subtracted: list[int], values: tuple[float, float]) -> str:
+def _list_label(design: CodedDesign, added: list[int], subtracted: list[int], values: tuple[float, float]) -> str:
     """Return 'a+b vs c' or 'a+b effect', with the weights that are not 1: '0.5 a+b vs 0.25 c'."""
     up, down = ("+".join(design.names[place] for place in side) for side in (added, subtracted))
     if not added:
@@ -230,7 +248,7 @@ def _list_label(design: Design, added: list[int], subtracted: list[int], values:
     return f"{up} vs {down}" if subtracted else f"{up} effect"
 
 
-def _numeric(design: Design, contrast: object) -> Contrast:
+def _numeric(design: CodedDesign, contrast: object) -> Contrast:
     """Return the contrast with given weights."""
     try:
         vector = np.array(contrast, dtype=np.float64)
@@ -249,7 +267,7 @@ def _numeric(design: Design, contrast: object) -> Contrast:
     return Contrast(vector, label, _zero_samples(design, vector))
 
 
-def _series_weights(design: Design, contrast: pd.Series[Any]) -> list[float]:
+def _series_weights(design: CodedDesign, contrast: pd.Series[Any]) -> list[float]:
     """Return the weights of a series in the order of the coefficients, matched by name if it has names."""
     if isinstance(contrast.index, pd.RangeIndex):
         return [float(weight) for weight in contrast]
@@ -257,11 +275,11 @@ def _series_weights(design: Design, contrast: pd.Series[Any]) -> list[float]:
     for name, weight in contrast.items():
         if not isinstance(weight, Real):
             raise ContrastError(f"the weight of '{name}' is not a number: {weight!r}.")
-        weights[_place(design, str(name))] = float(weight)
+        weights[coefficient_place(design, str(name))] = float(weight)
     return list(weights.values())
 
 
-def _zero_samples(design: Design, vector: FloatArray) -> BoolArray | None:
+def _zero_samples(design: CodedDesign, vector: FloatArray) -> BoolArray | None:
     """Return the samples that the coefficients of a two-sided contrast describe; None for a one-sided one."""
     if vector.min() >= 0 or vector.max() <= 0:
         return None
@@ -269,7 +287,7 @@ def _zero_samples(design: Design, vector: FloatArray) -> BoolArray | None:
     return samples if samples.any() else None
 
 
-def _weights(design: Design, weights: dict[int, float]) -> FloatArray:
+def _weights(design: CodedDesign, weights: dict[int, float]) -> FloatArray:
     """Return a vector of shape (p,) with these weights."""
     vector = np.zeros(len(design.names))
     for place, weight in weights.items():
@@ -277,7 +295,7 @@ def _weights(design: Design, weights: dict[int, float]) -> FloatArray:
     return vector
 
 
-def _place(design: Design, name: str) -> int:
+def coefficient_place(design: CodedDesign, name: str) -> int:
     """Return the place of a coefficient, whichever way its name is written."""
     if name in design.names:
         return design.names.index(name)

@@ -6,7 +6,7 @@ This is the only module that imports formulaic, and it does so when a formula is
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from countnest.arrays import FloatArray, as_float
 from countnest.design.expression import QUOTED, Expression, Variable, read_factor, require_known
 from countnest.errors import DesignError, FormulaError, listing
 
-__all__ = ["ParsedFormula", "evaluate_expression", "full_rank_terms", "parse_formula"]
+__all__ = ["LearntExpression", "ParsedFormula", "full_rank_terms", "learn_expression", "parse_formula"]
 
 Term = tuple[str, ...]
 
@@ -119,8 +119,45 @@ def parse_formula(formula: str, columns: Iterable[object]) -> ParsedFormula:
     )
 
 
-def evaluate_expression(expression: Expression, sheet: pd.DataFrame) -> tuple[FloatArray, tuple[str, ...]]:
-    """Compute an expression for all samples.
+@dataclass(frozen=True, slots=True, eq=False)
+class LearntExpression:
+    """An expression with what it learnt from the samples: the mean of ``scale(x)``, the knots of ``bs(x)``.
+
+    Attributes
+    ----------
+    expression
+        The expression.
+    values
+        Its values for the samples, shape (n, q).
+    suffixes
+        What R appends to the name for each of the q columns: '' for a single one, '1', '2', ... for ``poly``.
+    spec
+        formulaic's record of what was learnt.
+    """
+
+    expression: Expression
+    values: FloatArray
+    suffixes: tuple[str, ...]
+    spec: Any
+
+    def replay(self, cells: pd.DataFrame) -> FloatArray:
+        """Return the values, shape (m, q), for m new rows of the columns that the expression uses.
+
+        Raises
+        ------
+        FormulaError
+            The expression cannot be computed, or is missing or infinite, for the new values.
+        """
+        name = self.expression.name
+        computed = _computed(name, lambda: self.spec.get_model_matrix(_data(self.expression, cells), EXTRA_FUNCTIONS))
+        values = as_float(computed.to_numpy(dtype=np.float64))
+        if not np.isfinite(values).all():
+            raise FormulaError(f"'{name}' is missing or infinite for the values asked for.")
+        return values
+
+
+def learn_expression(expression: Expression, sheet: pd.DataFrame) -> LearntExpression:
+    """Compute an expression for all samples, and keep what it learns from them.
 
     Parameters
     ----------
@@ -131,10 +168,8 @@ def evaluate_expression(expression: Expression, sheet: pd.DataFrame) -> tuple[Fl
 
     Returns
     -------
-    values
-        Shape (n, q).
-    suffixes
-        What R appends to the name for each of the q columns: '' for a single one, '1', '2', ... for ``poly``.
+    LearntExpression
+        Values of shape (n, q), what is appended to the names of the columns, and the state for new rows.
 
     Raises
     ------
@@ -145,18 +180,13 @@ def evaluate_expression(expression: Expression, sheet: pd.DataFrame) -> tuple[Fl
 
     Notes
     -----
-    R counterpart: stats::model.frame.
+    R counterpart: stats::model.frame, and the predvars of stats::makepredictcall.
     """
     from formulaic import Formula, model_matrix
-    from formulaic.errors import FormulaicError
     from formulaic.parser.types import Factor
 
-    data = pd.DataFrame({alias: _values(sheet[column]) for alias, column in expression.columns.items()})
-    try:
-        with np.errstate(all="ignore"):
-            computed = model_matrix(Formula([expression.code]), data, context=EXTRA_FUNCTIONS, na_action="ignore")
-    except (FormulaicError, SyntaxError, TypeError, ValueError) as error:
-        raise FormulaError(f"'{expression.name}' cannot be computed: {_reason(error)}.") from error
+    code, data = Formula([expression.code]), _data(expression, sheet)
+    computed = _computed(expression.name, lambda: model_matrix(code, data, context=EXTRA_FUNCTIONS, na_action="ignore"))
     if any(kind is Factor.Kind.CATEGORICAL for kind, _ in computed.model_spec.encoder_state.values()):
         raise FormulaError(
             f"'{expression.name}' gives text, not numbers; make it a column of the sample sheet and use that."
@@ -166,7 +196,24 @@ def evaluate_expression(expression: Expression, sheet: pd.DataFrame) -> tuple[Fl
     if bad.any():
         labels = sheet.index[np.flatnonzero(bad)]
         raise DesignError(f"'{expression.name}' is missing or infinite for {len(labels)} samples: {listing(labels)}.")
-    return values, _suffixes([str(column) for column in computed.columns])
+    suffixes = _suffixes([str(column) for column in computed.columns])
+    return LearntExpression(expression, values, suffixes, computed.model_spec)
+
+
+def _data(expression: Expression, sheet: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns that an expression uses, under the names that its code has for them."""
+    return pd.DataFrame({alias: _values(sheet[column]) for alias, column in expression.columns.items()})
+
+
+def _computed(name: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 (formulaic's ModelMatrix)
+    """Return what formulaic computes, or raise `FormulaError` with its reason."""
+    from formulaic.errors import FormulaicError
+
+    try:
+        with np.errstate(all="ignore"):
+            return compute()
+    except (FormulaicError, SyntaxError, TypeError, ValueError) as error:
+        raise FormulaError(f"'{name}' cannot be computed: {_reason(error)}.") from error
 
 
 def full_rank_terms(

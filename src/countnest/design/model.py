@@ -2,73 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from countnest.arrays import FloatArray, IntArray, as_float
-from countnest.design.coding import Block, CodedMatrix, Component, code_columns, factor_component, r_blocks
-from countnest.design.formula import ParsedFormula, evaluate_expression, full_rank_terms, parse_formula
-from countnest.design.name import duplicates, result_name
-from countnest.design.rank import check_rank, find_dependence, zero_columns
+from countnest.arrays import as_float
+from countnest.design.aliasing import aliasing_notes, find_aliasing
+from countnest.design.coded import CodedDesign, Coding, encode
+from countnest.design.coder import Coder
+from countnest.design.coding import Block, CodedMatrix, r_blocks
+from countnest.design.formula import LearntExpression, ParsedFormula, full_rank_terms, learn_expression, parse_formula
+from countnest.design.identifier import label_warnings, refuse_numeric_labels
+from countnest.design.matrix import design_of_matrix
+from countnest.design.name import refuse_duplicates
+from countnest.design.nesting import find_nesting
+from countnest.design.rank import find_dependence, zero_columns
+from countnest.design.report import Report, design_report
 from countnest.design.sample import PreparedSamples, number_warnings, prepare_samples
 from countnest.errors import DesignError, listing, warn
 
-__all__ = ["Coding", "Design", "build_design", "check_residual_df", "choose_coding", "code_formula"]
-
-Coding = Literal["r", "formulaic", "matrix"]
+__all__ = ["Coding", "Design", "build_design", "check_residual_df", "choose_coding", "code_formula", "encode"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Design:
-    """A model matrix of full column rank and everything that later steps ask about it.
+class Design(CodedDesign):
+    """A design that can describe itself; what it holds is documented with `CodedDesign`."""
 
-    Attributes
-    ----------
-    matrix
-        Shape (n, p), float64, all-zero columns dropped.
-    names
-        The p names of the results: 'Intercept', 'dex_trt_vs_untrt', 'genotypeII.conditionB'.
-    columns
-        The p names of R's model matrix: '(Intercept)', 'dextrt', 'genotypeII:conditionB'.
-    formula
-        The formula, or None when a matrix was given.
-    variables
-        Columns of the sample sheet that the formula uses, by first appearance.
-    levels
-        Levels of each factor; the first is the reference.
-    intercept
-        Whether there is an intercept.
-    sheet
-        The prepared sample sheet: the factors of the formula are categoricals.
-    dropped
-        Names of the all-zero columns that were dropped.
-    terms
-        For each of the p columns the term of the formula that it belongs to, a tuple of variables and expressions;
-        () for the intercept. For a matrix each other column is a term of its own.
-    coding
-        'r': columns as in R; 'formulaic': columns of full rank where R's rule gives none; 'matrix': a matrix was given.
-    notes
-        What was done, in sentences for the user.
-    """
-
-    matrix: FloatArray
-    names: tuple[str, ...]
-    columns: tuple[str, ...]
-    formula: str | None
-    variables: tuple[str, ...]
-    levels: Mapping[str, tuple[str, ...]]
-    intercept: bool
-    sheet: pd.DataFrame
-    dropped: tuple[str, ...]
-    terms: tuple[tuple[str, ...], ...]
-    coding: Coding
-    notes: tuple[str, ...]
+    def report(self) -> Report:
+        """Return what the design is: cells, columns, rank, nesting, reference levels, and what it can answer."""
+        return design_report(self)
 
 
 def build_design(
@@ -76,6 +41,9 @@ def build_design(
     sheet: pd.DataFrame,
     *,
     reference: Mapping[str, str] | None = None,
+    numeric_ok: Collection[str] = (),
+    blocks: Collection[str] | None = None,
+    same_as: str | None = None,
 ) -> Design:
     """Return the design that a formula or a model matrix describes.
 
@@ -88,11 +56,19 @@ def build_design(
         The sample sheet, n rows, labels in the index.
     reference
         Reference level of each factor, such as ``{"dex": "untrt"}``; by default the first level.
+    numeric_ok
+        Numeric variables with the values 1, 2, ..., k that are measurements, though they look like labels.
+    blocks
+        Factors whose levels are blocks, such as families, within which questions are answered. By default those that
+        are nested in others, by the samples or as a numbering such as ``ind`` in ``treat1:ind``.
+    same_as
+        A formula of the same model, for a design whose columns were made by hand: it tells what they mean, so that
+        questions about cells can be answered in its coefficients.
 
     Returns
     -------
     Design
-        Columns, names and levels.
+        Columns, names, levels and nesting.
 
     Raises
     ------
@@ -100,8 +76,12 @@ def build_design(
         The formula does not parse or names what the sheet lacks.
     SamplesError
         A variable has missing values or unusable levels.
+    ConfoundedDesignError
+        Effects cannot be separated; columns that are dependent because factors are nested are dropped instead.
     RankError
-        The columns are linearly dependent.
+        The columns of a given matrix are linearly dependent.
+    NumericIdError
+        A numeric variable in an interaction with a factor looks like a label.
     DesignError
         Anything else that is wrong with the design.
 
@@ -114,11 +94,37 @@ def build_design(
     -----
     R counterpart: the design argument of DESeq2::DESeqDataSet, and stats::model.matrix.
     """
+    if same_as is not None:
+        meant = _design_of_formula(same_as, sheet, reference, numeric_ok, blocks)
+        own = {name: level for name, level in (reference or {}).items() if name not in meant.variables}
+        return _with_meaning(build_design(design, sheet, reference=own, numeric_ok=numeric_ok), meant)
     if isinstance(design, str):
-        return _design_of_formula(design, sheet, reference)
+        return _design_of_formula(design, sheet, reference, numeric_ok, blocks)
     if reference:
         _warn(["reference is ignored: a model matrix was given, which fixes the reference levels."])
-    return _design_of_matrix(design, sheet)
+    coded = design_of_matrix(design, sheet)
+    return Design(**{field.name: getattr(coded, field.name) for field in fields(coded)})
+
+
+def _with_meaning(design: Design, meant: Design) -> Design:
+    """Return a design with the cells of another one of the same column space."""
+    ranks = [find_dependence(np.hstack(each)).rank for each in ((meant.matrix,), (design.matrix, meant.matrix))]
+    if not design.matrix.shape[1] == ranks[0] == ranks[1]:
+        raise DesignError(
+            f"same_as='{meant.formula}' is another model: the design has {design.matrix.shape[1]} dimensions, the "
+            f"formula {ranks[0]}, and both together {ranks[1]}."
+        )
+    return replace(
+        design,
+        variables=meant.variables,
+        levels=meant.levels,
+        sheet=meant.sheet,
+        notes=(*design.notes, f"The columns are understood as another coding of '{meant.formula}'."),
+        full=meant.full,
+        kept=(),
+        coder=meant.coder,
+        nesting=meant.nesting,
+    )
 
 
 def check_residual_df(design: Design) -> None:
@@ -160,32 +166,38 @@ def code_formula(
     r, full_rank : CodedMatrix
         Both with all-zero columns and without regard to their rank.
     """
-    components = _components(parsed, prepared, sheet)
-    factors = set(prepared.levels)
-    codings: list[list[Block]] = [
-        r_blocks(parsed.terms, parsed.intercept, factors),
-        full_rank_terms(parsed.terms, parsed.intercept, factors),
-    ]
-    r, full_rank = (code_columns(blocks, components, len(sheet)) for blocks in codings)
+    rows = _rows(parsed, prepared, sheet)
+    r, full_rank = (coder.code(rows) for coder in _coders(parsed, prepared, _learn(parsed, sheet)))
     return r, full_rank
 
 
-def _design_of_formula(text: str, sheet: pd.DataFrame, reference: Mapping[str, str] | None) -> Design:
+def _design_of_formula(
+    text: str,
+    sheet: pd.DataFrame,
+    reference: Mapping[str, str] | None,
+    numeric_ok: Collection[str],
+    blocks: Collection[str] | None,
+) -> Design:
     parsed = parse_formula(text, sheet.columns)
     prepared = prepare_samples(
         sheet, parsed.variables, categorical=parsed.categorical, computed=parsed.computed, reference=reference
     )
-    _warn(prepared.warnings)
-    r, full_rank = code_formula(parsed, prepared, sheet)
-    coded, coding, notes = choose_coding(r, full_rank)
-    zero = zero_columns(coded.matrix)
-    dropped, coded = coded.take(zero), coded.take(~zero)
-    if not coded.columns:
+    refuse_numeric_labels(parsed.terms, prepared, numeric_ok)
+    codes = {name: prepared.codes(name) for name in prepared.levels}
+    nesting = find_nesting(codes, parsed.terms, prepared.levels, _known_blocks(blocks, prepared))
+    _warn((*prepared.warnings, *label_warnings(parsed.terms, codes, prepared.levels, nesting)))
+    expressions = _learn(parsed, sheet)
+    _warn([message for learnt in expressions.values() for message in _large_numbers(learnt)])
+    coders = _coders(parsed, prepared, expressions)
+    rows = _rows(parsed, prepared, sheet)
+    full, coding, notes = choose_coding(coders[0].code(rows), coders[1].code(rows))
+    coder = coders[0] if coding == "r" else coders[1]
+    aliasing = find_aliasing(full, coder, nesting, rows)
+    if not aliasing.kept:
         raise DesignError(f"the design '{parsed.text}' has no columns; write '~ 1' for a design without variables.")
-    codes = {name: (_codes(prepared.sheet[name]), levels) for name, levels in prepared.levels.items()}
-    check_rank(coded.matrix, coded.columns, coded.terms, codes)
-    _check_names(coded.names)
-    _check_names(coded.columns)
+    coded = full.take(aliasing.places)
+    refuse_duplicates(coded.names)
+    refuse_duplicates(coded.columns)
     return Design(
         matrix=as_float(coded.matrix),
         names=coded.names,
@@ -195,43 +207,63 @@ def _design_of_formula(text: str, sheet: pd.DataFrame, reference: Mapping[str, s
         levels=prepared.levels,
         intercept=parsed.intercept,
         sheet=prepared.sheet,
-        dropped=dropped.columns,
+        dropped=aliasing.dropped(full.columns),
         terms=coded.terms,
         coding=coding,
-        notes=(*prepared.notes, *notes, *_dropped_notes(dropped)),
+        notes=(*prepared.notes, *notes, *aliasing_notes(full, aliasing, nesting, prepared.levels)),
+        full=full,
+        kept=aliasing.kept,
+        coder=coder,
+        nesting=nesting,
     )
 
 
-def _warn(messages: list[str] | tuple[str, ...]) -> None:
+def _warn(messages: Collection[str]) -> None:
     for message in messages:
         warn(message)
 
 
-def _codes(factor: pd.Series[Any]) -> IntArray:
-    codes: IntArray = np.asarray(factor.cat.codes, dtype=np.int64)
-    return codes
+def _known_blocks(blocks: Collection[str] | None, prepared: PreparedSamples) -> Collection[str] | None:
+    """Return the blocks, refusing those that are not factors of the design."""
+    unknown = [name for name in blocks or () if name not in prepared.levels]
+    if isinstance(blocks, str) or unknown:
+        wrong = [blocks] if isinstance(blocks, str) else unknown
+        raise DesignError(
+            f"blocks={blocks!r}: {listing(wrong)} should be a list of factors of the design, which are "
+            f"{listing(prepared.levels, 20)}."
+        )
+    return blocks
 
 
-def _components(parsed: ParsedFormula, prepared: PreparedSamples, sheet: pd.DataFrame) -> dict[str, Component]:
-    """Return the factors, numeric variables and expressions of the terms."""
-    components = {}
-    for name in dict.fromkeys(name for term in parsed.terms for name in term):
-        if name in parsed.expressions:
-            components[name] = _expression_component(parsed, name, sheet)
-        elif name in prepared.levels:
-            components[name] = factor_component(name, _codes(prepared.sheet[name]), prepared.levels[name])
-        else:
-            values = sheet[name].to_numpy(dtype=np.float64)[:, None]
-            components[name] = Component(name, values, ("",), categorical=False)
-    return components
+def _rows(parsed: ParsedFormula, prepared: PreparedSamples, sheet: pd.DataFrame) -> pd.DataFrame:
+    """Return the variables of the formula: factors as prepared, everything else as it was given."""
+    used = sheet[list(parsed.variables)]
+    return used.assign(**{name: prepared.sheet[name] for name in prepared.levels})
 
 
-def _expression_component(parsed: ParsedFormula, name: str, sheet: pd.DataFrame) -> Component:
-    """Compute an expression, and warn about large numbers."""
-    values, suffixes = evaluate_expression(parsed.expressions[name], sheet)
-    for place, suffix in enumerate(suffixes):
-        _warn(number_warnings(values[:, place], name + suffix))
-    return Component(name, values, suffixes, categorical=False)
+def _learn(parsed: ParsedFormula, sheet: pd.DataFrame) -> dict[str, LearntExpression]:
+    """Compute the expressions of the terms for the samples."""
+    names = dict.fromkeys(name for term in parsed.terms for name in term)
+    return {name: learn_expression(parsed.expressions[name], sheet) for name in names if name in parsed.expressions}
+
+
+def _large_numbers(learnt: LearntExpression) -> list[str]:
+    """Return the warnings about large numbers of an expression."""
+    columns = zip(learnt.values.T, learnt.suffixes, strict=True)
+    return [text for values, suffix in columns for text in number_warnings(values, learnt.expression.name + suffix)]
+
+
+def _coders(
+    parsed: ParsedFormula, prepared: PreparedSamples, expressions: Mapping[str, LearntExpression]
+) -> tuple[Coder, Coder]:
+    """Return R's coding of a formula, and one that is structurally of full rank."""
+    names = tuple(dict.fromkeys(name for term in parsed.terms for name in term))
+    codings: list[list[Block]] = [
+        r_blocks(parsed.terms, parsed.intercept, set(prepared.levels)),
+        full_rank_terms(parsed.terms, parsed.intercept, set(prepared.levels)),
+    ]
+    r, full_rank = (Coder(blocks, names, prepared.levels, expressions) for blocks in codings)
+    return r, full_rank
 
 
 def choose_coding(r: CodedMatrix, full_rank: CodedMatrix) -> tuple[CodedMatrix, Coding, list[str]]:
@@ -254,100 +286,3 @@ def choose_coding(r: CodedMatrix, full_rank: CodedMatrix) -> tuple[CodedMatrix, 
     if not of_r.dependent:
         _warn([f"{note} R would fit the smaller model without a message; add the main effects to say what you mean."])
     return full_rank, "formulaic", [note]
-
-
-def _dropped_notes(dropped: CodedMatrix) -> list[str]:
-    """Return a sentence about the all-zero columns."""
-    if not dropped.columns:
-        return []
-    cells = [", ".join(f"{name}={level}" for name, level in cell) for cell in dropped.cells]
-    return [
-        f"Columns that are zero in all samples were dropped: {listing(dropped.columns)}; no samples with "
-        f"{listing(cells)}."
-    ]
-
-
-def _check_names(names: tuple[str, ...]) -> None:
-    doubled = duplicates(names)
-    if doubled:
-        raise DesignError(
-            f"several coefficients would have the same name: {listing(doubled)}. Rename the variables or their levels."
-        )
-
-
-def _design_of_matrix(design: object, sheet: pd.DataFrame) -> Design:
-    values, columns = _matrix_values(design, sheet)
-    zero = zero_columns(values)
-    dropped = tuple(name for name, is_zero in zip(columns, zero, strict=True) if is_zero)
-    matrix = as_float(values[:, ~zero])
-    columns = tuple(name for name, is_zero in zip(columns, zero, strict=True) if not is_zero)
-    if not columns:
-        raise DesignError("the model matrix has no column that is not zero.")
-    names = tuple(result_name(name) for name in columns)
-    _check_names(names)
-    check_rank(matrix, columns)
-    is_intercept = [name == "Intercept" and bool(np.all(matrix[:, i] == 1)) for i, name in enumerate(names)]
-    notes = [f"Columns that are zero in all samples were dropped: {listing(dropped)}."] if dropped else []
-    return Design(
-        matrix=matrix,
-        names=names,
-        columns=columns,
-        formula=None,
-        variables=(),
-        levels={},
-        intercept=any(is_intercept),
-        sheet=sheet.copy(),
-        dropped=dropped,
-        terms=tuple(() if found else (name,) for name, found in zip(columns, is_intercept, strict=True)),
-        coding="matrix",
-        notes=tuple(notes),
-    )
-
-
-def _matrix_values(design: object, sheet: pd.DataFrame) -> tuple[FloatArray, tuple[str, ...]]:
-    """Return the values of a given model matrix, rows in the order of the samples, and its column names."""
-    if isinstance(design, pd.DataFrame):
-        rows = _matched_rows(design, sheet)
-        columns = tuple(str(column) for column in design.columns)
-        values = rows.to_numpy()
-    else:
-        values = np.asarray(design)
-        columns = tuple(f"V{i + 1}" for i in range(values.shape[-1] if values.ndim else 0))
-    if values.ndim != 2 or values.shape[0] != len(sheet):
-        raise DesignError(
-            f"the model matrix must have one row for each of the {len(sheet)} samples; it has shape {values.shape}."
-        )
-    return _finite(values, columns), columns
-
-
-def _matched_rows(design: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a model matrix in the order of the samples."""
-    if isinstance(design.index, pd.RangeIndex):
-        return design
-    if not design.index.is_unique:
-        doubled = design.index[design.index.duplicated()].unique()
-        raise DesignError(f"the model matrix has duplicate row labels: {listing(doubled)}.")
-    missing, unknown = sheet.index.difference(design.index), design.index.difference(sheet.index)
-    if len(missing):
-        raise DesignError(f"the model matrix lacks rows for {len(missing)} samples: {listing(missing)}.")
-    if len(unknown):
-        raise DesignError(
-            f"the model matrix has {len(unknown)} rows that are not in the sample sheet: {listing(unknown)}; leave "
-            "them out."
-        )
-    return design.loc[sheet.index]
-
-
-def _finite(values: npt.NDArray[Any], columns: tuple[str, ...]) -> FloatArray:
-    """Return the values as float64; name the columns that are not finite numbers."""
-    bad = []
-    numbers = np.full(values.shape, np.nan)
-    for place, name in enumerate(columns):
-        column = values[:, place].tolist()
-        if all(isinstance(value, Real) for value in column):
-            numbers[:, place] = column
-        if not np.isfinite(numbers[:, place]).all():
-            bad.append(name)
-    if bad:
-        raise DesignError(f"the model matrix has values that are not finite numbers, in the columns {listing(bad)}.")
-    return as_float(numbers)

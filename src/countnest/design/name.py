@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-__all__ = ["duplicates", "make_names", "result_name"]
+from countnest.errors import DesignError, listing
+
+__all__ = ["duplicates", "make_names", "refuse_duplicates", "result_name"]
 
 WORDS = ("if", "else", "repeat", "while", "function", "for", "next", "break", "in")
 CONSTANTS = ("TRUE", "FALSE", "NULL", "Inf", "NaN", "NA", "NA_integer_", "NA_real_", "NA_character_", "NA_complex_")
@@ -81,3 +83,12 @@ def result_name(column: str, *, level: tuple[str, str, str] | None = None) -> st
 def duplicates(names: Iterable[str]) -> list[str]:
     """Return the names that occur more than once, each once, in order of first appearance."""
     return [name for name, count in Counter(names).items() if count > 1]
+
+
+def refuse_duplicates(names: Iterable[str]) -> None:
+    """Raise `DesignError` when coefficients have the same name."""
+    doubled = duplicates(names)
+    if doubled:
+        raise DesignError(
+            f"several coefficients would have the same name: {listing(doubled)}. Rename the variables or their levels."
+        )

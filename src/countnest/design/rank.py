@@ -12,7 +12,7 @@ from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.design.nesting import empty_cells, relation
 from countnest.errors import RankError, listing
 
-__all__ = ["Dependence", "check_rank", "find_dependence", "zero_columns"]
+__all__ = ["Dependence", "check_rank", "confounding", "find_dependence", "zero_columns"]
 
 # A column is a combination of earlier ones when what remains of it is shorter than this fraction; R's lm uses the same.
 TOLERANCE = 1e-7
@@ -68,36 +68,52 @@ def find_dependence(matrix: FloatArray) -> Dependence:
     -----
     R counterpart: the pivoting of base::qr (LINPACK) with tolerance 1e-7.
     """
-    basis = np.empty((matrix.shape[0], 0))
+    n, q = matrix.shape
+    basis = np.empty((n, min(n, q)), order="F")
     kept: list[int] = []
-    dependent: dict[int, dict[int, float]] = {}
     for place, column in enumerate(matrix.T):
+        found = basis[:, : len(kept)]
         rest = column.copy()
         for _ in range(2):  # once more, against the rounding errors of the first time
-            rest = rest - basis @ (basis.T @ rest)
+            rest = rest - found @ (found.T @ rest)
         length = np.linalg.norm(rest)
-        if length > TOLERANCE * np.linalg.norm(column):
-            basis = np.column_stack([basis, rest / length])
+        if len(kept) < n and length > TOLERANCE * np.linalg.norm(column):
+            basis[:, len(kept)] = rest / length
             kept.append(place)
-        else:
-            dependent[place] = _weights(matrix[:, kept], column, kept)
-    return Dependence(tuple(kept), dependent)
+    others = sorted(set(range(q)) - set(kept))
+    return Dependence(tuple(kept), _weights(matrix, kept, others))
 
 
-def _weights(independent: FloatArray, column: FloatArray, kept: Sequence[int]) -> dict[int, float]:
-    """Return the weights of the independent columns that give a column."""
-    solution = np.linalg.lstsq(independent, column, rcond=None)[0]
-    large = np.abs(solution) > SMALL_WEIGHT * max(1.0, np.abs(solution).max(initial=0.0))
-    return {kept[i]: float(solution[i]) for i in range(len(kept)) if large[i]}
+def _weights(matrix: FloatArray, kept: Sequence[int], others: Sequence[int]) -> dict[int, dict[int, float]]:
+    """Return for each other column the weights of the independent columns that give it."""
+    if not others:
+        return {}
+    solution = np.linalg.lstsq(matrix[:, kept], matrix[:, others], rcond=None)[0].T
+    large = np.abs(solution) > SMALL_WEIGHT * np.maximum(1.0, np.abs(solution).max(axis=1, initial=0.0, keepdims=True))
+    return {
+        place: {kept[i]: float(weights[i]) for i in np.flatnonzero(chosen).tolist()}
+        for place, weights, chosen in zip(others, solution, large, strict=True)
+    }
 
 
-def check_rank(
+def check_rank(matrix: FloatArray, columns: Sequence[str]) -> None:
+    """Raise `RankError` unless the columns, shape (n, p), are independent, and say which are not.
+
+    Notes
+    -----
+    R counterpart: the full-rank check of DESeq2::DESeqDataSet, which does not name the columns.
+    """
+    if find_dependence(matrix).dependent:
+        raise RankError(confounding(matrix, columns))
+
+
+def confounding(
     matrix: FloatArray,
     columns: Sequence[str],
     terms: Sequence[tuple[str, ...]] = (),
     factors: Mapping[str, tuple[IntArray, Sequence[str]]] | None = None,
-) -> None:
-    """Raise `RankError` unless the columns are independent, and say which are not and why.
+) -> str:
+    """Return which columns are combinations of others, why, and what to do about it.
 
     Parameters
     ----------
@@ -109,19 +125,8 @@ def check_rank(
         The term of each column; empty when they are not known.
     factors
         Codes of shape (n,) and levels of each factor of the design.
-
-    Raises
-    ------
-    RankError
-        A column is a linear combination of others.
-
-    Notes
-    -----
-    R counterpart: the full-rank check of DESeq2::DESeqDataSet, which does not name the columns.
     """
     dependence = find_dependence(matrix)
-    if not dependence.dependent:
-        return
     n, p = matrix.shape
     sentences = [
         "the model matrix is not full rank, so the model cannot be fit as specified: "
@@ -131,7 +136,7 @@ def check_rank(
     ]
     advice = _factor_advice(dependence, terms, factors or {})
     sentences += advice or ["Leave out one of the terms or columns that are tied, or check the sample sheet"]
-    raise RankError(". ".join(sentences) + ".")
+    return ". ".join(sentences) + "."
 
 
 def _relations(dependence: Dependence, columns: Sequence[str], limit: int = 5) -> str:
@@ -176,10 +181,17 @@ def _factor_advice(
     """Return what ties the factors of the relations, and what to do about it."""
     involved = _involved(dependence, terms)
     names = [name for name in factors if any(name in term for term in involved)]
-    advice = [
-        sentence for left, right in itertools.combinations(names, 2) if (sentence := _pair_advice(left, right, factors))
-    ]
-    return advice or _cell_advice(involved, factors)
+    pairs = list(itertools.combinations(names, 2))
+    same = [_same_advice(left, right) for left, right in pairs if _relation(left, right, factors) == "same"]
+    return (
+        same
+        or _cell_advice(involved, factors)
+        or [sentence for left, right in pairs if (sentence := _only_advice(left, right, factors))]
+    )
+
+
+def _relation(left: str, right: str, factors: Mapping[str, tuple[IntArray, Sequence[str]]]) -> str:
+    return relation(factors[left][0], factors[right][0])
 
 
 def _involved(dependence: Dependence, terms: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
@@ -188,24 +200,25 @@ def _involved(dependence: Dependence, terms: Sequence[tuple[str, ...]]) -> list[
     return list(dict.fromkeys(terms[place] for place in sorted(places))) if terms else []
 
 
-def _pair_advice(left: str, right: str, factors: Mapping[str, tuple[IntArray, Sequence[str]]]) -> str:
-    """Return a sentence about two factors, or '' when they are crossed."""
-    kind = relation(factors[left][0], factors[right][0])
-    if kind == "same":
-        return (
-            f"'{left}' and '{right}' carry the same information (each level of one goes with one level of the other); "
-            "keep one of them, since their effects cannot be separated with these samples"
-        )
-    if kind == "crossed":
-        return ""
-    inner, outer = (left, right) if kind == "nested" else (right, left)
-    counts = f"{len(factors[inner][1])} levels in {len(factors[outer][1])}"
+def _same_advice(left: str, right: str) -> str:
+    """Return a sentence about two factors that divide the samples in the same way."""
     return (
-        f"'{inner}' is nested in '{outer}' ({counts}): differences between levels of '{outer}' cannot be separated "
-        f"from '{inner}', differences within '{inner}' can. Leave '{outer}' and its interactions out, or number "
-        f"'{inner}' anew within each level of '{outer}' in a text column, say '{inner}_n', and write "
-        f"'~ {outer} + {outer}:{inner}_n + ...' with the interactions with '{outer}' that you need"
+        f"'{left}' and '{right}' carry the same information (each level of one goes with one level of the other); "
+        "keep one of them, since their effects cannot be separated with these samples"
     )
+
+
+def _only_advice(left: str, right: str, factors: Mapping[str, tuple[IntArray, Sequence[str]]]) -> str:
+    """Return a sentence about levels of two crossed factors that occur only together, or ''."""
+    (a, a_levels), (b, b_levels) = factors[left], factors[right]
+    pairs = [
+        f"{left} {a_levels[i]} was only run with {right} {b_levels[j]}"
+        for i, j in sorted(set(zip(a.tolist(), b.tolist(), strict=True)))
+        if np.array_equal(a == i, b == j)
+    ]
+    if not pairs:
+        return ""
+    return f"{', and '.join(pairs[:3])}, so their effects cannot be separated; leave these samples or one factor out"
 
 
 def _cell_advice(

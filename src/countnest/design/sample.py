@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.design.name import make_names
 from countnest.errors import DesignError, SamplesError, listing, suggestion
 
@@ -50,6 +50,11 @@ class PreparedSamples:
     levels: dict[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def codes(self, factor: str) -> IntArray:
+        """Return the level of each sample, shape (n,), as a place in `levels`."""
+        codes: IntArray = np.asarray(self.sheet[factor].cat.codes, dtype=np.int64)
+        return codes
 
 
 @dataclass(slots=True)

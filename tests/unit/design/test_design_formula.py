@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.design.formula import evaluate_expression, full_rank_terms, parse_formula
+from countnest.design.formula import full_rank_terms, learn_expression, parse_formula
 from countnest.errors import DesignError, FormulaError
 
 COLUMNS = ["a", "b", "c", "d", "age", "my col", "x.y", "log"]
@@ -129,7 +129,8 @@ def evaluate(formula, **columns):
     sheet = pd.DataFrame(columns)
     parsed = parse_formula(formula, sheet.columns)
     (expression,) = parsed.expressions.values()
-    return expression.name, *evaluate_expression(expression, sheet)
+    learnt = learn_expression(expression, sheet)
+    return expression.name, learnt.values, learnt.suffixes
 
 
 AGE = [1.0, 2.0, 4.0, 7.0, 11.0, 3.0]

@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countnest.design import build_design, check_residual_df
-from countnest.errors import CountnestWarning, DesignError, FormulaError, RankError, SamplesError
+from countnest.design.contrast import resolve_contrast
+from countnest.design.model import encode
+from countnest.design.question import effect
+from countnest.errors import (
+    ConfoundedDesignError,
+    ContrastError,
+    CountnestWarning,
+    DesignError,
+    FormulaError,
+    NumericIdError,
+    RankError,
+    SamplesError,
+)
 
 
 def sheet(**columns):
@@ -142,13 +155,147 @@ def test_confounded_factors():
     assert "'batch' and 'condition' carry the same information" in text
 
 
-@pytest.mark.parametrize("formula", ["~ family + treat1*treat2", "~ treat1 + family"])
-def test_nested_factors(formula):
-    with pytest.raises(RankError) as caught:
-        build_design(formula, NESTED, reference=NONE if "treat2" in formula else None)
-    text = str(caught.value)
-    assert "'family' is nested in 'treat1' (4 levels in 2)" in text
-    assert "'~ treat1 + treat1:family_n + ...'" in text
+@pytest.mark.parametrize(
+    ("formula", "dropped"),
+    [
+        ("~ family + treat1*treat2", ("treat1B",)),
+        ("~ treat1 + family", ("familyf3",)),
+        ("~ treat1*treat2 + family", ("familyf3",)),
+        ("~ treat1/family + treat1:treat2", ("treat1B:familyf1", "treat1A:familyf2", "treat1A:familyf3",
+                                             "treat1B:familyf3")),
+    ],
+)  # fmt: skip
+def test_aliased_columns_of_nested_factors_are_dropped(formula, dropped):
+    design = build_design(formula, NESTED, reference=NONE if "treat2" in formula else None)
+    assert design.dropped == dropped
+    assert design.full.columns[0] == "(Intercept)"
+    assert tuple(design.full.columns[place] for place in design.kept) == design.columns
+    np.testing.assert_array_equal(design.full.matrix[:, list(design.kept)], design.matrix)
+    assert set(design.full.columns) - set(dropped) == set(design.columns)
+    assert np.linalg.matrix_rank(design.full.matrix) == design.matrix.shape[1]
+    assert any(
+        "family is nested in treat1 (4 levels in 2): differences between levels of treat1 cannot be separated from "
+        "family; effects within family can" in note
+        for note in design.notes
+    )
+    assert any("Columns that are combinations of earlier ones" in note for note in design.notes)
+    assert design.nesting.data == {"family": ("treat1",)}
+
+
+def test_a_lost_effect_is_refused():
+    crossed = sheet(batch=list("112233") * 2, condition=list("ABABCC") * 2)
+    with pytest.raises(ConfoundedDesignError, match=r"conditionC = batch3.*batch 3 was only run with condition C"):
+        build_design("~ batch + condition", crossed)
+    vignette = sheet(batch=list("111122"), condition=list("AABBCC"))
+    with pytest.raises(ConfoundedDesignError, match=r"conditionC = batch2.*batch 2 was only run with condition C"):
+        build_design("~ batch + condition", vignette)
+    number = NESTED.assign(age=[0.5, 0.5, 0.1, 0.1, 0.3, 0.3, 0.2, 0.2])
+    with pytest.raises(ConfoundedDesignError, match=r"The term 'age' is confounded with 'family'"):
+        build_design("~ family + age", number)
+
+
+def test_nested_conditions_and_single_families_are_accepted():
+    design = build_design("~ batch + condition", sheet(batch=list("11112222"), condition=list("AABBCCDD")))
+    assert design.dropped == ("conditionD",)
+    single = sheet(family=list("112233"), treat1=list("AAAABB"), treat2=["None", "E"] * 3)
+    assert build_design("~ family + treat1*treat2", single, reference=NONE).dropped == ("treat1B",)
+
+
+def test_aliasing_does_not_depend_on_samples_lost():
+    frame = NESTED.drop(index=["s1", "s6"])
+    design = build_design("~ family + treat1 + treat2", frame, reference=NONE)
+    assert design.dropped == ("treat1B",)
+
+
+@pytest.mark.parametrize(
+    "formula", ["~ dex + poly(age, 2) + log(age + 2)", "~ cell + scale(age)", "~ dex*bs(age, df=4)"]
+)
+def test_encode_replays_the_samples(formula):
+    frame = sheet(cell=list("aabbccdd") * 2, dex=["untrt", "trt"] * 8, age=np.sin(np.arange(16.0)))
+    design = build_design(formula, frame, reference={"dex": "untrt"} if "dex" in formula else None)
+    np.testing.assert_allclose(encode(design, frame), design.full.matrix, atol=1e-12)
+    np.testing.assert_allclose(encode(design, frame.iloc[[2]]), design.full.matrix[[2]], atol=1e-12)
+
+
+def test_encode_of_new_values():
+    frame = sheet(cell=list("aabbccdd"), age=np.cos(np.arange(8.0)))
+    design = build_design("~ cell + log(age + 2) + scale(age)", frame)
+    (row,) = encode(design, pd.DataFrame({"cell": ["b"], "age": [10.0]}))
+    expected = [1, 1, 0, 0, np.log(12.0), (10 - frame["age"].mean()) / frame["age"].std()]
+    np.testing.assert_allclose(row, expected)
+
+
+def test_encode_refuses():
+    design = build_design("~ cell + age", CELLS)
+    with pytest.raises(ContrastError, match="lack the variable 'age'"):
+        encode(design, pd.DataFrame({"cell": ["a"]}))
+    with pytest.raises(ContrastError, match="'z' is not a level of 'cell'"):
+        encode(design, pd.DataFrame({"cell": ["z"], "age": [0.0]}))
+    matrix = build_design(np.eye(8)[:, :3], CELLS)
+    with pytest.raises(ContrastError, match="a model matrix was given"):
+        encode(matrix, CELLS)
+
+
+NUMBERED = sheet(g=list("AAAABBBB"), ind=[1, 1, 2, 2] * 2, t=list("uvuvuvuv"))
+
+
+def test_numeric_labels_are_stopped():
+    with pytest.raises(
+        NumericIdError, match=r"'ind' in the term 'g:ind'.*astype\(str\).*'C\(ind\)'.*numeric_ok=\('ind',"
+    ):
+        build_design("~ g + g:ind + g:t", NUMBERED)
+    assert build_design("~ g + g:C(ind) + g:t", NUMBERED).columns[2:4] == ("gA:ind2", "gB:ind2")
+    with pytest.warns(CountnestWarning, match="Did you mean for this to be a factor"):
+        design = build_design("~ g + g:ind + g:t", NUMBERED, numeric_ok=("ind",))
+    assert design.columns[2:4] == ("gA:ind", "gB:ind")
+
+
+@pytest.mark.parametrize("values", [[0, 1] * 4, [1, 3] * 4, list(range(1, 9)), [1.5, 2.5] * 4])
+def test_other_numbers_are_not_stopped(values):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CountnestWarning)
+        build_design("~ g:ind", NUMBERED.assign(ind=values))
+
+
+def test_labels_used_again_warn():
+    frame = sheet(g=list("AAAAAABBBBBB"), ind=list("112233") * 2, t=list("uv") * 6)
+    with pytest.warns(CountnestWarning, match="write 'g:ind' in place of 'ind'"):
+        build_design("~ ind + g*t", frame)
+    build_design("~ batch + g*t", frame.rename(columns={"ind": "batch"}))
+    build_design("~ ind + t", frame)
+    build_design("~ g + g:ind + g:t", frame)
+
+
+def test_columns_made_by_hand_are_understood():
+    frame = NESTED.assign(**{f"{g}E": ((NESTED["treat1"] == g) & (NESTED["treat2"] == "E")) * 1.0 for g in "AB"})
+    meant = build_design("~ family + treat1*treat2", NESTED, reference=NONE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CountnestWarning)
+        formula = build_design("~ family + AE + BE", frame, reference=NONE, same_as="~ family + treat1*treat2")
+    matrix = build_design(pd.DataFrame(formula.matrix, index=frame.index, columns=formula.columns), frame,
+                          reference=NONE, same_as="~ family + treat1*treat2")  # fmt: skip
+    for design in (formula, matrix):
+        assert design.columns[-2:] == ("AE", "BE")
+        query = effect(design, "treat2", by="treat1")
+        np.testing.assert_allclose(query.matrix[:, -2:], np.eye(2), atol=1e-14)
+        np.testing.assert_allclose(query.vector(meant), effect(meant, "treat2", by="treat1").matrix, atol=1e-14)
+        assert effect(design, "treat1").stratum == "between"
+        assert "understood as another coding of '~ family + treat1*treat2'" in str(design.report())
+        with pytest.raises(ContrastError, match=r"user-supplied|'treat1B' was dropped"):
+            resolve_contrast(design, ("treat1", "B", "A"))
+    with pytest.raises(DesignError, match="is another model: the design has 4 dimensions, the formula 5, and both"):
+        build_design("~ family", frame, reference=NONE, same_as="~ family + treat2")
+
+
+def test_blocks_can_be_named():
+    frame = sheet(g=list("AAAABBBB"), who=list("xxyyxxyy"), t=list("uvuvuvuv"))
+    assert build_design("~ g + g:who + g:t", frame).nesting.blocks == ()
+    assert build_design("~ g + g:who + g:t", frame, blocks=["who"]).nesting.blocks == (("g", "who"),)
+    assert build_design("~ family + treat2", NESTED, reference=NONE, blocks=["family"]).nesting.blocks == (("family",),)
+    assert build_design("~ family + treat1*treat2", NESTED, reference=NONE, blocks=[]).nesting.blocks == ()
+    for bad in (["wh"], "who"):
+        with pytest.raises(DesignError, match="should be a list of factors of the design"):
+            build_design("~ g + g:who + g:t", frame, blocks=bad)
 
 
 def test_empty_cell_of_the_reference():

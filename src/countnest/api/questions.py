@@ -1,0 +1,222 @@
+"""Questions bound to a fitted data set, which answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from countnest.api.answers import Fitted, Options, make_table
+from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.result_set import ResultsSet
+from countnest.containers.results import JOINT_CHANGE, Results
+from countnest.design.grid import in_cell
+from countnest.design.guard import require_within
+from countnest.design.query import Query
+from countnest.errors import OptionError, listing
+from countnest.options import AltHypothesis, PAdjust, QueryTest, check_option
+from countnest.parallel.run import Engine
+from countnest.pipelines.answer import Answer, estimate, joint_test, likelihood_ratio, single_tests
+from countnest.pipelines.deseq import no_counts
+from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
+
+__all__ = ["BoundQuery", "bind"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BoundQuery(Query):
+    """A question about the data set that it was asked of; see `design.query.Query` for its algebra.
+
+    Attributes
+    ----------
+    fitted
+        Gives the fitted data set, or says that there is none yet.
+    """
+
+    fitted: Callable[[], Fitted] | None = None
+
+    def test(
+        self,
+        kind: QueryTest = "wald",
+        *,
+        joint: bool = False,
+        lfc_threshold: float = 0.0,
+        alt_hypothesis: AltHypothesis = "greaterAbs",
+        alpha: float = 0.1,
+        independent_filtering: bool = True,
+        cooks_cutoff: float | bool | None = None,
+        p_adjust: PAdjust = "BH",
+        stagewise: bool = False,
+        allow_fixed_blocks: bool = False,
+    ) -> Results | ResultsSet:
+        """Answer the question for every gene.
+
+        Parameters
+        ----------
+        kind
+            "wald", "t" (on the residual degrees of freedom), or "lrt": the likelihood ratio test, whose null model
+            comes from the question itself.
+        joint
+            Test all rows at once; the same as `.joint().test()`.
+        lfc_threshold, alt_hypothesis
+            Of Wald and t tests of single rows; on the log2 scale of the row.
+        alpha, independent_filtering, cooks_cutoff, p_adjust
+            As in `DESeqDataSet.results`.
+        stagewise
+            Screen genes on the joint test, then confirm rows within them; adds the columns `padj_screen` and
+            `padj_stagewise` (Van den Berge et al. 2017, doi:10.1186/s13059-017-1277-0).
+        allow_fixed_blocks
+            Answer a question that compares blocks for these particular blocks.
+
+        Returns
+        -------
+        Results or ResultsSet
+            A `Results` for one row or a joint test, which has the fold change of every row in its table; a
+            `ResultsSet` for several rows. A column `boundary` marks genes without any count in one of the cells that
+            the question names: their Wald p-values are not to be trusted, those of kind="lrt" are.
+
+        Raises
+        ------
+        StratumError
+            If the question compares blocks.
+        MissingStepError
+            If the data set is not fitted.
+        """
+        check_option("kind", kind, QueryTest)
+        options = Options(alpha, lfc_threshold, alt_hypothesis, independent_filtering, cooks_cutoff, p_adjust)
+        joint = (joint or self.is_joint) and len(self) > 1
+        if joint or kind == "lrt" or stagewise:
+            options.require_no_threshold()
+        if stagewise and joint:
+            raise OptionError("stagewise=True tests the joint hypothesis and then the rows; leave out joint.")
+        if stagewise and len(self) == 1:
+            raise OptionError("stagewise=True needs a question of several rows; this one has one.")
+        require_within(self, allow_fixed_blocks)
+        if self.fitted is None:
+            raise OptionError("this question belongs to no data set; ask it with dds.effect(), dds.query() and so on.")
+        answering = _Answering(self, self.fitted(), kind, options)
+        if joint:
+            return answering.joint()
+        parts = answering.rows()
+        if stagewise:
+            _add_stages(parts, answering.joint(), options.alpha)
+        return parts[0] if len(parts) == 1 else parts
+
+
+def bind(query: Query, fitted: Callable[[], Fitted]) -> BoundQuery:
+    """Return the question bound to a data set."""
+    return BoundQuery(**{field.name: getattr(query, field.name) for field in fields(Query)}, fitted=fitted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answering:
+    """One question, one data set, one kind of test."""
+
+    query: Query
+    fitted: Fitted
+    kind: QueryTest
+    options: Options
+
+    @property
+    def df(self) -> float | None:
+        """Degrees of freedom of t and F tests; None: normal and chi-square."""
+        return float(self.fitted.layout.residual_df) if self.kind == "t" else self.fitted.fit.df
+
+    def rows(self) -> ResultsSet:
+        """Return the results of every row."""
+        fitted, matrix = self.fitted, self.query.matrix
+        zero, boundary = self._empty_cells()
+        estimates = estimate(matrix, fitted.fit, fitted.dispersion, fitted.state.factors, fitted.layout, Engine())
+        answers = single_tests(
+            estimates,
+            threshold=float(self.options.lfc_threshold),
+            alternative=self.options.alt_hypothesis,
+            df=self.df,
+            zero=zero,
+        )
+        parts = {}
+        for i, label in enumerate(_distinct(self.query.labels)):
+            found = answers[i]
+            if self.kind == "lrt":
+                statistic, p_value, _ = self._likelihood_ratio(matrix[i : i + 1])
+                found = Answer(found.lfc, found.se, statistic, p_value)
+            part = make_table(fitted, self.options, found, label=label, test=self._test, reduced=self._null([label]))
+            part.table["boundary"] = boundary[:, i]
+            parts[label] = part
+        return ResultsSet(parts)
+
+    def joint(self) -> Results:
+        """Return the results of all rows at once."""
+        fitted, matrix = self.fitted, self.query.matrix
+        zero, boundary = self._empty_cells()
+        if self.kind == "lrt":
+            statistic, p_value, df = self._likelihood_ratio(matrix)
+        else:
+            statistic, p_value, df = joint_test(
+                matrix, fitted.fit, fitted.dispersion, fitted.state.factors, fitted.layout, df=self.df, engine=Engine()
+            )
+        estimates = estimate(matrix, fitted.fit, fitted.dispersion, fitted.state.factors, fitted.layout, Engine())
+        empty = (zero.sum(axis=1) == zero.shape[1]) & ~np.isnan(statistic)
+        missing = np.full(len(statistic), np.nan)
+        found = Answer(missing, missing, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value))
+        changes = {
+            f"{JOINT_CHANGE}{label}": np.where(zero[:, i] & ~np.isnan(estimates.lfc[:, i]), 0.0, estimates.lfc[:, i])
+            for i, label in enumerate(_distinct(self.query.labels))
+        }
+        label = f"{listing(self.query.labels, 3)} jointly, {df} df"
+        results = make_table(
+            fitted, self.options, found, label=label, test=self._test, reduced=self._null(self.query.labels),
+            columns=changes,
+        )  # fmt: skip
+        results.table["boundary"] = boundary.sum(axis=1) > 0
+        return results
+
+    @property
+    def _test(self) -> Any:  # noqa: ANN401 (a word of TestType)
+        return "LRT" if self.kind == "lrt" else "Wald"
+
+    def _null(self, labels: Any) -> str | None:  # noqa: ANN401 (strings)
+        return f"without {listing(labels, 3)}" if self.kind == "lrt" else None
+
+    def _likelihood_ratio(self, matrix: FloatArray) -> tuple[FloatArray, FloatArray, int]:
+        state = self.fitted.state
+        counts = self.fitted.data.counts if state.replacement is None else state.replacement.counts
+        return likelihood_ratio(matrix, counts, state, self.fitted.layout, engine=Engine())
+
+    def _empty_cells(self) -> tuple[BoolArray, BoolArray]:
+        """Return which genes (G, k) have no count in all, and in some, of the cells that a row names."""
+        counts = self.fitted.data.counts
+        zero = np.zeros((len(counts), len(self.query)), dtype=np.bool_)
+        boundary = zero.copy()
+        seen: dict[Any, BoolArray] = {}
+        for i, cells in enumerate(self.query.cells):
+            levels = [cell.levels for cell in cells if cell.weight and cell.levels]
+            for each in levels:
+                if each not in seen:
+                    seen[each] = no_counts(counts[:, in_cell(self.query.design, dict(each))])
+            if levels:
+                empty = np.column_stack([seen[each] for each in levels])
+                zero[:, i] = empty.sum(axis=1) == empty.shape[1]
+                boundary[:, i] = (empty.sum(axis=1) > 0) & ~zero[:, i]
+        return zero, boundary
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Return labels of which none occurs twice: 'a', 'a (2)'."""
+    seen: dict[str, int] = {}
+    found = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        found.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return found
+
+
+def _add_stages(parts: ResultsSet, joint: Results, alpha: float) -> None:
+    """Add the columns of stage-wise testing to the tables of the rows."""
+    p_values = np.column_stack([part.table["pvalue"] for part in parts.parts.values()])
+    adjusted = adjust_stagewise(joint.table["pvalue"].to_numpy(dtype=np.float64), p_values, alpha)
+    for i, part in enumerate(parts.parts.values()):
+        part.table["padj_screen"] = joint.table["padj"]
+        part.table["padj_stagewise"] = adjusted[:, i]

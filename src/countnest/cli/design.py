@@ -1,0 +1,26 @@
+"""The job of `countnest design`: read the sample sheet, describe the design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+import countnest as cn
+from countnest.cli.notices import warnings_as_lines
+from countnest.design.model import build_design, check_residual_df
+from countnest.errors import DesignError, warn
+
+__all__ = ["describe_design"]
+
+
+def describe_design(samples: Path, formula: str, reference: Mapping[str, str]) -> None:
+    """Print the report of a design, which needs no counts."""
+    with warnings_as_lines():
+        design = build_design(formula, cn.read_samples(samples), reference=reference)
+        click.echo(str(design.report()))
+        try:
+            check_residual_df(design)
+        except DesignError as error:  # the report is what was asked for, a fit is not
+            warn(str(error))

@@ -1,0 +1,95 @@
+"""The questions of `--query`: read before the fit, answered after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from countnest.api.questions import BoundQuery
+from countnest.cli.request import Request
+from countnest.containers.result_set import ResultsSet
+from countnest.containers.results import Results
+from countnest.design.guard import require_within
+from countnest.errors import OptionError, StratumError
+
+if TYPE_CHECKING:
+    from countnest import DESeqDataSet
+
+__all__ = ["Answered", "answer_queries", "read_queries"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """A query, as it was given and as it was understood, with its answer and the name of the file for it."""
+
+    text: str
+    query: BoundQuery
+    answer: Results | ResultsSet
+    file: str
+
+    @property
+    def parts(self) -> list[Results]:
+        """The tables of the answer: one for each row of the query, or one for all rows jointly."""
+        return [self.answer] if isinstance(self.answer, Results) else list(self.answer.parts.values())
+
+    @property
+    def joint(self) -> bool:
+        """Whether several rows were tested at once."""
+        return self.query.is_joint and len(self.query) > 1
+
+    @property
+    def significant(self) -> list[int]:
+        """The number of genes with padj < alpha in each table."""
+        return [int((part.table["padj"] < part.info.alpha).sum()) for part in self.parts]
+
+
+def read_queries(request: Request, dds: DESeqDataSet) -> list[BoundQuery]:
+    """Return the queries, each of which can be answered; no fit is needed.
+
+    Raises
+    ------
+    ContrastError
+        A query cannot be read, or asks what the design cannot answer.
+    StratumError
+        A query compares blocks, and that was not allowed.
+    OptionError
+        A threshold was set for a joint test.
+    """
+    return [_read(request, dds, text) for text in request.query]
+
+
+def answer_queries(request: Request, queries: Sequence[BoundQuery]) -> list[Answered]:
+    """Return the answers; the data set of the queries is fitted."""
+    return [
+        Answered(text, query, _answer(request, query), f"query_{place}.csv")
+        for place, (text, query) in enumerate(zip(request.query, queries, strict=True), start=1)
+    ]
+
+
+def _read(request: Request, dds: DESeqDataSet, text: str) -> BoundQuery:
+    query = dds.query(text)
+    try:
+        require_within(query, request.allow_fixed_blocks)
+    except StratumError as error:
+        message = str(error).replace("allow_fixed_blocks=True", "--allow-fixed-blocks")
+        raise StratumError(f"{message}\n  in the query: {text.strip()}") from error
+    threshold = request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"
+    if threshold and query.is_joint and len(query) > 1:
+        raise OptionError(
+            "--lfc-threshold and --alt-hypothesis are for single comparisons; a joint test has no threshold. Leave "
+            f"them out, or the joint().\n  in the query: {text.strip()}"
+        )
+    return query
+
+
+def _answer(request: Request, query: BoundQuery) -> Results | ResultsSet:
+    return query.test(
+        request.query_test,
+        lfc_threshold=request.lfc_threshold,
+        alt_hypothesis=request.alt_hypothesis,
+        alpha=request.alpha,
+        independent_filtering=request.independent_filtering,
+        cooks_cutoff=request.cooks_cutoff,
+        allow_fixed_blocks=request.allow_fixed_blocks,
+    )

@@ -1,0 +1,165 @@
+"""Columns that the samples cannot tell from earlier ones: dropped when nesting is the reason, refused otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import BoolArray, IntArray
+from countnest.design.coder import Coder
+from countnest.design.coding import CodedMatrix
+from countnest.design.nesting import Nesting
+from countnest.design.rank import confounding, find_dependence, zero_columns
+from countnest.errors import ConfoundedDesignError, listing
+
+__all__ = ["Aliasing", "aliasing_notes", "complete_rows", "find_aliasing"]
+
+# Cells of the complete layout that are looked at; a random part of them where there are more.
+MOST_CELLS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Aliasing:
+    """Which of q columns are kept and why the others are not.
+
+    Attributes
+    ----------
+    kept
+        Places of the p independent columns.
+    zero
+        Places of the columns that are zero in all samples.
+    aliased
+        Places of the columns that are combinations of earlier ones because factors are nested.
+    """
+
+    kept: tuple[int, ...]
+    zero: tuple[int, ...]
+    aliased: tuple[int, ...]
+
+    @property
+    def places(self) -> IntArray:
+        """Places of the p independent columns, shape (p,)."""
+        return np.array(self.kept, dtype=np.int64)
+
+    def dropped(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the columns that are not kept, in their order."""
+        return tuple(columns[place] for place in sorted((*self.zero, *self.aliased)))
+
+
+def find_aliasing(coded: CodedMatrix, coder: Coder, nesting: Nesting, sheet: pd.DataFrame) -> Aliasing:
+    """Return the columns to keep.
+
+    The columns are looked at in the complete layout too: every level of the crossed factors with every level of the
+    others that occurs within its parents. Columns that depend on each other there do so because of nesting, whatever
+    the samples; an effect that is lost only in the samples was asked for and cannot be had.
+
+    Parameters
+    ----------
+    coded
+        The columns of the samples, shape (n, q).
+    coder
+        Codes other rows in the same way.
+    nesting
+        How the factors are nested.
+    sheet
+        The prepared samples.
+
+    Raises
+    ------
+    ConfoundedDesignError
+        An effect is lost because factors carry the same information or cells are empty.
+
+    Notes
+    -----
+    R counterpart: the NA coefficients of stats::lm, which come without an explanation.
+    """
+    zero = zero_columns(coded.matrix)
+    places = np.flatnonzero(~zero)
+    dependence = find_dependence(coded.matrix[:, places])
+    if dependence.dependent:
+        complete = coder.matrix(complete_rows(sheet, coder, nesting))[:, places]
+        if find_dependence(complete).rank > dependence.rank:
+            left = coded.take(~zero)
+            codes = {name: (_codes(sheet, name), coder.levels[name]) for name in coder.levels}
+            raise ConfoundedDesignError(confounding(left.matrix, left.columns, left.terms, codes))
+    return Aliasing(
+        kept=tuple(int(places[i]) for i in dependence.kept),
+        zero=tuple(int(i) for i in np.flatnonzero(zero)),
+        aliased=tuple(int(places[i]) for i in dependence.dependent),
+    )
+
+
+def complete_rows(sheet: pd.DataFrame, coder: Coder, nesting: Nesting) -> pd.DataFrame:
+    """Return the rows of the complete layout, after those of the samples.
+
+    Numbers are drawn from those of the samples, independently of everything else.
+    """
+    rng = np.random.default_rng(0)
+    codes = np.empty((1, 0), dtype=np.int64)
+    names = nesting.outermost_first(coder.levels)
+    for place, name in enumerate(names):
+        parents = [i for i in range(place) if names[i] in nesting.parents(name)]
+        codes = _crossed(codes, parents, sheet, names, place, len(coder.levels[name]))
+        if len(codes) > MOST_CELLS:
+            codes = codes[np.sort(rng.choice(len(codes), MOST_CELLS, replace=False))]
+    if len(codes) < len(sheet):  # numbers need rows
+        codes = np.repeat(codes, 1 + 2 * len(sheet) // len(codes), axis=0)
+    rows = {name: [coder.levels[name][code] for code in codes[:, i]] for i, name in enumerate(names)}
+    numbers = [name for name in sheet.columns if name not in rows]
+    drawn = {name: sheet[name].to_numpy()[rng.integers(len(sheet), size=len(codes))] for name in numbers}
+    samples = sheet.astype(dict.fromkeys(names, object))
+    return pd.concat([samples, pd.DataFrame({**rows, **drawn})[list(sheet.columns)]], ignore_index=True)
+
+
+def _crossed(
+    codes: IntArray,
+    parents: Sequence[int],
+    sheet: pd.DataFrame,
+    names: Sequence[str],
+    place: int,
+    n_levels: int,
+) -> IntArray:
+    """Return each row once for each level of another factor that occurs with its levels of the parents."""
+    level = np.tile(np.arange(n_levels), len(codes))
+    repeated = np.column_stack([np.repeat(codes, n_levels, axis=0), level])
+    if not parents:
+        return repeated
+    observed = np.column_stack([_codes(sheet, names[i]) for i in (*parents, place)])
+    known = {tuple(row) for row in observed.tolist()}
+    occurs: BoolArray = np.array([tuple(row) in known for row in repeated[:, [*parents, place]].tolist()], dtype=bool)
+    return repeated[occurs]
+
+
+def _codes(sheet: pd.DataFrame, factor: str) -> IntArray:
+    codes: IntArray = np.asarray(sheet[factor].cat.codes, dtype=np.int64)
+    return codes
+
+
+def aliasing_notes(
+    coded: CodedMatrix, aliasing: Aliasing, nesting: Nesting, levels: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Return sentences about the columns that were dropped; `levels` are those of each factor."""
+    notes = []
+    if aliasing.aliased:
+        terms = {coded.terms[place] for place in (*aliasing.aliased, *aliasing.kept)}
+        used = {name for term in terms for name in term}
+        notes = [
+            f"{inner} is nested in {outer} ({len(levels[inner])} levels in {len(levels[outer])}): differences between "
+            f"levels of {outer} cannot be separated from {inner}; effects within {inner} can."
+            for inner, outers in nesting.data.items()
+            for outer in outers
+            if {inner, outer} <= used
+        ]
+        aliased = [coded.columns[place] for place in aliasing.aliased]
+        notes.append(f"Columns that are combinations of earlier ones for this reason were dropped: {listing(aliased)}.")
+    if aliasing.zero:
+        zero = coded.take(np.array(aliasing.zero))
+        cells = [", ".join(f"{name}={level}" for name, level in cell) for cell in zero.cells]
+        notes.append(
+            f"Columns that are zero in all samples were dropped: {listing(zero.columns)}; no samples with "
+            f"{listing(cells)}."
+        )
+    return notes

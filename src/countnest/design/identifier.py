@@ -1,0 +1,119 @@
+"""Labels of individuals: numbers taken for measurements, numbers used again in other groups, numbers made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import IntArray
+from countnest.design.nesting import MEANT_NAME, Nesting, is_numbering, relation
+from countnest.design.sample import PreparedSamples, level_text
+from countnest.errors import NumericIdError, SamplesError, listing, suggestion
+
+__all__ = ["label_warnings", "refuse_numeric_labels", "renest"]
+
+
+def refuse_numeric_labels(
+    terms: Sequence[tuple[str, ...]], prepared: PreparedSamples, numeric_ok: Collection[str]
+) -> None:
+    """Raise `NumericIdError` for a number in an interaction with a factor whose values are 1, 2, ..., k, repeated.
+
+    Such a number is almost always the label of an individual; as a number it would get a slope for each level of the
+    factor, and the individuals no coefficients of their own.
+    """
+    for term in terms:
+        factors = [name for name in term if name in prepared.levels]
+        for name in term:
+            if factors and name in prepared.sheet and name not in (*factors, *numeric_ok):
+                _refuse_numbering(prepared.sheet[name], name, term, factors)
+
+
+def _refuse_numbering(column: pd.Series[Any], name: str, term: Sequence[str], factors: Sequence[str]) -> None:
+    values = np.unique(column.to_numpy(dtype=np.float64))
+    k = len(values)
+    if k < 2 or k == len(column) or not np.array_equal(values, np.arange(1, k + 1)):
+        return
+    raise NumericIdError(
+        f"'{name}' in the term '{':'.join(term)}' is numeric with the values 1 to {k}, so the model would fit a slope "
+        f"over the numbers of '{name}' in each level of {listing(factors)}, not one coefficient for each individual. "
+        f"If it is a label, write samples['{name}'] = samples['{name}'].astype(str), or 'C({name})' in the formula; if "
+        f"it is a measurement, say numeric_ok=('{name}',)."
+    )
+
+
+def label_warnings(
+    terms: Sequence[tuple[str, ...]],
+    codes: Mapping[str, IntArray],
+    levels: Mapping[str, Sequence[str]],
+    nesting: Nesting,
+) -> list[str]:
+    """Return the warnings about labels of individuals that seem to be used again in other groups.
+
+    The main effect of a factor with the levels 1, 2, ..., k that is crossed with two or more other factors gives the
+    individuals with the same number in different groups one coefficient.
+    """
+    messages = []
+    numbered = [name for name in codes if is_numbering(levels[name]) and len(levels[name]) > 2]
+    for name in numbered:
+        if (name,) not in terms or MEANT_NAME.fullmatch(name):
+            continue
+        crossed = [other for other in codes if other != name and relation(codes[name], codes[other]) == "crossed"]
+        if len(crossed) >= 2 and name not in nesting.data:
+            messages.append(
+                f"the levels of '{name}' are the numbers 1 to {len(levels[name])} and each occurs in several levels of "
+                f"{listing(crossed)}. If '{name}' numbers individuals anew in each group, number 1 of one group and "
+                f"number 1 of another would share a coefficient: write '{crossed[0]}:{name}' in place of '{name}', or "
+                "give each individual a label of its own."
+            )
+    return messages
+
+
+def renest(samples: pd.DataFrame, factor: str, within: str | Sequence[str]) -> pd.Series[Any]:
+    """Return the levels of a nested factor numbered anew within each level of the factors above it.
+
+    Queries need no such numbers; they are for export to programs that do.
+
+    Parameters
+    ----------
+    samples
+        The sample sheet.
+    factor
+        The nested factor, such as 'family'.
+    within
+        The factor, or factors, that it is nested in.
+
+    Returns
+    -------
+    pandas.Series
+        For each sample '1', '2', ..., as text, in order of appearance.
+
+    Raises
+    ------
+    SamplesError
+        A column is missing or has missing values, or a level occurs in several of the groups.
+
+    Notes
+    -----
+    R counterpart: the column ``ind.n`` of the vignette of DESeq2.
+    """
+    outer = [within] if isinstance(within, str) else list(within)
+    for name in (factor, *outer):
+        if name not in samples:
+            known = [str(column) for column in samples.columns]
+            raise SamplesError(f"'{name}' is not a column of the sample sheet.{suggestion(name, known)}")
+        if samples[name].isna().any():
+            raise SamplesError(f"'{name}' has missing values, so its levels cannot be numbered.")
+    groups = list(zip(*(samples[name].map(level_text) for name in outer), strict=True))
+    numbers: dict[tuple[str, ...], dict[str, int]] = {}
+    home: dict[str, tuple[str, ...]] = {}
+    for group, level in zip(groups, samples[factor].map(level_text), strict=True):
+        if home.setdefault(level, group) != group:
+            raise SamplesError(
+                f"'{factor}' is not nested in {listing(outer)}: '{level}' occurs in {listing([home[level], group])}."
+            )
+        numbers.setdefault(group, {}).setdefault(level, len(numbers[group]) + 1 if group in numbers else 1)
+    labels = [str(numbers[g][level]) for g, level in zip(groups, samples[factor].map(level_text), strict=True)]
+    return pd.Series(labels, index=samples.index, name=factor)

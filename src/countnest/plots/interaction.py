@@ -1,0 +1,298 @@
+"""The interaction plot: one gene, sample by sample and as means of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.containers.result_set import ResultsSet
+from countnest.containers.results import Results
+from countnest.design.coded import CodedDesign
+from countnest.design.query import NamedCell
+from countnest.errors import OptionError, suggestion
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["AskedMeans", "FittedStudy", "plot_interaction"]
+
+# Added to counts and means before the logarithm, so that zeros have a place.
+_OFFSET: Final = 0.5
+_NORMAL_95: Final = 1.959964
+# Empty space between two levels of `by`, in steps between two levels of `x`.
+_GAP: Final = 1.1
+
+
+class AskedMeans(Protocol):
+    """A question for the means of cells, as far as the plot reads it."""
+
+    @property
+    def cells(self) -> Sequence[Sequence[NamedCell]]:
+        """The cell of each row."""
+
+    def test(self, *, allow_fixed_blocks: bool) -> Results | ResultsSet:
+        """Return the mean of every gene and its standard error, log2, as fold change and lfcSE."""
+
+
+class FittedStudy(Protocol):
+    """A fitted data set, as far as the plot reads it."""
+
+    @property
+    def design(self) -> CodedDesign:
+        """The design, which knows the blocks."""
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """The sample sheet, factors as categoricals."""
+
+    def counts(self, *, normalized: bool) -> pd.DataFrame:
+        """Return the counts, genes x samples."""
+
+    def means(self, by: Sequence[str]) -> AskedMeans:
+        """Ask for the log2 mean of each cell of some factors."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gene:
+    """What is drawn of one gene.
+
+    Attributes
+    ----------
+    samples
+        One row for each sample: `x` and `by`, the numbers of their levels; `block`; `value`.
+    means
+        One row for each cell: `x`, `by`, `mean`, `low`, `high`; without an interval where all counts are zero.
+    x_levels, by_levels
+        The labels of the levels.
+    """
+
+    samples: pd.DataFrame
+    means: pd.DataFrame
+    x_levels: list[str]
+    by_levels: list[str]
+
+    def places(self, table: pd.DataFrame) -> FloatArray:
+        """Return where the rows of a table stand on the x axis."""
+        return (table["x"] + table["by"] * self.step).to_numpy(dtype=np.float64)
+
+    @property
+    def step(self) -> float:
+        """The distance from one level of `by` to the next."""
+        return len(self.x_levels) - 1 + _GAP
+
+
+def plot_interaction(
+    dds: FittedStudy,
+    gene: str,
+    x: str = "treat2",
+    by: str | None = "treat1",
+    block: str | Sequence[str] | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw the counts of one gene over the levels of one factor, side by side for the levels of another.
+
+    A point is the normalized count of a sample; a thin line connects the samples of a block, such as a family. Thick
+    points are the means of the fitted model with their 95 % intervals; the slopes of the thick lines are the effects of
+    `x`, and an interaction is a difference of slopes. The intervals are about the mean of these particular blocks: they
+    hold the scatter within blocks, not between them.
+
+    Parameters
+    ----------
+    dds
+        The fitted data set.
+    gene
+        The label of the gene.
+    x
+        The factor on the x axis.
+    by
+        The factor whose levels stand side by side; None for all samples together.
+    block
+        The column, or columns, of the sample sheet that tell the blocks; by default the blocks of the design.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Figure
+        The figure: `plot_interaction(dds, "g00042").savefig("g00042.png")`.
+
+    Raises
+    ------
+    OptionError
+        The data set has no such gene, or the sample sheet no such column.
+    ContrastError
+        `x` or `by` is not a factor of the design.
+    """
+    from countnest.plots.figure import caption, figure_of, legend_above, new_axes
+
+    drawn = _gene(dds, gene, x, by, block)
+    ax = new_axes(width=max(6.8, 0.55 * len(drawn.means))) if ax is None else ax
+    _draw_blocks(ax, drawn, block if isinstance(block, str) else "block")
+    _draw_samples(ax, drawn, x)
+    _draw_means(ax, drawn)
+    _style(ax, drawn, x, by)
+    caption(ax, gene)
+    legend_above(ax, columns=len(drawn.x_levels) + 2)
+    return figure_of(ax)
+
+
+def _gene(dds: FittedStudy, gene: str, x: str, by: str | None, block: str | Sequence[str] | None) -> _Gene:
+    """Return what is drawn: places of samples and of cells, values on the scale of the plot."""
+    asked = dds.means([x] if by is None else [by, x])  # refuses what is no factor of the design
+    normalized = dds.counts(normalized=True)
+    if gene not in normalized.index:
+        raise OptionError(f"the data set has no gene '{gene}'.{suggestion(gene, normalized.index)}")
+    sheet = dds.samples
+    counts = normalized.loc[gene].to_numpy(dtype=np.float64)
+    x_levels, x_codes = _levels(sheet[x])
+    by_levels, by_codes = _levels(sheet[by]) if by is not None else ([""], np.zeros(len(sheet), dtype=np.int64))
+    samples = pd.DataFrame(
+        {"x": x_codes, "by": by_codes, "block": _blocks(dds, sheet, block), "value": _on_scale(counts)}
+    )
+    answer = asked.test(allow_fixed_blocks=True)
+    parts = list(answer.parts.values()) if isinstance(answer, ResultsSet) else [answer]
+    rows = []
+    for part, (cell,) in zip(parts, asked.cells, strict=True):
+        levels = dict(cell.levels)
+        place = x_levels.index(levels[x]), by_levels.index(levels[by]) if by is not None else 0
+        inside = (samples["x"] == place[0]) & (samples["by"] == place[1])
+        rows.append((*place, *_interval(part, gene, counts[inside.to_numpy()])))
+    means = pd.DataFrame(rows, columns=["x", "by", "mean", "low", "high"])
+    return _Gene(samples, means, x_levels, by_levels)
+
+
+def _levels(column: pd.Series) -> tuple[list[str], IntArray]:
+    """Return the levels of a factor, the reference first, and the place of each sample's level among them."""
+    factor = column.astype("category").cat.remove_unused_categories()
+    return [str(level) for level in factor.cat.categories], factor.cat.codes.to_numpy().astype(np.int64)
+
+
+def _blocks(dds: FittedStudy, sheet: pd.DataFrame, block: str | Sequence[str] | None) -> list[str | None]:
+    """Return a label for the block of each sample; None in a study without blocks."""
+    if block is None:
+        blocks = dds.design.nesting.blocks
+        names = list(blocks[0]) if blocks else []
+    else:
+        names = [block] if isinstance(block, str) else list(block)
+    for name in names:
+        if name not in sheet:
+            raise OptionError(f"block: the sample sheet has no column '{name}'.{suggestion(name, sheet.columns)}")
+    if not names:
+        return [None] * len(sheet)
+    return ["\t".join(map(str, row)) for row in sheet[names].itertuples(index=False)]
+
+
+def _interval(part: Results, gene: str, counts: FloatArray) -> tuple[float, float, float]:
+    """Return mean and limits of one cell on the scale of the plot; no limits where all counts are zero."""
+    if not counts.any():
+        return float(_on_scale(np.zeros(1))[0]), np.nan, np.nan
+    mean, se = (float(part.table.loc[gene, name]) for name in ("log2FoldChange", "lfcSE"))  # type: ignore[arg-type]
+    with np.errstate(over="ignore"):
+        ends = _on_scale(np.exp2(np.array([mean, mean - _NORMAL_95 * se, mean + _NORMAL_95 * se])))
+    return float(ends[0]), float(ends[1]), float(ends[2])
+
+
+def _on_scale(counts: FloatArray) -> FloatArray:
+    values: FloatArray = np.log2(counts + _OFFSET)
+    return values
+
+
+def _draw_blocks(ax: Axes, drawn: _Gene, name: str) -> None:
+    """Connect the samples of each block; the mean where a block has several in a cell."""
+    from countnest.plots.figure import GREY
+
+    label: str | None = f"samples of one {name}"
+    known = drawn.samples.dropna(subset=["block"])
+    for _, members in known.groupby(["by", "block"], sort=False):
+        line = members.groupby("x", as_index=False)[["by", "value"]].mean()
+        if len(line) > 1:
+            ax.plot(drawn.places(line), line["value"], color=GREY, linewidth=0.8, alpha=0.8, zorder=2.0, label=label)
+            label = None
+
+
+def _draw_samples(ax: Axes, drawn: _Gene, x: str) -> None:
+    from countnest.plots.figure import points
+
+    for place, level in enumerate(drawn.x_levels):
+        here = drawn.samples[drawn.samples["x"] == place]
+        points(
+            ax, drawn.places(here), here["value"].to_numpy(), colour=_colour(place), size=16.0, alpha=0.55, zorder=2.2,
+            label=f"{x} {level}",
+        )  # fmt: skip
+
+
+def _draw_means(ax: Axes, drawn: _Gene) -> None:
+    from countnest.plots.figure import INK
+
+    for _, cells in drawn.means.groupby("by", sort=False):
+        ordered = cells.sort_values("x")
+        ax.plot(drawn.places(ordered), ordered["mean"], color=INK, linewidth=1.8, zorder=2.6)
+    for place in range(len(drawn.x_levels)):
+        here = drawn.means[drawn.means["x"] == place]
+        where, mean = drawn.places(here), here["mean"].to_numpy()
+        known = here["low"].notna().to_numpy()
+        ax.vlines(where[known], here["low"][known], here["high"][known], color=INK, linewidth=1.8, zorder=2.6)
+        ax.scatter(where, mean, s=52.0, color=_colour(place), edgecolors=INK, linewidths=1.4, zorder=2.8)
+    ax.plot(
+        [], [], color=INK, linewidth=1.8, marker="o", markersize=7.0, markerfacecolor="white", markeredgewidth=1.4,
+        label="mean, 95 % interval",
+    )  # fmt: skip
+
+
+def _colour(place: int) -> str:
+    """Return the colour of a level, from the palette of Okabe and Ito."""
+    from countnest.plots.figure import BLUE, ORANGE
+
+    colours = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+    return colours[place % len(colours)]
+
+
+def _style(ax: Axes, drawn: _Gene, x: str, by: str | None) -> None:
+    """Label both factors below the axis, shade every other level of `by`, and let frame and grid step back."""
+    from countnest.plots.figure import INK
+
+    groups, steps = np.arange(len(drawn.by_levels)), np.arange(len(drawn.x_levels))
+    centres = groups * drawn.step + (len(steps) - 1) / 2
+    low, high = _limits(drawn)
+    ax.set_ylim(low, high)
+    ax.set_xlim(-_GAP / 2, centres[-1] + drawn.step / 2)
+    for centre in centres[1::2]:
+        ax.axvspan(centre - drawn.step / 2, centre + drawn.step / 2, color="#F4F5F6", zorder=0.0, linewidth=0)
+    present = _present(drawn)
+    ax.set_xticks([g * drawn.step + s for g in groups for s in steps if present[g, s]])
+    ax.set_xticklabels([drawn.x_levels[s] for g in groups for s in steps if present[g, s]])
+    if by is not None:
+        ax.xaxis.remove_overlapping_locs = False
+        ax.set_xticks(centres, [f"{by} {level}" for level in drawn.by_levels], minor=True, fontweight="bold")
+        ax.tick_params(axis="x", which="minor", length=0.0, pad=20.0)
+    ax.tick_params(which="both", color=INK, labelcolor=INK)
+    ax.set_xlabel(x, color=INK)
+    ax.set_ylabel(f"log2(normalized count + {_OFFSET:g})", color=INK)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(INK)
+    ax.grid(visible=True, which="major", axis="y", color="#E6E8EA", linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def _present(drawn: _Gene) -> BoolArray:
+    """Return which combinations of `by` and `x` have samples."""
+    found = np.zeros((len(drawn.by_levels), len(drawn.x_levels)), dtype=np.bool_)
+    found[drawn.samples["by"], drawn.samples["x"]] = True
+    return found
+
+
+def _limits(drawn: _Gene) -> tuple[float, float]:
+    """Return limits with every point and mean inside; an interval may reach one doubling beyond them."""
+    values = np.concatenate([drawn.samples["value"], drawn.means["mean"]])
+    ends = drawn.means[["low", "high"]].to_numpy(dtype=np.float64)
+    ends = np.clip(ends[np.isfinite(ends)], values.min() - 1.0, values.max() + 1.0)
+    low, high = np.concatenate([values, ends]).min(), np.concatenate([values, ends]).max()
+    margin = max(0.05 * (high - low), 0.1)
+    return float(low - margin), float(high + margin)

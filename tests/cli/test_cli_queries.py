@@ -1,0 +1,262 @@
+"""Designs described and questions answered by the command, most of them in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import countnest as cn
+from countnest import version
+from countnest.cli.main import main
+from countnest.containers.results import Results
+
+PACKAGE = Path(version.__file__).parents[1]
+DESIGN = "~ family + treat1*treat2"
+RUN = ("run", "--counts", "counts.csv", "--samples", "samples.csv", "--reference", "treat2=None", "--design", DESIGN)
+BY_GROUP = "treat2[E - None] | treat1"
+MODIFIED = "treat2[E - None] : treat1[B - A]"
+JOINTLY = "joint(treat2[E - None] : treat1[reference])"
+BETWEEN = "treat1[B - A]"
+CUT = ("--alpha", 0.05, "--lfc-threshold", 0.3, "--no-independent-filtering", "--cooks-cutoff", 2.5)
+CUT_API = {"alpha": 0.05, "lfc_threshold": 0.3, "independent_filtering": False, "cooks_cutoff": 2.5}
+
+# The arguments of each run, and for each of its queries how the API asks the same.
+GOOD = {
+    "wald": ((BY_GROUP, JOINTLY, MODIFIED), (), {}),
+    "lrt": ((MODIFIED, JOINTLY), ("--query-test", "lrt"), {"kind": "lrt"}),
+    "options": ((MODIFIED, BY_GROUP), ("--query-test", "t", *CUT), {"kind": "t", **CUT_API}),
+    "forced": ((BETWEEN,), ("--allow-fixed-blocks",), {"allow_fixed_blocks": True}),
+}
+# The query, further arguments, and what the message must hold. The first ones get a process each.
+BAD = {
+    "unknown level": (
+        "treat2[E - Nne]",
+        (),
+        ["'Nne' is not a level of 'treat2'. Did you mean 'None'?", "\n  treat2[E - Nne]\n             ^\n"],
+    ),
+    "between": (BETWEEN, (), ["compares blocks", "Ways out", "--allow-fixed-blocks", f"in the query: {BETWEEN}"]),
+    "open bracket": ("treat2[E - None", (), ["']' expected here.\n  treat2[E - None\n                 ^\n"]),
+    "unknown variable": ("treatment2[E - None]", (), ["Did you mean 'treat2'", "\n  treatment2[E - None]\n  ^\n"]),
+    "empty": ("", (), ["the name of a variable expected here"]),
+    "second": (MODIFIED, ("--query", "treat2 E"), ["'[' expected here.\n  treat2 E\n         ^\n"]),
+    "no such term": ("treat2[E - None] : family[f02 - f01]", (), ["no family:treat2 term", "in the query: treat2[E"]),
+    "joint between": (f"joint({BETWEEN}; treat1[C - A])", (), ["'treat1[B - A]', 'treat1[C - A]' compares blocks"]),
+    "joint threshold": (JOINTLY, ("--lfc-threshold", 1), ["a joint test has no threshold", f"query: {JOINTLY}"]),
+}
+
+
+APART = list(BAD)[:2]
+
+
+def inside(folder, capsys, monkeypatch, *arguments):
+    """Run the command in `folder` and in this process, which is faster."""
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return subprocess.CompletedProcess(arguments, left.value.code, captured.out, captured.err)
+
+
+def countnest(folder, *arguments):
+    """Run the command in `folder`, of the same package that these tests import."""
+    command = [sys.executable, "-m", "countnest", *map(str, arguments)]
+    path = os.pathsep.join([str(PACKAGE), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with the counts and samples of a study of 24 families."""
+    study = cn.simulate.nested(genes=300)
+    folder = tmp_path_factory.mktemp("study")
+    study.counts.to_csv(folder / "counts.csv", index_label="gene")
+    study.samples.to_csv(folder / "samples.csv", index_label="sample")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(folder):
+    """Return the same study, fitted by the API."""
+    counts, samples = cn.read_counts(folder / "counts.csv"), cn.read_samples(folder / "samples.csv")
+    return cn.DESeq(cn.DESeqDataSet(counts, samples, design=DESIGN, reference={"treat2": "None"}), quiet=True)
+
+
+@pytest.fixture(scope="module")
+def runs(folder):
+    """Run the good cases and some of the bad ones, some at a time; return what the command said."""
+    cases = {kind: [*(f"--query={query}" for query in texts), *more] for kind, (texts, more, _) in GOOD.items()}
+    cases |= {kind: [f"--query={BAD[kind][0]}", *BAD[kind][1]] for kind in APART}
+
+    def run(kind):
+        return countnest(folder, *RUN, *cases[kind], "--out", f"out/{kind}")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(cases, pool.map(run, cases), strict=True))
+
+
+def answers(fitted, kind):
+    """Return what the API answers to the queries of a good run."""
+    texts, _, options = GOOD[kind]
+    return [fitted.query(text).test(**options) for text in texts]
+
+
+def tables(answer):
+    """Return the tables of an answer, by label."""
+    return {answer.info.label: answer} if isinstance(answer, Results) else answer.parts
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_files_are_those_of_the_api(folder, runs, fitted, kind, tmp_path):
+    assert runs[kind].returncode == 0, runs[kind].stderr
+    out = folder / "out" / kind
+    expected = answers(fitted, kind)
+    names = [f"query_{place}.csv" for place in range(1, len(expected) + 1)]
+    assert sorted(path.name for path in out.glob("query*")) == names
+    for name, answer in zip(names, expected, strict=True):
+        answer.to_csv(tmp_path / name)
+        assert (out / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_shapes_of_the_files(folder, runs):
+    out = folder / "out" / "wald"
+    assert runs["wald"].returncode == 0
+    by_group, jointly, modified = (pd.read_csv(out / f"query_{place}.csv") for place in (1, 2, 3))
+    assert by_group["contrast"].value_counts().to_dict() == {f"treat2[E - None] | treat1={g}": 300 for g in "ABCD"}
+    changes = [name for name in jointly if name.startswith("log2FoldChange.")]
+    assert changes == [f"log2FoldChange.treat2[E - None] : treat1[{g} - A]" for g in "BCD"]
+    assert len(jointly) == len(modified) == 300
+    difference = by_group["log2FoldChange"].to_numpy()
+    np.testing.assert_allclose(modified["log2FoldChange"], difference[300:600] - difference[:300], atol=1e-8)
+    np.testing.assert_allclose(modified["log2FoldChange"], jointly[changes[0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_record(folder, runs, fitted, kind):
+    assert runs[kind].returncode == 0
+    record = json.loads((folder / "out" / kind / "run.json").read_text(encoding="utf-8"))
+    texts, _, options = GOOD[kind]
+    assert [entry["text"] for entry in record["queries"]] == list(texts)
+    assert [entry["file"] for entry in record["queries"]] == [f"query_{i + 1}.csv" for i in range(len(texts))]
+    assert {entry["test"] for entry in record["queries"]} == {options.get("kind", "wald")}
+    assert record["options"]["allow_fixed_blocks"] == (kind == "forced")
+    for entry, answer in zip(record["queries"], answers(fitted, kind), strict=True):
+        query = fitted.query(entry["text"])
+        assert entry["labels"] == list(query.labels)
+        assert entry["joint"] == query.is_joint
+        assert entry["strata"] == list(query.strata)
+        np.testing.assert_array_equal(entry["vectors"], query.vector())
+        assert np.shape(entry["vectors"])[1] == len(record["design"]["columns"])
+        found = tables(answer).values()
+        assert entry["significant"] == [(part.table["padj"] < part.info.alpha).sum() for part in found]
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_answers_are_told(runs, fitted, kind):
+    lines = runs[kind].stdout.splitlines()
+    texts, _, options = GOOD[kind]
+    alpha = options.get("alpha", 0.1)
+    for text, answer in zip(texts, answers(fitted, kind), strict=True):
+        assert f"query: {text}" in lines
+        for label, part in tables(answer).items():
+            count = (part.table["padj"] < alpha).sum()
+            shown = f"{count} gene{'' if count == 1 else 's'} with padj < {alpha:g}"
+            assert (f"  {shown}" if text == JOINTLY else f"  {label}: {shown}") in lines
+    assert any(line.startswith("  query_1.csv ") and line.endswith(texts[0]) for line in lines)
+    start = lines.index(f"query: {texts[0]}")
+    assert max(map(len, lines[start:])) <= 100
+
+
+def test_queries_are_explained(runs):
+    wald, forced = (" ".join(runs[kind].stdout.split()) for kind in ("wald", "forced"))
+    assert "is the weighted sum of log means of 4 cells: +1 treat2=E, treat1=B (6 samples); -1 treat2=E" in wald
+    assert "Is any of these 3 differences not zero? One test with 3 df." in wald
+    assert "these particular blocks are compared" in forced
+    assert "these particular blocks are compared" not in wald
+
+
+def test_default_results_are_written_as_without_queries(folder, runs, fitted, tmp_path):
+    cn.results(fitted).to_csv(tmp_path / "results.csv")
+    assert runs["wald"].returncode == 0
+    assert (folder / "out" / "wald" / "results.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_queries_stop_before_the_fit(folder, runs, kind, capsys, monkeypatch):
+    query, further, parts = BAD[kind]
+    arguments = (*RUN, f"--query={query}", *further, "--out", f"out/{kind}")
+    finished = runs[kind] if kind in APART else inside(folder, capsys, monkeypatch, *arguments)
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    assert finished.stderr.startswith("error: ")
+    assert finished.stderr.count("error: ") == 1
+    missing = [part for part in parts if part not in finished.stderr]
+    assert not missing, finished.stderr
+    assert sorted(path.name for path in (folder / "out").iterdir()) == sorted(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--query-test", "lrt"), "Give a --query, too"),
+        (("--allow-fixed-blocks",), "Give a --query, too"),
+        (("--query", MODIFIED, "--query-test", "F"), "is not one of 'wald', 't', 'lrt'"),
+        (("--query", MODIFIED, "--query-test", "lrt", "--lfc-threshold", 1), "are for --query-test wald and t"),
+    ],
+)
+def test_usage_errors(folder, capsys, monkeypatch, arguments, problem):
+    finished = inside(folder, capsys, monkeypatch, *RUN, *arguments, "--out", "usage")
+    assert finished.returncode == 2
+    assert problem in finished.stderr
+    assert not (folder / "usage").exists()
+
+
+def test_design_report_needs_no_counts(folder, fitted):
+    arguments = ("design", "--samples", "samples.csv", "--design", DESIGN, "--reference", "treat2=None")
+    finished = countnest(folder, *arguments)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout == f"{fitted.design.report()}\n"
+    assert "nesting: family within treat1" in finished.stdout
+    assert "dropped columns: treat1B, treat1C, treat1D" in finished.stdout
+
+
+def test_design_warns_in_lines(folder, capsys, monkeypatch):
+    arguments = ("design", "--samples", "samples.csv", "--design", "~ treat1/C(ind) + treat2:treat1")
+    finished = inside(folder, capsys, monkeypatch, *arguments)
+    assert finished.returncode == 0
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("warning: 'treat2' has a level, 'None', which is not the reference level")
+    assert "nesting: ind within treat1" in finished.stdout
+
+
+def test_design_that_leaves_nothing_for_the_dispersion(folder, capsys, monkeypatch):
+    arguments = ("design", "--samples", "samples.csv", "--design", "~ family*treat2", "--reference", "treat2=None")
+    finished = inside(folder, capsys, monkeypatch, *arguments)
+    assert finished.returncode == 0
+    assert "0 residual degrees of freedom" in finished.stdout
+    assert finished.stderr.startswith("warning: the design has the same number of samples and coefficients")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "problem"),
+    [
+        (("--samples", "samples.csv", "--design", "~ famly + treat2"), 1, "Did you mean 'family'?"),
+        (("--samples", "samples.csv", "--design", "~ treat1:ind"), 1, "'ind' in the term 'treat1:ind' is numeric"),
+        (("--samples", "no.csv", "--design", "~ treat2"), 1, "no.csv"),
+        (("--samples", "samples.csv", "--design", "~ treat2", "--reference", "treat2=F"), 1, "no sample has this"),
+        (("--samples", "samples.csv"), 2, "Missing option '--design'"),
+        (("--design", "~ treat2"), 2, "Missing option '--samples'"),
+    ],
+)
+def test_design_errors(folder, capsys, monkeypatch, arguments, status, problem):
+    finished = inside(folder, capsys, monkeypatch, "design", *arguments)
+    assert (finished.returncode, finished.stdout) == (status, "")
+    assert problem in finished.stderr
