@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from countnest.errors import CountnestError, CountnestWarning
     from countnest.io.tables import read_counts, read_samples
     from countnest.plots.dispersion import plot_dispersion
+    from countnest.plots.interaction import plot_interaction
     from countnest.plots.ma import plot_ma
     from countnest.version import __version__
 
@@ -36,6 +37,7 @@ __all__ = [
     "datasets",
     "errors",
     "plot_dispersion",
+    "plot_interaction",
     "plot_ma",
     "plots",
     "read_counts",
@@ -55,6 +57,7 @@ _HOMES = {
     "ResultsSet": "countnest.containers.result_set",
     "__version__": "countnest.version",
     "plot_dispersion": "countnest.plots.dispersion",
+    "plot_interaction": "countnest.plots.interaction",
     "plot_ma": "countnest.plots.ma",
     "read_counts": "countnest.io.tables",
     "read_samples": "countnest.io.tables",

@@ -24,6 +24,9 @@ from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
 
 __all__ = ["BoundQuery", "bind"]
 
+# Weights of cells that sum to less than this compare the cells; others ask for a mean.
+NO_WEIGHT = 1e-8
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BoundQuery(Query):
@@ -193,12 +196,13 @@ class _Answering:
         seen: dict[Any, BoolArray] = {}
         for i, cells in enumerate(self.query.cells):
             levels = [cell.levels for cell in cells if cell.weight and cell.levels]
+            compares = abs(sum(cell.weight for cell in cells)) < NO_WEIGHT
             for each in levels:
                 if each not in seen:
                     seen[each] = no_counts(counts[:, in_cell(self.query.design, dict(each))])
             if levels:
                 empty = np.column_stack([seen[each] for each in levels])
-                zero[:, i] = empty.sum(axis=1) == empty.shape[1]
+                zero[:, i] = (empty.sum(axis=1) == empty.shape[1]) & compares
                 boundary[:, i] = (empty.sum(axis=1) > 0) & ~zero[:, i]
         return zero, boundary
 

@@ -35,15 +35,32 @@ class ResultsSet:
         return iter(self.parts)
 
     def __getitem__(self, label: str | int) -> Results:
-        """Return the results of one row, by its label or its place."""
+        """Return the results of one row, by its place, its label or a part of it that no other label has."""
         if isinstance(label, int):
             return list(self.parts.values())[label]
-        if label not in self.parts:
-            raise ContrastError(
-                f"'{label}' is not among the contrasts.{suggestion(label, self.parts)} They are "
-                f"{listing(self.parts, 20)}."
-            )
-        return self.parts[label]
+        matching = [name for name in self.parts if label == name] or [name for name in self.parts if label in name]
+        if len(matching) == 1:
+            return self.parts[matching[0]]
+        if matching:
+            raise ContrastError(f"'{label}' is part of several labels: {listing(matching, 20)}.")
+        raise ContrastError(
+            f"'{label}' is not among the contrasts.{suggestion(label, self.parts)} They are {listing(self.parts, 20)}."
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the counts as a small table."""
+        counts = pd.DataFrame(
+            {
+                "contrast": list(self.parts),
+                "significant": [self._count(part) for part in self.parts.values()],
+                "alpha": [part.info.alpha for part in self.parts.values()],
+            }
+        )
+        return f"<p>{len(self)} contrasts of {len(self[0])} genes</p>{counts.to_html(index=False, border=0)}"
+
+    def top(self, n: int = 10) -> pd.DataFrame:
+        """Return the first `n` genes of every contrast, in the long form."""
+        return ResultsSet({label: Results(part.top(n), part.info) for label, part in self.parts.items()}).table
 
     def __repr__(self) -> str:
         lines = [f"{label}: {self._count(part)} genes with padj < {part.info.alpha:g}" for label, part in self._items()]

@@ -1,4 +1,4 @@
-"""Designs and questions: from a sample sheet and a formula to a model matrix with names, and what can be asked of it."""
+"""Designs and questions: from a sample sheet and a formula to a model matrix, and what can be asked of it."""
 
 from __future__ import annotations
 
