@@ -59,6 +59,9 @@ class DESeqDataSet:
         others.
     numeric_ok
         Numeric variables with values 1, 2, ..., k that are measurements, though they look like labels.
+    same_as
+        A formula of the same model, which gives the columns of a matrix their meaning, so that questions about cells can
+        be asked of it.
     size_factors, normalization_factors
         Factors to use instead of estimating them: one for each sample, or a genes x samples matrix.
     orientation
@@ -90,14 +93,18 @@ class DESeqDataSet:
         reference: Mapping[str, str] | None = None,
         blocks: Collection[str] | None = None,
         numeric_ok: Collection[str] = (),
+        same_as: str | None = None,
         size_factors: Any = None,  # noqa: ANN401
         normalization_factors: Any = None,  # noqa: ANN401
         orientation: Orientation | None = None,
         layer: str | None = None,
     ) -> None:
         self._data = count_data(counts, samples, orientation=orientation, layer=layer)
-        self._design = build_design(design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks)
+        self._design = build_design(
+            design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks, same_as=same_as
+        )
         self._layout = Layout.of(self._design.matrix)
+        self._numeric_ok = tuple(numeric_ok)
         self._given: FloatArray | None = None
         self._state: Analysis | None = None
         if normalization_factors is not None:
@@ -482,7 +489,7 @@ class DESeqDataSet:
     ) -> Model:
         check_option("test", test, TestType)
         positive_number("minmu", minmu)
-        null = reduced_design(test, reduced, self._design)
+        null = reduced_design(test, reduced, self._design, self._numeric_ok)
         if null is None:
             return Model(self._layout, test=test, use_t=use_t, min_mu=float(minmu))
         return Model(self._layout, Layout.of(null.matrix), null.formula, "LRT", False, float(minmu))

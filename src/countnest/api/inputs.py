@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,12 @@ def _numbers(values: Any, what: str) -> FloatArray:  # noqa: ANN401
         raise NormalizationError(f"{what} must be numbers: {error}.") from error
 
 
-def reduced_design(test: TestType, reduced: str | pd.DataFrame | FloatArray | None, full: Design) -> Design | None:
+def reduced_design(
+    test: TestType,
+    reduced: str | pd.DataFrame | FloatArray | None,
+    full: Design,
+    numeric_ok: Collection[str] = (),
+) -> Design | None:
     """Return the reduced design of a likelihood ratio test, checked to lie within the full one; None for Wald tests.
 
     Raises
@@ -99,7 +105,7 @@ def reduced_design(test: TestType, reduced: str | pd.DataFrame | FloatArray | No
         raise OptionError("likelihood ratio test requires a 'reduced' design: test='LRT', reduced='~ ...'.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CountnestWarning)  # the full design has said it
-        null = build_design(reduced, full.sheet)
+        null = build_design(reduced, full.sheet, numeric_ok=numeric_ok)
     if not is_nested(null.matrix, full.matrix):
         extra = [name for name in null.variables if name not in full.variables]
         named = f"; the following variables in the reduced formula are not in the full formula: {listing(extra)}"
