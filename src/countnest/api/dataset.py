@@ -60,7 +60,7 @@ class DESeqDataSet:
     numeric_ok
         Numeric variables with values 1, 2, ..., k that are measurements, though they look like labels.
     same_as
-        A formula of the same model, which gives the columns of a matrix their meaning, so that questions about cells can
+        A formula of the same model, which gives the columns of a matrix their meaning: questions about cells can then
         be asked of it.
     size_factors, normalization_factors
         Factors to use instead of estimating them: one for each sample, or a genes x samples matrix.
