@@ -179,7 +179,7 @@ def make_table(
         label=label,
         test=test,
         formula=fitted.design.formula,
-        reduced=reduced or (fit.reduced.description if fit.reduced else None),
+        reduced=reduced or (fit.reduced.description if fit.reduced and test == "LRT" else None),
         alpha=float(options.alpha),
         lfc_threshold=float(options.lfc_threshold),
         alt_hypothesis=options.alt_hypothesis,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -144,7 +144,8 @@ class _Answering:
             found = answers[i]
             if self.kind == "lrt":
                 statistic, p_value, _ = self._likelihood_ratio(matrix[i : i + 1])
-                found = Answer(found.lfc, found.se, statistic, p_value)
+                empty = zero[:, i] & ~np.isnan(statistic)
+                found = Answer(found.lfc, found.se, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value))
             part = make_table(fitted, self.options, found, label=label, test=self._test, reduced=self._null([label]))
             part.table["boundary"] = boundary[:, i]
             parts[label] = part
@@ -161,7 +162,8 @@ class _Answering:
                 matrix, fitted.fit, fitted.dispersion, fitted.state.factors, fitted.layout, df=self.df, engine=Engine()
             )
         estimates = estimate(matrix, fitted.fit, fitted.dispersion, fitted.state.factors, fitted.layout, Engine())
-        empty = (zero.sum(axis=1) == zero.shape[1]) & ~np.isnan(statistic)
+        all_zero = zero.sum(axis=1) == zero.shape[1]
+        empty = all_zero & ~np.isnan(statistic)
         missing = np.full(len(statistic), np.nan)
         found = Answer(missing, missing, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value))
         changes = {
@@ -173,7 +175,7 @@ class _Answering:
             fitted, self.options, found, label=label, test=self._test, reduced=self._null(self.query.labels),
             columns=changes,
         )  # fmt: skip
-        results.table["boundary"] = boundary.sum(axis=1) > 0
+        results.table["boundary"] = (boundary.sum(axis=1) + zero.sum(axis=1) > 0) & ~all_zero
         return results
 
     @property
@@ -189,22 +191,48 @@ class _Answering:
         return likelihood_ratio(matrix, counts, state, self.fitted.layout, engine=Engine())
 
     def _empty_cells(self) -> tuple[BoolArray, BoolArray]:
-        """Return which genes (G, k) have no count in all, and in some, of the cells that a row names."""
+        """Return which genes (G, k) have no count in all, and in some, of the cells that a row compares."""
         counts = self.fitted.data.counts
         zero = np.zeros((len(counts), len(self.query)), dtype=np.bool_)
         boundary = zero.copy()
-        seen: dict[Any, BoolArray] = {}
         for i, cells in enumerate(self.query.cells):
-            levels = [cell.levels for cell in cells if cell.weight and cell.levels]
+            named = [dict(cell.levels) for cell in cells if cell.weight and cell.levels]
+            if not named:
+                zero[:, i] = self._empty_by_coefficients(i)
+                continue
             compares = abs(sum(cell.weight for cell in cells)) < NO_WEIGHT
-            for each in levels:
-                if each not in seen:
-                    seen[each] = no_counts(counts[:, in_cell(self.query.design, dict(each))])
-            if levels:
-                empty = np.column_stack([seen[each] for each in levels])
-                zero[:, i] = (empty.sum(axis=1) == empty.shape[1]) & compares
-                boundary[:, i] = (empty.sum(axis=1) > 0) & ~zero[:, i]
+            empty = np.column_stack([self._without_counts(levels) for levels in named])
+            finer = np.column_stack([self._without_counts(each) for levels in named for each in self._within(levels)])
+            zero[:, i] = (empty.sum(axis=1) == empty.shape[1]) & compares
+            boundary[:, i] = (finer.sum(axis=1) > 0) & ~zero[:, i]
         return zero, boundary
+
+    def _without_counts(self, levels: Mapping[str, str]) -> BoolArray:
+        """Return the genes (G,) without any count in a cell."""
+        return no_counts(self.fitted.data.counts[:, in_cell(self.query.design, levels)])
+
+    def _within(self, levels: Mapping[str, str]) -> list[dict[str, str]]:
+        """Return the cells that make up a cell, by the factors that the model lets interact with those it names."""
+        design = self.query.design
+        blocks = {name for block in design.nesting.blocks for name in block if name not in levels}
+        others = [
+            name
+            for name in design.levels
+            if name not in levels
+            and name not in blocks
+            and any(name in term and not levels.keys().isdisjoint(term) for term in design.full.terms)
+        ]
+        rows = design.sheet.loc[in_cell(design, levels), others].astype(str).drop_duplicates()
+        found = [dict(zip(others, row, strict=True)) for row in rows.to_numpy().tolist()]
+        return [{**levels, **each} for each in found] if others else [dict(levels)]
+
+    def _empty_by_coefficients(self, i: int) -> BoolArray:
+        """Return the same for a row of coefficients, by R's rule: no count where those of either sign meet."""
+        vector = self.query.matrix[i]
+        samples = self.fitted.design.matrix @ (vector != 0) != 0
+        if not ((vector > 0).any() and (vector < 0).any() and samples.any()):
+            return np.zeros(len(self.fitted.data.counts), dtype=np.bool_)
+        return no_counts(self.fitted.data.counts[:, samples])
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:
@@ -220,7 +248,7 @@ def _distinct(labels: Sequence[str]) -> list[str]:
 def _add_stages(parts: ResultsSet, joint: Results, alpha: float) -> None:
     """Add the columns of stage-wise testing to the tables of the rows."""
     p_values = np.column_stack([part.table["pvalue"] for part in parts.parts.values()])
-    adjusted = adjust_stagewise(joint.table["pvalue"].to_numpy(dtype=np.float64), p_values, alpha)
+    adjusted = adjust_stagewise(joint.table["padj"].to_numpy(dtype=np.float64), p_values, alpha)
     for i, part in enumerate(parts.parts.values()):
         part.table["padj_screen"] = joint.table["padj"]
         part.table["padj_stagewise"] = adjusted[:, i]

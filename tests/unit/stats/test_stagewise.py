@@ -17,7 +17,7 @@ def p_values(seed=3, genes=200, k=3, false=30):
 def test_only_genes_that_pass_the_screen_are_confirmed():
     screen, confirm = p_values()
     screen[40] = np.nan
-    found = stagewise(screen, confirm, 0.1)
+    found = stagewise(adjust(screen), confirm, 0.1)
     passed = adjust(screen) <= 0.1
     assert passed.sum() >= 30
     np.testing.assert_array_equal(np.isnan(found).any(axis=1), ~passed)
@@ -25,7 +25,7 @@ def test_only_genes_that_pass_the_screen_are_confirmed():
 
 def test_values_are_holm_with_one_false_hypothesis_scaled_by_the_share_that_passed():
     screen, confirm = p_values()
-    found = stagewise(screen, confirm, 0.1)
+    found = stagewise(adjust(screen), confirm, 0.1)
     screened = adjust(screen)
     passed = screened <= 0.1
     scale = len(screen) / passed.sum()
@@ -43,7 +43,7 @@ def test_nothing_passes_and_missing_hypotheses():
     assert np.isnan(stagewise(np.full(5, 0.9), np.full((5, 2), 0.9), 0.05)).all()
     screen, confirm = p_values()
     confirm[0, 2] = np.nan
-    found = stagewise(screen, confirm, 0.1)
+    found = stagewise(adjust(screen), confirm, 0.1)
     assert np.isnan(found[0, 2])
     assert not np.isnan(found[0, :2]).any()
 
@@ -51,7 +51,7 @@ def test_nothing_passes_and_missing_hypotheses():
 def test_one_hypothesis_costs_nothing_more_than_the_screen():
     rng = np.random.default_rng(4)
     p = np.concatenate([rng.uniform(size=50), np.full(10, 1e-8)])
-    found = stagewise(p, p[:, np.newaxis], 0.1)
+    found = stagewise(adjust(p), p[:, np.newaxis], 0.1)
     screened = adjust(p)
     kept = screened <= 0.1
     assert (found[kept, 0] <= 0.1).all()

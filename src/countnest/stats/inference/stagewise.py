@@ -8,35 +8,33 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.stats.inference.adjust import adjust
 
 __all__ = ["stagewise"]
 
 
-def stagewise(screen: FloatArray, confirm: FloatArray, alpha: float) -> FloatArray:
+def stagewise(screened: FloatArray, confirm: FloatArray, alpha: float) -> FloatArray:
     """Return adjusted p-values (G, k) of the hypotheses of each gene; missing for genes that do not pass the screen.
 
-    A gene passes where the Benjamini-Hochberg adjusted p-value of its joint hypothesis is at most `alpha`. Its k
-    hypotheses are then adjusted among themselves by Holm's method, the first step of which counts k - 1 hypotheses:
-    at least one is false in a gene that passed (Shaffer 1986, doi:10.1080/01621459.1986.10478341). The result is
-    scaled by the fraction of genes that passed, so that it can be compared with `alpha`; the proportion of genes with
-    a false confirmation is then controlled at that level.
+    A gene passes where the adjusted p-value of its joint hypothesis is at most `alpha`. Its k hypotheses are then
+    adjusted among themselves by Holm's method, the first step of which counts k - 1 hypotheses: at least one is false
+    in a gene that passed (Shaffer 1986, doi:10.1080/01621459.1986.10478341). The result is scaled by the fraction of
+    genes that passed, so that it can be compared with `alpha`; the proportion of genes with a false confirmation is
+    then controlled at that level.
 
     Parameters
     ----------
-    screen
-        (G,) p-values of the joint hypotheses, NaN where there is none.
+    screened
+        (G,) adjusted p-values of the joint hypotheses, NaN where there is none.
     confirm
         (G, k) p-values of the single hypotheses.
     alpha
         Level of the overall false discovery rate.
     """
     adjusted = np.full(confirm.shape, np.nan)
-    screened = adjust(screen)
     passed = screened <= alpha
     if not passed.any():
         return adjusted
-    scale = np.count_nonzero(~np.isnan(screen)) / np.count_nonzero(passed)
+    scale = np.count_nonzero(~np.isnan(screened)) / np.count_nonzero(passed)
     within = _holm(confirm[passed]) * scale
     adjusted[passed] = np.clip(np.fmax(within, screened[passed, np.newaxis]), 0.0, 1.0)
     adjusted[np.isnan(confirm)] = np.nan
