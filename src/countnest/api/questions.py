@@ -214,7 +214,7 @@ class _Answering:
     def _within(self, levels: Mapping[str, str]) -> list[dict[str, str]]:
         """Return the cells that make up a cell, by the factors that the model lets interact with those it names."""
         design = self.query.design
-        blocks = {name for block in design.nesting.blocks for name in block if name not in levels}
+        blocks = {block[-1] for block in design.nesting.blocks}
         others = [
             name
             for name in design.levels
