@@ -1,8 +1,12 @@
 """Differences between two sets of numbers for the same genes: missing values first, then sizes.
 
 A relative difference is ``|here - there| / max(|there|, floor)``. The floor is the size below which a quantity is
-taken as zero on its own scale, so that a log fold change of 1e-9 is not held to eight digits: a hundredth of its
-standard error for a log fold change, and so 0.01 for a Wald statistic.
+taken as zero on its own scale, so that a log fold change of 1e-9 is not held to eight digits: a tenth of its
+standard error for a log fold change, and so 0.1 for a Wald statistic.
+
+P-values are compared by their logarithms, ``|log here - log there| / max(|log there|, 1)``: a relative difference for
+p near 1, and the digits of the logarithm for small ones. A p-value of 1e-100 magnifies a relative difference of its
+statistic 460 times; its logarithm doubles it.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-Scale = Literal["relative", "absolute"]
+Scale = Literal["relative", "absolute", "logarithmic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,15 @@ SAME_ARITHMETIC = Tolerance("same arithmetic", 1e-12)
 SAME_ALGORITHM = Tolerance("same algorithm", 1e-8)
 SAME_OPTIMUM = Tolerance("same optimum", 1e-6)
 OTHER_OPTIMISER = Tolerance("other optimiser", 1e-4)
+MOVED_TREND = Tolerance("trend moved by rounding", 1e-7)
+ROUNDING = Tolerance("decided by rounding", 1e-3)
+AMPLIFIED = Tolerance("other optimiser, amplified", 1e-2)
 
-SE_FRACTION = 0.01
+SMALLEST_P = 1e-300
+SE_FRACTION = 0.1
 """A log fold change below this fraction of its standard error counts as zero."""
 FLOORS = {
     "stat": SE_FRACTION,
-    "pvalue": 1e-300,
-    "padj": 1e-300,
     "cooks": 1e-3,
 }
 """The size below which each quantity counts as zero; those not named here have no floor."""
@@ -49,15 +55,18 @@ class Comparison:
     ----------
     quantity : str
     tolerance : Tolerance
-    scale : {"relative", "absolute"}
+        What is asserted.
+    target : Tolerance
+        What is aimed at; the tolerance may be looser, with a reason.
+    scale : {"relative", "absolute", "logarithmic"}
     compared : int
         Number of entries (genes; for a table of several columns still genes) present on both sides.
     largest : float
         The largest difference, 0 when nothing was compared.
     worst : str
         The label of the largest difference, "" when all are zero.
-    outside : Series
-        Differences above the tolerance by label, the largest first.
+    beyond : Series
+        Differences above the target by label, the largest first.
     missing_here, missing_there : tuple of str
         Labels with a value on one side only.
     reason : str
@@ -66,14 +75,20 @@ class Comparison:
 
     quantity: str
     tolerance: Tolerance
+    target: Tolerance
     scale: Scale
     compared: int
     largest: float
     worst: str
-    outside: pd.Series = field(repr=False)
+    beyond: pd.Series = field(repr=False)
     missing_here: tuple[str, ...] = ()
     missing_there: tuple[str, ...] = ()
     reason: str = ""
+
+    @property
+    def outside(self) -> pd.Series:
+        """Differences above the tolerance by label, the largest first."""
+        return self.beyond[self.beyond > self.tolerance.value]
 
     @property
     def same_missing(self) -> bool:
@@ -85,17 +100,17 @@ class Comparison:
         """Whether missing values agree and no difference is above the tolerance."""
         return self.same_missing and self.outside.empty
 
-    def message(self) -> str:
-        """Say what differs, with the first five labels."""
+    def message(self, *, beyond: bool = False) -> str:
+        """Say what differs by more than the tolerance (or the target), with the first five labels."""
         parts = []
         for labels, where in ((self.missing_here, "here"), (self.missing_there, "in the reference")):
             if labels:
                 parts.append(f"{len(labels)} missing only {where}: {', '.join(labels[:5])}")
-        if len(self.outside):
-            worst = ", ".join(f"{label} {value:.2g}" for label, value in self.outside.head().items())
+        differing, limit = (self.beyond, self.target) if beyond else (self.outside, self.tolerance)
+        if len(differing):
+            worst = ", ".join(f"{label} {value:.2g}" for label, value in differing.head().items())
             parts.append(
-                f"{len(self.outside)} of {self.compared} beyond {self.tolerance.value:g} ({self.tolerance.name},"
-                f" {self.scale}): {worst}"
+                f"{len(differing)} of {self.compared} beyond {limit.value:g} ({limit.name}, {self.scale}): {worst}"
             )
         return f"{self.quantity}: {'; '.join(parts) or 'as in the reference'}"
 
@@ -104,9 +119,12 @@ def differences(
     here: np.ndarray, there: np.ndarray, floor: float | np.ndarray = 0.0, scale: Scale = "relative"
 ) -> np.ndarray:
     """Return the difference of every entry; 0 for equal ones (infinite ones too), NaN where either is missing."""
+    if scale == "logarithmic":
+        there, here = (np.log(np.maximum(values, SMALLEST_P)) for values in (there, here))
+        floor = 1.0
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         difference = np.abs(here - there)
-        if scale == "relative":
+        if scale != "absolute":
             difference = difference / np.maximum(np.abs(there), np.maximum(floor, np.finfo(float).tiny))
     difference[np.isnan(difference)] = np.inf
     difference[here == there] = 0.0
@@ -124,6 +142,7 @@ def compare(
     there: pd.Series | pd.DataFrame,
     tolerance: Tolerance,
     *,
+    target: Tolerance | None = None,
     floor: float | pd.Series | pd.DataFrame = 0.0,
     scale: Scale = "relative",
     rows: pd.Series | None = None,
@@ -137,9 +156,11 @@ def compare(
     here, there : Series or DataFrame
         Numbers or booleans. The labels must be the same, in any order; the columns are compared by position.
     tolerance : Tolerance
+    target : Tolerance, optional
+        What is aimed at, where it is stricter than the tolerance.
     floor : float, or of the shape of `there`
         The size below which a relative difference is taken relative to `floor`.
-    scale : {"relative", "absolute"}
+    scale : {"relative", "absolute", "logarithmic"}
     rows : Series of bool, optional
         The labels to compare; all without it.
     reason : str
@@ -166,11 +187,12 @@ def compare(
     return Comparison(
         quantity=quantity,
         tolerance=tolerance,
+        target=target or tolerance,
         scale=scale,
         compared=int(present.sum()),
         largest=largest,
         worst=str(by_row.idxmax()) if largest > 0 else "",
-        outside=by_row[by_row > tolerance.value].sort_values(ascending=False),
+        beyond=by_row[by_row > (target or tolerance).value].sort_values(ascending=False),
         missing_here=tuple(map(str, theirs.index[gone_here])),
         missing_there=tuple(map(str, theirs.index[gone_there])),
         reason=reason,
@@ -180,6 +202,19 @@ def compare(
 def compare_sets(quantity: str, here: pd.Series, there: pd.Series) -> Comparison:
     """Compare two sets given as booleans by label; a difference is 1."""
     return compare(quantity, here.astype(float), there.astype(float), IDENTICAL, scale="absolute")
+
+
+def adjusted_from(pvalue: pd.Series, padj: pd.Series) -> pd.Series:
+    """Return the label of the gene from whose p-value each adjusted one stems, in the Benjamini-Hochberg adjustment.
+
+    The adjusted p-value of a gene is the smallest of p n / rank over the genes from its rank on.
+    """
+    used = pvalue[padj.notna()].sort_values(ascending=False, kind="stable")
+    n = len(used)
+    scaled = used.to_numpy() * n / np.arange(n, 0, -1)
+    lowest = np.minimum.accumulate(scaled)
+    source = np.maximum.accumulate(np.where(scaled == lowest, np.arange(n), 0))
+    return pd.Series(used.index.to_numpy()[source], index=used.index).reindex(padj.index)
 
 
 def possible_thresholds(base_mean: pd.Series, pvalue: pd.Series, padj: pd.Series, grid: int = 50) -> np.ndarray:

@@ -8,6 +8,6 @@ import pytest
 @pytest.fixture(scope="session")
 def run_of():
     """Return a function from the name of a data set to its fits."""
-    import quantities
+    import runs
 
-    return cache(quantities.Run)
+    return cache(runs.Run)

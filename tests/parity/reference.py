@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,8 @@ import pandas as pd
 
 FOLDER = Path(__file__).resolve().parent / "data"
 COUNTS_FOLDER = Path(__file__).resolve().parents[2] / "data"
+
+JUMP = 0.01
 
 STUDIES = ("pasilla", "airway", "study48", "study94")
 CASES = (
@@ -114,6 +117,32 @@ def quasi_newton_rows(name: str) -> dict[str, int]:
     """Return how many genes left the IRLS in DESeq2, for the Wald fit (`genes`) and for `genes_lrt`."""
     rows: dict[str, int] = packing.read_header(FOLDER / f"{name}.npz")["meta"]["quasi_newton"]
     return rows
+
+
+@cache
+def rounding() -> dict[str, Any]:
+    """Return what rounding.R found, by data set: `orders`, `trend` and `genes`."""
+    found: dict[str, Any] = json.loads((FOLDER / "rounding.json").read_text())
+    return found
+
+
+def rounding_genes(name: str) -> frozenset[str]:
+    """Return the genes whose dispersions move in DESeq2 when samples come in another order."""
+    return frozenset(rounding().get(name, {}).get("genes", ()))
+
+
+def trend_movement(name: str) -> float:
+    """Return how far the trend moves in DESeq2 when samples come in another order, relative."""
+    return float(rounding().get(name, {}).get("trend", 0.0))
+
+
+def jumping_genes(name: str) -> list[str]:
+    """Return the genes whose gene-wise dispersion jumps, by more than a hundredth, with the order of the samples.
+
+    One such jump moves the trend, and with it every gene.
+    """
+    genes = rounding().get(name, {}).get("genes", {})
+    return [gene for gene, (genewise, _) in genes.items() if genewise > JUMP]
 
 
 @cache
