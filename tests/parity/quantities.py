@@ -59,7 +59,7 @@ SATURATED = 1e-9
 KINDS: dict[Kind, tuple[Tolerance, Tolerance, str]] = {
     "ordinary": (SAME_ALGORITHM, SAME_ALGORITHM, ""),
     "rounding": (ROUNDING, SAME_ALGORITHM, "DESeq2 itself moves these genes when samples come in another order"),
-    "quasi-Newton": (OTHER_OPTIMISER, SAME_OPTIMUM, "flat likelihoods: the last bits decide where the search stops"),
+    "quasi-Newton": (SAME_OPTIMUM, SAME_OPTIMUM, ""),
 }
 """For each kind of gene the tolerance, the target and the reason why they differ."""
 

@@ -15,30 +15,20 @@ CHECKS = [
 
 # Which genes are decided by rounding is known for the orders of samples that were tried. Another gene may be when an
 # operation moves: of a data set at most this share, or two genes, by no more than the tolerance of those known.
-FEW = 0.005
-
-# Genes whose quasi-Newton search runs into the bounds of 30 and stops elsewhere on a likelihood that is flat to 1e-10:
-# version 3.0 of L-BFGS-B, which SciPy has, leaves a bound differently from version 2, which R has. Genes share adjusted
-# p-values, so a few of the others feel it there.
-AT_THE_BOUNDS = {"continuous_14": {"gene0002"}, "sparse_poscounts_30": {"gene0002"}}
-SHARED_PADJ = 1e-2
+FEW = 0.001
 
 
-def tolerated(name, quantity, found):
-    """Return the entries outside the tolerance that the rules above do not explain."""
-    outside = found.outside.drop(labels=AT_THE_BOUNDS.get(name, set()), errors="ignore")
-    shared = name in AT_THE_BOUNDS and "padj" in quantity.name
-    if quantity.kind == "quasi-Newton":
-        return outside[outside > SHARED_PADJ] if shared else outside
-    few = len(outside) <= max(2, FEW * found.compared)
-    return outside[outside > (SHARED_PADJ if shared else ROUNDING.value)] if few else outside
+def unexplained(found):
+    """Return the entries outside the tolerance, without a few that rounding may decide."""
+    outside = found.outside
+    return outside[outside > ROUNDING.value] if len(outside) <= max(2, FEW * found.compared) else outside
 
 
 @pytest.mark.parametrize(("name", "quantity"), CHECKS)
 def test_quantity_is_that_of_deseq2(run_of, name, quantity):
     found = quantity.measure(run_of(name))
     assert found.same_missing, found.message()
-    assert tolerated(name, quantity, found).empty, found.message()
+    assert (found.outside if quantity.kind == "quasi-Newton" else unexplained(found)).empty, found.message()
 
 
 @pytest.mark.parametrize("name", sorted(quantities.SKIPPED))

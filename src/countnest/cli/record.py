@@ -31,7 +31,6 @@ DEPENDENCIES = (
     "matplotlib",
     "tqdm",
     "click",
-    "threadpoolctl",
 )
 
 _INPUTS = ("study", "counts", "samples")
