@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -213,14 +214,7 @@ def contrast_variance(
     """
     contrasts = as_float(np.atleast_2d(contrasts))
     variance = np.empty((len(beta), len(contrasts)))
-
-    def task(block: slice) -> None:
-        f = factors if len(factors) == 1 else factors[block]
-        nb_log_variance_block(
-            contrasts, beta[block], f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, variance[block]
-        )
-
-    engine.run(task, len(beta))
+    _by_block(nb_log_variance_block, contrasts, beta, factors, alpha, layout, min_mu, engine, variance)
     return variance
 
 
@@ -237,12 +231,25 @@ def contrast_covariance(
     """Return the covariances (G, k, k) of C beta for contrasts C (k, p), natural log; see `contrast_variance`."""
     contrasts = as_float(np.atleast_2d(contrasts))
     covariance = np.empty((len(beta), len(contrasts), len(contrasts)))
+    _by_block(nb_log_covariance_block, contrasts, beta, factors, alpha, layout, min_mu, engine, covariance)
+    return covariance
+
+
+def _by_block(
+    kernel: Callable[..., None],
+    contrasts: FloatArray,
+    beta: FloatArray,
+    factors: FloatArray,
+    alpha: FloatArray,
+    layout: Layout,
+    min_mu: float,
+    engine: Engine,
+    out: FloatArray,
+) -> None:
+    """Let a kernel write what it computes of contrasts of `beta`, block by block, into `out`."""
 
     def task(block: slice) -> None:
         f = factors if len(factors) == 1 else factors[block]
-        nb_log_covariance_block(
-            contrasts, beta[block], f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, covariance[block]
-        )
+        kernel(contrasts, beta[block], f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, out[block])
 
     engine.run(task, len(beta))
-    return covariance
