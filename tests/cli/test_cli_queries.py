@@ -46,7 +46,7 @@ BAD = {
     "empty": ("", (), ["the name of a variable expected here"]),
     "second": (MODIFIED, ("--query", "treat2 E"), ["'[' expected here.\n  treat2 E\n         ^\n"]),
     "no such term": ("treat2[E - None] : family[f02 - f01]", (), ["no family:treat2 term", "in the query: treat2[E"]),
-    "joint between": (f"joint({BETWEEN}; treat1[C - A])", (), ["'treat1[B - A]', 'treat1[C - A]' compares blocks"]),
+    "joint between": (f"joint({BETWEEN}; treat1[C - A])", (), ["'treat1[B - A]', 'treat1[C - A]' compare blocks"]),
     "joint threshold": (JOINTLY, ("--lfc-threshold", 1), ["a joint test has no threshold", f"query: {JOINTLY}"]),
 }
 

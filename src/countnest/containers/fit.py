@@ -182,8 +182,3 @@ class Analysis:
     dispersions: Dispersions | None = None
     fit: ModelFit | None = None
     replacement: Replacement | None = None
-
-    @property
-    def has_size_factors(self) -> bool:
-        """Whether one factor for each sample serves all genes."""
-        return len(self.factors) == 1

@@ -9,7 +9,7 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.design.coded import CodedDesign
 
-__all__ = ["contrast_matrix", "estimable", "functional", "null_matrix", "sample_weights", "tidy"]
+__all__ = ["contrast_matrix", "estimable", "functional", "sample_weights", "tidy"]
 
 # A functional is estimable when it is so within this fraction.
 TOLERANCE = 1e-8
@@ -61,14 +61,3 @@ def sample_weights(design: CodedDesign, matrix: FloatArray) -> FloatArray:
     """Return the weights of the samples' linear predictors, shape (k, n), for contrasts of shape (k, p)."""
     weights: FloatArray = matrix @ _inverses(design)[1]
     return weights
-
-
-def null_matrix(design: CodedDesign, matrix: FloatArray) -> FloatArray:
-    """Return the model matrix of the null hypothesis that contrasts, shape (k, p) of rank r, are zero: (n, p - r).
-
-    With N a basis of the null space of the contrasts it is X N, the reduced model of a likelihood ratio test.
-    """
-    _, sizes, right = np.linalg.svd(matrix)
-    rank = int((sizes > TOLERANCE * sizes.max(initial=0.0)).sum())
-    null: FloatArray = design.matrix @ right[rank:].T
-    return null

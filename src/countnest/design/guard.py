@@ -38,8 +38,9 @@ def between_message(design: CodedDesign, labels: Sequence[str]) -> str:
     parents = list(dict.fromkeys(name for block in design.nesting.blocks for name in design.nesting.parents(block[-1])))
     within = f"ask within blocks, such as how '{parents[0]}' changes the effect of a treatment; " if parents else ""
     differ = f" ({listing(parents)} differs between blocks, not within)" if parents else ""
+    verb = "compares" if len(labels) == 1 else "compare"
     return (
-        f"{listing(labels)} compares blocks, the levels of {listing(blocks)}, which the design holds fixed{differ}: "
+        f"{listing(labels)} {verb} blocks, the levels of {listing(blocks)}, which the design holds fixed{differ}: "
         "the answer would be about these particular blocks, because the variation between blocks, which decides how "
         f"far it holds for others, is not in its standard error. Ways out: {within}add up the counts of each block "
         "and compare the sums in a design without blocks; or say allow_fixed_blocks=True for an answer about these "

@@ -12,7 +12,7 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.coded import CodedDesign
 from countnest.design.comparison import compare
-from countnest.design.estimable import contrast_matrix, null_matrix, sample_weights
+from countnest.design.estimable import contrast_matrix, sample_weights
 from countnest.design.explain import explain_query
 from countnest.design.export import Program, r_code, recode
 from countnest.design.grid import describe, in_cell
@@ -142,11 +142,6 @@ class Query:
         weights = np.abs(sample_weights(self.design, self.matrix))
         informative: BoolArray = weights > 1e-8 * weights.max(axis=1, initial=0.0, keepdims=True)
         return informative
-
-    @property
-    def null_matrix(self) -> FloatArray:
-        """The model matrix, shape (n, p - rank), of the hypothesis that all rows are zero: a reduced model."""
-        return null_matrix(self.design, self.matrix)
 
     def __iter__(self) -> Iterator[Self]:
         """Return the rows one by one, each a query."""
