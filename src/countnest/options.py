@@ -9,23 +9,29 @@ from countnest.errors import OptionError, suggestion
 
 __all__ = [
     "AltHypothesis",
+    "DispersionSharing",
     "FitType",
     "Orientation",
     "PAdjust",
     "PadjReason",
     "QueryTest",
+    "ResidualType",
+    "ShrinkType",
     "SizeFactorType",
     "TestType",
     "check_option",
 ]
 
 Orientation = Literal["genes_by_samples", "samples_by_genes"]
-SizeFactorType = Literal["ratio", "poscounts"]
+SizeFactorType = Literal["ratio", "poscounts", "iterate"]
 FitType = Literal["parametric", "local", "mean"]
 TestType = Literal["Wald", "LRT"]
 QueryTest = Literal["wald", "t", "lrt"]
 PAdjust = Literal["BH", "BY", "holm", "hochberg", "hommel", "bonferroni", "none"]
-AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]
+AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "greaterAbsUPSHOT", "lessAbs", "greater", "less"]
+ShrinkType = Literal["apeglm", "ashr", "normal"]
+DispersionSharing = Literal["MAP", "gene_est_only", "fit_only"]
+ResidualType = Literal["raw", "pearson", "deviance", "quantile"]
 PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimated"]
 
 

@@ -1,30 +1,27 @@
-"""The data set: counts, samples and design, and the steps of the analysis as methods."""
+"""The data set and the steps of the analysis as methods."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import pandas as pd
 
-from countnest.api.answers import Fitted, Options, make_results
-from countnest.api.inputs import given_normalization_factors, given_size_factors, positive_number, reduced_design
+from countnest.api.answers import Options, make_results
+from countnest.api.held import HeldData, make_engine
+from countnest.api.inputs import positive_number, reduced_design
 from countnest.api.questions import BoundQuery, bind
-from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
-from countnest.containers.counts import count_data
-from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
 from countnest.containers.results import Results
 from countnest.design import question
 from countnest.design.coefficient import coefficients
 from countnest.design.grammar import parse_query
-from countnest.design.model import Design, build_design, check_residual_df
-from countnest.errors import MissingStepError, counted, warn
+from countnest.design.model import check_residual_df
+from countnest.errors import counted, warn
 from countnest.options import (
     AltHypothesis,
     FitType,
-    Orientation,
     PAdjust,
     SizeFactorType,
     TestType,
@@ -32,15 +29,12 @@ from countnest.options import (
 )
 from countnest.parallel.run import Engine
 from countnest.pipelines.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
-from countnest.progress import progress
-from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout
-from countnest.stats.norm.size_factors import normalized_counts
 
 __all__ = ["DESeqDataSet"]
 
 
-class DESeqDataSet:
+class DESeqDataSet(HeldData):
     """Counts, samples and a design; after `deseq`, the fitted model.
 
     Parameters
@@ -83,159 +77,6 @@ class DESeqDataSet:
     >>> dds.results_names()
     ['Intercept', 'type_single.read_vs_paired.end', 'condition_treated_vs_untreated']
     """
-
-    def __init__(
-        self,
-        counts: Any,  # noqa: ANN401 (any of five kinds of table; the door sorts them out)
-        samples: pd.DataFrame | None = None,
-        design: str | pd.DataFrame | FloatArray = "~ 1",
-        *,
-        reference: Mapping[str, str] | None = None,
-        blocks: Collection[str] | None = None,
-        numeric_ok: Collection[str] = (),
-        same_as: str | None = None,
-        size_factors: Any = None,  # noqa: ANN401
-        normalization_factors: Any = None,  # noqa: ANN401
-        orientation: Orientation | None = None,
-        layer: str | None = None,
-    ) -> None:
-        self._data = count_data(counts, samples, orientation=orientation, layer=layer)
-        self._design = build_design(
-            design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks, same_as=same_as
-        )
-        self._layout = Layout.of(self._design.matrix)
-        self._numeric_ok = tuple(numeric_ok)
-        self._given: FloatArray | None = None
-        self._state: Analysis | None = None
-        if normalization_factors is not None:
-            self._given = given_normalization_factors(normalization_factors, self._data)
-        elif size_factors is not None:
-            self._given = given_size_factors(size_factors, self._data)
-
-    def __repr__(self) -> str:
-        n_genes, n = self._data.counts.shape
-        design = self._design.formula or f"matrix of {len(self._design.names)} columns"
-        fitted = self._state.fit.test if self._state and self._state.fit else "not fitted"
-        return (
-            f"DESeqDataSet: {n_genes} genes x {n} samples, design {design}, {fitted}\n"
-            f"coefficients: {', '.join(self._design.names)}"
-            + "".join(f"\nreference level of {name}: {levels[0]}" for name, levels in self._design.levels.items())
-        )
-
-    # ---- what it holds ----
-
-    @property
-    def design(self) -> Design:
-        """The design: formula, model matrix, levels, notes."""
-        return self._design
-
-    @property
-    def samples(self) -> pd.DataFrame:
-        """The sample sheet, factors as categoricals with the reference level first."""
-        return self._design.sheet.copy()
-
-    @property
-    def gene_names(self) -> pd.Index:
-        """Labels of the genes."""
-        return self._data.genes
-
-    def counts(self, *, normalized: bool = False, replaced: bool = False) -> pd.DataFrame:
-        """Return the counts, genes x samples.
-
-        Parameters
-        ----------
-        normalized
-            Divide by the size or normalization factors.
-        replaced
-            Take the counts after replacement of outliers.
-
-        Notes
-        -----
-        R counterpart: DESeq2::counts.
-        """
-        values = self._data.counts
-        if replaced:
-            if self._fitted() and self._analysis().replacement is None:
-                warn("no outliers were replaced: these are the original counts.")
-            values = self._counts_used()
-        return self._frame(normalized_counts(values, self._normalized().factors) if normalized else values.copy())
-
-    @property
-    def size_factors(self) -> pd.Series[float] | None:
-        """Size factors of the samples; None before they are estimated and where normalization factors replace them."""
-        factors = self._state.factors if self._state else self._given
-        if factors is None or len(factors) != 1:
-            return None
-        return pd.Series(factors[0].copy(), index=self._data.samples, name="sizeFactor")
-
-    @size_factors.setter
-    def size_factors(self, values: Any) -> None:  # noqa: ANN401
-        self._given = given_size_factors(values, self._data)
-        self._state = None
-
-    @property
-    def normalization_factors(self) -> pd.DataFrame | None:
-        """Normalization factors, genes x samples; None where size factors are used."""
-        return self._frame(self._given.copy()) if self._given is not None and len(self._given) != 1 else None
-
-    @normalization_factors.setter
-    def normalization_factors(self, values: Any) -> None:  # noqa: ANN401
-        self._given = given_normalization_factors(values, self._data)
-        self._state = None
-
-    @property
-    def genes(self) -> pd.DataFrame:
-        """What is known of every gene, under DESeq2's column names; grows with the steps.
-
-        Notes
-        -----
-        R counterpart: mcols(dds).
-        """
-        return gene_table(self._normalized(), self._data.genes, self._design.names)
-
-    @property
-    def dispersions(self) -> pd.Series[float]:
-        """Final dispersions of the genes."""
-        return pd.Series(self._dispersed().final.copy(), index=self._data.genes, name="dispersion")
-
-    @property
-    def dispersion_trend(self) -> DispersionTrend:
-        """The dispersion trend and its prior: fit type, coefficients, var_log_disp_ests, disp_prior_var; callable.
-
-        Notes
-        -----
-        R counterpart: DESeq2::dispersionFunction.
-        """
-        return self._dispersed().trend
-
-    def results_names(self) -> list[str]:
-        """Return the names of the coefficients.
-
-        Notes
-        -----
-        R counterpart: DESeq2::resultsNames.
-        """
-        return list(self._design.names)
-
-    def coef(self, *, se: bool = False) -> pd.DataFrame:
-        """Return the coefficients, or their standard errors, genes x coefficients, log2.
-
-        Notes
-        -----
-        R counterpart: DESeq2::coef.
-        """
-        fit = self._fitted()
-        return pd.DataFrame(
-            (fit.se if se else fit.beta) / LN2, index=self._data.genes, columns=pd.Index(self._design.names)
-        )
-
-    def cooks(self) -> pd.DataFrame:
-        """Return Cook's distances, genes x samples, of the original counts."""
-        return self._frame(self._fitted().cooks.copy())
-
-    def mu(self) -> pd.DataFrame:
-        """Return the fitted means, genes x samples, size factors included."""
-        return self._frame(self._fitted().mu.copy())
 
     # ---- the steps ----
 
@@ -280,7 +121,7 @@ class DESeqDataSet:
         -----
         R counterpart: DESeq2::DESeq.
         """
-        engine = _engine(n_threads, quiet)
+        engine = make_engine(n_threads, quiet)
         check_option("fit_type", fit_type, FitType)
         check_option("size_factor_type", size_factor_type, SizeFactorType)
         positive_number("min_replicates_for_replace", min_replicates_for_replace, least=3, infinite=True)
@@ -305,7 +146,7 @@ class DESeqDataSet:
         R counterpart: DESeq2::estimateSizeFactors.
         """
         check_option("type", type, SizeFactorType)
-        self._state = normalize(self._data.counts, None, type, _engine(None, True))
+        self._state = normalize(self._data.counts, None, type, make_engine(None, True))
         self._given = self._state.factors
         return self
 
@@ -323,7 +164,7 @@ class DESeqDataSet:
         -----
         R counterpart: DESeq2::estimateDispersions.
         """
-        engine = _engine(n_threads, quiet)
+        engine = make_engine(n_threads, quiet)
         check_option("fit_type", fit_type, FitType)
         positive_number("minmu", minmu)
         check_residual_df(self._design)
@@ -342,7 +183,7 @@ class DESeqDataSet:
         -----
         R counterpart: DESeq2::nbinomWaldTest.
         """
-        return self._fit_step(self._model("Wald", None, use_t=use_t, minmu=minmu), _engine(n_threads, quiet))
+        return self._fit_step(self._model("Wald", None, use_t=use_t, minmu=minmu), make_engine(n_threads, quiet))
 
     def nbinom_lrt(
         self,
@@ -358,7 +199,7 @@ class DESeqDataSet:
         -----
         R counterpart: DESeq2::nbinomLRT.
         """
-        return self._fit_step(self._model("LRT", reduced, use_t=False, minmu=minmu), _engine(n_threads, quiet))
+        return self._fit_step(self._model("LRT", reduced, use_t=False, minmu=minmu), make_engine(n_threads, quiet))
 
     def results(
         self,
@@ -494,51 +335,11 @@ class DESeqDataSet:
             return Model(self._layout, test=test, use_t=use_t, min_mu=float(minmu))
         return Model(self._layout, Layout.of(null.matrix), null.formula, "LRT", False, float(minmu))
 
-    def _normalize(self, kind: SizeFactorType, engine: Engine) -> Analysis:
-        what = "size factors" if self._given is None or len(self._given) == 1 else "normalization factors"
-        return normalize(self._data.counts, self._given, kind, engine, what)
-
     def _fit_step(self, model: Model, engine: Engine) -> Self:
         self._dispersed()
         self._state = with_fit(self._analysis(), self._data.counts, model, engine)
         self._warn_of_convergence()
         return self
-
-    def _normalized(self) -> Analysis:
-        if self._state is None:
-            if self._given is None:
-                raise MissingStepError(
-                    "there are no size factors yet: call deseq(), or estimate_size_factors(), or set size_factors."
-                )
-            self._state = self._normalize("ratio", _engine(None, True))
-        return self._state
-
-    def _dispersed(self) -> Dispersions:
-        if self._state is None or self._state.dispersions is None:
-            raise MissingStepError("there are no dispersions yet: call deseq(), or estimate_dispersions().")
-        return self._state.dispersions
-
-    def _fitted(self) -> ModelFit:
-        if self._state is None or self._state.fit is None:
-            raise MissingStepError(
-                "couldn't find results. You should first run deseq(), or nbinom_wald_test() after the other steps."
-            )
-        return self._state.fit
-
-    def _answerable(self) -> Fitted:
-        fit = self._fitted()
-        return Fitted(self._analysis(), fit, self._data, self._design, self._layout)
-
-    def _analysis(self) -> Analysis:
-        assert self._state is not None
-        return self._state
-
-    def _counts_used(self) -> FloatArray:
-        replacement = self._analysis().replacement
-        return self._data.counts if replacement is None else replacement.counts
-
-    def _frame(self, values: FloatArray) -> pd.DataFrame:
-        return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)
 
     def _tell_notes(self, engine: Engine) -> None:
         if self._layout.is_intercept_only:
@@ -553,7 +354,3 @@ class DESeqDataSet:
         lost = int((self._fitted().converged == 0).sum())
         if lost:
             warn(f"{counted(lost, 'gene')} did not converge in beta, labelled in genes['betaConv'].")
-
-
-def _engine(n_threads: int | None, quiet: bool) -> Engine:
-    return Engine(n_threads=n_threads, progress=progress(quiet))
