@@ -109,9 +109,7 @@ def make_results(
     asked = resolve_contrast(fitted.design, contrast, name, list_values)
     if strata(fitted.design, asked.vector[np.newaxis, :], frozenset()) == ("between",):
         warn(between_message(fitted.design, [asked.label]))
-    estimates = estimate(
-        asked.vector[np.newaxis, :], fit, fitted.dispersion, fitted.state.factors, fitted.layout, Engine()
-    )
+    estimates = estimate(asked.vector[np.newaxis, :], fitted.state, fitted.layout, Engine())
     (found,) = single_tests(
         estimates,
         threshold=float(options.lfc_threshold),
@@ -214,6 +212,8 @@ def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answe
 def _reasons(outlier: BoolArray, p_value: FloatArray, padj: FloatArray, state: Analysis) -> pd.Categorical:
     """Return why each adjusted p-value is there or missing."""
     never_counted = state.moments.all_zero & ~np.isfinite(p_value)
+    if state.moments.weights_fail is not None:
+        never_counted &= ~state.moments.weights_fail
     words = np.full(len(padj), "tested", dtype=object)
     words[np.isnan(padj)] = "low_count"
     words[np.isnan(p_value)] = "not_estimated"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import pandas as pd
@@ -58,6 +58,12 @@ class DESeqDataSet(HeldData):
         be asked of it.
     size_factors, normalization_factors
         Factors to use instead of estimating them: one for each sample, or a genes x samples matrix.
+    avg_tx_length
+        Average transcript lengths, a genes x samples matrix as tximport gives it, which are corrected for when the
+        sequencing depth is estimated.
+    weights
+        Observation weights, a genes x samples matrix of numbers that are not negative, such as the probabilities that
+        zeros belong to the negative binomial part of a zero-inflated model.
     orientation
         Decides where the labels do not: "genes_by_samples" or "samples_by_genes".
     layer
@@ -138,15 +144,50 @@ class DESeqDataSet(HeldData):
         self._warn_of_convergence()
         return self
 
-    def estimate_size_factors(self, *, type: SizeFactorType = "ratio") -> Self:
+    def estimate_size_factors(
+        self,
+        *,
+        type: SizeFactorType = "ratio",
+        locfunc: Callable[[FloatArray], Any] | None = None,
+        control_genes: Any = None,  # noqa: ANN401 (labels, truth values or positions)
+        geo_means: Any = None,  # noqa: ANN401 (Series, sequence)
+        norm_matrix: Any = None,  # noqa: ANN401 (DataFrame, array)
+    ) -> Self:
         """Estimate size factors, in place of any that there are; `deseq` then keeps them.
+
+        With `norm_matrix`, or average transcript lengths in the data set, normalization factors are estimated.
+
+        Parameters
+        ----------
+        type
+            "ratio": the median of ratios to the geometric mean of every gene. "poscounts": geometric means of the
+            positive counts, where every gene has a zero. "iterate": likeliest size factors and dispersions in turn;
+            it uses none of the other arguments.
+        locfunc
+            In place of the median: a function of the log ratios of a sample.
+        control_genes
+            Genes to use: labels, truth values, or positions from 0 (whole numbers are positions).
+        geo_means
+            Geometric means to use instead of those of these counts, one for each gene, such as those of an earlier
+            study; 0 leaves a gene out. The size factors are divided by their geometric mean. "poscounts" has its own.
+        norm_matrix
+            Genes x samples, positive: what else the counts of a gene are proportional to. Average transcript lengths
+            go before it.
 
         Notes
         -----
         R counterpart: DESeq2::estimateSizeFactors.
         """
         check_option("type", type, SizeFactorType)
-        self._state = normalize(self._data.counts, None, type, make_engine(None, True))
+        data = self._data
+        given = Normalization(
+            location=given_locfunc(locfunc),
+            control=None if control_genes is None else given_control_genes(control_genes, data.genes),
+            geo_means=None if geo_means is None else given_geo_means(geo_means, data.genes),
+            matrix=None if norm_matrix is None else given_norm_matrix(norm_matrix, data, "norm_matrix"),
+            lengths=self._lengths,
+        )
+        self._state = self._weighted(normalize(self._data.counts, None, type, make_engine(None, True), normalization=given))
         self._given = self._state.factors
         return self
 

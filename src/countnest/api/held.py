@@ -8,19 +8,20 @@ from typing import Any
 import pandas as pd
 
 from countnest.api.answers import Fitted
-from countnest.api.inputs import given_normalization_factors, given_size_factors
+from countnest.api.inputs import given_norm_matrix, given_normalization_factors, given_size_factors, given_weights
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
 from countnest.design.model import Design, build_design
-from countnest.errors import MissingStepError, warn
+from countnest.errors import MissingStepError, NormalizationError, counted, listing, warn
 from countnest.options import (
     Orientation,
     SizeFactorType,
 )
 from countnest.parallel.run import Engine
-from countnest.pipelines.analysis import normalize
+from countnest.pipelines.analysis import normalize, with_weights
+from countnest.pipelines.normalization import Normalization
 from countnest.progress import progress
 from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout
@@ -48,6 +49,8 @@ class HeldData:
         same_as: str | None = None,
         size_factors: Any = None,  # noqa: ANN401
         normalization_factors: Any = None,  # noqa: ANN401
+        avg_tx_length: Any = None,  # noqa: ANN401
+        weights: Any = None,  # noqa: ANN401
         orientation: Orientation | None = None,
         layer: str | None = None,
     ) -> None:
@@ -57,8 +60,13 @@ class HeldData:
         )
         self._layout = Layout.of(self._design.matrix)
         self._numeric_ok = tuple(numeric_ok)
+        self._weights = None if weights is None else given_weights(weights, self._data)
         self._given: FloatArray | None = None
         self._state: Analysis | None = None
+        self._lengths: FloatArray | None = None
+        if avg_tx_length is not None:
+            _refuse_both(size_factors, normalization_factors)
+            self._lengths = given_norm_matrix(avg_tx_length, self._data, "average transcript lengths")
         if normalization_factors is not None:
             self._given = given_normalization_factors(normalization_factors, self._data)
         elif size_factors is not None:
@@ -127,8 +135,9 @@ class HeldData:
 
     @property
     def normalization_factors(self) -> pd.DataFrame | None:
-        """Normalization factors, genes x samples; None where size factors are used."""
-        return self._frame(self._given.copy()) if self._given is not None and len(self._given) != 1 else None
+        """Normalization factors, genes x samples; None before they are estimated and where size factors are used."""
+        factors = self._state.factors if self._state else self._given
+        return None if factors is None or len(factors) == 1 else self._frame(factors.copy())
 
     @normalization_factors.setter
     def normalization_factors(self, values: Any) -> None:  # noqa: ANN401
@@ -193,7 +202,23 @@ class HeldData:
 
     def _normalize(self, kind: SizeFactorType, engine: Engine) -> Analysis:
         what = "size factors" if self._given is None or len(self._given) == 1 else "normalization factors"
-        return normalize(self._data.counts, self._given, kind, engine, what)
+        return self._weighted(
+            normalize(self._data.counts, self._given, kind, engine, what, Normalization(lengths=self._lengths))
+        )
+
+    def _weighted(self, state: Analysis) -> Analysis:
+        """Return the state with the observation weights, where there are any."""
+        if self._weights is None:
+            return state
+        state = with_weights(state, self._data.counts, self._weights, self._layout)
+        fail = state.moments.weights_fail
+        if fail is not None and fail.any():
+            warn(
+                "the weights as supplied won't allow parameter estimation, producing a degenerate design matrix, for "
+                f"{counted(int(fail.sum()), 'gene')}: {listing(self._data.genes[fail])}. They are not fitted; see "
+                "genes['weightsFail']."
+            )
+        return state
 
     def _normalized(self) -> Analysis:
         if self._state is None:
@@ -235,3 +260,12 @@ class HeldData:
 def make_engine(n_threads: int | None, quiet: bool) -> Engine:
     """Return how blocks of genes are worked on, with a progress display unless `quiet`."""
     return Engine(n_threads=n_threads, progress=progress(quiet))
+
+
+def _refuse_both(size_factors: object, normalization_factors: object) -> None:
+    """Raise `NormalizationError` where factors come beside average transcript lengths, which make factors too."""
+    for name, values in (("size_factors", size_factors), ("normalization_factors", normalization_factors)):
+        if values is not None:
+            raise NormalizationError(
+                f"avg_tx_length and {name} are both given, but lengths serve to estimate factors; give one of them."
+            )

@@ -5,20 +5,40 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from countnest.arrays import FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.model import Design, build_design
-from countnest.errors import CountnestWarning, DesignError, NormalizationError, OptionError, listing
+from countnest.errors import (
+    CountnestWarning,
+    DesignError,
+    NormalizationError,
+    OptionError,
+    counted,
+    listing,
+    suggestion,
+)
 from countnest.options import TestType
+from countnest.stats.glm.weight import scaled_weights
 from countnest.stats.inference.lrt import is_nested
-from countnest.stats.norm.size_factors import check_factors
+from countnest.stats.norm.size_factors import Location, check_factors
 
-__all__ = ["given_normalization_factors", "given_size_factors", "positive_number", "reduced_design"]
+__all__ = [
+    "gene_by_sample",
+    "given_control_genes",
+    "given_geo_means",
+    "given_locfunc",
+    "given_norm_matrix",
+    "given_normalization_factors",
+    "given_size_factors",
+    "given_weights",
+    "positive_number",
+    "reduced_design",
+]
 
 
 def positive_number(name: str, value: Any, *, least: float | None = None, infinite: bool = False) -> None:  # noqa: ANN401
@@ -35,7 +55,7 @@ def given_size_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN
     if isinstance(values, dict):
         values = pd.Series(values)
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
-        values = _by_label(values, data.samples, "samples")
+        values = _by_label(values, data.samples, "samples", "size factors")
     factors = _numbers(values, "size factors")
     if factors.shape != (len(data.samples),):
         raise NormalizationError(
@@ -47,31 +67,114 @@ def given_size_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN
 
 def given_normalization_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
     """Return normalization factors (G, n) in the order of genes and samples; a DataFrame is matched by label."""
-    if isinstance(values, pd.DataFrame):
-        if not isinstance(values.index, pd.RangeIndex):
-            values = _by_label(values, data.genes, "genes")
-        if not isinstance(values.columns, pd.RangeIndex):
-            values = _by_label(values.T, data.samples, "samples").T
-    factors = _numbers(values, "normalization factors")
-    if factors.shape != data.counts.shape:
-        raise NormalizationError(
-            f"normalization factors must have the shape of the counts, genes x samples {data.counts.shape}; "
-            f"got {factors.shape}."
-        )
-    check_factors(factors, "normalization factors")
+    factors = gene_by_sample(values, data, "normalization factors")
+    check_factors(factors, "normalization factors", data.genes)
     return factors
 
 
-def _by_label(values: Any, labels: pd.Index, what: str) -> Any:  # noqa: ANN401 (Series or DataFrame)
+def given_norm_matrix(values: Any, data: CountData, what: str) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
+    """Return positive numbers (G, n) to normalize by, in the order of genes and samples."""
+    matrix = gene_by_sample(values, data, what)
+    check_factors(matrix, what, data.genes)
+    return matrix
+
+
+def given_control_genes(values: Any, genes: pd.Index) -> BoolArray:  # noqa: ANN401 (labels, mask or positions)
+    """Return which genes (G,) are control genes; truth values by gene, positions from 0, or labels."""
+    if isinstance(values, pd.Series):
+        if values.dtype == np.bool_ and not isinstance(values.index, pd.RangeIndex):
+            values = _by_label(values, genes, "genes", "control_genes")
+        values = values.to_numpy()
+    chosen = np.asarray([values] if isinstance(values, str) else values if hasattr(values, "dtype") else list(values))
+    control = np.zeros(len(genes), dtype=np.bool_)
+    if chosen.dtype == np.bool_:
+        if chosen.shape != control.shape:
+            raise NormalizationError(
+                f"control_genes has {chosen.size} truth values; give one for each of the {len(genes)} genes."
+            )
+        control |= chosen
+    elif chosen.size and np.issubdtype(chosen.dtype, np.integer):
+        outside = chosen[(chosen < 0) | (chosen >= len(genes))]
+        if outside.size:
+            raise NormalizationError(
+                f"control_genes: whole numbers are positions, from 0 to {len(genes) - 1}; "
+                f"not among them are {listing(outside)}. Write labels that are numbers as text."
+            )
+        control[chosen] = True
+    else:
+        labels = pd.Index([str(label) for label in chosen.ravel()])
+        unknown = labels[~labels.isin(genes)]
+        if len(unknown):
+            raise NormalizationError(
+                f"control_genes: {counted(len(unknown), 'label')} not among the genes: {listing(unknown)}."
+                f"{suggestion(unknown[0], genes)}"
+            )
+        control |= genes.isin(labels)
+    if not control.any():
+        raise NormalizationError("control_genes selects no gene; leave it out to use all.")
+    return control
+
+
+def given_geo_means(values: Any, genes: pd.Index) -> FloatArray:  # noqa: ANN401 (Series, sequence)
+    """Return geometric means (G,), 0 for genes to leave out, in the order of the genes; a Series goes by label."""
+    if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
+        values = _by_label(values, genes, "genes", "geo_means")
+    means = _numbers(values, "geo_means")
+    if means.shape != (len(genes),):
+        raise NormalizationError(
+            f"geo_means must be one number for each of the {len(genes)} genes; got shape {means.shape}."
+        )
+    bad = ~(np.isfinite(means) & (means >= 0.0))
+    if bad.any():
+        raise NormalizationError(
+            f"geo_means must be finite and not negative; {bad.sum()} of {bad.size} are not, such as {means[bad][0]}, "
+            f"in {listing(genes[bad])}. Give 0 for genes to leave out."
+        )
+    return means
+
+
+def given_locfunc(function: Any) -> Location | None:  # noqa: ANN401 (checked here)
+    """Return a function of log ratios, or None for the median."""
+    if function is not None and not callable(function):
+        raise OptionError(f"locfunc={function!r} must be a function of the log ratios of a sample, such as np.median.")
+    return cast("Location | None", function)
+
+
+def given_weights(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
+    """Return observation weights (G, n), the largest of each gene one; a DataFrame is matched by label."""
+    weights = gene_by_sample(values, data, "weights")
+    bad = ~(np.isfinite(weights) & (weights >= 0.0))
+    if bad.any():
+        raise OptionError(
+            f"weights must be finite and not negative; {bad.sum()} of {bad.size} are not, such as {weights[bad][0]}."
+        )
+    return scaled_weights(weights)
+
+
+def gene_by_sample(values: Any, data: CountData, what: str) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
+    """Return numbers (G, n) in the order of genes and samples; a DataFrame is matched by label."""
+    if isinstance(values, pd.DataFrame):
+        if not isinstance(values.index, pd.RangeIndex):
+            values = _by_label(values, data.genes, "genes", what)
+        if not isinstance(values.columns, pd.RangeIndex):
+            values = _by_label(values.T, data.samples, "samples", what).T
+    numbers = _numbers(values, what)
+    if numbers.shape != data.counts.shape:
+        raise NormalizationError(
+            f"{what} must have the shape of the counts, genes x samples {data.counts.shape}; got {numbers.shape}."
+        )
+    return numbers
+
+
+def _by_label(values: Any, labels: pd.Index, what: str, owner: str) -> Any:  # noqa: ANN401 (Series or DataFrame)
     values = values.copy()
     values.index = values.index.map(str)
     if values.index.has_duplicates:
-        raise NormalizationError(
-            f"the factors have duplicate {what}: {listing(values.index[values.index.duplicated()])}."
-        )
+        repeated = values.index[values.index.duplicated()].unique()
+        raise NormalizationError(f"{owner}: duplicate labels of {what}: {listing(repeated)}.")
     missing = labels.difference(values.index)
     if len(missing):
-        raise NormalizationError(f"the factors lack {len(missing)} {what} of the counts: {listing(missing)}.")
+        raise NormalizationError(f"{owner}: {len(missing)} {what} of the counts are missing: {listing(missing)}.")
     return values.loc[labels]
 
 

@@ -19,7 +19,7 @@ from countnest.errors import OptionError, listing
 from countnest.options import AltHypothesis, PAdjust, QueryTest, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, estimate, joint_test, likelihood_ratio, single_tests
-from countnest.pipelines.deseq import no_counts
+from countnest.pipelines.deseq import no_counts, t_df
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
 
 __all__ = ["BoundQuery", "bind"]
@@ -123,15 +123,16 @@ class _Answering:
     options: Options
 
     @property
-    def df(self) -> float | None:
+    def df(self) -> float | FloatArray | None:
         """Degrees of freedom of t and F tests; None: normal and chi-square."""
-        return float(self.fitted.layout.residual_df) if self.kind == "t" else self.fitted.fit.df
+        fitted = self.fitted
+        return t_df(fitted.layout, fitted.state.weights) if self.kind == "t" else fitted.fit.df
 
     def rows(self) -> ResultsSet:
         """Return the results of every row."""
         fitted, matrix = self.fitted, self.query.matrix
         zero, boundary = self._empty_cells()
-        estimates = estimate(matrix, fitted.fit, fitted.dispersion, fitted.state.factors, fitted.layout, Engine())
+        estimates = estimate(matrix, fitted.state, fitted.layout, Engine())
         answers = single_tests(
             estimates,
             threshold=float(self.options.lfc_threshold),
@@ -158,10 +159,8 @@ class _Answering:
         if self.kind == "lrt":
             statistic, p_value, df = self._likelihood_ratio(matrix)
         else:
-            statistic, p_value, df = joint_test(
-                matrix, fitted.fit, fitted.dispersion, fitted.state.factors, fitted.layout, df=self.df, engine=Engine()
-            )
-        estimates = estimate(matrix, fitted.fit, fitted.dispersion, fitted.state.factors, fitted.layout, Engine())
+            statistic, p_value, df = joint_test(matrix, fitted.state, fitted.layout, df=self.df, engine=Engine())
+        estimates = estimate(matrix, fitted.state, fitted.layout, Engine())
         all_zero = zero.sum(axis=1) == zero.shape[1]
         empty = all_zero & ~np.isnan(statistic)
         missing = np.full(len(statistic), np.nan)

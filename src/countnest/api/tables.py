@@ -24,6 +24,8 @@ def gene_table(state: Analysis, genes: pd.Index, names: tuple[str, ...]) -> pd.D
         "baseVar": state.moments.variance,
         "allZero": state.moments.all_zero,
     }
+    if state.moments.weights_fail is not None:
+        columns["weightsFail"] = state.moments.weights_fail
     if state.dispersions is not None:
         columns |= _dispersion_columns(state.dispersions)
     if state.fit is not None:

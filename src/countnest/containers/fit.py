@@ -13,11 +13,22 @@ __all__ = ["Analysis", "BaseMoments", "DispersionTrend", "Dispersions", "ModelFi
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaseMoments:
-    """Mean and variance (G,) of the normalized counts, and which genes have no count at all."""
+    """What is known of every gene before any model, each (G,).
+
+    Attributes
+    ----------
+    mean, variance
+        Of the normalized counts, times their observation weights where there are any.
+    all_zero
+        Genes that are not fitted: without any count, or whose weights do not suffice.
+    weights_fail
+        Genes whose observation weights leave too few samples for the model; None without weights.
+    """
 
     mean: FloatArray
     variance: FloatArray
     all_zero: BoolArray
+    weights_fail: BoolArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +128,7 @@ class ModelFit:
     min_mu
         Floor of the means in weights.
     df
-        Degrees of freedom of t tests; None: normal.
+        Degrees of freedom of t tests, one number or with observation weights (G,); None: normal.
     reduced
         For likelihood ratio tests.
     """
@@ -134,7 +145,7 @@ class ModelFit:
     optimized: BoolArray
     max_cooks: FloatArray
     min_mu: float
-    df: float | None
+    df: float | FloatArray | None
     reduced: ReducedFit | None
 
 
@@ -170,6 +181,8 @@ class Analysis:
         (1, n) size factors or (G, n) normalization factors.
     given
         Whether the factors were given, not estimated.
+    weights
+        (G, n) observation weights, the largest of each gene one; None: all counts count alike.
     moments
         Moments of the normalized counts; after replacement of outliers, of the replaced ones.
     dispersions, fit, replacement
@@ -182,3 +195,4 @@ class Analysis:
     dispersions: Dispersions | None = None
     fit: ModelFit | None = None
     replacement: Replacement | None = None
+    weights: FloatArray | None = None

@@ -53,13 +53,13 @@ def cell_predictor(cells: Cells, beta: FloatArray, eta_out: FloatArray) -> None:
 
 
 @kernel
-def information(cells: Cells, weight: FloatArray, ridge: float, matrix_out: FloatArray) -> None:
-    """Write the lower triangle of X'WX + ridge I into `matrix_out` (p, p), from the cells' sums of weights (C,)."""
+def information(cells: Cells, weight: FloatArray, ridge: FloatArray, matrix_out: FloatArray) -> None:
+    """Write the lower triangle of X'WX + diag(ridge) into `matrix_out` (p, p), from the cells' sums of weights (C,)."""
     p = matrix_out.shape[0]
     for i in range(p):
         for j in range(i + 1):
             matrix_out[i, j] = 0.0
-        matrix_out[i, i] = ridge
+        matrix_out[i, i] = ridge[i]
     for c in range(weight.shape[0]):
         w = weight[c]
         for k in range(cells.start[c], cells.start[c + 1]):
@@ -95,21 +95,34 @@ def leverage(cells: Cells, inverse: FloatArray, leverage_out: FloatArray) -> Non
 
 @kernel
 def cox_reid(
-    cells: Cells, weight: FloatArray, squared: FloatArray, matrix: FloatArray, inverse: FloatArray, quad: FloatArray
+    cells: Cells,
+    weight: FloatArray,
+    squared: FloatArray,
+    no_ridge: FloatArray,
+    matrix: FloatArray,
+    inverse: FloatArray,
+    quad: FloatArray,
 ) -> tuple[float, float]:
     """Return log det(X'WX) and tr[(X'WX)^-1 X'W^2 X], from the cells' sums of W and of W^2 (C,).
 
-    `matrix`, `inverse` (p, p) and `quad` (C,) are work space.
+    Columns that only cells without weight have are left out. `no_ridge` (p,) holds zeros; `matrix`, `inverse` (p, p)
+    and `quad` (C,) are work space.
     """
     n_cells = weight.shape[0]
     trace = 0.0
-    if n_cells == matrix.shape[0]:  # as many cells as columns: x' (X'WX)^-1 x is 1 / weight
+    all_there = True
+    for c in range(n_cells):
+        all_there = all_there and weight[c] > 0.0
+    if n_cells == matrix.shape[0] and all_there:  # as many cells as columns: x' (X'WX)^-1 x is 1 / weight
         log_determinant = 2.0 * cells.log_det[0]
         for c in range(n_cells):
             log_determinant += math.log(weight[c])
             trace += squared[c] / weight[c]
         return log_determinant, trace
-    information(cells, weight, 0.0, matrix)
+    information(cells, weight, no_ridge, matrix)
+    for k in range(matrix.shape[0]):
+        if matrix[k, k] == 0.0:
+            matrix[k, k] = 1.0
     log_determinant = cholesky(matrix)
     if math.isnan(log_determinant):
         return np.nan, np.nan

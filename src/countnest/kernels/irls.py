@@ -105,12 +105,12 @@ def floored_mean(cells: Cells, f: FloatArray, beta: FloatArray, min_mu: float, w
 
 
 @kernel
-def working_weights(cells: Cells, alpha: float, work: Work) -> None:
-    """Write the summed GLM weights mu / (1 + alpha mu) of the cells into `work.weight`."""
+def working_weights(cells: Cells, alpha: float, v: FloatArray, work: Work) -> None:
+    """Write the summed GLM weights v mu / (1 + alpha mu) of the cells into `work.weight`."""
     for c in range(work.weight.shape[0]):
         work.weight[c] = 0.0
     for j in range(work.mu.shape[0]):
-        work.weight[cells.of_sample[j]] += work.mu[j] / (1.0 + alpha * work.mu[j])
+        work.weight[cells.of_sample[j]] += v[j] * (work.mu[j] / (1.0 + alpha * work.mu[j]))
 
 
 @kernel
@@ -118,9 +118,10 @@ def nb_log_irls_row(
     y: FloatArray,
     f: FloatArray,
     log_f: FloatArray,
+    v: FloatArray,
     alpha: float,
     cells: Cells,
-    ridge: float,
+    ridge: FloatArray,
     min_mu: float,
     tol: float,
     max_iter: int,
@@ -129,6 +130,7 @@ def nb_log_irls_row(
 ) -> int:
     """Iterate `beta` (p,) in place to the ridge maximum likelihood estimate; return the number of iterations.
 
+    `v` (n,) are observation weights, `ridge` (p,) the precisions of the coefficients' priors.
     `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
     `work.mu` holds the floored means of the last accepted coefficients.
     """
@@ -139,7 +141,7 @@ def nb_log_irls_row(
     constant = 0.0
     for j in range(y.shape[0]):
         rise, _ = log_rising_ratio(y[j], alpha, remainder, psi_rest)
-        constant += rise - log_factorial(y[j])
+        constant += v[j] * (rise - log_factorial(y[j]))
     log_min_mu = math.log(min_mu) if min_mu > 0.0 else -np.inf
     floored_mean(cells, f, beta, min_mu, work)
     old_deviance = 0.0
@@ -150,7 +152,7 @@ def nb_log_irls_row(
         for j in range(y.shape[0]):
             c = cells.of_sample[j]
             mu = work.mu[j]
-            w = mu / (1.0 + alpha * mu)
+            w = v[j] * (mu / (1.0 + alpha * mu))
             # working response less linear predictor; the logarithm differs only where the mean is floored
             residual = (y[j] - mu) / mu
             if mu == min_mu:
@@ -160,7 +162,7 @@ def nb_log_irls_row(
         information(cells, work.weight, ridge, work.matrix)
         gather(cells, work.score, work.step)
         for k in range(p):
-            work.step[k] -= ridge * beta[k]
+            work.step[k] -= ridge[k] * beta[k]
         if math.isnan(cholesky(work.matrix)):
             return max_iter
         cholesky_solve(work.matrix, work.step)
@@ -175,7 +177,7 @@ def nb_log_irls_row(
         for j in range(y.shape[0]):
             mu = work.mu[j]
             log_mu = log_min_mu if mu == min_mu else log_f[j] + work.eta[cells.of_sample[j]]
-            loglik += y[j] * log_mu - (y[j] + r) * math.log1p(alpha * mu)
+            loglik += v[j] * (y[j] * log_mu - (y[j] + r) * math.log1p(alpha * mu))
         deviance = -2.0 * loglik
         change = abs(deviance - old_deviance) / (abs(deviance) + 0.1)
         if math.isnan(change):
@@ -191,10 +193,11 @@ def nb_log_irls_block(
     counts: FloatArray,
     factors: FloatArray,
     log_factors: FloatArray,
+    weights: FloatArray,
     alpha: FloatArray,
     cells: Cells,
     n_cells: int,
-    ridge: float,
+    ridge: FloatArray,
     min_mu: float,
     tol: float,
     max_iter: int,
@@ -213,12 +216,16 @@ def nb_log_irls_block(
         (G, n).
     factors, log_factors
         (1, n) size factors or (G, n) normalization factors, and their logarithms.
+    weights
+        (1, n) or (G, n) observation weights.
     alpha
         (G,) dispersions.
+    ridge
+        (p,) prior precisions.
     beta_out
         (G, p) starts on entry, estimates on return; natural log.
     variance_out
-        (G, p) diagonal of A^-1 X'WX A^-1, A = X'WX + ridge, with W from the floored means.
+        (G, p) diagonal of A^-1 X'WX A^-1, A = X'WX + diag(ridge), with W from the floored means.
     mu_out
         (G, n) means, not floored.
     hat_out
@@ -232,29 +239,30 @@ def nb_log_irls_block(
     for g in range(counts.shape[0]):
         f = factors[0] if shared else factors[g]
         log_f = log_factors[0] if shared else log_factors[g]
+        v = weights[0] if weights.shape[0] == 1 else weights[g]
         a = alpha[g]
         beta = beta_out[g]
-        n_iter_out[g] = nb_log_irls_row(counts[g], f, log_f, a, cells, ridge, min_mu, tol, max_iter, beta, work)
-        working_weights(cells, a, work)
+        n_iter_out[g] = nb_log_irls_row(counts[g], f, log_f, v, a, cells, ridge, min_mu, tol, max_iter, beta, work)
+        working_weights(cells, a, v, work)
         ridge_inverse(cells, ridge, work)
         for k in range(p):
             variance_out[g, k] = sandwich(cells, work.weight, work.inverse[k])
         leverage(cells, work.inverse, work.score)
         for j in range(n):
-            hat_out[g, j] = work.mu[j] / (1.0 + a * work.mu[j]) * work.score[cells.of_sample[j]]
+            hat_out[g, j] = v[j] * (work.mu[j] / (1.0 + a * work.mu[j])) * work.score[cells.of_sample[j]]
         floored_mean(cells, f, beta, 0.0, work)
         size = 1.0 / a
         remainder = stirling_remainder(size)
         loglik = 0.0
         for j in range(n):
             mu_out[g, j] = work.mu[j]
-            loglik += nb_loglik_point(counts[g, j], work.mu[j], size, remainder)
+            loglik += v[j] * nb_loglik_point(counts[g, j], work.mu[j], size, remainder)
         loglik_out[g] = loglik
 
 
 @kernel
-def ridge_inverse(cells: Cells, ridge: float, work: Work) -> None:
-    """Write (X'WX + ridge I)^-1 into `work.inverse`, from `work.weight`; NaN where it does not exist."""
+def ridge_inverse(cells: Cells, ridge: FloatArray, work: Work) -> None:
+    """Write (X'WX + diag(ridge))^-1 into `work.inverse`, from `work.weight`; NaN where it does not exist."""
     information(cells, work.weight, ridge, work.matrix)
     if math.isnan(cholesky(work.matrix)):
         work.inverse[:] = np.nan
@@ -286,10 +294,11 @@ def nb_log_variance_block(
     contrasts: FloatArray,
     beta: FloatArray,
     factors: FloatArray,
+    weights: FloatArray,
     alpha: FloatArray,
     cells: Cells,
     n_cells: int,
-    ridge: float,
+    ridge: FloatArray,
     min_mu: float,
     variance_out: FloatArray,
 ) -> None:
@@ -298,7 +307,7 @@ def nb_log_variance_block(
     work = new_work(n_cells, factors.shape[1], beta.shape[1])
     for g in range(beta.shape[0]):
         floored_mean(cells, factors[0] if shared else factors[g], beta[g], min_mu, work)
-        working_weights(cells, alpha[g], work)
+        working_weights(cells, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], work)
         ridge_inverse(cells, ridge, work)
         for i in range(contrasts.shape[0]):
             apply_inverse(work.inverse, contrasts[i], work.step)
@@ -320,10 +329,11 @@ def nb_log_covariance_block(
     contrasts: FloatArray,
     beta: FloatArray,
     factors: FloatArray,
+    weights: FloatArray,
     alpha: FloatArray,
     cells: Cells,
     n_cells: int,
-    ridge: float,
+    ridge: FloatArray,
     min_mu: float,
     covariance_out: FloatArray,
 ) -> None:
@@ -334,7 +344,7 @@ def nb_log_covariance_block(
     inner = np.empty((n_rows, n_cells))
     for g in range(beta.shape[0]):
         floored_mean(cells, factors[0] if shared else factors[g], beta[g], min_mu, work)
-        working_weights(cells, alpha[g], work)
+        working_weights(cells, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], work)
         ridge_inverse(cells, ridge, work)
         for i in range(n_rows):
             apply_inverse(work.inverse, contrasts[i], work.step)
@@ -354,10 +364,11 @@ def penalized_loss(
     log2_beta: FloatArray,
     y: FloatArray,
     f: FloatArray,
+    v: FloatArray,
     size: float,
     remainder: float,
     cells: Cells,
-    prior_sd: float,
+    prior_sd: FloatArray,
     means: FloatArray,
 ) -> float:
     """Return the negative log-likelihood and normal prior of log2 coefficients; 1e300 where it is not finite.
@@ -370,14 +381,14 @@ def penalized_loss(
     total = 0.0
     rest = 0.0
     for j in range(y.shape[0]):
-        term = nb_loglik_point(y[j], f[j] * means[cells.of_sample[j]], size, remainder)
+        term = v[j] * nb_loglik_point(y[j], f[j] * means[cells.of_sample[j]], size, remainder)
         partial = total + term  # summed with compensation (Neumaier)
         rest += (total - partial) + term if abs(total) >= abs(term) else (term - partial) + total
         total = partial
     prior = 0.0
     for k in range(log2_beta.shape[0]):
-        x = log2_beta[k] / prior_sd
-        prior -= HALF_LOG_TWO_PI + 0.5 * x * x + math.log(prior_sd)
+        x = log2_beta[k] / prior_sd[k]
+        prior -= HALF_LOG_TWO_PI + 0.5 * x * x + math.log(prior_sd[k])
     loss = -(total + rest + prior)
     return loss if math.isfinite(loss) else HUGE
 
@@ -387,21 +398,23 @@ def nb_log_objective_row(
     log2_beta: FloatArray,
     y: FloatArray,
     f: FloatArray,
+    v: FloatArray,
     alpha: float,
     cells: Cells,
     n_cells: int,
-    prior_sd: float,
+    prior_sd: FloatArray,
     gradient_out: FloatArray,
 ) -> float:
     """Return the loss of log2 coefficients (p,), and write its gradient, by central differences within the box.
 
-    `prior_sd` is the standard deviation of the normal prior on the log2 scale. The differences and their rounding, and
+    `v` (n,) are observation weights, `prior_sd` (p,) the standard deviations of the normal priors on the log2 scale.
+    The differences and their rounding, and
     not the exact derivative, decide where a quasi-Newton search stops on these flat likelihoods.
     """
     means = np.empty(n_cells)
     size = 1.0 / alpha
     remainder = stirling_remainder(size)
-    loss = penalized_loss(log2_beta, y, f, size, remainder, cells, prior_sd, means)
+    loss = penalized_loss(log2_beta, y, f, v, size, remainder, cells, prior_sd, means)
     moved = log2_beta.copy()
     for k in range(log2_beta.shape[0]):
         at = log2_beta[k]
@@ -410,9 +423,9 @@ def nb_log_objective_row(
         width_up = up - at if up == BOX else DIFFERENCE
         width_down = at - down if down == -BOX else DIFFERENCE
         moved[k] = up
-        above = penalized_loss(moved, y, f, size, remainder, cells, prior_sd, means)
+        above = penalized_loss(moved, y, f, v, size, remainder, cells, prior_sd, means)
         moved[k] = down
-        below = penalized_loss(moved, y, f, size, remainder, cells, prior_sd, means)
+        below = penalized_loss(moved, y, f, v, size, remainder, cells, prior_sd, means)
         moved[k] = at
         gradient_out[k] = (above - below) / (width_up + width_down)
     return loss

@@ -29,14 +29,17 @@ LOWEST = math.log(1e-9)
 ARMIJO = 1e-4
 FIRST_STEP = 1.0
 GRID_POINTS = 20
+# Samples of a smaller observation weight do not enter the Cox-Reid term.
+MIN_WEIGHT = 1e-2
 
 
 class Work(NamedTuple):
-    """Work space of one gene: sums over cells (C,) and matrices (p, p)."""
+    """Work space of one gene: sums over cells (C,), zeros (p,) and matrices (p, p)."""
 
     weight: FloatArray
     squared: FloatArray
     quad: FloatArray
+    no_ridge: FloatArray
     matrix: FloatArray
     inverse: FloatArray
 
@@ -44,7 +47,9 @@ class Work(NamedTuple):
 @kernel
 def new_work(n_cells: int, p: int) -> Work:
     """Return the work space for one gene."""
-    return Work(np.empty(n_cells), np.empty(n_cells), np.empty(n_cells), np.empty((p, p)), np.empty((p, p)))
+    return Work(
+        np.empty(n_cells), np.empty(n_cells), np.empty(n_cells), np.zeros(p), np.empty((p, p)), np.empty((p, p))
+    )
 
 
 @kernel
@@ -52,6 +57,7 @@ def nb_logalpha_posterior_row(
     log_alpha: float,
     y: FloatArray,
     mu: FloatArray,
+    v: FloatArray,
     cells: Cells,
     prior_mean: float,
     prior_variance: float,
@@ -63,8 +69,8 @@ def nb_logalpha_posterior_row(
     ----------
     log_alpha
         Natural logarithm of the dispersion.
-    y, mu
-        (n,) counts and fitted means.
+    y, mu, v
+        (n,) counts, fitted means and observation weights.
     prior_mean, prior_variance
         Of the normal prior on log_alpha; an infinite variance means no prior.
     """
@@ -80,13 +86,18 @@ def nb_logalpha_posterior_row(
         inflation = 1.0 + mu[j] * alpha
         log_inflation = math.log(inflation)
         lgamma_y, digamma_y = lgamma_digamma(y[j] + r)
-        value += lgamma_y - lgamma_r - y[j] * math.log(mu[j] + r) - r * log_inflation
-        slope += digamma_r + log_inflation - mu[j] * alpha * (1.0 / inflation) - digamma_y + y[j] * (1.0 / (mu[j] + r))
-        w = 1.0 / (1.0 / mu[j] + alpha)
-        c = cells.of_sample[j]
-        work.weight[c] += w
-        work.squared[c] += w * w
-    log_determinant, trace = cox_reid(cells, work.weight, work.squared, work.matrix, work.inverse, work.quad)
+        value += v[j] * (lgamma_y - lgamma_r - y[j] * math.log(mu[j] + r) - r * log_inflation)
+        slope += v[j] * (
+            digamma_r + log_inflation - mu[j] * alpha * (1.0 / inflation) - digamma_y + y[j] * (1.0 / (mu[j] + r))
+        )
+        if v[j] > MIN_WEIGHT:
+            w = 1.0 / (1.0 / mu[j] + alpha)
+            c = cells.of_sample[j]
+            work.weight[c] += w
+            work.squared[c] += w * w
+    log_determinant, trace = cox_reid(
+        cells, work.weight, work.squared, work.no_ridge, work.matrix, work.inverse, work.quad
+    )
     distance = log_alpha - prior_mean
     value = value + (-0.5 * distance * distance / prior_variance - 0.5 * log_determinant)
     slope = (1.0 / (alpha * alpha) * slope + 0.5 * trace) * alpha - distance / prior_variance
@@ -98,6 +109,7 @@ def nb_logalpha_fit_row(
     start: float,
     y: FloatArray,
     mu: FloatArray,
+    v: FloatArray,
     cells: Cells,
     prior_mean: float,
     prior_variance: float,
@@ -110,7 +122,7 @@ def nb_logalpha_fit_row(
     Returns log_alpha, the number of iterations, and the log posterior at the start and at the end.
     """
     a = start
-    value, slope = nb_logalpha_posterior_row(a, y, mu, cells, prior_mean, prior_variance, work)
+    value, slope = nb_logalpha_posterior_row(a, y, mu, v, cells, prior_mean, prior_variance, work)
     initial = value
     step = FIRST_STEP
     accepted = 0
@@ -123,7 +135,7 @@ def nb_logalpha_fit_row(
         if proposal > UPPER:
             step = (UPPER - a) / slope
         candidate = a + step * slope
-        new_value, new_slope = nb_logalpha_posterior_row(candidate, y, mu, cells, prior_mean, prior_variance, work)
+        new_value, new_slope = nb_logalpha_posterior_row(candidate, y, mu, v, cells, prior_mean, prior_variance, work)
         if -new_value <= -value - step * ARMIJO * slope * slope:
             accepted += 1
             a = candidate
@@ -148,6 +160,7 @@ def nb_logalpha_fit_block(
     start: FloatArray,
     counts: FloatArray,
     mu: FloatArray,
+    weights: FloatArray,
     cells: Cells,
     n_cells: int,
     p: int,
@@ -160,11 +173,15 @@ def nb_logalpha_fit_block(
     initial_out: FloatArray,
     final_out: FloatArray,
 ) -> None:
-    """Fit the log dispersion of every gene of a block; see `nb_logalpha_fit_row`. All vectors are (G,)."""
+    """Fit the log dispersion of every gene of a block; see `nb_logalpha_fit_row`.
+
+    Vectors are (G,), `weights` are (1, n) or (G, n).
+    """
     work = new_work(n_cells, p)
     for g in range(counts.shape[0]):
+        v = weights[0] if weights.shape[0] == 1 else weights[g]
         a, n_iter, initial, final = nb_logalpha_fit_row(
-            start[g], counts[g], mu[g], cells, prior_mean[g], prior_variance, tol, max_iter, work
+            start[g], counts[g], mu[g], v, cells, prior_mean[g], prior_variance, tol, max_iter, work
         )
         log_alpha_out[g] = a
         n_iter_out[g] = n_iter
@@ -178,6 +195,7 @@ def nb_logalpha_grid_row(
     high: float,
     y: FloatArray,
     mu: FloatArray,
+    v: FloatArray,
     cells: Cells,
     prior_mean: float,
     prior_variance: float,
@@ -188,7 +206,7 @@ def nb_logalpha_grid_row(
     best_value = -np.inf
     for k in range(GRID_POINTS):
         a = low + (high - low) * k / (GRID_POINTS - 1)
-        value, _ = nb_logalpha_posterior_row(a, y, mu, cells, prior_mean, prior_variance, work)
+        value, _ = nb_logalpha_posterior_row(a, y, mu, v, cells, prior_mean, prior_variance, work)
         if value > best_value:
             best_value = value
             best = a
@@ -201,6 +219,7 @@ def nb_logalpha_grid_block(
     high: float,
     counts: FloatArray,
     mu: FloatArray,
+    weights: FloatArray,
     cells: Cells,
     n_cells: int,
     p: int,
@@ -213,7 +232,8 @@ def nb_logalpha_grid_block(
     spacing = (high - low) / (GRID_POINTS - 1)
     for g in range(counts.shape[0]):
         y, m, centre = counts[g], mu[g], prior_mean[g]
-        best = nb_logalpha_grid_row(low, high, y, m, cells, centre, prior_variance, work)
+        v = weights[0] if weights.shape[0] == 1 else weights[g]
+        best = nb_logalpha_grid_row(low, high, y, m, v, cells, centre, prior_variance, work)
         log_alpha_out[g] = nb_logalpha_grid_row(
-            best - spacing, best + spacing, y, m, cells, centre, prior_variance, work
+            best - spacing, best + spacing, y, m, v, cells, centre, prior_variance, work
         )

@@ -54,13 +54,22 @@ def nb_loglik_point(y: float, mu: float, size: float, remainder: float) -> float
 
 @kernel
 def nb_loglik_block(
-    counts: FloatArray, mu: FloatArray, alpha: FloatArray, floor: FloatArray, loglik_out: FloatArray
+    counts: FloatArray,
+    mu: FloatArray,
+    weights: FloatArray,
+    alpha: FloatArray,
+    floor: FloatArray,
+    loglik_out: FloatArray,
 ) -> None:
-    """Write the log-likelihood of every gene into `loglik_out` (G,), at means max(mu, floor); floor is (G,)."""
+    """Write the log-likelihood of every gene into `loglik_out` (G,), at means max(mu, floor); floor is (G,).
+
+    `weights` (1, n) or (G, n) are observation weights.
+    """
     for g in range(counts.shape[0]):
+        v = weights[0] if weights.shape[0] == 1 else weights[g]
         size = 1.0 / alpha[g]
         remainder = stirling_remainder(size)
         total = 0.0
         for j in range(counts.shape[1]):
-            total += nb_loglik_point(counts[g, j], max(mu[g, j], floor[g]), size, remainder)
+            total += v[j] * nb_loglik_point(counts[g, j], max(mu[g, j], floor[g]), size, remainder)
         loglik_out[g] = total

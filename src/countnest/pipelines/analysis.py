@@ -11,11 +11,11 @@ from countnest.containers.fit import Analysis
 from countnest.options import FitType, SizeFactorType, TestType
 from countnest.parallel.run import Engine
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model
+from countnest.pipelines.normalization import Normalization, estimate_factors
 from countnest.pipelines.outliers import find_replacements, refit
 from countnest.stats.glm.layout import Layout
-from countnest.stats.norm.size_factors import estimate_size_factors
 
-__all__ = ["Model", "normalize", "replace_outliers", "with_dispersions", "with_fit"]
+__all__ = ["Model", "normalize", "replace_outliers", "with_dispersions", "with_fit", "with_weights"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,16 +45,28 @@ class Model:
 
 
 def normalize(
-    counts: FloatArray, given: FloatArray | None, kind: SizeFactorType, engine: Engine, what: str = "size factors"
+    counts: FloatArray,
+    given: FloatArray | None,
+    kind: SizeFactorType,
+    engine: Engine,
+    what: str = "size factors",
+    normalization: Normalization | None = None,
 ) -> Analysis:
-    """Return the first state of an analysis, with `given` factors or estimated size factors."""
+    """Return the first state of an analysis, with `given` factors or with estimated ones.
+
+    `what` names the given factors, `normalization` says what the estimated ones are to heed.
+    """
     if given is None:
-        engine.progress.step("estimating size factors")
-        factors = estimate_size_factors(counts, kind)[np.newaxis, :]
+        factors = estimate_factors(counts, kind, normalization or Normalization(), engine)
     else:
         engine.progress.step(f"using pre-existing {what}")
         factors = given
     return Analysis(factors, given is not None, base_moments(counts, factors))
+
+
+def with_weights(state: Analysis, counts: FloatArray, weights: FloatArray, layout: Layout) -> Analysis:
+    """Return the state with observation weights (G, n), which moments and fits then heed."""
+    return replace(state, weights=weights, moments=base_moments(counts, state.factors, weights, layout))
 
 
 def with_dispersions(
@@ -62,11 +74,12 @@ def with_dispersions(
 ) -> Analysis:
     """Return the state with dispersions, and without what was fitted before."""
     engine.progress.step("estimating dispersions")
-    moments = state.moments if state.replacement is None else base_moments(counts, state.factors)
+    fresh = state.replacement is None
+    moments = state.moments if fresh else base_moments(counts, state.factors, state.weights, layout)
     dispersions = estimate_dispersions(
-        counts, state.factors, moments, layout, fit_type=fit_type, min_mu=min_mu, engine=engine
+        counts, state.factors, moments, layout, weights=state.weights, fit_type=fit_type, min_mu=min_mu, engine=engine
     )
-    return Analysis(state.factors, state.given, moments, dispersions)
+    return Analysis(state.factors, state.given, moments, dispersions, weights=state.weights)
 
 
 def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) -> Analysis:
@@ -78,6 +91,7 @@ def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) 
         state.moments,
         model.layout,
         state.dispersions.final,
+        weights=state.weights,
         test=model.test,
         reduced=model.reduced,
         reduced_description=model.reduced_description,
@@ -108,6 +122,7 @@ def replace_outliers(
         state.dispersions,
         state.fit,
         min_replicates,
+        weights=state.weights,
         reduced=model.reduced,
         engine=engine,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from countnest.parallel.run import Engine
 from countnest.pipelines.deseq import expand, rows_of
 from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fit_nb_glm
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.inference.lrt import likelihood_ratio_test
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
@@ -51,10 +53,9 @@ class Answer:
     p_value: FloatArray
 
 
-def estimate(
-    contrasts: FloatArray, fit: ModelFit, dispersion: FloatArray, factors: FloatArray, layout: Layout, engine: Engine
-) -> Estimates:
+def estimate(contrasts: FloatArray, state: Analysis, layout: Layout, engine: Engine) -> Estimates:
     """Return log2 fold changes C beta and their standard errors for contrasts (k, p)."""
+    fit = _fit_of(state)
     rows = ~np.isnan(fit.beta[:, 0])
     beta = fit.beta[rows]
     lfc = beta @ contrasts.T / LN2
@@ -65,10 +66,7 @@ def estimate(
         lfc[:, i] = contrasts[i, k] * beta[:, k] / LN2
         se[:, i] = abs(contrasts[i, k]) * fit.se[rows, k] / LN2
     if not single.all():
-        variance = contrast_variance(
-            contrasts[~single], beta, rows_of(factors, rows), dispersion[rows], layout, min_mu=fit.min_mu,
-            engine=engine,
-        )  # fmt: skip
+        variance = contrast_variance(contrasts[~single], beta, **_fitted(state, rows, layout), engine=engine)
         se[:, ~single] = np.sqrt(variance) / LN2
     return Estimates(expand(rows, lfc), expand(rows, se))
 
@@ -78,7 +76,7 @@ def single_tests(
     *,
     threshold: float = 0.0,
     alternative: AltHypothesis = "greaterAbs",
-    df: float | None = None,
+    df: float | FloatArray | None = None,
     zero: BoolArray | None = None,
 ) -> list[Answer]:
     """Return the Wald test of every contrast.
@@ -112,25 +110,19 @@ def row_basis(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def joint_test(
-    contrasts: FloatArray,
-    fit: ModelFit,
-    dispersion: FloatArray,
-    factors: FloatArray,
-    layout: Layout,
-    *,
-    df: float | None,
-    engine: Engine,
+    contrasts: FloatArray, state: Analysis, layout: Layout, *, df: float | FloatArray | None, engine: Engine
 ) -> tuple[FloatArray, FloatArray, int]:
     """Return statistic and p-value (G,) of the Wald test that all contrasts (k, p) are zero, and its df.
 
     Rows that depend on others add nothing. With `df`, the statistic is F, else chi-square.
     """
     basis, _ = row_basis(contrasts)
+    fit = _fit_of(state)
     rows = ~np.isnan(fit.beta[:, 0])
     beta = fit.beta[rows]
-    covariance = contrast_covariance(
-        basis, beta, rows_of(factors, rows), dispersion[rows], layout, min_mu=fit.min_mu, engine=engine
-    )
+    covariance = contrast_covariance(basis, beta, **_fitted(state, rows, layout), engine=engine)
+    if isinstance(df, np.ndarray):
+        df = df[rows]
     statistic, p_value = joint_wald_test(beta @ basis.T, covariance, df=df)
     return expand(rows, statistic), expand(rows, p_value), len(basis)
 
@@ -143,17 +135,41 @@ def likelihood_ratio(
     The null model has the columns X N, where N spans the null space of the contrasts; no reduced formula is needed.
     `counts` (G, n) are those that the model was fitted to.
     """
-    assert state.dispersions is not None
-    assert state.fit is not None
     basis, null = row_basis(contrasts)
-    fit = state.fit
+    fit = _fit_of(state)
     rows = ~np.isnan(fit.beta[:, 0])
+    null_layout = Layout.of(layout.matrix @ null)
     reduced = fit_nb_glm(
-        counts[rows], rows_of(state.factors, rows), Layout.of(layout.matrix @ null), state.dispersions.final[rows],
-        min_mu=fit.min_mu, engine=engine, text="fitting the null model",
-    )  # fmt: skip
+        counts[rows], **_fitted(state, rows, null_layout), engine=engine, text="fitting the null model"
+    )
     statistic, p_value = likelihood_ratio_test(fit.loglik[rows], reduced.loglik, len(basis))
     return expand(rows, statistic), expand(rows, p_value), len(basis)
+
+
+class _FittedTo(TypedDict):
+    """What the genes of a fit were fitted with."""
+
+    factors: FloatArray
+    alpha: FloatArray
+    layout: Layout
+    weights: FloatArray | None
+    min_mu: float
+
+
+def _fitted(state: Analysis, rows: BoolArray, layout: Layout) -> _FittedTo:
+    assert state.dispersions is not None
+    return {
+        "factors": rows_of(state.factors, rows),
+        "alpha": state.dispersions.final[rows],
+        "layout": layout,
+        "weights": weights_of(state.weights, rows),
+        "min_mu": _fit_of(state).min_mu,
+    }
+
+
+def _fit_of(state: Analysis) -> ModelFit:
+    assert state.fit is not None
+    return state.fit
 
 
 def cooks_outliers(fit: ModelFit, counts: FloatArray, cutoff: float, *, two_groups: bool) -> BoolArray:

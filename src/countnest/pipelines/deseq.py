@@ -5,9 +5,11 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.fit import BaseMoments, Dispersions, DispersionTrend, ModelFit, ReducedFit
 from countnest.options import FitType, TestType
 from countnest.parallel.run import Engine
@@ -18,15 +20,31 @@ from countnest.stats.dispersion.trend import fit_trend, log_residual_variance
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
 from countnest.stats.glm.fit import NBFit, fit_nb_glm
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import rows_of as weights_of
+from countnest.stats.glm.weight import weighted_counts, weights_suffice
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
 
-__all__ = ["base_moments", "estimate_dispersions", "expand", "fit_model", "no_counts", "rows_of"]
+__all__ = ["base_moments", "estimate_dispersions", "expand", "fit_model", "no_counts", "rows_of", "t_df"]
 
 
-def base_moments(counts: FloatArray, factors: FloatArray) -> BaseMoments:
-    """Return the moments of the normalized counts; counts (G, n), factors (1, n) or (G, n)."""
-    normalized = normalized_counts(counts, factors)
-    return BaseMoments(base_mean(normalized), base_variance(normalized), no_counts(counts))
+def base_moments(
+    counts: FloatArray, factors: FloatArray, weights: FloatArray | None = None, layout: Layout | None = None
+) -> BaseMoments:
+    """Return the moments of the normalized counts.
+
+    Parameters
+    ----------
+    counts, factors
+        (G, n), (1, n) or (G, n).
+    weights, layout
+        (G, n) observation weights, and the model that they must leave estimable.
+    """
+    normalized = weighted_counts(counts, factors, weights)
+    moments = BaseMoments(base_mean(normalized), base_variance(normalized), no_counts(counts))
+    if weights is None or layout is None:
+        return moments
+    fail = ~weights_suffice(weights, layout)
+    return replace(moments, all_zero=moments.all_zero | fail, weights_fail=fail)
 
 
 def estimate_dispersions(
@@ -35,6 +53,7 @@ def estimate_dispersions(
     moments: BaseMoments,
     layout: Layout,
     *,
+    weights: FloatArray | None = None,
     fit_type: FitType = "parametric",
     min_mu: float = 0.5,
     known: DispersionTrend | None = None,
@@ -48,6 +67,8 @@ def estimate_dispersions(
         (G, n) counts, (1, n) or (G, n) factors, and their moments.
     layout
         Of the model matrix.
+    weights
+        (G, n) observation weights.
     fit_type
         Of the trend.
     min_mu
@@ -62,8 +83,8 @@ def estimate_dispersions(
     R counterpart: DESeq2::estimateDispersions.
     """
     rows = ~moments.all_zero
-    k, f = counts[rows], rows_of(factors, rows)
-    genewise = estimate_genewise(k, f, layout, min_mu=min_mu, engine=engine)
+    k, f, v = counts[rows], rows_of(factors, rows), weights_of(weights, rows)
+    genewise = estimate_genewise(k, f, layout, weights=v, min_mu=min_mu, engine=engine)
     mean = moments.mean[rows]
     if known is None:
         engine.progress.step("mean-dispersion relationship")
@@ -77,6 +98,7 @@ def estimate_dispersions(
         k,
         genewise.mu,
         layout,
+        weights=v,
         prior_var=known.disp_prior_var,
         var_log_disp_ests=known.var_log_disp_ests,
         engine=engine,
@@ -107,6 +129,7 @@ def fit_model(
     layout: Layout,
     dispersion: FloatArray,
     *,
+    weights: FloatArray | None = None,
     test: TestType = "Wald",
     reduced: Layout | None = None,
     reduced_description: str | None = None,
@@ -123,19 +146,30 @@ def fit_model(
     R counterparts: DESeq2::nbinomWaldTest, DESeq2::nbinomLRT.
     """
     rows = ~moments.all_zero
-    k, f, alpha = counts[rows], rows_of(factors, rows), dispersion[rows]
-    fit = fit_nb_glm(k, f, layout, alpha, min_mu=min_mu, engine=engine, text="fitting model and testing")
+    k, f, v, alpha = counts[rows], rows_of(factors, rows), weights_of(weights, rows), dispersion[rows]
+    fit = fit_nb_glm(k, f, layout, alpha, weights=v, min_mu=min_mu, engine=engine, text="fitting model and testing")
     cooks = cooks_distance(k, normalized_counts(k, f), fit.mu, fit.hat, layout)
     null = None
     if reduced is not None:
-        null_fit = fit_nb_glm(k, f, reduced, alpha, min_mu=min_mu, engine=engine, text="fitting the reduced model")
+        null_fit = fit_nb_glm(
+            k, f, reduced, alpha, weights=v, min_mu=min_mu, engine=engine, text="fitting the reduced model"
+        )
         null = ReducedFit(
             expand(rows, null_fit.loglik),
             expand(rows, null_fit.converged),
             layout.n_coefficients - reduced.n_coefficients,
             reduced_description,
         )
-    return _expanded(fit, cooks, rows, layout, test=test, min_mu=min_mu, use_t=use_t, reduced=null)
+    df = t_df(layout, weights) if use_t else None
+    return _expanded(fit, cooks, rows, layout, test=test, min_mu=min_mu, df=df, reduced=null)
+
+
+def t_df(layout: Layout, weights: FloatArray | None) -> float | FloatArray:
+    """Return the degrees of freedom of t tests: samples less coefficients, weights counted instead of samples."""
+    if weights is None:
+        return float(layout.residual_df)
+    df = weights.sum(axis=1) - layout.n_coefficients
+    return as_float(np.where(df > 0.0, df, np.nan))
 
 
 def _expanded(
@@ -146,7 +180,7 @@ def _expanded(
     *,
     test: TestType,
     min_mu: float,
-    use_t: bool,
+    df: float | FloatArray | None,
     reduced: ReducedFit | None,
 ) -> ModelFit:
     optimized = np.zeros(len(rows), dtype=np.bool_)
@@ -164,7 +198,7 @@ def _expanded(
         optimized=optimized,
         max_cooks=expand(rows, max_cooks(cooks, layout)),
         min_mu=min_mu,
-        df=float(layout.residual_df) if use_t else None,
+        df=df,
         reduced=reduced,
     )
 

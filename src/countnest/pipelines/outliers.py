@@ -16,6 +16,7 @@ from countnest.parallel.run import Engine
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model, no_counts, rows_of
 from countnest.stats.glm.cooks import cooks_cutoff, max_cooks, replacement_counts
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.norm.size_factors import normalized_counts
 
 __all__ = ["find_replacements", "refit"]
@@ -59,6 +60,7 @@ def refit(
     fit: ModelFit,
     min_replicates: float,
     *,
+    weights: FloatArray | None = None,
     reduced: Layout | None = None,
     engine: Engine,
 ) -> tuple[BaseMoments, Dispersions, ModelFit]:
@@ -67,15 +69,15 @@ def refit(
     The trend and the prior stay; Cook's distances stay those of the original counts.
     """
     counts, rows = replacement.counts, replacement.refitted
-    moments = base_moments(counts, factors)
+    moments = base_moments(counts, factors, weights, layout)
     if not rows.any():
         return moments, dispersions, fit
-    k, f = counts[rows], rows_of(factors, rows)
+    k, f, v = counts[rows], rows_of(factors, rows), weights_of(weights, rows)
     part = BaseMoments(moments.mean[rows], moments.variance[rows], moments.all_zero[rows])
-    new = estimate_dispersions(k, f, part, layout, min_mu=fit.min_mu, known=dispersions.trend, engine=engine)
+    new = estimate_dispersions(k, f, part, layout, weights=v, min_mu=fit.min_mu, known=dispersions.trend, engine=engine)
     description = fit.reduced.description if fit.reduced else None
     refitted = fit_model(
-        k, f, part, layout, new.final, test=fit.test, reduced=reduced, reduced_description=description,
+        k, f, part, layout, new.final, weights=v, test=fit.test, reduced=reduced, reduced_description=description,
         use_t=fit.df is not None, min_mu=fit.min_mu, engine=engine,
     )  # fmt: skip
     merged = _merge(fit, refitted, rows, replacement.emptied)

@@ -32,14 +32,15 @@ def test_cell_predictor(design):
     np.testing.assert_allclose(eta[cells.of_sample], X @ beta, rtol=1e-13, atol=1e-14)
 
 
-@pytest.mark.parametrize("ridge", [0.0, 0.37])
-def test_information(design, ridge):
+@pytest.mark.parametrize("scale", [0.0, 0.37])
+def test_information(design, scale):
     X, cells, weight = design
     p = X.shape[1]
+    ridge = scale * np.arange(1.0, p + 1.0)
     matrix = np.full((p, p), np.nan)
     information(cells, twins.sum_by_cell(cells, weight), ridge, matrix)
     lower = np.tri(p, dtype=bool)
-    expected = X.T @ np.diag(weight) @ X + ridge * np.eye(p)
+    expected = X.T @ np.diag(weight) @ X + np.diag(ridge)
     np.testing.assert_allclose(matrix[lower], expected[lower], rtol=1e-12, atol=1e-13)
 
 
@@ -66,7 +67,7 @@ def test_cox_reid(design):
     X, cells, weight = design
     work = twins.work_of(cells, X.shape[1])
     sums = (twins.sum_by_cell(cells, weight), twins.sum_by_cell(cells, weight**2))
-    log_determinant, trace = cox_reid(cells, *sums, work.matrix, work.inverse, work.quad)
+    log_determinant, trace = cox_reid(cells, *sums, work.no_ridge, work.matrix, work.inverse, work.quad)
     information_matrix = X.T @ np.diag(weight) @ X
     assert log_determinant == pytest.approx(np.linalg.slogdet(information_matrix)[1], rel=1e-12, abs=1e-12)
     expected = np.trace(np.linalg.solve(information_matrix, X.T @ np.diag(weight**2) @ X))
@@ -77,5 +78,20 @@ def test_cox_reid_of_lost_weights_is_missing():
     X = twins.two_way()
     cells = twins.cells_of(X)
     work = twins.work_of(cells, X.shape[1])
-    nothing = np.zeros(twins.n_cells_of(cells))
-    assert np.isnan(cox_reid(cells, nothing, nothing, work.matrix, work.inverse, work.quad)).all()
+    lost = np.full(twins.n_cells_of(cells), np.nan)
+    assert np.isnan(cox_reid(cells, lost, lost, work.no_ridge, work.matrix, work.inverse, work.quad)).all()
+
+
+@pytest.mark.parametrize("X", [twins.one_way(), twins.two_way()])
+def test_cox_reid_leaves_out_columns_without_weight(X):
+    cells = twins.cells_of(X)
+    work = twins.work_of(cells, X.shape[1])
+    there = X[:, -1] == 0.0
+    weight = np.where(there, np.linspace(0.5, 2.0, len(X)), 0.0)
+    sums = (twins.sum_by_cell(cells, weight), twins.sum_by_cell(cells, weight**2))
+    log_determinant, trace = cox_reid(cells, *sums, work.no_ridge, work.matrix, work.inverse, work.quad)
+    used = X[there, :-1]
+    information_matrix = used.T @ np.diag(weight[there]) @ used
+    assert log_determinant == pytest.approx(np.linalg.slogdet(information_matrix)[1], rel=1e-12)
+    expected = np.trace(np.linalg.solve(information_matrix, used.T @ np.diag(weight[there] ** 2) @ used))
+    assert trace == pytest.approx(expected, rel=1e-11)

@@ -25,7 +25,7 @@ def start(counts, factors, X):
     return beta
 
 
-def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100):
+def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100, v=None):
     (n_genes, n), p = counts.shape, X.shape[1]
     cells = twins.cells_of(X)
     found = {
@@ -37,16 +37,18 @@ def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100):
         "n_iter": np.empty(n_genes, dtype=np.int64),
     }
     nb_log_irls_block(
-        counts, factors, np.log(factors), alpha, cells, twins.n_cells_of(cells), ridge, min_mu, 1e-8, max_iter,
+        counts, factors, np.log(factors), np.ones((1, n)) if v is None else v, alpha, cells, twins.n_cells_of(cells),
+        np.broadcast_to(ridge, p).copy(), min_mu, 1e-8, max_iter,
         *found.values(),
     )  # fmt: skip
     return found
 
 
-def assert_like_twin(found, counts, factors, X, alpha, beta, *, rtol=1e-8, **options):
+def assert_like_twin(found, counts, factors, X, alpha, beta, *, rtol=1e-8, v=None, ridge=RIDGE, **options):
     for g in range(len(counts)):
         f = factors[0] if len(factors) == 1 else factors[g]
-        twin = twins.irls(counts[g], f, X, alpha[g], beta[g], RIDGE, **options)
+        w = 1.0 if v is None else v[g]
+        twin = twins.irls(counts[g], f, X, alpha[g], beta[g], ridge, v=w, **options)
         assert found["n_iter"][g] == twin["n_iter"], g
         for name in FITTED:
             np.testing.assert_allclose(found[name][g], twin[name], rtol=rtol, atol=1e-9, err_msg=f"{name} {g}")
@@ -165,24 +167,28 @@ def test_variance_of_contrasts(X, shared, min_mu):
     factors = f[None] if shared else f * rng.uniform(0.5, 2.0, counts.shape)
     beta = rng.normal(1.0, 1.0, (8, X.shape[1]))
     contrasts = np.vstack([np.eye(X.shape[1]), rng.normal(size=(2, X.shape[1]))])
+    v = np.ones((1, len(X))) if shared else rng.uniform(0.01, 1.0, counts.shape)
+    ridge = RIDGE * np.arange(1.0, X.shape[1] + 1.0)
     found = np.empty((8, len(contrasts)))
     cells = twins.cells_of(X)
-    nb_log_variance_block(contrasts, beta, factors, alpha, cells, twins.n_cells_of(cells), RIDGE, min_mu, found)
+    nb_log_variance_block(contrasts, beta, factors, v, alpha, cells, twins.n_cells_of(cells), ridge, min_mu, found)
     for g in range(8):
         mu = np.maximum((factors[0] if shared else factors[g]) * np.exp(X @ beta[g]), min_mu)
-        covariance = twins.covariance(X, mu / (1.0 + alpha[g] * mu), RIDGE)
+        w = v[0 if shared else g] * mu / (1.0 + alpha[g] * mu)
+        covariance = twins.covariance(X, w, ridge)
         np.testing.assert_allclose(found[g], np.einsum("ik,kl,il->i", contrasts, covariance, contrasts), rtol=1e-8)
     joint = np.empty((8, len(contrasts), len(contrasts)))
-    nb_log_covariance_block(contrasts, beta, factors, alpha, cells, twins.n_cells_of(cells), RIDGE, min_mu, joint)
+    nb_log_covariance_block(contrasts, beta, factors, v, alpha, cells, twins.n_cells_of(cells), ridge, min_mu, joint)
     np.testing.assert_allclose(np.einsum("gii->gi", joint), found, rtol=1e-12)
     np.testing.assert_allclose(joint[-1], contrasts @ covariance @ contrasts.T, rtol=1e-8, atol=1e-10)
 
 
-def objective(log2_beta, y, f, X, alpha, ridge=RIDGE_LOG2):
+def objective(log2_beta, y, f, X, alpha, ridge=RIDGE_LOG2, v=None):
     gradient = np.full(X.shape[1], np.nan)
     cells = twins.cells_of(X)
-    prior_sd = 1.0 / np.sqrt(ridge)
-    loss = nb_log_objective_row(log2_beta, y, f, alpha, cells, twins.n_cells_of(cells), prior_sd, gradient)
+    prior_sd = 1.0 / np.sqrt(np.broadcast_to(ridge, X.shape[1]))
+    v = np.ones(len(y)) if v is None else v
+    loss = nb_log_objective_row(log2_beta, y, f, v, alpha, cells, twins.n_cells_of(cells), prior_sd, gradient)
     return loss, gradient
 
 
@@ -228,3 +234,44 @@ def test_objective_that_is_not_finite_is_huge():
     with np.errstate(all="ignore"):  # uncompiled kernels warn
         loss, _ = objective(np.array([0.0, 3e3]), np.arange(6.0), np.ones(6), X, 0.1)
     assert loss == 1e300
+
+
+def test_weights_and_ridges_of_each_coefficient(X):
+    counts, f, _, alpha = twins.simulate(X, 10, seed=31)
+    rng = np.random.default_rng(5)
+    v = rng.uniform(0.05, 1.0, counts.shape)
+    ridge = rng.uniform(0.0, 0.3, X.shape[1])
+    beta = start(counts, f[None], X)
+    found = fit(counts, f[None], X, alpha, beta, ridge=ridge, v=v)
+    for g in range(len(counts)):
+        twin = twins.irls(counts[g], f, X, alpha[g], beta[g], ridge, v=v[g])
+        assert found["n_iter"][g] == twin["n_iter"] < 100
+        for name in FITTED:
+            np.testing.assert_allclose(found[name][g], twin[name], rtol=1e-7, atol=1e-8, err_msg=name)
+    whole = fit(counts, f[None], X, alpha, beta, v=np.ones_like(counts))
+    for name, values in fit(counts, f[None], X, alpha, beta).items():
+        np.testing.assert_array_equal(whole[name], values)
+
+
+def test_a_weight_of_two_is_two_samples():
+    X = twins.two_way()
+    counts, f, _, alpha = twins.simulate(X, 5, seed=33)
+    twice = np.append(np.arange(12), 3)
+    v = np.ones_like(counts)
+    v[:, 3] = 2.0
+    weighted = fit(counts, f[None], X, alpha, start(counts, f[None], X), v=v)
+    repeated = fit(np.ascontiguousarray(counts[:, twice]), f[None, twice], X[twice], alpha, start(counts, f[None], X))
+    for name in ("beta", "variance", "loglik"):
+        np.testing.assert_allclose(weighted[name], repeated[name], rtol=1e-9)
+    np.testing.assert_array_equal(weighted["n_iter"], repeated["n_iter"])
+
+
+def test_objective_heeds_weights(X):
+    counts, f, _, alpha = twins.simulate(X, 3, seed=34)
+    rng = np.random.default_rng(6)
+    for y, a in zip(counts, alpha, strict=True):
+        at, v = rng.normal(0.0, 1.0, X.shape[1]), rng.uniform(0.0, 1.0, len(y))
+        ridge = rng.uniform(0.1, 2.0, X.shape[1])
+        loss, gradient = objective(at, y, f, X, a, ridge, v)
+        assert loss == pytest.approx(twins.penalized_loss(at, y, f, X, a, ridge, v), rel=1e-11)
+        np.testing.assert_allclose(gradient, twins.penalized_gradient(at, y, f, X, a, ridge, v), rtol=1e-4, atol=1e-4)

@@ -50,7 +50,7 @@ def rounding(y, alpha):
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_value_and_slope_are_those_of_the_formula(design, gene, prior, alpha):
     (X, cells), (y, mu), a = design, gene, np.log(alpha)
-    value, slope = nb_logalpha_posterior_row(a, y, mu, cells, *prior, twins.work_of(cells, X.shape[1]))
+    value, slope = nb_logalpha_posterior_row(a, y, mu, np.ones(len(y)), cells, *prior, twins.work_of(cells, X.shape[1]))
     expected = twins.log_posterior(a, y, mu, X, *prior)
     assert value == pytest.approx(expected, rel=1e-11, abs=1e-11 + 8 * rounding(y, alpha))
     # the slope is r times differences of digamma and log, each with an error of the last digit of log r
@@ -64,11 +64,11 @@ def test_slope_is_the_derivative_of_the_value(design, gene, prior, alpha):
     work = twins.work_of(cells, X.shape[1])
 
     def value(at):
-        return nb_logalpha_posterior_row(at, y, mu, cells, *prior, work)[0]
+        return nb_logalpha_posterior_row(at, y, mu, np.ones(len(y)), cells, *prior, work)[0]
 
     # central differences of fourth order
     numeric = (8 * (value(a + h) - value(a - h)) - (value(a + 2 * h) - value(a - 2 * h))) / (12 * h)
-    _, slope = nb_logalpha_posterior_row(a, y, mu, cells, *prior, work)
+    _, slope = nb_logalpha_posterior_row(a, y, mu, np.ones(len(y)), cells, *prior, work)
     assert slope == pytest.approx(numeric, rel=1e-6, abs=1e-6 + 8 * rounding(y, alpha) / h)
 
 
@@ -77,7 +77,8 @@ def fit(start, counts, mu, cells, p, prior_mean, prior_variance, max_iter=100):
     a, first, last = np.empty(n_genes), np.empty(n_genes), np.empty(n_genes)
     n_iter = np.empty(n_genes, dtype=np.int64)
     nb_logalpha_fit_block(
-        start, counts, mu, cells, twins.n_cells_of(cells), p, prior_mean, prior_variance, 1e-6, max_iter,
+        start, counts, mu, np.ones((1, counts.shape[1])), cells, twins.n_cells_of(cells), p, prior_mean, prior_variance,
+        1e-6, max_iter,
         a, n_iter, first, last,
     )  # fmt: skip
     return a, n_iter, first, last
@@ -85,7 +86,7 @@ def fit(start, counts, mu, cells, p, prior_mean, prior_variance, max_iter=100):
 
 def kernel_posterior(y, mu, cells, p, *prior):
     work = twins.work_of(cells, p)
-    return lambda a: nb_logalpha_posterior_row(a, y, mu, cells, *prior, work)
+    return lambda a: nb_logalpha_posterior_row(a, y, mu, np.ones(len(y)), cells, *prior, work)
 
 
 def test_line_search_takes_the_steps_of_its_twin(design, prior):
@@ -172,8 +173,9 @@ def test_grid_takes_the_best_of_both_rounds(design, prior):
     low, high = np.log(1e-8), np.log(12.0)
     a = np.empty(len(counts))
     nb_logalpha_grid_block(
-        low, high, counts, mu, cells, twins.n_cells_of(cells), X.shape[1], np.full(len(counts), prior[0]), prior[1], a
-    )
+        low, high, counts, mu, np.ones((1, len(X))), cells, twins.n_cells_of(cells), X.shape[1],
+        np.full(len(counts), prior[0]), prior[1], a,
+    )  # fmt: skip
     expected = [
         twins.grid_search(low, high, lambda at, y=y, m=m: twins.log_posterior(at, y, m, X, *prior))
         for y, m in zip(counts, mu, strict=True)
@@ -191,3 +193,25 @@ def test_genes_of_a_block_have_their_own_prior_means():
         one = slice(g, g + 1)
         alone = fit(np.log(alpha[one]), counts[one], mu[one], cells, p, centre[one], 0.3)
         np.testing.assert_array_equal([column[g] for column in together], [column[0] for column in alone])
+
+
+@pytest.mark.parametrize("alpha", [1e-2, 0.3, 10.0])
+def test_weights(design, gene, prior, alpha):
+    (X, cells), (y, mu), a = design, gene, np.log(alpha)
+    v = np.linspace(0.02, 1.0, len(y))
+    v[[1, 4]] = [0.009, 0.0]  # without a part in the Cox-Reid term
+    value, slope = nb_logalpha_posterior_row(a, y, mu, v, cells, *prior, twins.work_of(cells, X.shape[1]))
+    assert value == pytest.approx(twins.log_posterior(a, y, mu, X, *prior, v=v), rel=1e-9)
+    assert slope == pytest.approx(twins.log_posterior_slope(a, y, mu, X, *prior, v=v), rel=1e-7, abs=1e-7)
+
+
+def test_weights_of_one_change_no_bit(design):
+    X, cells = design
+    counts, _, mu, alpha = twins.simulate(X, 20, seed=41)
+    plain = fit(np.log(alpha), counts, mu, cells, X.shape[1], np.zeros(20), np.inf)
+    a, n_iter, first, last = (np.empty(20), np.empty(20, dtype=np.int64), np.empty(20), np.empty(20))
+    nb_logalpha_fit_block(
+        np.log(alpha), counts, mu, np.ones_like(counts), cells, twins.n_cells_of(cells), X.shape[1], np.zeros(20),
+        np.inf, 1e-6, 100, a, n_iter, first, last,
+    )  # fmt: skip
+    np.testing.assert_array_equal(np.array(plain), np.array((a, n_iter, first, last)))

@@ -77,6 +77,7 @@ def test_block_floors_the_means_and_sums():
     counts, _, mu, alpha = twins.simulate(twins.two_way(), 6, seed=3, low=0.1, high=50.0)
     floor = np.array([0.0, 0.5, 3.0, 0.0, 1e3, 0.5])
     found = np.empty(6)
-    nb_loglik_block(counts, mu, alpha, floor, found)
-    expected = [twins.nb_loglik(counts[g], np.maximum(mu[g], floor[g]), alpha[g]).sum() for g in range(6)]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    terms = np.array([twins.nb_loglik(counts[g], np.maximum(mu[g], floor[g]), alpha[g]) for g in range(6)])
+    for weights in (np.ones((1, 12)), np.random.default_rng(1).uniform(0.0, 1.0, (6, 12))):
+        nb_loglik_block(counts, mu, weights, alpha, floor, found)
+        np.testing.assert_allclose(found, (weights * terms).sum(axis=1), rtol=1e-12)

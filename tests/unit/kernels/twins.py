@@ -51,30 +51,41 @@ def nb_loglik(y, mu, alpha):
 def work_of(cells, p):
     """Return the work space of one gene."""
     n_cells = n_cells_of(cells)
-    return Work(np.empty(n_cells), np.empty(n_cells), np.empty(n_cells), np.empty((p, p)), np.empty((p, p)))
+    return Work(
+        np.empty(n_cells), np.empty(n_cells), np.empty(n_cells), np.zeros(p), np.empty((p, p)), np.empty((p, p))
+    )
 
 
-def log_posterior(a, y, mu, X, prior_mean=0.0, prior_variance=np.inf):
-    """Return the Cox-Reid adjusted log posterior of a = log alpha."""
+def log_posterior(a, y, mu, X, prior_mean=0.0, prior_variance=np.inf, v=1.0):
+    """Return the Cox-Reid adjusted log posterior of a = log alpha; `v` are observation weights."""
     alpha = np.exp(a)
     r = 1.0 / alpha
     lgamma = scipy.special.gammaln
-    loglik = np.sum(lgamma(y + r) - lgamma(r) - y * np.log(mu + r) - r * np.log(1.0 + mu * alpha))
-    W = np.diag(1.0 / (1.0 / mu + alpha))
-    cox_reid = -0.5 * np.linalg.slogdet(X.T @ W @ X)[1]
+    loglik = np.sum(v * (lgamma(y + r) - lgamma(r) - y * np.log(mu + r) - r * np.log(1.0 + mu * alpha)))
+    rows, used = cox_reid_rows(X, v)
+    W = np.diag(1.0 / (1.0 / mu[rows] + alpha))
+    cox_reid = -0.5 * np.linalg.slogdet(used.T @ W @ used)[1]
     return loglik + cox_reid - 0.5 * (a - prior_mean) ** 2 / prior_variance
 
 
-def log_posterior_slope(a, y, mu, X, prior_mean=0.0, prior_variance=np.inf):
+def log_posterior_slope(a, y, mu, X, prior_mean=0.0, prior_variance=np.inf, v=1.0):
     """Return the derivative of `log_posterior`, without cancellation: digamma differences as sums over the count."""
     alpha = np.exp(a)
     r = 1.0 / alpha
     rise = np.array([np.sum(1.0 / (1.0 + alpha * np.arange(count))) for count in y])
-    loglik = np.sum(r * (np.log1p(mu * alpha) - mu * alpha / (1.0 + mu * alpha)) - rise + y / (1.0 + mu * alpha))
-    w = 1.0 / (1.0 / mu + alpha)
-    inverse = np.linalg.inv(X.T @ (w[:, None] * X))
-    cox_reid = 0.5 * alpha * np.trace(inverse @ X.T @ (w[:, None] ** 2 * X))
+    own = r * (np.log1p(mu * alpha) - mu * alpha / (1.0 + mu * alpha)) - rise + y / (1.0 + mu * alpha)
+    loglik = np.sum(v * own)
+    rows, used = cox_reid_rows(X, v)
+    w = 1.0 / (1.0 / mu[rows] + alpha)
+    inverse = np.linalg.inv(used.T @ (w[:, None] * used))
+    cox_reid = 0.5 * alpha * np.trace(inverse @ used.T @ (w[:, None] ** 2 * used))
     return loglik + cox_reid - (a - prior_mean) / prior_variance
+
+
+def cox_reid_rows(X, v):
+    """Return the samples of weight above 0.01, and their rows of X without the columns that are zero there."""
+    rows = np.broadcast_to(v, len(X)) > 0.01
+    return rows, X[rows][:, X[rows].any(axis=0)]
 
 
 def line_search(start, posterior, tol=1e-6, max_iter=100):
@@ -123,26 +134,26 @@ def start(y, f, X):
     return np.linalg.lstsq(X, np.log(y / f + 0.1), rcond=None)[0]
 
 
-def irls(y, f, X, alpha, beta, ridge, min_mu=0.5, tol=1e-8, max_iter=100):
-    """Fit by augmented least squares (QR); return a dict of what the kernel writes."""
+def irls(y, f, X, alpha, beta, ridge, min_mu=0.5, tol=1e-8, max_iter=100, v=1.0):
+    """Fit by augmented least squares (QR); return a dict of what the kernel writes. `ridge` is a number or (p,)."""
     p = X.shape[1]
     mu = np.maximum(f * np.exp(X @ beta), min_mu)
     old_deviance = 0.0
     n_iter = max_iter
     for iteration in range(1, max_iter + 1):
-        w = mu / (1.0 + alpha * mu)
+        w = v * mu / (1.0 + alpha * mu)
         z = np.log(mu / f) + (y - mu) / mu
-        augmented = np.vstack([np.sqrt(w)[:, None] * X, np.sqrt(ridge) * np.eye(p)])
+        augmented = np.vstack([np.sqrt(w)[:, None] * X, np.diag(np.sqrt(np.broadcast_to(ridge, p)))])
         beta = np.linalg.lstsq(augmented, np.concatenate([np.sqrt(w) * z, np.zeros(p)]), rcond=None)[0]
         if (np.abs(beta) > 30).any():
             break
         mu = np.maximum(f * np.exp(X @ beta), min_mu)
-        deviance = -2.0 * nb_loglik(y, mu, alpha).sum()
+        deviance = -2.0 * (v * nb_loglik(y, mu, alpha)).sum()
         if iteration > 1 and abs(deviance - old_deviance) / (abs(deviance) + 0.1) < tol:
             n_iter = iteration
             break
         old_deviance = deviance
-    w = mu / (1.0 + alpha * mu)
+    w = v * mu / (1.0 + alpha * mu)
     inverse = np.linalg.inv(X.T @ (w[:, None] * X) + ridge * np.eye(p))
     unfloored = f * np.exp(X @ beta)
     return {
@@ -150,7 +161,7 @@ def irls(y, f, X, alpha, beta, ridge, min_mu=0.5, tol=1e-8, max_iter=100):
         "variance": np.diag(covariance(X, w, ridge)),
         "mu": unfloored,
         "hat": w * np.einsum("jk,kl,jl->j", X, inverse, X),
-        "loglik": nb_loglik(y, unfloored, alpha).sum(),
+        "loglik": (v * nb_loglik(y, unfloored, alpha)).sum(),
         "n_iter": n_iter,
     }
 
@@ -162,16 +173,16 @@ def covariance(X, w, ridge):
     return inverse @ information @ inverse
 
 
-def penalized_loss(log2_beta, y, f, X, alpha, ridge):
+def penalized_loss(log2_beta, y, f, X, alpha, ridge, v=1.0):
     """Return the negative log-likelihood and log prior density N(0, 1 / ridge) of log2 coefficients."""
     mu = f * 2.0 ** (X @ log2_beta)
     prior = scipy.stats.norm.logpdf(log2_beta, 0.0, 1.0 / np.sqrt(ridge))
-    return -nb_loglik(y, mu, alpha).sum() - prior.sum()
+    return -(v * nb_loglik(y, mu, alpha)).sum() - prior.sum()
 
 
-def penalized_gradient(log2_beta, y, f, X, alpha, ridge):
+def penalized_gradient(log2_beta, y, f, X, alpha, ridge, v=1.0):
     mu = f * 2.0 ** (X @ log2_beta)
-    return -LN2 * X.T @ ((y - mu) / (1.0 + alpha * mu)) + ridge * log2_beta
+    return -LN2 * X.T @ (v * (y - mu) / (1.0 + alpha * mu)) + ridge * log2_beta
 
 
 # ---- rough starts ----

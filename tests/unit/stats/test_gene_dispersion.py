@@ -7,7 +7,7 @@ from countnest.parallel.run import Engine
 from countnest.stats.dispersion.genewise import estimate_genewise
 from countnest.stats.dispersion.map import shrink_dispersions
 from countnest.stats.dispersion.posterior import grid_search, line_search, max_dispersion
-from countnest.stats.glm.fit import RIDGE, fit_nb_glm
+from countnest.stats.glm.fit import LN2, RIDGE_LOG2, fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from unit.kernels import twins
 
@@ -48,7 +48,7 @@ def test_means_are_projections_or_fits(study):
     start = np.clip(np.minimum(rough, moments), 1e-8, 12.0)
     for g in range(len(counts)):
         beta = twins.start(counts[g], f, X)
-        twin = twins.irls(counts[g], f, X, start[g], beta, RIDGE, min_mu=5.0)
+        twin = twins.irls(counts[g], f, X, start[g], beta, RIDGE_LOG2 / LN2**2, min_mu=5.0)
         np.testing.assert_allclose(found.mu[g], np.maximum(twin["mu"], 5.0), rtol=1e-7)
 
 

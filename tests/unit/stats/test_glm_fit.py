@@ -5,11 +5,12 @@ import pytest
 import scipy.optimize
 
 from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import PRIOR_SD_LOG2, RIDGE, RIDGE_LOG2, contrast_variance, fit_nb_glm
+from countnest.stats.glm.fit import LN2, RIDGE_LOG2, contrast_variance, fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.quasinewton import minimize_rows
 from unit.kernels import twins
 
+RIDGE = RIDGE_LOG2 / LN2**2
 ENGINE = Engine(n_threads=1)
 # A gene with counts in single samples of a two-way design: some coefficients would go to minus infinity.
 SPARSE = np.zeros((3, 12))
@@ -97,7 +98,9 @@ def test_the_search_reaches_the_optimum_in_log2():
     X = twins.two_way()
     counts, f, _, alpha = twins.simulate(X, 8, seed=4, low=20.0)
     start = np.array([twins.start(y, f, X) / np.log(2.0) for y in counts])
-    found, success = minimize_rows(start, counts, f[None], alpha, Layout.of(X), PRIOR_SD_LOG2, ENGINE)
+    found, success = minimize_rows(
+        start, counts, f[None], np.ones((1, 12)), alpha, Layout.of(X), np.full(4, 1e3), ENGINE
+    )
     assert success.all()
     for g in range(len(counts)):
         best = scipy.optimize.minimize(
@@ -111,8 +114,9 @@ def test_the_search_stays_in_its_box():
     layout = Layout.of(np.column_stack([np.ones(4), [0.0, 0.0, 1e-3, 1e-3]]))
     counts = np.array([[1.0, 1.0, 500.0, 600.0]])
     found, _ = minimize_rows(
-        np.array([[0.0, 99.0]]), counts, np.ones((1, 4)), np.array([0.1]), layout, PRIOR_SD_LOG2, ENGINE
-    )
+        np.array([[0.0, 99.0]]), counts, np.ones((1, 4)), np.ones((1, 4)), np.array([0.1]), layout, np.full(2, 1e3),
+        ENGINE,
+    )  # fmt: skip
     assert found[0, 1] == 30.0
 
 

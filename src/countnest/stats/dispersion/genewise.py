@@ -12,12 +12,15 @@ from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
 from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.layout import Layout
-from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
+from countnest.stats.glm.weight import rows_of, weighted_counts
+from countnest.stats.norm.size_factors import base_mean, base_variance
 
 __all__ = ["GeneWise", "estimate_genewise"]
 
 # A search that gains less than this fraction of the log-likelihood has found nothing better than its start.
 MIN_GAIN = 1e-6
+# Of the log-likelihood, so that no gene is without one.
+MIN_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +47,7 @@ def estimate_genewise(
     factors: FloatArray,
     layout: Layout,
     *,
+    weights: FloatArray | None = None,
     min_mu: float = 0.5,
     engine: Engine,
 ) -> GeneWise:
@@ -57,6 +61,8 @@ def estimate_genewise(
         (1, n) size factors or (G, n) normalization factors.
     layout
         Of the model matrix.
+    weights
+        (G, n) observation weights; None: all one.
     min_mu
         Floor of the means.
     engine
@@ -67,20 +73,25 @@ def estimate_genewise(
     R counterpart: DESeq2::estimateDispersionsGeneEst.
     """
     upper = max_dispersion(layout.n_samples)
-    start = np.clip(_start(counts, factors, layout, engine), MIN_DISPERSION, upper)
-    mu = _means(counts, factors, layout, start, min_mu, engine)
-    search = line_search(np.log(start), counts, mu, layout, engine=engine, text="gene-wise dispersion estimates")
+    start = np.clip(_start(counts, factors, layout, weights, engine), MIN_DISPERSION, upper)
+    mu = _means(counts, factors, layout, start, weights, min_mu, engine)
+    floored = None if weights is None else np.maximum(weights, MIN_WEIGHT)
+    search = line_search(
+        np.log(start), counts, mu, layout, weights=floored, engine=engine, text="gene-wise dispersion estimates"
+    )
     alpha = np.minimum(np.exp(search.log_alpha), upper)
     no_gain = search.final < search.initial + np.abs(search.initial) * MIN_GAIN
     alpha = np.where(no_gain, start, alpha)
     stuck = ((search.n_iter == MAX_ITER) | (search.n_iter == 1)) & (alpha > 10 * MIN_DISPERSION)
     if stuck.any():
         rows = np.flatnonzero(stuck)
-        alpha[rows] = np.exp(grid_search(counts[rows], mu[rows], layout, engine=engine))
+        alpha[rows] = np.exp(grid_search(counts[rows], mu[rows], layout, weights=rows_of(floored, rows), engine=engine))
     return GeneWise(np.clip(alpha, MIN_DISPERSION, upper), search.n_iter, mu)
 
 
-def _start(counts: FloatArray, factors: FloatArray, layout: Layout, engine: Engine) -> FloatArray:
+def _start(
+    counts: FloatArray, factors: FloatArray, layout: Layout, weights: FloatArray | None, engine: Engine
+) -> FloatArray:
     """Return the smaller of two rough estimates (G,): about the linear fit, and by moments about the mean."""
     rough = np.empty(len(counts))
 
@@ -89,7 +100,7 @@ def _start(counts: FloatArray, factors: FloatArray, layout: Layout, engine: Engi
         rough_dispersion_block(counts[block], f, layout.basis, layout.rows, np.empty(layout.n_samples), rough[block])
 
     engine.run(task, len(counts))
-    normalized = normalized_counts(counts, factors)
+    normalized = weighted_counts(counts, factors, weights)
     mean = base_mean(normalized)
     inverse_factor = float((1.0 / factors.mean(axis=0)).mean(dtype=np.longdouble))
     moments = (base_variance(normalized) - inverse_factor * mean) / mean**2
@@ -97,10 +108,16 @@ def _start(counts: FloatArray, factors: FloatArray, layout: Layout, engine: Engi
 
 
 def _means(
-    counts: FloatArray, factors: FloatArray, layout: Layout, alpha: FloatArray, min_mu: float, engine: Engine
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    alpha: FloatArray,
+    weights: FloatArray | None,
+    min_mu: float,
+    engine: Engine,
 ) -> FloatArray:
     """Return means (G, n), at least `min_mu`: linear with as many cells as columns, else those of the GLM."""
-    if layout.n_cells == layout.n_coefficients:
+    if layout.n_cells == layout.n_coefficients and weights is None:
         mu = np.empty_like(counts)
 
         def task(block: slice) -> None:
@@ -110,6 +127,13 @@ def _means(
         engine.run(task, len(counts))
     else:
         mu = fit_nb_glm(
-            counts, factors, layout, alpha, min_mu=min_mu, engine=engine, text="means for the dispersion estimates"
+            counts,
+            factors,
+            layout,
+            alpha,
+            weights=weights,
+            min_mu=min_mu,
+            engine=engine,
+            text="means for the dispersion estimates",
         ).mu
     return np.maximum(mu, min_mu, out=mu)

@@ -10,6 +10,7 @@ from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import rows_of
 
 __all__ = ["Shrunken", "shrink_dispersions"]
 
@@ -47,11 +48,14 @@ def shrink_dispersions(
     mu: FloatArray,
     layout: Layout,
     *,
+    weights: FloatArray | None = None,
     prior_var: float,
     var_log_disp_ests: float,
     engine: Engine,
 ) -> Shrunken:
     """Shrink gene-wise dispersions (G,) towards the trend `fitted` (G,), given counts and means (G, n).
+
+    `weights` are (1, n) or (G, n) observation weights.
 
     Notes
     -----
@@ -60,7 +64,7 @@ def shrink_dispersions(
     prior_mean = np.log(fitted)
     start = np.log(np.where(genewise > START_FRACTION * fitted, genewise, fitted))
     search = line_search(
-        start, counts, mu, layout, prior_mean=prior_mean, prior_variance=prior_var, engine=engine,
+        start, counts, mu, layout, weights=weights, prior_mean=prior_mean, prior_variance=prior_var, engine=engine,
         text="final dispersion estimates",
     )  # fmt: skip
     map_alpha = np.exp(search.log_alpha)
@@ -68,7 +72,13 @@ def shrink_dispersions(
     if len(rows):
         map_alpha[rows] = np.exp(
             grid_search(
-                counts[rows], mu[rows], layout, prior_mean=prior_mean[rows], prior_variance=prior_var, engine=engine
+                counts[rows],
+                mu[rows],
+                layout,
+                weights=rows_of(weights, rows),
+                prior_mean=prior_mean[rows],
+                prior_variance=prior_var,
+                engine=engine,
             )
         )
     map_alpha = np.clip(map_alpha, MIN_DISPERSION, max_dispersion(layout.n_samples))

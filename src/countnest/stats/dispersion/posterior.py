@@ -10,6 +10,7 @@ from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.logalpha import nb_logalpha_fit_block, nb_logalpha_grid_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import unit_weights
 
 __all__ = ["MAX_ITER", "MIN_DISPERSION", "LineSearch", "grid_search", "line_search", "max_dispersion"]
 
@@ -39,6 +40,7 @@ def line_search(
     mu: FloatArray,
     layout: Layout,
     *,
+    weights: FloatArray | None = None,
     prior_mean: FloatArray | None = None,
     prior_variance: float = np.inf,
     engine: Engine,
@@ -46,15 +48,18 @@ def line_search(
 ) -> LineSearch:
     """Maximise from `start` (G,), log dispersions, given counts and means (G, n).
 
-    The prior on the log dispersion is normal with `prior_mean` (G,) and `prior_variance`; none without a mean.
+    `weights` are (1, n) or (G, n) observation weights. The prior on the log dispersion is normal with `prior_mean` (G,)
+    and `prior_variance`; none without a mean.
     """
     n_genes = len(counts)
     centre = np.zeros(n_genes) if prior_mean is None else prior_mean
+    v = unit_weights(layout.n_samples) if weights is None else weights
     out = LineSearch(np.empty(n_genes), np.empty(n_genes, dtype=np.int64), np.empty(n_genes), np.empty(n_genes))
 
     def task(block: slice) -> None:
         nb_logalpha_fit_block(
-            start[block], counts[block], mu[block], layout.cells, layout.n_cells, layout.n_coefficients,
+            start[block], counts[block], mu[block], v if len(v) == 1 else v[block],
+            layout.cells, layout.n_cells, layout.n_coefficients,
             centre[block], prior_variance, TOLERANCE, MAX_ITER,
             out.log_alpha[block], out.n_iter[block], out.initial[block], out.final[block],
         )  # fmt: skip
@@ -68,6 +73,7 @@ def grid_search(
     mu: FloatArray,
     layout: Layout,
     *,
+    weights: FloatArray | None = None,
     prior_mean: FloatArray | None = None,
     prior_variance: float = np.inf,
     engine: Engine,
@@ -75,12 +81,14 @@ def grid_search(
     """Return log dispersions (G,) that are best on a grid of 20 points and on a finer one around its best point."""
     n_genes = len(counts)
     centre = np.zeros(n_genes) if prior_mean is None else prior_mean
+    v = unit_weights(layout.n_samples) if weights is None else weights
     low, high = float(np.log(MIN_DISPERSION)), float(np.log(max_dispersion(layout.n_samples)))
     log_alpha = np.empty(n_genes)
 
     def task(block: slice) -> None:
         nb_logalpha_grid_block(
-            low, high, counts[block], mu[block], layout.cells, layout.n_cells, layout.n_coefficients,
+            low, high, counts[block], mu[block], v if len(v) == 1 else v[block],
+            layout.cells, layout.n_cells, layout.n_coefficients,
             centre[block], prior_variance, log_alpha[block],
         )  # fmt: skip
 

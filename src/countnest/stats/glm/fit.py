@@ -14,6 +14,7 @@ from countnest.kernels.negbin import nb_loglik_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.quasinewton import minimize_rows
+from countnest.stats.glm.weight import unit_weights
 
 Array = TypeVar("Array", FloatArray, BoolArray)
 
@@ -22,8 +23,6 @@ __all__ = ["LN2", "NBFit", "contrast_covariance", "contrast_variance", "fit_nb_g
 LN2 = float(np.log(2.0))
 # Prior precision of every coefficient: 1e-6 on the log2 scale.
 RIDGE_LOG2 = 1e-6
-RIDGE = RIDGE_LOG2 / LN2**2
-PRIOR_SD_LOG2 = float(np.sqrt(1.0 / RIDGE_LOG2))
 TOLERANCE = 1e-8
 MAX_ITER = 100
 LARGE_LOG2_BETA = 30.0
@@ -67,11 +66,14 @@ def fit_nb_glm(
     layout: Layout,
     alpha: FloatArray,
     *,
+    weights: FloatArray | None = None,
+    ridge: FloatArray | None = None,
+    start: FloatArray | None = None,
     min_mu: float = 0.5,
     engine: Engine,
     text: str | None = None,
 ) -> NBFit:
-    """Fit log(mu / factor) = X beta for every gene, with a ridge of 1e-6 on the log2 coefficients.
+    """Fit log(mu / factor) = X beta for every gene, with a ridge on the coefficients.
 
     Parameters
     ----------
@@ -83,6 +85,12 @@ def fit_nb_glm(
         Of the model matrix.
     alpha
         (G,) dispersions.
+    weights
+        (1, n) or (G, n) observation weights; None: all one.
+    ridge
+        (p,) precisions of the normal priors of the log2 coefficients; None: 1e-6 for each.
+    start
+        (G, p) starting values, natural log; None: least squares.
     min_mu
         Floor of the means in weights, standard errors and hat values.
     engine
@@ -94,36 +102,69 @@ def fit_nb_glm(
     -----
     R counterpart: the fits inside DESeq2::nbinomWaldTest.
     """
-    if layout.is_intercept_only:
-        return _fit_intercept(counts, factors, alpha)
-    fit = _fit_irls(counts, factors, layout, alpha, min_mu, engine, text)
+    if weights is None:
+        weights = unit_weights(layout.n_samples)
+    if layout.is_intercept_only and ridge is None:
+        return _fit_intercept(counts, factors, alpha, weights)
+    if ridge is None:
+        ridge = np.full(layout.n_coefficients, RIDGE_LOG2)
+    problem = _Problem(counts, factors, weights, layout, alpha, ridge, min_mu)
+    fit = _fit_irls(problem, _starts(problem) if start is None else start, engine, text)
     with np.errstate(invalid="ignore"):
         lost = (fit.n_iter >= MAX_ITER) | ~np.isfinite(fit.beta).all(axis=1) | ~(fit.se > 0).all(axis=1)
-    return _rescue(fit, lost, counts, factors, layout, alpha, min_mu, engine) if lost.any() else fit
+    return _rescue(fit, lost, problem, engine) if lost.any() else fit
 
 
-def _fit_irls(
-    counts: FloatArray,
-    factors: FloatArray,
-    layout: Layout,
-    alpha: FloatArray,
-    min_mu: float,
-    engine: Engine,
-    text: str | None,
-) -> NBFit:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Problem:
+    """The arguments of `fit_nb_glm`."""
+
+    counts: FloatArray
+    factors: FloatArray
+    weights: FloatArray
+    layout: Layout
+    alpha: FloatArray
+    ridge: FloatArray
+    min_mu: float
+
+    def rows(self, rows: IntArray) -> _Problem:
+        """Return the problem of some genes."""
+        return replace(
+            self,
+            counts=self.counts[rows],
+            factors=_part(self.factors, rows),
+            weights=_part(self.weights, rows),
+            alpha=self.alpha[rows],
+        )
+
+
+def _part(values: FloatArray, rows: IntArray | slice) -> FloatArray:
+    """Return some rows of (G, n), or what is shared by all, (1, n)."""
+    return values if len(values) == 1 else values[rows]
+
+
+def _starts(problem: _Problem) -> FloatArray:
+    """Return the least squares starts (G, p)."""
+    layout = problem.layout
+    beta = np.empty((len(problem.counts), layout.n_coefficients))
+    nb_log_start_block(problem.counts, problem.factors, layout.basis, layout.triangle, beta)
+    return beta
+
+
+def _fit_irls(problem: _Problem, start: FloatArray, engine: Engine, text: str | None) -> NBFit:
+    counts, layout, alpha = problem.counts, problem.layout, problem.alpha
     n_genes, n = counts.shape
-    p = layout.n_coefficients
-    log_factors = np.log(factors)
-    beta, variance = np.empty((n_genes, p)), np.empty((n_genes, p))
+    log_factors = np.log(problem.factors)
+    ridge = problem.ridge / LN2**2
+    beta = start.copy()
+    variance = np.empty_like(beta)
     mu, hat = np.empty((n_genes, n)), np.empty((n_genes, n))
     loglik, n_iter = np.empty(n_genes), np.empty(n_genes, dtype=np.int64)
 
     def task(block: slice) -> None:
-        f = factors if len(factors) == 1 else factors[block]
-        log_f = log_factors if len(factors) == 1 else log_factors[block]
-        nb_log_start_block(counts[block], f, layout.basis, layout.triangle, beta[block])
         nb_log_irls_block(
-            counts[block], f, log_f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, TOLERANCE, MAX_ITER,
+            counts[block], _part(problem.factors, block), _part(log_factors, block), _part(problem.weights, block),
+            alpha[block], layout.cells, layout.n_cells, ridge, problem.min_mu, TOLERANCE, MAX_ITER,
             beta[block], variance[block], mu[block], hat[block], loglik[block], n_iter[block],
         )  # fmt: skip
 
@@ -133,33 +174,29 @@ def _fit_irls(
     return NBFit(beta, se, mu, hat, loglik, n_iter < MAX_ITER, n_iter, np.zeros(n_genes, dtype=np.bool_))
 
 
-def _rescue(
-    fit: NBFit,
-    lost: BoolArray,
-    counts: FloatArray,
-    factors: FloatArray,
-    layout: Layout,
-    alpha: FloatArray,
-    min_mu: float,
-    engine: Engine,
-) -> NBFit:
+def _rescue(fit: NBFit, lost: BoolArray, whole: _Problem, engine: Engine) -> NBFit:
     """Return `fit` with the `lost` rows fitted by the quasi-Newton search; their hat values stay as IRLS left them."""
     rows = np.flatnonzero(lost)
-    k, a = counts[rows], alpha[rows]
-    f = factors if len(factors) == 1 else factors[rows]
+    problem = whole.rows(rows)
+    layout = problem.layout
     start = fit.beta[rows] / LN2
     usable = np.isfinite(start).all(axis=1) & (np.abs(start) < LARGE_LOG2_BETA).all(axis=1)
     # The other rows start from least squares in natural logs, read as if they were log2: the search has a rough
     # bottom, and where it stops depends on where it starts.
-    cold = np.empty_like(start)
-    nb_log_start_block(k, f, layout.basis, layout.triangle, cold)
-    start[~usable] = cold[~usable]
-    log2_beta, success = minimize_rows(start, k, f, a, layout, PRIOR_SD_LOG2, engine)
+    start[~usable] = _starts(problem)[~usable]
+    log2_beta, success = minimize_rows(
+        start, problem.counts, problem.factors, problem.weights, problem.alpha, layout, 1.0 / np.sqrt(problem.ridge),
+        engine,
+    )  # fmt: skip
     beta = log2_beta * LN2
-    mu = f * np.exp(beta @ layout.matrix.T)
-    variance = contrast_variance(np.eye(beta.shape[1]), beta, f, a, layout, min_mu=min_mu, engine=engine)
+    mu = problem.factors * np.exp(beta @ layout.matrix.T)
+    variance = contrast_variance(
+        np.eye(beta.shape[1]), beta, problem.factors, problem.alpha, layout,
+        weights=problem.weights, ridge=problem.ridge, min_mu=problem.min_mu, engine=engine,
+    )  # fmt: skip
     loglik = np.empty(len(rows))
-    nb_loglik_block(k, mu, a, np.full(len(rows), min_mu), loglik)
+    floor = np.full(len(rows), problem.min_mu)
+    nb_loglik_block(problem.counts, mu, problem.weights, problem.alpha, floor, loglik)
     return replace(
         fit,
         beta=_scatter(fit.beta, rows, beta),
@@ -176,15 +213,19 @@ def _scatter(whole: Array, rows: IntArray, part: Array) -> Array:
     return whole
 
 
-def _fit_intercept(counts: FloatArray, factors: FloatArray, alpha: FloatArray) -> NBFit:
+def _fit_intercept(counts: FloatArray, factors: FloatArray, alpha: FloatArray, weights: FloatArray) -> NBFit:
     """Return the fits of the one-column design in closed form: means of normalized counts, no ridge, no floor."""
     n_genes = len(counts)
-    beta = np.log((counts / factors).mean(axis=1))
+    normalized = counts / factors
+    if len(weights) != 1:
+        beta = np.log((weights * normalized).sum(axis=1) / weights.sum(axis=1))
+    else:
+        beta = np.log(normalized.mean(axis=1))
     mu = factors * np.exp(beta)[:, None]
-    weight = mu / (1.0 + alpha[:, None] * mu)
+    weight = weights * (mu / (1.0 + alpha[:, None] * mu))
     information = weight.sum(axis=1)
     loglik = np.empty(n_genes)
-    nb_loglik_block(counts, mu, alpha, np.zeros(n_genes), loglik)
+    nb_loglik_block(counts, mu, weights, alpha, np.zeros(n_genes), loglik)
     return NBFit(
         beta=beta[:, None],
         se=np.sqrt(1.0 / information)[:, None],
@@ -204,17 +245,19 @@ def contrast_variance(
     alpha: FloatArray,
     layout: Layout,
     *,
+    weights: FloatArray | None = None,
+    ridge: FloatArray | None = None,
     min_mu: float = 0.5,
     engine: Engine,
 ) -> FloatArray:
     """Return the variances (G, k) of c'beta for contrasts (k, p), natural log.
 
     The covariance of beta is A^-1 X'WX A^-1, A = X'WX + ridge, at the means that beta (G, p) gives, floored at
-    `min_mu`; it is recomputed and not kept.
+    `min_mu`; it is recomputed and not kept. `weights` and `ridge` are those of `fit_nb_glm`.
     """
     contrasts = as_float(np.atleast_2d(contrasts))
     variance = np.empty((len(beta), len(contrasts)))
-    _by_block(nb_log_variance_block, contrasts, beta, factors, alpha, layout, min_mu, engine, variance)
+    _by_block(nb_log_variance_block, contrasts, beta, factors, alpha, layout, weights, ridge, min_mu, engine, variance)
     return variance
 
 
@@ -225,13 +268,17 @@ def contrast_covariance(
     alpha: FloatArray,
     layout: Layout,
     *,
+    weights: FloatArray | None = None,
+    ridge: FloatArray | None = None,
     min_mu: float = 0.5,
     engine: Engine,
 ) -> FloatArray:
     """Return the covariances (G, k, k) of C beta for contrasts C (k, p), natural log; see `contrast_variance`."""
     contrasts = as_float(np.atleast_2d(contrasts))
     covariance = np.empty((len(beta), len(contrasts), len(contrasts)))
-    _by_block(nb_log_covariance_block, contrasts, beta, factors, alpha, layout, min_mu, engine, covariance)
+    _by_block(
+        nb_log_covariance_block, contrasts, beta, factors, alpha, layout, weights, ridge, min_mu, engine, covariance
+    )
     return covariance
 
 
@@ -242,14 +289,20 @@ def _by_block(
     factors: FloatArray,
     alpha: FloatArray,
     layout: Layout,
+    weights: FloatArray | None,
+    ridge: FloatArray | None,
     min_mu: float,
     engine: Engine,
     out: FloatArray,
 ) -> None:
     """Let a kernel write what it computes of contrasts of `beta`, block by block, into `out`."""
+    v = unit_weights(layout.n_samples) if weights is None else weights
+    precision = (np.full(layout.n_coefficients, RIDGE_LOG2) if ridge is None else ridge) / LN2**2
 
     def task(block: slice) -> None:
-        f = factors if len(factors) == 1 else factors[block]
-        kernel(contrasts, beta[block], f, alpha[block], layout.cells, layout.n_cells, RIDGE, min_mu, out[block])
+        kernel(
+            contrasts, beta[block], _part(factors, block), _part(v, block), alpha[block], layout.cells, layout.n_cells,
+            precision, min_mu, out[block],
+        )  # fmt: skip
 
     engine.run(task, len(beta))

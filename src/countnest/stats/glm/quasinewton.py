@@ -24,14 +24,15 @@ def minimize_rows(
     start: FloatArray,
     counts: FloatArray,
     factors: FloatArray,
+    weights: FloatArray,
     alpha: FloatArray,
     layout: Layout,
-    prior_sd: float,
+    prior_sd: FloatArray,
     engine: Engine,
 ) -> tuple[FloatArray, BoolArray]:
     """Return log2 coefficients (G, p) of highest penalized likelihood, and whether each search succeeded (G,).
 
-    `start` is (G, p) on the log2 scale, `prior_sd` the standard deviation of the normal prior on it.
+    `start` is (G, p) on the log2 scale, `prior_sd` (p,) the standard deviations of the normal priors on it.
     """
     found = np.empty_like(start)
     success = np.empty(len(start), dtype=np.bool_)
@@ -39,18 +40,27 @@ def minimize_rows(
     def task(block: slice) -> None:
         for g in range(block.start, block.stop):
             f = factors[0] if len(factors) == 1 else factors[g]
-            found[g], success[g] = _minimize_row(start[g], counts[g], f, float(alpha[g]), layout, prior_sd)
+            v = weights[0] if len(weights) == 1 else weights[g]
+            found[g], success[g] = _minimize_row(start[g], counts[g], f, v, float(alpha[g]), layout, prior_sd)
 
     engine.run(task, len(start), "fitting genes that did not converge by quasi-Newton search")
     return found, success
 
 
 def _minimize_row(
-    start: FloatArray, y: FloatArray, f: FloatArray, alpha: float, layout: Layout, prior_sd: float
+    start: FloatArray,
+    y: FloatArray,
+    f: FloatArray,
+    v: FloatArray,
+    alpha: float,
+    layout: Layout,
+    prior_sd: FloatArray,
 ) -> tuple[FloatArray, bool]:
     def loss(log2_beta: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.empty_like(log2_beta)
-        value = nb_log_objective_row(as_float(log2_beta), y, f, alpha, layout.cells, layout.n_cells, prior_sd, gradient)
+        value = nb_log_objective_row(
+            as_float(log2_beta), y, f, v, alpha, layout.cells, layout.n_cells, prior_sd, gradient
+        )
         return value, gradient
 
     minimum = minimize_in_box(loss, start, BOUND)

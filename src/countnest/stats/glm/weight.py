@@ -1,0 +1,58 @@
+"""Observation weights: how much every count says about its gene.
+
+Source: Van den Berge, Perraudeau, Soneson, Love, Risso, Vert, Robinson, Dudoit and Clement (2018),
+doi:10.1186/s13059-018-1406-4: zero-inflated counts fitted by negative binomial models with weights.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.kernels.logalpha import MIN_WEIGHT
+from countnest.stats.glm.layout import Layout
+from countnest.stats.norm.size_factors import normalized_counts
+
+__all__ = ["rows_of", "scaled_weights", "unit_weights", "weighted_counts", "weights_suffice"]
+
+
+def unit_weights(n: int) -> FloatArray:
+    """Return the weights (1, n) of counts that all count alike."""
+    return np.ones((1, n))
+
+
+def rows_of(weights: FloatArray | None, rows: BoolArray | IntArray | slice) -> FloatArray | None:
+    """Return the weights of some genes: (1, n) serve all, None stays None."""
+    return weights if weights is None or len(weights) == 1 else weights[rows]
+
+
+def weighted_counts(counts: FloatArray, factors: FloatArray, weights: FloatArray | None) -> FloatArray:
+    """Return normalized counts (G, n) times their weights."""
+    normalized = normalized_counts(counts, factors)
+    return normalized if weights is None else weights * normalized
+
+
+def scaled_weights(weights: FloatArray) -> FloatArray:
+    """Return weights (G, n) divided by the largest of each gene; genes without any weight stay at zero."""
+    largest = weights.max(axis=1, keepdims=True)
+    return as_float(weights / np.where(largest > 0.0, largest, 1.0))
+
+
+def weights_suffice(weights: FloatArray, layout: Layout) -> BoolArray:
+    """Return the genes (G,) whose weights (G, n) leave every coefficient estimable.
+
+    The weighted model matrix must have full column rank, and so must the rows of weight above 0.01 on those of their
+    columns that are not all zero: they carry the Cox-Reid term of the dispersion.
+    """
+    usable = np.ones(len(weights), dtype=np.bool_)
+    for g in np.flatnonzero((weights <= MIN_WEIGHT).any(axis=1)):
+        usable[g] = _full_rank(layout.matrix * weights[g][:, np.newaxis]) and _full_rank(
+            layout.matrix[weights[g] > MIN_WEIGHT], drop_empty=True
+        )
+    return usable
+
+
+def _full_rank(matrix: FloatArray, *, drop_empty: bool = False) -> bool:
+    if drop_empty:
+        matrix = matrix[:, (matrix != 0.0).any(axis=0)]
+    return bool(np.linalg.matrix_rank(matrix) == matrix.shape[1])
