@@ -143,12 +143,6 @@ def summary(found: dict[str, Found], kind: str) -> list[str]:
     return table(["data set", *heads[kind]], lines)
 
 
-def skipped(names: Iterable[str]) -> list[str]:
-    """Write rows for the data sets that cannot be run."""
-    blank = " |" * (len(GROUPS) + 1)
-    return [f"| {name} | skipped: {why} |{blank}" for name, why in quantities.SKIPPED.items() if name in names]
-
-
 def genes_beyond(every: Found, kind: str, groups: Iterable[str]) -> str:
     """Name the genes of a kind beyond the target, with their largest difference in some groups."""
     worst: dict[str, float] = {}
@@ -248,11 +242,10 @@ def document(names: Iterable[str]) -> str:
     """Fit the data sets and return the whole document."""
     found, jumping = {}, {}
     for name in names:
-        if name not in quantities.SKIPPED:
-            print(name, file=sys.stderr, flush=True)
-            found[name] = measured(name)
-            if genes := reference.jumping_genes(name):
-                jumping[f"{name} ({', '.join(genes)})"] = measured(name, end_to_end=True)
+        print(name, file=sys.stderr, flush=True)
+        found[name] = measured(name)
+        if genes := reference.jumping_genes(name):
+            jumping[f"{name} ({', '.join(genes)})"] = measured(name, end_to_end=True)
     orders = {record["orders"] for record in reference.rounding().values() if isinstance(record, dict)}
     head = HEAD.format(
         version=reference.load("pasilla").info["package"],
@@ -266,7 +259,7 @@ def document(names: Iterable[str]) -> str:
         amplified=AMPLIFIED.value,
         orders=f"{min(orders)} to {max(orders)}",
     )
-    lines = [head, "## Ordinary genes", "", *summary(found, "ordinary"), *skipped(names)]
+    lines = [head, "## Ordinary genes", "", *summary(found, "ordinary")]
     lines += ["", "## Genes decided by rounding", "", *summary(found, "rounding")]
     if jumping:
         lines += ["", JUMPING, *summary(jumping, "ordinary")]

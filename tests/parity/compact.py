@@ -42,7 +42,9 @@ DESIGN_VARIABLES = {
 }
 NUMERIC_VARIABLES = {"age"}
 SHIPPED = ("pasilla", "airway")
-LEFT_OUT = ("shrink_", "vst_", "rlog_", "mu", "size_factors_iterate", "counts", "genes_lrt", "genes")
+LEFT_OUT = ("mu", "counts", "genes_lrt", "genes")
+TRANSFORMED = ("vst_blind_full", "vst_fast", "rlog_blind")
+TRANSFORMED_GENES = 1000
 LRT_COLUMNS = ["LRTStatistic", "LRTPvalue", "fullBetaConv", "reducedBetaConv", "betaIter", "maxCooks"]
 COOKS_GENES = {"pasilla": 500, "study48": 500, "study94": 250}
 EXACT = {"size_factors", "normalization_factors", "weights", "design_matrix", "reduced_matrix"}
@@ -133,6 +135,10 @@ def collect(name: str, source: Path, counts_folder: Path) -> tuple[dict[str, pd.
         rows = cooks_rows(name, genes)
         tables["cooks_rows"] = pd.DataFrame({"row": rows})
         tables["cooks"] = tables["cooks"].iloc[rows]
+    for table in TRANSFORMED:
+        if table in tables:
+            tables[table] = tables[table].iloc[:TRANSFORMED_GENES]
+            tables[f"{table}_rows"] = pd.DataFrame({"row": genes.index.get_indexer(tables[table].index)})
     fits = [table for table in ("genes", "genes_lrt") if "betaIter" in tables.get(table, ())]
     info = json.loads((folder / "info.json").read_text())
     record = {
@@ -153,7 +159,7 @@ def collect(name: str, source: Path, counts_folder: Path) -> tuple[dict[str, pd.
 def as_columns(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, np.ndarray], set[str]]:
     """Flatten the tables to columns, and name those that must not be rounded."""
     columns = {f"{table}/{name}": frame[name].to_numpy() for table, frame in tables.items() for name in frame}
-    whole = ("counts/", "cooks_rows/")
+    whole = ("counts/", *(f"{table}_rows/" for table in ("cooks", *TRANSFORMED)))
     floats = {
         key: values if values.dtype.kind == "b" or key.startswith(whole) else values.astype(float)
         for key, values in columns.items()

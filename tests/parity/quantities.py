@@ -43,7 +43,6 @@ from runs import Run
 
 Kind = Literal["ordinary", "rounding", "quasi-Newton"]
 
-SKIPPED = {"weights_10": "observation weights are not there yet"}
 REFITTED = ("replace_20", "replace_batch_32")
 """Data sets with genes that are fitted again: DESeq2 does not pass useT on to them, countnest does."""
 LOCAL_TREND = {"sparse_poscounts_30": "the local regression agrees with locfit's to seven digits"}

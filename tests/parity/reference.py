@@ -56,7 +56,7 @@ class Reference:
         R's model matrices by sample, all-zero columns dropped. The reduced one is None without a likelihood ratio test.
     fitted_with_matrix : bool
         Whether DESeq2 was given the matrix (and ``~1`` as design) and not the formula.
-    size_factors, poscounts : Series or None
+    size_factors, poscounts, iterated : Series or None
         By sample.
     normalization_factors, weights : DataFrame or None
         Genes by samples.
@@ -65,7 +65,8 @@ class Reference:
     genes : DataFrame
         ``mcols(dds)``.
     tables : dict of str to DataFrame
-        Every ``results`` table, and `genes_lrt`.
+        Every ``results`` table, `genes_lrt`, shrunken fold changes (``shrink_``), and transformed counts of some genes
+        (``vst_``, ``rlog_``).
     cooks : DataFrame or None
         Cook's distances by gene (a selection of genes in the studies) and sample.
     numeric_contrast : ndarray or None
@@ -84,6 +85,7 @@ class Reference:
     fitted_with_matrix: bool
     size_factors: pd.Series | None
     poscounts: pd.Series | None
+    iterated: pd.Series | None
     normalization_factors: pd.DataFrame | None
     weights: pd.DataFrame | None
     coefficients: list[str]
@@ -168,6 +170,12 @@ def load(name: str) -> Reference:
     design_matrix, reduced_matrix, factors = (
         by_sample(table) for table in ("design_matrix", "reduced_matrix", "size_factors")
     )
+
+    def by_row(table: str, frame: dict[str, np.ndarray]) -> pd.DataFrame:
+        return pd.DataFrame(frame, index=genes[rows[table]] if table in rows else genes)
+
+    rows = {table.removesuffix("_rows"): frames.pop(table)["row"] for table in list(frames) if table.endswith("_rows")}
+    iterated = by_sample("size_factors_iterate")
     contrast = meta["numeric_contrast"]
     reference = {
         "normalization_factors": by_gene("normalization_factors"),
@@ -187,7 +195,8 @@ def load(name: str) -> Reference:
         size_factors=None if factors is None else factors["sizeFactor"],
         poscounts=None if factors is None else factors.get("poscounts"),
         coefficients=meta["coefficients"],
-        tables={table: pd.DataFrame(frame, index=genes) for table, frame in frames.items()},
+        iterated=None if iterated is None else iterated["iterate"],
+        tables={table: by_row(table, frame) for table, frame in frames.items()},
         numeric_contrast=None if contrast is None else np.array(contrast, dtype=float),
         info=meta["info"],
         **reference,

@@ -18,18 +18,20 @@ problem <- function(name) {
   X <- read(file.path(dir, "design_matrix.csv.gz")); k <- k[, rownames(X)]; storage.mode(k) <- "integer"
   nf <- file.path(dir, "normalization_factors.csv.gz"); type <- if (grepl("poscounts", name)) "poscounts" else "ratio"
   f <- if (file.exists(nf)) read(nf) else { d <- estimateSizeFactors(DESeqDataSetFromMatrix(k, data.frame(z = seq_len(ncol(k))), ~1), type = type); sizeFactors(d) }
-  list(k = k, X = X, f = f, study = study, truth = read.csv(file.path(dir, "genes.csv.gz"), row.names = 1))
+  wt <- file.path(dir, "weights.csv.gz"); weights <- if (file.exists(wt)) read(wt)
+  list(k = k, X = X, f = f, weights = weights, study = study, truth = read.csv(file.path(dir, "genes.csv.gz"), row.names = 1))
 }
-dataset <- function(k, f, order) {
+dataset <- function(k, f, order, weights = NULL) {
   d <- DESeqDataSetFromMatrix(k[, order], data.frame(row.names = colnames(k)[order], z = order), ~1)
   if (is.matrix(f)) normalizationFactors(d) <- f[, order] else sizeFactors(d) <- f[order]
+  if (!is.null(weights)) assays(d, withDimnames = FALSE)[["weights"]] <- weights[, order]
   d
 }
 moved <- function(x, y) { r <- abs(x - y) / abs(y); r[is.na(r)] <- 0; r }
 # The movements of one set of counts; `known`: a dispersion function to use instead of fitting one.
-follow <- function(k, X, f, orders, known = NULL) {
+follow <- function(k, X, f, orders, known = NULL, weights = NULL) {
   fit <- function(order) {
-    d <- estimateDispersionsGeneEst(dataset(k, f, order), modelMatrix = X[order, ], quiet = TRUE)
+    d <- estimateDispersionsGeneEst(dataset(k, f, order, weights), modelMatrix = X[order, ], quiet = TRUE)
     trend <- if (is.null(known)) estimateDispersionsFit(d, quiet = TRUE) else { dispersionFunction(d) <- known; d }
     list(d = d, trend = trend)
   }
@@ -58,12 +60,12 @@ follow <- function(k, X, f, orders, known = NULL) {
 }
 pairs_of <- function(r, labels) { keep <- which(r$gene > 1e-9 | r$map > 1e-9); setNames(Map(c, signif(r$gene[keep], 3), signif(r$map[keep], 3)), labels[keep]) }
 
-names <- c("pasilla", "airway", "study48", "study94", setdiff(list.files(file.path(reference, "cases")), "weights_10"))
+names <- c("pasilla", "airway", "study48", "study94", list.files(file.path(reference, "cases")))
 if (length(a) > 3) names <- strsplit(a[4], ",")[[1]]
 found <- list(DESeq2 = as.character(packageVersion("DESeq2")))
 for (name in names) {
   p <- problem(name); orders <- if (name == "study94") 32 else 100
-  r <- suppressMessages(follow(p$k, p$X, p$f, orders)); replaced <- p$truth$replace %in% TRUE
+  r <- suppressMessages(follow(p$k, p$X, p$f, orders, weights = p$weights)); replaced <- p$truth$replace %in% TRUE
   stopifnot(identical(r$dispersion[!replaced], p$truth$dispersion[!replaced]))
   genes <- pairs_of(r, rownames(p$k))
   if (any(replaced)) {

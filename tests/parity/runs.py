@@ -80,6 +80,7 @@ class Run:
                 design=design,
                 reference=levels,
                 normalization_factors=truth.normalization_factors,
+                weights=truth.weights,
             )
 
     def fitted(self, design: str | pd.DataFrame | None = None, **options: Any) -> Any:

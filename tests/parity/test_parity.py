@@ -9,7 +9,6 @@ from comparison import ROUNDING
 CHECKS = [
     pytest.param(name, quantity, id=f"{name}-{quantity.label}")
     for name in reference.NAMES
-    if name not in quantities.SKIPPED
     for quantity in quantities.quantities(name)
 ]
 
@@ -31,12 +30,7 @@ def test_quantity_is_that_of_deseq2(run_of, name, quantity):
     assert (found.outside if quantity.kind == "quasi-Newton" else unexplained(found)).empty, found.message()
 
 
-@pytest.mark.parametrize("name", sorted(quantities.SKIPPED))
-def test_data_set_that_cannot_be_run_yet(name):
-    pytest.skip(quantities.SKIPPED[name])
-
-
-@pytest.mark.parametrize("name", [name for name in reference.CASES if name not in quantities.SKIPPED])
+@pytest.mark.parametrize("name", reference.CASES)
 def test_coefficients_have_the_names_of_deseq2(run_of, name):
     run = run_of(name)
     assert list(run.wald.results_names()) == run.truth.coefficients

@@ -12,8 +12,8 @@ from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
 from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import rows_of, weighted_counts
-from countnest.stats.norm.size_factors import base_mean, base_variance
+from countnest.stats.glm.weight import rows_of
+from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
 
 __all__ = ["GeneWise", "estimate_genewise"]
 
@@ -47,6 +47,7 @@ def estimate_genewise(
     factors: FloatArray,
     layout: Layout,
     *,
+    base: tuple[FloatArray, FloatArray] | None = None,
     weights: FloatArray | None = None,
     min_mu: float = 0.5,
     engine: Engine,
@@ -61,6 +62,8 @@ def estimate_genewise(
         (1, n) size factors or (G, n) normalization factors.
     layout
         Of the model matrix.
+    base
+        Mean and variance (G,) of the normalized counts, where they are known.
     weights
         (G, n) observation weights; None: all one.
     min_mu
@@ -73,7 +76,7 @@ def estimate_genewise(
     R counterpart: DESeq2::estimateDispersionsGeneEst.
     """
     upper = max_dispersion(layout.n_samples)
-    start = np.clip(_start(counts, factors, layout, weights, engine), MIN_DISPERSION, upper)
+    start = np.clip(_start(counts, factors, layout, base, engine), MIN_DISPERSION, upper)
     mu = _means(counts, factors, layout, start, weights, min_mu, engine)
     floored = None if weights is None else np.maximum(weights, MIN_WEIGHT)
     search = line_search(
@@ -90,7 +93,11 @@ def estimate_genewise(
 
 
 def _start(
-    counts: FloatArray, factors: FloatArray, layout: Layout, weights: FloatArray | None, engine: Engine
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    base: tuple[FloatArray, FloatArray] | None,
+    engine: Engine,
 ) -> FloatArray:
     """Return the smaller of two rough estimates (G,): about the linear fit, and by moments about the mean."""
     rough = np.empty(len(counts))
@@ -100,10 +107,12 @@ def _start(
         rough_dispersion_block(counts[block], f, layout.basis, layout.rows, np.empty(layout.n_samples), rough[block])
 
     engine.run(task, len(counts))
-    normalized = weighted_counts(counts, factors, weights)
-    mean = base_mean(normalized)
+    if base is None:
+        normalized = normalized_counts(counts, factors)
+        base = base_mean(normalized), base_variance(normalized)
+    mean, variance = base
     inverse_factor = float((1.0 / factors.mean(axis=0)).mean(dtype=np.longdouble))
-    moments = (base_variance(normalized) - inverse_factor * mean) / mean**2
+    moments = (variance - inverse_factor * mean) / mean**2
     return np.minimum(rough, moments)
 
 

@@ -6,16 +6,18 @@ doi:10.1186/s13059-014-0550-8.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.errors import CountnestError
+from countnest.errors import CountnestError, OptionError
 from countnest.options import FitType
 from countnest.stats.dispersion.local import LocalCurve, TiedPointsError, fit_local_curve
 
 __all__ = [
+    "CustomTrend",
     "FewDispersionsError",
     "FlatDispersionsError",
     "LocalTrend",
@@ -23,9 +25,13 @@ __all__ = [
     "ParametricTrend",
     "Trend",
     "TrendFitError",
+    "TrendFunction",
     "fit_trend",
     "log_residual_variance",
 ]
+
+# A trend given by the user: dispersions (G,) at means (G,).
+TrendFunction = Callable[[FloatArray], FloatArray]
 
 # Gene-wise estimates at or below this are at the floor and tell nothing of the trend.
 FLOOR = 1e-6
@@ -106,13 +112,49 @@ class MeanTrend:
         return np.full(len(mean), self.value)
 
 
-Trend = ParametricTrend | LocalTrend | MeanTrend
+@dataclass(frozen=True, slots=True)
+class CustomTrend:
+    """A trend that was given: a function of means (G,) that returns dispersions (G,), or one for all."""
+
+    function: TrendFunction
+    fit_type: str = "custom"
+
+    @property
+    def coefficients(self) -> None:
+        """None: nothing was fitted."""
+        return
+
+    def __call__(self, mean: FloatArray) -> FloatArray:
+        """Return dispersions (G,) at means (G,).
+
+        Raises
+        ------
+        OptionError
+            If the function gives something else than positive numbers.
+        """
+        try:
+            values = np.broadcast_to(np.asarray(self.function(mean), dtype=np.float64), mean.shape)
+        except (TypeError, ValueError) as error:
+            raise OptionError(
+                f"the function given as trend must turn means ({len(mean)},) into as many dispersions: {error}."
+            ) from error
+        bad = ~(np.isfinite(values) & (values > 0.0))
+        if bad.any():
+            raise OptionError(
+                f"the function given as trend must give positive dispersions; for a mean of {mean[bad][0]:g} it gives "
+                f"{values[bad][0]}."
+            )
+        return as_float(values.copy())
 
 
-def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType) -> tuple[Trend, str | None]:
+Trend = ParametricTrend | LocalTrend | MeanTrend | CustomTrend
+
+
+def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType | TrendFunction) -> tuple[Trend, str | None]:
     """Fit the trend of gene-wise dispersions (G,) over means of normalized counts (G,).
 
-    Returns the trend, and a sentence where a local regression replaces the parametric curve.
+    Returns the trend, and a sentence where a local regression replaces the parametric curve. A function is taken as
+    the trend.
 
     Raises
     ------
@@ -125,12 +167,14 @@ def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType) -> tuple[T
     -----
     R counterpart: DESeq2::estimateDispersionsFit.
     """
+    if callable(fit_type):
+        return CustomTrend(fit_type), None
     used = alpha > FLOOR
     if not used.any():
         raise FlatDispersionsError(
             "all gene-wise dispersion estimates are within 2 orders of magnitude from the minimum value, so a trend "
             "cannot be fitted. The counts vary no more than Poisson variables do: check that they are raw counts of "
-            "biological replicates."
+            "biological replicates; sharing='gene_est_only' takes the gene-wise estimates as final."
         )
     if fit_type == "mean":
         return _fit_mean(alpha), None

@@ -17,7 +17,6 @@ __all__ = ["cooks_cutoff", "cooks_distance", "max_cooks", "replacement_counts", 
 TRIM = ((3, 1.0 / 3.0, 2.04), (23, 1.0 / 4.0, 1.86), (np.inf, 1.0 / 8.0, 1.51))
 MIN_CELL = 3
 MIN_ROBUST_DISPERSION = 0.04
-REPLACEMENT_TRIM = 0.2
 CUTOFF_QUANTILE = 0.99
 
 
@@ -85,6 +84,6 @@ def cooks_cutoff(layout: Layout) -> float:
     return float(scipy.stats.f.ppf(CUTOFF_QUANTILE, layout.n_coefficients, layout.residual_df))
 
 
-def replacement_counts(normalized: FloatArray, factors: FloatArray) -> FloatArray:
+def replacement_counts(normalized: FloatArray, factors: FloatArray, trim: float = 0.2) -> FloatArray:
     """Return the counts (G, n) that the other samples suggest for each entry: trimmed means, scaled back."""
-    return np.trunc(trimmed_mean(normalized, REPLACEMENT_TRIM)[:, None] * factors)
+    return np.trunc(trimmed_mean(normalized, trim)[:, None] * factors)
