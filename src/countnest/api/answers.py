@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from countnest.api.adjustment import Adjuster
 from countnest.api.inputs import positive_number
+from countnest.api.priors import shown
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
 from countnest.containers.fit import Analysis, ModelFit
@@ -19,17 +21,19 @@ from countnest.design.guard import between_message
 from countnest.design.model import Design
 from countnest.design.stratum import strata
 from countnest.errors import ContrastError, OptionError, warn
-from countnest.options import AltHypothesis, PAdjust, TestType, check_option
+from countnest.options import AltHypothesis, TestType, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, cooks_outliers, estimate, single_tests
+from countnest.pipelines.beta_prior import refuse_less_abs
 from countnest.pipelines.deseq import no_counts
 from countnest.stats.glm.cooks import cooks_cutoff as default_cutoff
 from countnest.stats.glm.layout import Layout
-from countnest.stats.inference.adjust import adjust
-from countnest.stats.inference.filter import independent_filtering as filter_genes
+from countnest.stats.glm.separation import separated as separated_contrasts
+from countnest.stats.inference.adjust import Adjustment
+from countnest.stats.inference.filter import FilterFunction
 from countnest.stats.inference.lrt import likelihood_ratio_test
 
-__all__ = ["Fitted", "Options", "make_results", "make_table"]
+__all__ = ["Fitted", "Options", "make_results", "make_table", "separated_genes"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +62,10 @@ class Options:
     alt_hypothesis: AltHypothesis = "greaterAbs"
     independent_filtering: bool = True
     cooks_cutoff: float | bool | None = None
-    p_adjust: PAdjust = "BH"
+    p_adjust: Adjustment = "BH"
+    filter: object = None
+    theta: object = None
+    filter_fun: FilterFunction | None = None
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -66,7 +73,7 @@ class Options:
         if self.alpha >= 1:
             raise OptionError(f"alpha={self.alpha!r} must lie between 0 and 1.")
         check_option("alt_hypothesis", self.alt_hypothesis, AltHypothesis)
-        check_option("p_adjust", self.p_adjust, PAdjust)
+        self.adjuster.check()
         if self.lfc_threshold != 0:
             positive_number("lfc_threshold", self.lfc_threshold)
         elif self.alt_hypothesis == "lessAbs":
@@ -75,6 +82,13 @@ class Options:
             )
         if self.cooks_cutoff is not None and not isinstance(self.cooks_cutoff, bool):
             positive_number("cooks_cutoff", self.cooks_cutoff, infinite=True)
+
+    @property
+    def adjuster(self) -> Adjuster:
+        """How p-values are filtered and adjusted."""
+        return Adjuster(
+            float(self.alpha), self.p_adjust, self.independent_filtering, self.filter, self.theta, self.filter_fun
+        )
 
     def require_no_threshold(self) -> None:
         """Raise `ContrastError` where a threshold is set; only Wald tests of single contrasts have one."""
@@ -100,28 +114,91 @@ def make_results(
     name: str | None,
     list_values: Sequence[float],
     test: TestType | None,
+    add_mle: bool = False,
 ) -> Results:
     """Return the results of one comparison; the arguments are those of `DESeqDataSet.results`."""
     fit = fitted.fit
     test = _checked_test(test, fit)
+    if fit.prior is not None:
+        return _shrunken_results(fitted, options, contrast, name, list_values, test, add_mle=add_mle)
+    if add_mle:
+        raise OptionError(
+            "add_mle=True is for fits with beta_prior=True; without a prior the fold changes are maximum likelihood "
+            "estimates already."
+        )
     if test == "LRT":
         options.require_no_threshold()
     asked = resolve_contrast(fitted.design, contrast, name, list_values)
     if strata(fitted.design, asked.vector[np.newaxis, :], frozenset()) == ("between",):
         warn(between_message(fitted.design, [asked.label]))
     estimates = estimate(asked.vector[np.newaxis, :], fitted.state, fitted.layout, Engine())
+    zero = _zero(asked, fitted.data)
     (found,) = single_tests(
         estimates,
         threshold=float(options.lfc_threshold),
         alternative=options.alt_hypothesis,
         df=fit.df,
-        zero=_zero(asked, fitted.data),
+        zero=zero,
     )
     if test == "LRT":
         assert fit.reduced is not None
         statistic, p_value = likelihood_ratio_test(fit.loglik, fit.reduced.loglik, fit.reduced.df)
         found = Answer(found.lfc, found.se, statistic, p_value)
-    return make_table(fitted, options, found, label=asked.label, test=test)
+    separated = separated_genes(fitted, asked.vector[np.newaxis, :], zero)
+    return make_table(
+        fitted, options, found, label=asked.label, test=test, separated=None if separated is None else separated[:, 0]
+    )
+
+
+def _shrunken_results(
+    fitted: Fitted,
+    options: Options,
+    contrast: object,
+    name: str | None,
+    list_values: Sequence[float],
+    test: TestType,
+    *,
+    add_mle: bool,
+) -> Results:
+    """Return the results of one comparison of coefficients that have priors."""
+    refuse_less_abs(options.alt_hypothesis)
+    found = shown(fitted.design, fitted.fit.prior)
+    assert found is not None
+    asked = found.contrast(contrast, name, list_values)
+    weights = found.without_prior(asked)
+    if weights is not None and strata(fitted.design, weights[np.newaxis, :], frozenset()) == ("between",):
+        warn(between_message(fitted.design, [asked.label]))
+    zero = _zero(asked, fitted.data)
+    (answer,) = single_tests(
+        found.estimate(asked.vector, fitted.state),
+        threshold=float(options.lfc_threshold),
+        alternative=options.alt_hypothesis,
+        df=fitted.fit.df,
+        zero=zero,
+    )
+    results = make_table(fitted, options, answer, label=asked.label, test=test)
+    if add_mle:
+        mle = found.maximum_likelihood(asked, fitted.fit.beta)
+        unchanged = np.zeros(len(mle), dtype=np.bool_) if zero is None else zero[:, 0] & ~np.isnan(mle)
+        if fitted.state.replacement is not None:
+            unchanged |= fitted.state.replacement.emptied
+        place = list(results.table.columns).index("log2FoldChange") + 1
+        results.table.insert(place, "lfcMLE", np.where(unchanged, 0.0, mle))
+    return Results(results.table, replace(results.info, shrinkage="normal"))
+
+
+def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | None) -> BoolArray | None:
+    """Return for which genes and contrasts (G, k) the estimate is infinite, as a cell has no count; None: for none.
+
+    `zero` (G, k) are genes without any count in all cells that a contrast compares, which are called unchanged.
+    """
+    state = fitted.state
+    counts = fitted.data.counts if state.replacement is None else state.replacement.counts
+    found = separated_contrasts(counts, contrasts, fitted.layout, state.weights)
+    found &= ~np.isnan(fitted.fit.beta[:, :1])
+    if zero is not None:
+        found &= ~zero
+    return found if found.any() else None
 
 
 def _checked_test(test: TestType | None, fit: ModelFit) -> TestType:
@@ -149,18 +226,18 @@ def make_table(
     test: TestType,
     reduced: str | None = None,
     columns: Mapping[str, object] | None = None,
+    separated: BoolArray | None = None,
 ) -> Results:
     """Return the table of one test, its p-values withheld, filtered and adjusted.
 
-    `columns` replace log2FoldChange and lfcSE, for tests of several contrasts at once.
+    `columns` replace log2FoldChange and lfcSE, for tests of several contrasts at once. `separated` genes (G,) become a
+    column; None: no column.
     """
     state = fitted.state
     cutoff = options.cutoff(fitted.layout)
     found, outlier = _withheld(found, _outliers(fitted, cutoff), state)
-    filtering = None
-    if options.independent_filtering:
-        filtering = filter_genes(found.p_value, state.moments.mean, options.alpha, options.p_adjust)
-    padj = filtering.padj if filtering else adjust(found.p_value, options.p_adjust)
+    adjusted = options.adjuster.adjust(found.p_value, state.moments.mean, fitted.data.genes)
+    padj, filtering = adjusted.padj, adjusted.filtering
     table = pd.DataFrame(
         {
             "baseMean": state.moments.mean,
@@ -169,6 +246,7 @@ def make_table(
             "pvalue": found.p_value,
             "padj": padj,
             "padj_reason": _reasons(outlier, found.p_value, padj, state),
+            **({} if separated is None else {"separated": separated}),
         },
         index=fitted.data.genes,
     )
@@ -186,7 +264,9 @@ def make_table(
         filter_theta=filtering.theta if filtering else None,
         filter_num_rej=(filtering.thetas, filtering.n_rejected) if filtering else None,
         cooks_cutoff=cutoff,
-        p_adjust=options.p_adjust,
+        p_adjust=adjusted.method,
+        filter_statistic=adjusted.statistic,
+        filter_fun=adjusted.function,
     )
     return Results(table, info)
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Self
 
 import pandas as pd
 
 from countnest.api.answers import Options, make_results
-from countnest.api.held import HeldData, make_engine
-from countnest.api.inputs import positive_number, reduced_design
-from countnest.api.questions import BoundQuery, bind
+from countnest.api.asked import AskedData
+from countnest.api.held import make_engine
+from countnest.api.inputs import chosen_samples, positive_number, reduced_design
+from countnest.api.normalization import given_normalization
+from countnest.api.priors import chosen_prior
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
-from countnest.design import question
-from countnest.design.coefficient import coefficients
-from countnest.design.grammar import parse_query
+from countnest.design.expanded import ModelMatrixType
 from countnest.design.model import check_residual_df
-from countnest.errors import counted, warn
+from countnest.errors import OptionError, counted, warn
 from countnest.options import (
     AltHypothesis,
+    DispersionSharing,
     FitType,
     PAdjust,
     SizeFactorType,
@@ -29,12 +30,17 @@ from countnest.options import (
 )
 from countnest.parallel.run import Engine
 from countnest.pipelines.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
+from countnest.pipelines.beta_prior import PriorModel
+from countnest.pipelines.outliers import ReplacementRule
+from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
+from countnest.stats.inference.adjust import Adjustment
+from countnest.stats.inference.filter import FilterFunction
 
 __all__ = ["DESeqDataSet"]
 
 
-class DESeqDataSet(HeldData):
+class DESeqDataSet(AskedData):
     """Counts, samples and a design; after `deseq`, the fitted model.
 
     Parameters
@@ -91,10 +97,13 @@ class DESeqDataSet(HeldData):
         *,
         test: TestType = "Wald",
         reduced: str | pd.DataFrame | FloatArray | None = None,
-        fit_type: FitType = "parametric",
+        fit_type: FitType | TrendFunction = "parametric",
+        sharing: DispersionSharing = "MAP",
         size_factor_type: SizeFactorType = "ratio",
         min_replicates_for_replace: float = 7,
         use_t: bool = False,
+        beta_prior: bool = False,
+        model_matrix_type: ModelMatrixType | None = None,
         minmu: float = 0.5,
         n_threads: int | None = None,
         quiet: bool = False,
@@ -109,13 +118,24 @@ class DESeqDataSet(HeldData):
             Reduced formula, or model matrix, of the likelihood ratio test.
         fit_type
             Of the dispersion trend: "parametric" (a local regression replaces it where it does not fit), "local" or
-            "mean".
+            "mean"; or the trend itself: a function of means (G,) that returns dispersions, such as the
+            `dispersion_trend` of another data set.
+        sharing
+            "MAP": dispersions are shrunken towards the trend. "gene_est_only": every gene keeps its own estimate, and
+            no trend is fitted. "fit_only": every gene gets that of the trend.
         size_factor_type
             "ratio", or "poscounts" where every gene has a zero.
         min_replicates_for_replace
             Outlier counts of samples with at least this many replicates are replaced; np.inf for never.
         use_t
             Compare Wald statistics with a t distribution on the residual degrees of freedom.
+        beta_prior
+            Shrink the coefficients by normal priors, and test the shrunken ones: what `results`, `coef` and `genes`
+            show. Questions (`effect`, `query` and so on) are answered without priors. `lfc_shrink` shrinks fold
+            changes and leaves the tests as they are, which is to be preferred.
+        model_matrix_type
+            With `beta_prior`: "expanded", a coefficient for every level of a factor, so that no level is special; or
+            "standard", those of the design. None: "expanded".
         minmu
             Floor of the fitted means in the weights.
         n_threads
@@ -128,18 +148,22 @@ class DESeqDataSet(HeldData):
         R counterpart: DESeq2::DESeq.
         """
         engine = make_engine(n_threads, quiet)
-        check_option("fit_type", fit_type, FitType)
+        _check_dispersions(fit_type, sharing)
         check_option("size_factor_type", size_factor_type, SizeFactorType)
         positive_number("min_replicates_for_replace", min_replicates_for_replace, least=3, infinite=True)
-        model = self._model(test, reduced, use_t=use_t, minmu=minmu)
+        prior = chosen_prior(self._design, test, beta_prior, model_matrix_type)
+        model = self._model(test, reduced, use_t=use_t, minmu=minmu, prior=prior)
         check_residual_df(self._design)
         self._tell_notes(engine)
         counts = self._data.counts
         state = self._normalize(size_factor_type, engine)
-        state = with_dispersions(state, counts, self._layout, fit_type=fit_type, min_mu=minmu, engine=engine)
+        state = with_dispersions(
+            state, counts, self._layout, fit_type=fit_type, sharing=sharing, min_mu=minmu, engine=engine
+        )
         state = with_fit(state, counts, model, engine)
         if math.isfinite(min_replicates_for_replace):
-            state = replace_outliers(state, counts, model, min_replicates_for_replace, engine)
+            rule = ReplacementRule(min_replicates_for_replace)
+            state = replace_outliers(state, counts, model, rule, engine)
         self._state = state
         self._warn_of_convergence()
         return self
@@ -179,44 +203,52 @@ class DESeqDataSet(HeldData):
         R counterpart: DESeq2::estimateSizeFactors.
         """
         check_option("type", type, SizeFactorType)
-        data = self._data
-        given = Normalization(
-            location=given_locfunc(locfunc),
-            control=None if control_genes is None else given_control_genes(control_genes, data.genes),
-            geo_means=None if geo_means is None else given_geo_means(geo_means, data.genes),
-            matrix=None if norm_matrix is None else given_norm_matrix(norm_matrix, data, "norm_matrix"),
-            lengths=self._lengths,
-        )
-        self._state = self._weighted(normalize(self._data.counts, None, type, make_engine(None, True), normalization=given))
+        counts, engine = self._data.counts, make_engine(None, True)
+        given = given_normalization(
+            self._data, lengths=self._lengths, weights=self._weights, locfunc=locfunc, control_genes=control_genes,
+            geo_means=geo_means, norm_matrix=norm_matrix,
+        )  # fmt: skip
+        self._state = self._weighted(normalize(counts, None, type, engine, normalization=given))
         self._given = self._state.factors
         return self
 
     def estimate_dispersions(
         self,
         *,
-        fit_type: FitType = "parametric",
+        fit_type: FitType | TrendFunction = "parametric",
+        sharing: DispersionSharing = "MAP",
         minmu: float = 0.5,
         n_threads: int | None = None,
         quiet: bool = False,
     ) -> Self:
         """Estimate dispersions; size factors come first. Arguments as in `deseq`.
 
+        To give dispersions instead, set `dispersions`.
+
         Notes
         -----
-        R counterpart: DESeq2::estimateDispersions.
+        R counterparts: DESeq2::estimateDispersions; `sharing="gene_est_only"`: DESeq2::estimateDispersionsGeneEst and
+        the assignment of its estimates; a function as `fit_type`: the assignment of DESeq2::dispersionFunction.
         """
         engine = make_engine(n_threads, quiet)
-        check_option("fit_type", fit_type, FitType)
+        _check_dispersions(fit_type, sharing)
         positive_number("minmu", minmu)
         check_residual_df(self._design)
         state = self._normalized()
         self._state = with_dispersions(
-            state, self._data.counts, self._layout, fit_type=fit_type, min_mu=minmu, engine=engine
+            state, self._data.counts, self._layout, fit_type=fit_type, sharing=sharing, min_mu=minmu, engine=engine
         )
         return self
 
     def nbinom_wald_test(
-        self, *, use_t: bool = False, minmu: float = 0.5, n_threads: int | None = None, quiet: bool = False
+        self,
+        *,
+        use_t: bool = False,
+        beta_prior: bool = False,
+        model_matrix_type: ModelMatrixType | None = None,
+        minmu: float = 0.5,
+        n_threads: int | None = None,
+        quiet: bool = False,
     ) -> Self:
         """Fit the model for Wald tests; dispersions come first. Arguments as in `deseq`.
 
@@ -224,7 +256,9 @@ class DESeqDataSet(HeldData):
         -----
         R counterpart: DESeq2::nbinomWaldTest.
         """
-        return self._fit_step(self._model("Wald", None, use_t=use_t, minmu=minmu), make_engine(n_threads, quiet))
+        prior = chosen_prior(self._design, "Wald", beta_prior, model_matrix_type)
+        model = self._model("Wald", None, use_t=use_t, minmu=minmu, prior=prior)
+        return self._fit_step(model, make_engine(n_threads, quiet))
 
     def nbinom_lrt(
         self,
@@ -242,6 +276,60 @@ class DESeqDataSet(HeldData):
         """
         return self._fit_step(self._model("LRT", reduced, use_t=False, minmu=minmu), make_engine(n_threads, quiet))
 
+    def replace_outliers(
+        self,
+        *,
+        trim: float = 0.2,
+        cooks_cutoff: float | None = None,
+        min_replicates: float = 7,
+        which_samples: Collection[object] | None = None,
+        n_threads: int | None = None,
+        quiet: bool = False,
+    ) -> Self:
+        """Replace outlier counts and fit their genes again, with other rules than `deseq` has; the fit comes first.
+
+        Parameters
+        ----------
+        trim
+            Fraction of the samples left out at either end of the mean that takes the place of an outlier.
+        cooks_cutoff
+            Cook's distance above which a count is an outlier; None: the 99 % quantile of F(p, n - p).
+        min_replicates
+            Counts of samples with at least this many replicates are replaced.
+        which_samples
+            Labels, or truth values, of the samples whose counts are replaced, whatever their replicates.
+        n_threads, quiet
+            As in `deseq`.
+
+        Notes
+        -----
+        The counts before and the mean before stay at hand: `counts()`, and baseMeanBeforeReplace in `genes`.
+        R counterpart: DESeq2::replaceOutliers, and the second fit of DESeq2::DESeq.
+        """
+        engine = make_engine(n_threads, quiet)
+        positive_number("min_replicates", min_replicates, least=3)
+        if not 0.0 <= trim < 0.5:
+            raise OptionError(f"trim={trim!r} must be a fraction, 0 or more and below 0.5.")
+        if cooks_cutoff is not None:
+            positive_number("cooks_cutoff", cooks_cutoff)
+        fit = self._fitted()
+        if self._analysis().replacement is not None:
+            raise OptionError(
+                "outliers were replaced already: start from a fit without, deseq(min_replicates_for_replace=np.inf)."
+            )
+        if fit.reduced is not None:
+            raise OptionError(
+                "after a likelihood ratio test outliers are replaced by deseq(test='LRT', "
+                "min_replicates_for_replace=...): use nbinom_wald_test() first."
+            )
+        samples = None if which_samples is None else chosen_samples(which_samples, self._data.samples)
+        rule = ReplacementRule(min_replicates, samples, cooks_cutoff, trim)
+        priors = self._priors()
+        model = Model(self._layout, use_t=fit.df is not None, min_mu=fit.min_mu, prior=priors.model if priors else None)
+        self._state = replace_outliers(self._analysis(), self._data.counts, model, rule, engine)
+        self._warn_of_convergence()
+        return self
+
     def results(
         self,
         contrast: object = None,
@@ -254,7 +342,11 @@ class DESeqDataSet(HeldData):
         alt_hypothesis: AltHypothesis = "greaterAbs",
         independent_filtering: bool = True,
         cooks_cutoff: float | bool | None = None,
-        p_adjust: PAdjust = "BH",
+        p_adjust: PAdjust | Adjustment = "BH",
+        filter: object = None,
+        theta: float | Sequence[float] | FloatArray | None = None,
+        filter_fun: FilterFunction | None = None,
+        add_mle: bool = False,
     ) -> Results:
         """Return the table of genes for one comparison; without one, for the last coefficient.
 
@@ -274,14 +366,29 @@ class DESeqDataSet(HeldData):
         lfc_threshold
             Test against this log2 fold change.
         alt_hypothesis
-            "greaterAbs", "lessAbs", "greater", "less", or "greaterAbs2014".
+            "greaterAbs" (the p-value averaged over the two ends of the null interval), "greaterAbsUPSHOT" (over the
+            whole of it), "greaterAbs2014" (doubled for the nearer end), "lessAbs", "greater" or "less".
         independent_filtering
             Leave out genes of low mean count where that finds more.
         cooks_cutoff
             Cook's distance above which a p-value is withheld; None or True: the 99 % quantile of F(p, n - p); False or
             infinite: never.
         p_adjust
-            How p-values are adjusted: "BH", "BY", "holm", "hochberg", "hommel", "bonferroni" or "none".
+            How p-values are adjusted: "BH", "BY", "holm", "hochberg", "hommel", "bonferroni" or "none"; "storey" for
+            q-values; the name of a method of statsmodels, such as "fdr_tsbh"; or a function of the p-values that are
+            not missing, which returns their adjusted values.
+        filter
+            The statistic by which genes are filtered instead of the mean count: a Series by gene label, or one number
+            for each gene. It must say nothing about the p-values of genes that do not change.
+        theta
+            The fractions of genes that filtering tries to leave out; one number: that fraction.
+        filter_fun
+            A function ``f(p_values, filter_statistic, alpha)`` that takes the place of filtering and adjustment, for
+            methods that weight genes instead of leaving some out, such as independent hypothesis weighting. It gets
+            NaN for missing p-values and returns adjusted ones, or a record that has them as `padj`.
+            `stats.inference.filter.filtered_by` has an example.
+        add_mle
+            With `beta_prior`: add the fold changes without priors, as the column lfcMLE.
 
         Notes
         -----
@@ -294,86 +401,31 @@ class DESeqDataSet(HeldData):
             independent_filtering=independent_filtering,
             cooks_cutoff=cooks_cutoff,
             p_adjust=p_adjust,
+            filter=filter,
+            theta=theta,
+            filter_fun=filter_fun,
         )
         return make_results(
-            self._answerable(), options, contrast=contrast, name=name, list_values=list_values, test=test
-        )
-
-    # ---- questions ----
-
-    def effect(
-        self,
-        variable: str,
-        *,
-        levels: object = None,
-        by: str | Sequence[str] | None = None,
-        at: Mapping[str, Any] | None = None,
-        weights: Any = "equal",  # noqa: ANN401 (a word or a dict)
-        per: float | str | None = None,
-        from_: float | None = None,
-        to: float | None = None,
-    ) -> BoundQuery:
-        """Ask what a variable does: differences of the levels of a factor, or the slope of a number.
-
-        Factors that are not mentioned are averaged over, crossed ones with equal weights, nested ones over the levels
-        that occur. See `design.question.effect` for the arguments.
-
-        Examples
-        --------
-        >>> dds.effect("treat2", by="treat1")  # doctest: +SKIP
-        """
-        asked = question.effect(
-            self._design, variable, levels=levels, by=by, at=at, weights=weights, per=per, from_=from_, to=to
-        )
-        return bind(asked, self._answerable)
-
-    def interaction(
-        self,
-        *,
-        by: str | Sequence[str] | None = None,
-        at: Mapping[str, Any] | None = None,
-        weights: Any = "equal",  # noqa: ANN401
-        **comparisons: object,
-    ) -> BoundQuery:
-        """Ask how the effect of a variable differs over others: ``interaction(treat2="reference", treat1="pairwise")``.
-
-        Each comparison is a pair (high, low), a method ("reference", "pairwise", "consecutive", "deviation",
-        "helmert", "mean_change", "poly"), or a dict of weights; see `design.question.interaction`.
-        """
-        return bind(question.interaction(self._design, by=by, at=at, weights=weights, **comparisons), self._answerable)
-
-    def means(
-        self,
-        by: str | Sequence[str],
-        *,
-        at: Mapping[str, Any] | None = None,
-        weights: Any = "equal",  # noqa: ANN401
-    ) -> BoundQuery:
-        """Ask for the log2 mean of each cell of some factors."""
-        return bind(question.means(self._design, by, at=at, weights=weights), self._answerable)
-
-    def cell(self, *, weights: Any = "equal", **levels: object) -> BoundQuery:  # noqa: ANN401
-        """Ask for the log2 mean of one cell; the difference of two is a comparison."""
-        return bind(question.cell(self._design, weights=weights, **levels), self._answerable)
-
-    def query(self, text: str) -> BoundQuery:
-        """Ask in one line: ``"treat2[E - None] : treat1[B - A]"``; see `design.grammar.parse_query`."""
-        return bind(parse_query(self._design, text), self._answerable)
-
-    def contrast(self, asked: object, *, list_values: Sequence[float] = (1.0, -1.0)) -> BoundQuery:
-        """Ask with coefficients: an expression of their names, lists of names, a dict, a vector, a matrix (joint)."""
-        return bind(coefficients(self._design, asked, list_values), self._answerable)
+            self._answerable(), options, contrast=contrast, name=name, list_values=list_values, test=test,
+            add_mle=add_mle,
+        )  # fmt: skip
 
     # ---- inside ----
 
     def _model(
-        self, test: TestType, reduced: str | pd.DataFrame | FloatArray | None, *, use_t: bool, minmu: float
+        self,
+        test: TestType,
+        reduced: str | pd.DataFrame | FloatArray | None,
+        *,
+        use_t: bool,
+        minmu: float,
+        prior: PriorModel | None = None,
     ) -> Model:
         check_option("test", test, TestType)
         positive_number("minmu", minmu)
         null = reduced_design(test, reduced, self._design, self._numeric_ok)
         if null is None:
-            return Model(self._layout, test=test, use_t=use_t, min_mu=float(minmu))
+            return Model(self._layout, test=test, use_t=use_t, min_mu=float(minmu), prior=prior)
         return Model(self._layout, Layout.of(null.matrix), null.formula, "LRT", False, float(minmu))
 
     def _fit_step(self, model: Model, engine: Engine) -> Self:
@@ -392,6 +444,14 @@ class DESeqDataSet(HeldData):
             engine.progress.note(note)
 
     def _warn_of_convergence(self) -> None:
-        lost = int((self._fitted().converged == 0).sum())
+        fit = self._fitted()
+        lost = int(((fit.prior or fit).converged == 0).sum())
         if lost:
             warn(f"{counted(lost, 'gene')} did not converge in beta, labelled in genes['betaConv'].")
+
+
+def _check_dispersions(fit_type: FitType | TrendFunction, sharing: DispersionSharing) -> None:
+    """Check how dispersions are asked for."""
+    if not callable(fit_type):
+        check_option("fit_type", fit_type, FitType)
+    check_option("sharing", sharing, DispersionSharing)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from countnest.api.answers import Fitted
-from countnest.api.inputs import given_norm_matrix, given_normalization_factors, given_size_factors, given_weights
+from countnest.api.inputs import (
+    gene_dispersions,
+    given_norm_matrix,
+    given_normalization_factors,
+    given_size_factors,
+    given_weights,
+)
+from countnest.api.priors import Shown, prior_gene_table, shown
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
@@ -21,6 +31,7 @@ from countnest.options import (
 )
 from countnest.parallel.run import Engine
 from countnest.pipelines.analysis import normalize, with_weights
+from countnest.pipelines.deseq import base_moments, given_dispersions
 from countnest.pipelines.normalization import Normalization
 from countnest.progress import progress
 from countnest.stats.glm.fit import LN2
@@ -58,6 +69,14 @@ class HeldData:
         self._design = build_design(
             design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks, same_as=same_as
         )
+        # what the design was built with: another one can be built alike, for other samples or from a file
+        self._design_options: dict[str, Any] = {
+            "design": copy.deepcopy(design),
+            "reference": None if reference is None else dict(reference),
+            "blocks": None if blocks is None else tuple(blocks),
+            "numeric_ok": tuple(numeric_ok),
+            "same_as": same_as,
+        }
         self._layout = Layout.of(self._design.matrix)
         self._numeric_ok = tuple(numeric_ok)
         self._weights = None if weights is None else given_weights(weights, self._data)
@@ -78,7 +97,7 @@ class HeldData:
         fitted = self._state.fit.test if self._state and self._state.fit else "not fitted"
         return (
             f"DESeqDataSet: {n_genes} genes x {n} samples, design {design}, {fitted}\n"
-            f"coefficients: {', '.join(self._design.names)}"
+            f"coefficients: {', '.join(self.results_names())}"
             + "".join(f"\nreference level of {name}: {levels[0]}" for name, levels in self._design.levels.items())
         )
 
@@ -152,12 +171,30 @@ class HeldData:
         -----
         R counterpart: mcols(dds).
         """
+        priors = self._priors()
+        if priors is not None:
+            return prior_gene_table(self._analysis(), self._data.genes, priors)
         return gene_table(self._normalized(), self._data.genes, self._design.names)
 
     @property
     def dispersions(self) -> pd.Series[float]:
-        """Final dispersions of the genes."""
+        """Final dispersions of the genes; they can be set, one for each gene, and are then used as they are.
+
+        Notes
+        -----
+        R counterpart: DESeq2::dispersions.
+        """
         return pd.Series(self._dispersed().final.copy(), index=self._data.genes, name="dispersion")
+
+    @dispersions.setter
+    def dispersions(self, values: Any) -> None:  # noqa: ANN401 (Series, sequence)
+        alpha = gene_dispersions(values, self._data)
+        state = self._normalized()
+        moments = state.moments
+        if state.replacement is not None:
+            moments = base_moments(self._data.counts, state.factors, state.raw_weights, self._layout)
+        alpha = np.where(moments.all_zero, np.nan, alpha)
+        self._state = replace(state, moments=moments, dispersions=given_dispersions(alpha), fit=None, replacement=None)
 
     @property
     def dispersion_trend(self) -> DispersionTrend:
@@ -167,7 +204,12 @@ class HeldData:
         -----
         R counterpart: DESeq2::dispersionFunction.
         """
-        return self._dispersed().trend
+        trend = self._dispersed().trend
+        if trend is None:
+            raise MissingStepError(
+                "there is no dispersion trend: the dispersions are gene-wise or given. Call estimate_dispersions()."
+            )
+        return trend
 
     def results_names(self) -> list[str]:
         """Return the names of the coefficients.
@@ -176,7 +218,8 @@ class HeldData:
         -----
         R counterpart: DESeq2::resultsNames.
         """
-        return list(self._design.names)
+        priors = self._priors()
+        return list(self._design.names if priors is None else priors.names)
 
     def coef(self, *, se: bool = False) -> pd.DataFrame:
         """Return the coefficients, or their standard errors, genes x coefficients, log2.
@@ -185,10 +228,10 @@ class HeldData:
         -----
         R counterpart: DESeq2::coef.
         """
-        fit = self._fitted()
-        return pd.DataFrame(
-            (fit.se if se else fit.beta) / LN2, index=self._data.genes, columns=pd.Index(self._design.names)
-        )
+        fit, priors = self._fitted(), self._priors()
+        names = self._design.names if priors is None else priors.names
+        values = (fit.se if se else fit.beta) if priors is None else (priors.fit.se if se else priors.fit.beta)
+        return pd.DataFrame(values / LN2, index=self._data.genes, columns=pd.Index(names))
 
     def cooks(self) -> pd.DataFrame:
         """Return Cook's distances, genes x samples, of the original counts."""
@@ -202,9 +245,8 @@ class HeldData:
 
     def _normalize(self, kind: SizeFactorType, engine: Engine) -> Analysis:
         what = "size factors" if self._given is None or len(self._given) == 1 else "normalization factors"
-        return self._weighted(
-            normalize(self._data.counts, self._given, kind, engine, what, Normalization(lengths=self._lengths))
-        )
+        heeded = Normalization(lengths=self._lengths, weights=self._weights)
+        return self._weighted(normalize(self._data.counts, self._given, kind, engine, what, heeded))
 
     def _weighted(self, state: Analysis) -> Analysis:
         """Return the state with the observation weights, where there are any."""
@@ -240,6 +282,11 @@ class HeldData:
                 "couldn't find results. You should first run deseq(), or nbinom_wald_test() after the other steps."
             )
         return self._state.fit
+
+    def _priors(self) -> Shown | None:
+        """Return how the fit answers where it has priors; None without, and before the fit."""
+        fit = None if self._state is None else self._state.fit
+        return None if fit is None else shown(self._design, fit.prior)
 
     def _answerable(self) -> Fitted:
         fit = self._fitted()

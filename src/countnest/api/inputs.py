@@ -23,7 +23,6 @@ from countnest.errors import (
     suggestion,
 )
 from countnest.options import TestType
-from countnest.stats.glm.weight import scaled_weights
 from countnest.stats.inference.lrt import is_nested
 from countnest.stats.norm.size_factors import Location, check_factors
 
@@ -55,7 +54,7 @@ def given_size_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN
     if isinstance(values, dict):
         values = pd.Series(values)
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
-        values = _by_label(values, data.samples, "samples", "size factors")
+        values = _by_label(values, data.samples, "sample", "size factors")
     factors = _numbers(values, "size factors")
     if factors.shape != (len(data.samples),):
         raise NormalizationError(
@@ -68,14 +67,14 @@ def given_size_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN
 def given_normalization_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
     """Return normalization factors (G, n) in the order of genes and samples; a DataFrame is matched by label."""
     factors = gene_by_sample(values, data, "normalization factors")
-    check_factors(factors, "normalization factors", data.genes)
+    check_factors(factors, "normalization factors", list(data.genes))
     return factors
 
 
 def given_norm_matrix(values: Any, data: CountData, what: str) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
     """Return positive numbers (G, n) to normalize by, in the order of genes and samples."""
     matrix = gene_by_sample(values, data, what)
-    check_factors(matrix, what, data.genes)
+    check_factors(matrix, what, list(data.genes))
     return matrix
 
 
@@ -83,7 +82,7 @@ def given_control_genes(values: Any, genes: pd.Index) -> BoolArray:  # noqa: ANN
     """Return which genes (G,) are control genes; truth values by gene, positions from 0, or labels."""
     if isinstance(values, pd.Series):
         if values.dtype == np.bool_ and not isinstance(values.index, pd.RangeIndex):
-            values = _by_label(values, genes, "genes", "control_genes")
+            values = _by_label(values, genes, "gene", "control_genes")
         values = values.to_numpy()
     chosen = np.asarray([values] if isinstance(values, str) else values if hasattr(values, "dtype") else list(values))
     control = np.zeros(len(genes), dtype=np.bool_)
@@ -118,7 +117,7 @@ def given_control_genes(values: Any, genes: pd.Index) -> BoolArray:  # noqa: ANN
 def given_geo_means(values: Any, genes: pd.Index) -> FloatArray:  # noqa: ANN401 (Series, sequence)
     """Return geometric means (G,), 0 for genes to leave out, in the order of the genes; a Series goes by label."""
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
-        values = _by_label(values, genes, "genes", "geo_means")
+        values = _by_label(values, genes, "gene", "geo_means")
     means = _numbers(values, "geo_means")
     if means.shape != (len(genes),):
         raise NormalizationError(
@@ -141,23 +140,53 @@ def given_locfunc(function: Any) -> Location | None:  # noqa: ANN401 (checked he
 
 
 def given_weights(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
-    """Return observation weights (G, n), the largest of each gene one; a DataFrame is matched by label."""
+    """Return observation weights (G, n); a DataFrame is matched by label."""
     weights = gene_by_sample(values, data, "weights")
     bad = ~(np.isfinite(weights) & (weights >= 0.0))
     if bad.any():
         raise OptionError(
             f"weights must be finite and not negative; {bad.sum()} of {bad.size} are not, such as {weights[bad][0]}."
         )
-    return scaled_weights(weights)
+    return weights
+
+
+def gene_dispersions(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (Series, sequence)
+    """Return dispersions (G,) in the order of the genes; a Series is matched by label.
+
+    Genes without counts need none.
+    """
+    if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
+        values = _by_label(values, data.genes, "gene", "dispersions")
+    alpha = _numbers(values, "dispersions")
+    if alpha.shape != (len(data.genes),):
+        raise OptionError(f"dispersions must be one number for each of the {len(data.genes)} genes; got {alpha.shape}.")
+    bad = ~(np.isfinite(alpha) & (alpha > 0.0)) & data.counts.any(axis=1)
+    if bad.any():
+        raise OptionError(
+            f"dispersions must be finite and greater than 0; {counted(int(bad.sum()), 'gene')} with counts have "
+            f"others: {listing(data.genes[bad])}."
+        )
+    return alpha
+
+
+def chosen_samples(chosen: Collection[object], samples: pd.Index) -> BoolArray:
+    """Return which samples (n,) are meant by labels, or by truth values."""
+    values = list(chosen)
+    if len(values) == len(samples) and all(isinstance(value, (bool, np.bool_)) for value in values):
+        return np.array(values, dtype=np.bool_)
+    unknown = [value for value in values if str(value) not in samples]
+    if unknown:
+        raise OptionError(f"there are no samples {listing(unknown)}; the samples are {listing(samples)}.")
+    return np.asarray(samples.isin([str(value) for value in values]))
 
 
 def gene_by_sample(values: Any, data: CountData, what: str) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
     """Return numbers (G, n) in the order of genes and samples; a DataFrame is matched by label."""
     if isinstance(values, pd.DataFrame):
         if not isinstance(values.index, pd.RangeIndex):
-            values = _by_label(values, data.genes, "genes", what)
+            values = _by_label(values, data.genes, "gene", what)
         if not isinstance(values.columns, pd.RangeIndex):
-            values = _by_label(values.T, data.samples, "samples", what).T
+            values = _by_label(values.T, data.samples, "sample", what).T
     numbers = _numbers(values, what)
     if numbers.shape != data.counts.shape:
         raise NormalizationError(
@@ -166,15 +195,17 @@ def gene_by_sample(values: Any, data: CountData, what: str) -> FloatArray:  # no
     return numbers
 
 
-def _by_label(values: Any, labels: pd.Index, what: str, owner: str) -> Any:  # noqa: ANN401 (Series or DataFrame)
+def _by_label(values: Any, labels: pd.Index, noun: str, owner: str) -> Any:  # noqa: ANN401 (Series or DataFrame)
     values = values.copy()
     values.index = values.index.map(str)
     if values.index.has_duplicates:
         repeated = values.index[values.index.duplicated()].unique()
-        raise NormalizationError(f"{owner}: duplicate labels of {what}: {listing(repeated)}.")
-    missing = labels.difference(values.index)
+        raise NormalizationError(
+            f"{owner}: {counted(len(repeated), f'{noun} label')} more than once: {listing(repeated)}."
+        )
+    missing = labels[~labels.isin(values.index)]
     if len(missing):
-        raise NormalizationError(f"{owner}: {len(missing)} {what} of the counts are missing: {listing(missing)}.")
+        raise NormalizationError(f"{owner}: {counted(len(missing), noun)} of the counts missing: {listing(missing)}.")
     return values.loc[labels]
 
 

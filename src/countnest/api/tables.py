@@ -33,6 +33,7 @@ def gene_table(state: Analysis, genes: pd.Index, names: tuple[str, ...]) -> pd.D
     if state.replacement is not None:
         never_counted = state.moments.all_zero & ~state.replacement.emptied
         columns["replace"] = BooleanArray(state.replacement.flagged.copy(), never_counted)
+        columns["baseMeanBeforeReplace"] = state.replacement.mean_before
     return pd.DataFrame(columns, index=genes)
 
 

@@ -9,7 +9,20 @@ from __future__ import annotations
 
 from countnest.api.dataset import DESeqDataSet
 
-__all__ = ["DESeq", "results"]
+__all__ = [
+    "DESeq",
+    "estimate_dispersions",
+    "estimate_size_factors",
+    "nbinom_lrt",
+    "nbinom_wald_test",
+    "replace_outliers",
+    "results",
+]
 
 DESeq = DESeqDataSet.deseq
+estimate_dispersions = DESeqDataSet.estimate_dispersions
+estimate_size_factors = DESeqDataSet.estimate_size_factors
+nbinom_lrt = DESeqDataSet.nbinom_lrt
+nbinom_wald_test = DESeqDataSet.nbinom_wald_test
+replace_outliers = DESeqDataSet.replace_outliers
 results = DESeqDataSet.results

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from countnest.arrays import BoolArray, FloatArray
-from countnest.options import TestType
+from countnest.options import DispersionSharing, TestType
 from countnest.stats.dispersion.trend import Trend
 
-__all__ = ["Analysis", "BaseMoments", "DispersionTrend", "Dispersions", "ModelFit", "ReducedFit", "Replacement"]
+__all__ = [
+    "Analysis",
+    "BaseMoments",
+    "BetaPrior",
+    "DispersionTrend",
+    "Dispersions",
+    "ModelFit",
+    "ReducedFit",
+    "Replacement",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +64,7 @@ class DispersionTrend:
 
     @property
     def fit_type(self) -> str:
-        """What was fitted in the end: "parametric", "local" or "mean"."""
+        """What was fitted in the end: "parametric", "local" or "mean"; "custom" where a function was given."""
         return self.trend.fit_type
 
     @property
@@ -84,7 +94,9 @@ class Dispersions:
     outlier
         1 where the gene-wise estimate is kept, 0 elsewhere.
     trend
-        The trend and its prior.
+        The trend and its prior; None without one.
+    sharing
+        What `final` is: the maximum a posteriori ("MAP"), the gene-wise estimate or the trend; or "given".
     """
 
     genewise: FloatArray
@@ -94,7 +106,8 @@ class Dispersions:
     map_iter: FloatArray
     final: FloatArray
     outlier: FloatArray
-    trend: DispersionTrend
+    trend: DispersionTrend | None
+    sharing: DispersionSharing | Literal["given"] = "MAP"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +118,31 @@ class ReducedFit:
     converged: FloatArray
     df: int
     description: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BetaPrior:
+    """The fit with normal priors on the coefficients, beside the one by maximum likelihood.
+
+    Attributes
+    ----------
+    expanded
+        Whether every level of a factor has a coefficient, q in all, or as many as in the design, q = p.
+    variance
+        (q,) variances of the priors, log2.
+    beta, se
+        (G, q) maximum a posteriori coefficients and their standard errors, natural log.
+    loglik, n_iter, converged
+        (G,) log-likelihood, IRLS iterations, 1 where converged and 0 where not.
+    """
+
+    expanded: bool
+    variance: FloatArray
+    beta: FloatArray
+    se: FloatArray
+    loglik: FloatArray
+    n_iter: FloatArray
+    converged: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,6 +169,9 @@ class ModelFit:
         Degrees of freedom of t tests, one number or with observation weights (G,); None: normal.
     reduced
         For likelihood ratio tests.
+    prior
+        What `results` shows in place of `beta` and `se` where the coefficients have priors. All else stays as maximum
+        likelihood gives it.
     """
 
     test: TestType
@@ -147,6 +188,7 @@ class ModelFit:
     min_mu: float
     df: float | FloatArray | None
     reduced: ReducedFit | None
+    prior: BetaPrior | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,12 +205,18 @@ class Replacement:
         (G,) flagged genes that still have a count and were fitted anew.
     emptied
         (G,) flagged genes whose only counts were outliers.
+    replaceable
+        (n,) samples whose counts could be replaced.
+    mean_before
+        (G,) means of the normalized counts before replacement.
     """
 
     counts: FloatArray
     flagged: BoolArray
     refitted: BoolArray
     emptied: BoolArray
+    replaceable: BoolArray
+    mean_before: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +230,9 @@ class Analysis:
     given
         Whether the factors were given, not estimated.
     weights
-        (G, n) observation weights, the largest of each gene one; None: all counts count alike.
+        (G, n) observation weights of the fits, the largest of each gene one; None: all counts count alike.
+    raw_weights
+        (G, n) observation weights as they were given, for the moments.
     moments
         Moments of the normalized counts; after replacement of outliers, of the replaced ones.
     dispersions, fit, replacement
@@ -196,3 +246,4 @@ class Analysis:
     fit: ModelFit | None = None
     replacement: Replacement | None = None
     weights: FloatArray | None = None
+    raw_weights: FloatArray | None = None

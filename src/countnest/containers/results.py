@@ -12,19 +12,24 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
-from countnest.errors import OptionError
+from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath, whole_file
-from countnest.options import AltHypothesis, TestType, check_option
+from countnest.options import AltHypothesis, ShrinkType, TestType, check_option
 from countnest.version import installed_version
 
 __all__ = ["JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "summarize"]
 
-TopBy = Literal["padj", "pvalue", "stat", "log2FoldChange", "baseMean"]
+TopBy = Literal["padj", "pvalue", "svalue", "stat", "log2FoldChange", "baseMean"]
 
 # What the fold changes of the rows of a joint test are called, before the label of the row.
 JOINT_CHANGE = "log2FoldChange."
 
 _SHOWN_ROWS = 10
+# What the fold changes are, by how they were shrunken.
+_ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ashr", "normal": "MAP, normal"}
+_VALUE_NAMES = {"padj": "adjusted p-value", "svalue": "s-value"}
+# The level for s-values, as in DESeq2.
+_SVALUE_ALPHA = 0.005
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -45,14 +50,23 @@ class ResultsInfo:
         The threshold on the log2 fold change and the side of it that was tested.
     independent_filtering
         Whether genes of low mean count were left out of the adjustment.
+    filter_statistic
+        What genes were filtered by: 'baseMean', or the name of the statistic that was given.
     filter_threshold, filter_theta
-        The smallest mean of normalized counts that was kept, and the quantile that it is.
+        The smallest filter statistic that was kept, by default a mean of normalized counts; and the quantile that it
+        is.
     filter_num_rej
         The quantiles that were tried and the number of rejections at each.
     cooks_cutoff
         The Cook's distance above which a p-value was withheld; None: no gene was checked.
     p_adjust
-        The method of adjustment.
+        The method of adjustment, or the name of the function that adjusted.
+    filter_fun
+        The name of the function that took the place of filtering and adjustment; None without one.
+    shrinkage
+        How the fold changes were shrunken; None: they are maximum likelihood estimates.
+    prior_scale
+        The scale of the Cauchy prior of apeglm, log2; None without one.
     version
         The version of countnest.
     """
@@ -70,6 +84,10 @@ class ResultsInfo:
     filter_num_rej: tuple[FloatArray, FloatArray | IntArray] | None = None
     cooks_cutoff: float | None = None
     p_adjust: str = "BH"
+    filter_statistic: str = "baseMean"
+    filter_fun: str | None = None
+    shrinkage: ShrinkType | None = None
+    prior_scale: float | None = None
     version: str = field(default_factory=installed_version)
 
 
@@ -82,16 +100,20 @@ class Summary:
     n_genes, nonzero
         Genes in the table, and those of them with at least one count.
     significant, up, down
-        Genes with padj < alpha; those with a log2 fold change above `lfc_threshold`, and below its negative; None for
-        a joint test, which has several.
+        Genes with padj < alpha, or s-value < alpha; those with a log2 fold change above `lfc_threshold`, and below its
+        negative; None for a joint test, which has several.
     outliers
-        Genes with counts but no p-value: an extreme count (Cook's distance).
+        Genes with counts but no p-value: an extreme count (Cook's distance). None for s-values.
     low_counts
-        Genes with a p-value but no padj: left out by independent filtering.
+        Genes with a p-value but no padj: left out by independent filtering. None for s-values.
     alpha, tuned_alpha
         The level of this summary, and the one for which independent filtering was tuned.
-    lfc_threshold, alt_hypothesis, filter_threshold
+    lfc_threshold, alt_hypothesis, filter_threshold, filter_statistic, filter_fun
         As in `ResultsInfo`.
+    by
+        What was compared with alpha: 'padj' or 'svalue'.
+    separated
+        Significant genes whose Wald test is not to be trusted, as a group has no count at all.
     """
 
     n_genes: int
@@ -99,33 +121,49 @@ class Summary:
     significant: int
     up: int | None
     down: int | None
-    outliers: int
-    low_counts: int
+    outliers: int | None
+    low_counts: int | None
     alpha: float
     tuned_alpha: float
     lfc_threshold: float
     alt_hypothesis: AltHypothesis
     independent_filtering: bool
     filter_threshold: float
+    filter_statistic: str = "baseMean"
+    filter_fun: str | None = None
+    by: Literal["padj", "svalue"] = "padj"
+    separated: int = 0
 
     def __str__(self) -> str:
         lines = [
             f"out of {self.nonzero} with nonzero total read count",
-            f"adjusted p-value < {self.alpha:g}",
+            f"{_VALUE_NAMES[self.by]} < {self.alpha:g}",
             *self._change_lines(),
-            self._line("outliers [1]", self.outliers),
-            self._line("low counts [2]", self.low_counts),
-            f"(mean count < {_rounded(self.filter_threshold)})",
-            "[1] one sample decides too much (Cook's distance), so the p-value is withheld: see cooks_cutoff=",
-            "[2] too few counts to find a change, so the gene is not adjusted for: see independent_filtering=",
         ]
+        if self.outliers is None or self.low_counts is None:
+            return "\n".join(lines)
+        lines += [
+            self._line("outliers [1]", self.outliers),
+            self._line("low counts [2]" if self.filter_statistic == "baseMean" else "filtered [2]", self.low_counts),
+            self._filter_line(),
+            "[1] one sample decides too much (Cook's distance), so the p-value is withheld: see cooks_cutoff=",
+            "[2] too few counts to find a change, so the gene is not adjusted for: see independent_filtering="
+            if self.filter_statistic == "baseMean"
+            else "[2] left out by the filter statistic, so the gene is not adjusted for: see filter=",
+        ]
+        if self.separated:
+            genes = counted(self.separated, "significant gene")
+            lines += [
+                f"note: {genes} without any count in a group (separated): the fold change is infinite and the Wald",
+                "test not to be trusted; ask for the likelihood ratio test: dds.effect(...).test('lrt')",
+            ]
         if self.independent_filtering and self.alpha != self.tuned_alpha:
             lines.append(f"note: independent filtering was tuned for alpha={self.tuned_alpha:g}")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         found = f"{self.significant} significant" if self.up is None else f"{self.up} up, {self.down} down"
-        return f"<Summary: {found} of {self.nonzero} genes, padj < {self.alpha:g}>"
+        return f"<Summary: {found} of {self.nonzero} genes, {self.by} < {self.alpha:g}>"
 
     def _ipython_display_(self) -> None:
         """Show nothing more: `Results.summary` has printed the text."""
@@ -140,6 +178,13 @@ class Summary:
             lines.append(self._line(f"|LFC| < {threshold}", self.significant))
         return lines
 
+    def _filter_line(self) -> str:
+        if self.filter_fun is not None:
+            return f"(adjusted by {self.filter_fun})"
+        if self.filter_statistic == "baseMean":
+            return f"(mean count < {_rounded(self.filter_threshold)})"
+        return f"({self.filter_statistic} < {self.filter_threshold:.3g})"
+
     def _line(self, name: str, count: int) -> str:
         share = _two_digits(100.0 * count / self.nonzero) if self.nonzero else "0"
         return f"{name:<19}: {count}, {share}%"
@@ -153,27 +198,34 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
     table, info
         As in `Results`.
     alpha
-        The level for padj; by default the one of `info`.
+        The level for padj, by default the one of `info`; or for the s-values of a table without padj, by default 0.005.
     """
-    level = _checked_alpha(info.alpha if alpha is None else alpha)
-    mean, p_value, padj = (_column(table, name) for name in ("baseMean", "pvalue", "padj"))
+    by, level = _decisive(table), _level(table, info, alpha)
+    mean, value = _column(table, "baseMean"), _column(table, by)
+    p_value = _column(table, "pvalue") if by == "padj" else None
     joint = "log2FoldChange" not in table
     change = np.zeros(len(table)) if joint else _column(table, "log2FoldChange")
-    significant = padj < level
+    significant = value < level
     return Summary(
         n_genes=len(table),
         nonzero=_count(mean > 0),
         significant=_count(significant),
         up=None if joint else _count(significant & (change > info.lfc_threshold)),
         down=None if joint else _count(significant & (change < -info.lfc_threshold)),
-        outliers=_count((mean > 0) & np.isnan(p_value)),
-        low_counts=_count(~np.isnan(p_value) & np.isnan(padj)),
+        outliers=None if p_value is None else _count((mean > 0) & np.isnan(p_value)),
+        low_counts=None if p_value is None else _count(~np.isnan(p_value) & np.isnan(value)),
         alpha=level,
         tuned_alpha=info.alpha,
         lfc_threshold=info.lfc_threshold,
         alt_hypothesis=info.alt_hypothesis,
         independent_filtering=info.independent_filtering,
         filter_threshold=info.filter_threshold,
+        filter_statistic=info.filter_statistic,
+        filter_fun=info.filter_fun,
+        by=by,
+        separated=_count(significant & table["separated"].to_numpy(dtype=np.bool_))
+        if "separated" in table and info.test == "Wald"
+        else 0,
     )
 
 
@@ -187,7 +239,8 @@ class Results:
     ----------
     table
         By gene: baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, padj_reason (tested, all_zero, outlier,
-        low_count). `descriptions()` says what each column holds.
+        low_count); where any gene is, separated: a group without any count. `descriptions()` says what each column
+        holds.
     info
         The record of what was done.
     """
@@ -214,7 +267,7 @@ class Results:
         Parameters
         ----------
         alpha
-            The level for padj; by default the one that `results()` was called with.
+            The level for padj, by default the one that `results()` was called with; for s-values by default 0.005.
         file
             Where to print; by default the standard output.
 
@@ -227,7 +280,7 @@ class Results:
         print(f"\n{summary}\n", file=sys.stdout if file is None else file)
         return summary
 
-    def top(self, n: int = 10, by: TopBy = "padj") -> pd.DataFrame:
+    def top(self, n: int = 10, by: TopBy | None = None) -> pd.DataFrame:
         """Return the `n` first genes: smallest p-values (ties: largest absolute statistic) or largest absolute values.
 
         Genes without a value come last.
@@ -237,19 +290,25 @@ class Results:
         n
             How many genes.
         by
-            The column that decides: 'padj' or 'pvalue' (smallest first), 'stat', 'log2FoldChange' or 'baseMean'
-            (largest absolute value first).
+            The column that decides: 'padj', 'pvalue' or 'svalue' (smallest first), 'stat', 'log2FoldChange' or
+            'baseMean' (largest absolute value first). None: 'padj', or 'svalue' where a table has no padj.
         """
+        by = _decisive(self.table) if by is None else by
         check_option("by", by, get_args(TopBy))
+        if by not in self.table:
+            raise OptionError(f"by='{by}': the table has no such column; it has {listing(self.table.columns, 20)}.")
         if n < 0:
             raise OptionError(f"n={n} genes cannot be shown; give a number that is not negative.")
         return self.table.iloc[self._order(by)[:n]]
 
     def significant(self, alpha: float | None = None) -> pd.DataFrame:
-        """Return the genes with padj < `alpha` (by default the one of `results()`), in the order of `top`."""
-        level = _checked_alpha(self.info.alpha if alpha is None else alpha)
-        table = self.table.iloc[self._order("padj")]
-        return table[table["padj"] < level]
+        """Return the genes with padj < `alpha` (by default the one of `results()`), in the order of `top`.
+
+        In a table without padj, those with an s-value < `alpha`, by default 0.005.
+        """
+        by, level = _decisive(self.table), _level(self.table, self.info, alpha)
+        table = self.table.iloc[self._order(by)]
+        return table[table[by] < level]
 
     def to_csv(self, path: FilePath) -> None:
         """Write the table as CSV, genes in the first column and missing values as NA, whole or not at all.
@@ -276,12 +335,14 @@ class Results:
         test = "Wald test" if info.test == "Wald" else "LRT"
         texts = {
             "baseMean": "mean of normalized counts for all samples",
-            "log2FoldChange": f"log2 fold change (MLE): {label}",
-            "lfcSE": f"standard error: {label}",
+            "log2FoldChange": f"log2 fold change ({_ESTIMATES[info.shrinkage]}): {label}",
+            "lfcSE": f"{'standard error' if info.shrinkage is None else 'posterior SD'}: {label}",
             "stat": f"{info.test} statistic: {tested}",
             "pvalue": f"{test} p-value: {tested}",
             "padj": f"{info.p_adjust} adjusted p-values",
             "padj_reason": "tested, or why padj is missing",
+            "separated": f"whether a group has no count at all: the fold change is infinite{_trust(info.test)}",
+            "svalue": f"s-value (false sign{_or_small(info.lfc_threshold)}): {label}",
         }
         texts |= {
             f"{JOINT_CHANGE}{row}": f"log2 fold change (MLE): {row}"
@@ -298,6 +359,8 @@ class Results:
 
     def _order(self, by: TopBy) -> IntArray:
         """Return the rows in the order of `top`: the last key of lexsort counts most."""
+        if by == "svalue":
+            return np.argsort(_column(self.table, by), kind="stable")
         if by not in ("padj", "pvalue"):
             return np.argsort(-np.abs(_column(self.table, by)), kind="stable")
         tie_breakers = [-np.abs(_column(self.table, "stat"))] if "stat" in self.table else []
@@ -305,6 +368,28 @@ class Results:
         if by == "padj":
             keys.append(_column(self.table, "padj"))
         return np.lexsort(keys)
+
+
+def _decisive(table: pd.DataFrame) -> Literal["padj", "svalue"]:
+    """Return the column that says which genes changed: padj, or svalue where there is none."""
+    return "svalue" if "svalue" in table and "padj" not in table else "padj"
+
+
+def _level(table: pd.DataFrame, info: ResultsInfo, alpha: float | None) -> float:
+    if alpha is None:
+        alpha = info.alpha if _decisive(table) == "padj" else _SVALUE_ALPHA
+    return _checked_alpha(alpha)
+
+
+def _or_small(threshold: float) -> str:
+    return f" or |log2 fold change| < {threshold:g}" if threshold > 0 else ""
+
+
+def _trust(test: TestType) -> str:
+    """Return what the p-value of a gene is worth whose fold change is infinite."""
+    if test == "LRT":
+        return ", and the p-value holds"
+    return " and its Wald p-value is not to be trusted; ask for the likelihood ratio test, test('lrt')"
 
 
 def _column(table: pd.DataFrame, name: str) -> FloatArray:

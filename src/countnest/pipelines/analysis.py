@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from countnest.arrays import FloatArray
 from countnest.containers.fit import Analysis
-from countnest.options import FitType, SizeFactorType, TestType
+from countnest.options import DispersionSharing, FitType, SizeFactorType, TestType
 from countnest.parallel.run import Engine
+from countnest.pipelines.beta_prior import PriorModel, fit_beta_prior, refit_beta_prior
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model
 from countnest.pipelines.normalization import Normalization, estimate_factors
-from countnest.pipelines.outliers import find_replacements, refit
+from countnest.pipelines.outliers import ReplacementRule, find_replacements, refit
+from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import scaled_weights
 
 __all__ = ["Model", "normalize", "replace_outliers", "with_dispersions", "with_fit", "with_weights"]
 
@@ -34,6 +35,8 @@ class Model:
         Whether Wald statistics are compared with a t distribution.
     min_mu
         Floor of the means in weights.
+    prior
+        The model whose coefficients get normal priors; None: maximum likelihood alone.
     """
 
     layout: Layout
@@ -42,6 +45,7 @@ class Model:
     test: TestType = "Wald"
     use_t: bool = False
     min_mu: float = 0.5
+    prior: PriorModel | None = None
 
 
 def normalize(
@@ -66,27 +70,44 @@ def normalize(
 
 def with_weights(state: Analysis, counts: FloatArray, weights: FloatArray, layout: Layout) -> Analysis:
     """Return the state with observation weights (G, n), which moments and fits then heed."""
-    return replace(state, weights=weights, moments=base_moments(counts, state.factors, weights, layout))
+    moments = base_moments(counts, state.factors, weights, layout)
+    return replace(state, weights=scaled_weights(weights), raw_weights=weights, moments=moments)
 
 
 def with_dispersions(
-    state: Analysis, counts: FloatArray, layout: Layout, *, fit_type: FitType, min_mu: float, engine: Engine
+    state: Analysis,
+    counts: FloatArray,
+    layout: Layout,
+    *,
+    fit_type: FitType | TrendFunction,
+    sharing: DispersionSharing = "MAP",
+    min_mu: float,
+    engine: Engine,
 ) -> Analysis:
     """Return the state with dispersions, and without what was fitted before."""
     engine.progress.step("estimating dispersions")
     fresh = state.replacement is None
-    moments = state.moments if fresh else base_moments(counts, state.factors, state.weights, layout)
+    moments = state.moments if fresh else base_moments(counts, state.factors, state.raw_weights, layout)
     dispersions = estimate_dispersions(
-        counts, state.factors, moments, layout, weights=state.weights, fit_type=fit_type, min_mu=min_mu, engine=engine
+        counts,
+        state.factors,
+        moments,
+        layout,
+        weights=state.weights,
+        fit_type=fit_type,
+        sharing=sharing,
+        min_mu=min_mu,
+        engine=engine,
     )
-    return Analysis(state.factors, state.given, moments, dispersions, weights=state.weights)
+    return replace(state, moments=moments, dispersions=dispersions, fit=None, replacement=None)
 
 
 def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) -> Analysis:
     """Return the state with the fitted model; it must have dispersions."""
     assert state.dispersions is not None
+    used = counts if state.replacement is None else state.replacement.counts
     fit = fit_model(
-        counts if state.replacement is None else state.replacement.counts,
+        used,
         state.factors,
         state.moments,
         model.layout,
@@ -99,31 +120,34 @@ def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) 
         min_mu=model.min_mu,
         engine=engine,
     )
+    if model.prior is not None:
+        fit = replace(fit, prior=fit_beta_prior(replace(state, fit=fit), used, model.prior, engine))
     return replace(state, fit=fit)
 
 
 def replace_outliers(
-    state: Analysis, counts: FloatArray, model: Model, min_replicates: float, engine: Engine
+    state: Analysis, counts: FloatArray, model: Model, rule: ReplacementRule, engine: Engine
 ) -> Analysis:
     """Return the state after outlier counts were replaced and their genes fitted anew; the same if there are none."""
     assert state.dispersions is not None
     assert state.fit is not None
-    replacement = find_replacements(counts, state.factors, state.fit.cooks, model.layout, min_replicates)
+    replacement = find_replacements(counts, state, state.fit.cooks, model.layout, rule)
     if replacement is None:
         return state
     engine.progress.note(
         f"-- replacing outliers and refitting for {replacement.flagged.sum()} genes "
-        f"(min_replicates_for_replace={min_replicates:g}; the original counts are kept in counts())"
+        f"({rule}; the original counts are kept in counts())"
     )
     moments, dispersions, fit = refit(
         replacement,
-        state.factors,
+        state,
         model.layout,
-        state.dispersions,
-        state.fit,
-        min_replicates,
-        weights=state.weights,
         reduced=model.reduced,
         engine=engine,
     )
-    return replace(state, moments=moments, dispersions=dispersions, fit=fit, replacement=replacement)
+    after = replace(state, moments=moments, dispersions=dispersions, fit=fit, replacement=replacement)
+    if fit.prior is None or not replacement.refitted.any():
+        return after
+    assert model.prior is not None
+    prior = refit_beta_prior(fit.prior, after, replacement.counts, model.prior, replacement.refitted, engine)
+    return replace(after, fit=replace(fit, prior=prior))

@@ -11,20 +11,29 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.fit import BaseMoments, Dispersions, DispersionTrend, ModelFit, ReducedFit
-from countnest.options import FitType, TestType
+from countnest.options import DispersionSharing, FitType, TestType
 from countnest.parallel.run import Engine
-from countnest.stats.dispersion.genewise import estimate_genewise
+from countnest.stats.dispersion.genewise import GeneWise, estimate_genewise
 from countnest.stats.dispersion.map import shrink_dispersions
 from countnest.stats.dispersion.prior import prior_variance
-from countnest.stats.dispersion.trend import fit_trend, log_residual_variance
+from countnest.stats.dispersion.trend import TrendFunction, fit_trend, log_residual_variance
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
 from countnest.stats.glm.fit import NBFit, fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import rows_of as weights_of
-from countnest.stats.glm.weight import weighted_counts, weights_suffice
+from countnest.stats.glm.weight import scaled_weights, weighted_counts, weights_suffice
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
 
-__all__ = ["base_moments", "estimate_dispersions", "expand", "fit_model", "no_counts", "rows_of", "t_df"]
+__all__ = [
+    "base_moments",
+    "estimate_dispersions",
+    "expand",
+    "fit_model",
+    "given_dispersions",
+    "no_counts",
+    "rows_of",
+    "t_df",
+]
 
 
 def base_moments(
@@ -37,13 +46,13 @@ def base_moments(
     counts, factors
         (G, n), (1, n) or (G, n).
     weights, layout
-        (G, n) observation weights, and the model that they must leave estimable.
+        (G, n) observation weights as they were given, and the model that they must leave estimable.
     """
     normalized = weighted_counts(counts, factors, weights)
     moments = BaseMoments(base_mean(normalized), base_variance(normalized), no_counts(counts))
     if weights is None or layout is None:
         return moments
-    fail = ~weights_suffice(weights, layout)
+    fail = ~weights_suffice(scaled_weights(weights), layout)
     return replace(moments, all_zero=moments.all_zero | fail, weights_fail=fail)
 
 
@@ -54,7 +63,8 @@ def estimate_dispersions(
     layout: Layout,
     *,
     weights: FloatArray | None = None,
-    fit_type: FitType = "parametric",
+    fit_type: FitType | TrendFunction = "parametric",
+    sharing: DispersionSharing = "MAP",
     min_mu: float = 0.5,
     known: DispersionTrend | None = None,
     engine: Engine,
@@ -70,7 +80,10 @@ def estimate_dispersions(
     weights
         (G, n) observation weights.
     fit_type
-        Of the trend.
+        Of the trend; a function of the mean is taken as the trend.
+    sharing
+        What becomes the final dispersion: "MAP", shrunken towards the trend; "gene_est_only", the gene-wise estimate,
+        without any trend; "fit_only", the trend.
     min_mu
         Floor of the means.
     known
@@ -84,7 +97,10 @@ def estimate_dispersions(
     """
     rows = ~moments.all_zero
     k, f, v = counts[rows], rows_of(factors, rows), weights_of(weights, rows)
-    genewise = estimate_genewise(k, f, layout, weights=v, min_mu=min_mu, engine=engine)
+    base = moments.mean[rows], moments.variance[rows]
+    genewise = estimate_genewise(k, f, layout, base=base, weights=v, min_mu=min_mu, engine=engine)
+    if sharing == "gene_est_only":
+        return _unshared(rows, genewise)
     mean = moments.mean[rows]
     if known is None:
         engine.progress.step("mean-dispersion relationship")
@@ -109,13 +125,36 @@ def estimate_dispersions(
         fitted=expand(rows, fitted),
         map=expand(rows, shrunken.map_alpha),
         map_iter=expand(rows, shrunken.n_iter),
-        final=expand(rows, shrunken.alpha),
+        final=expand(rows, fitted if sharing == "fit_only" else shrunken.alpha),
         outlier=expand(rows, shrunken.outlier),
         trend=known,
+        sharing=sharing,
     )
 
 
-def _trend(mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType) -> DispersionTrend:
+def _unshared(rows: BoolArray, genewise: GeneWise) -> Dispersions:
+    """Return gene-wise dispersions as final ones."""
+    alpha, missing = expand(rows, genewise.alpha), np.full(len(rows), np.nan)
+    return Dispersions(
+        genewise=alpha,
+        genewise_iter=expand(rows, genewise.n_iter),
+        fitted=missing,
+        map=missing,
+        map_iter=missing,
+        final=alpha,
+        outlier=missing,
+        trend=None,
+        sharing="gene_est_only",
+    )
+
+
+def given_dispersions(alpha: FloatArray) -> Dispersions:
+    """Return dispersions (G,) that were given as final ones."""
+    missing = np.full(len(alpha), np.nan)
+    return Dispersions(missing, missing, missing, missing, missing, alpha, missing, None, "given")
+
+
+def _trend(mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType | TrendFunction) -> DispersionTrend:
     trend, note = fit_trend(mean, alpha, fit_type)
     fitted = trend(mean)
     spread = log_residual_variance(alpha, fitted)

@@ -5,13 +5,14 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, "Cook's di
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray
-from countnest.containers.fit import BaseMoments, Dispersions, ModelFit, ReducedFit, Replacement
+from countnest.containers.fit import Analysis, BaseMoments, Dispersions, ModelFit, ReducedFit, Replacement
+from countnest.options import DispersionSharing
 from countnest.parallel.run import Engine
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model, no_counts, rows_of
 from countnest.stats.glm.cooks import cooks_cutoff, max_cooks, replacement_counts
@@ -19,69 +20,101 @@ from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["find_replacements", "refit"]
+__all__ = ["ReplacementRule", "find_replacements", "refit"]
 
 Record = TypeVar("Record", Dispersions, ModelFit, ReducedFit)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ReplacementRule:
+    """Which counts are replaced, and by what.
+
+    Attributes
+    ----------
+    min_replicates
+        Samples with at least this many replicates, itself included, can have their counts replaced.
+    samples
+        (n,) the samples that can, whatever their replicates; None: by `min_replicates`.
+    cutoff
+        Cook's distance of an outlier; None: the 99 % quantile of F(p, n - p).
+    trim
+        Fraction left out at either end of the mean that replaces a count.
+    """
+
+    min_replicates: float = 7
+    samples: BoolArray | None = None
+    cutoff: float | None = None
+    trim: float = 0.2
+
+    def __str__(self) -> str:
+        return f"min_replicates_for_replace={self.min_replicates:g}" if self.samples is None else "given samples"
+
+    def replaceable(self, layout: Layout) -> BoolArray:
+        """Return the samples (n,) whose counts can be replaced."""
+        return layout.samples_per_cell >= self.min_replicates if self.samples is None else self.samples
+
+
 def find_replacements(
-    counts: FloatArray, factors: FloatArray, cooks: FloatArray, layout: Layout, min_replicates: float
+    counts: FloatArray, state: Analysis, cooks: FloatArray, layout: Layout, rule: ReplacementRule
 ) -> Replacement | None:
     """Return the replacement of counts whose Cook's distance is beyond the cutoff; None where none is.
 
-    A count is replaced where its sample has at least `min_replicates` replicates, itself included; genes with an
-    outlier anywhere are flagged.
+    Genes with an outlier anywhere are flagged.
 
     Notes
     -----
-    R counterpart: DESeq2::replaceOutliers(minReplicates=).
+    R counterpart: DESeq2::replaceOutliers.
     """
-    replaceable = layout.samples_per_cell >= min_replicates
+    replaceable = rule.replaceable(layout)
     if not replaceable.any():
         return None
     with np.errstate(invalid="ignore"):
-        outlying = cooks > cooks_cutoff(layout)
+        outlying = cooks > (cooks_cutoff(layout) if rule.cutoff is None else rule.cutoff)
     flagged = np.asarray(np.any(outlying, axis=1))
     if not flagged.any():
         return None
     replaced = counts.copy()
-    f = rows_of(factors, flagged)
-    suggested = replacement_counts(normalized_counts(counts[flagged], f), f)
+    f = rows_of(state.factors, flagged)
+    suggested = replacement_counts(normalized_counts(counts[flagged], f), f, rule.trim)
     replaced[flagged] = np.where(outlying[flagged] & replaceable, suggested, counts[flagged])
     empty = no_counts(replaced)
-    return Replacement(replaced, flagged, flagged & ~empty, flagged & empty)
+    return Replacement(replaced, flagged, flagged & ~empty, flagged & empty, replaceable, state.moments.mean)
 
 
 def refit(
-    replacement: Replacement,
-    factors: FloatArray,
-    layout: Layout,
-    dispersions: Dispersions,
-    fit: ModelFit,
-    min_replicates: float,
-    *,
-    weights: FloatArray | None = None,
-    reduced: Layout | None = None,
-    engine: Engine,
+    replacement: Replacement, state: Analysis, layout: Layout, *, reduced: Layout | None = None, engine: Engine
 ) -> tuple[BaseMoments, Dispersions, ModelFit]:
-    """Return moments, dispersions and model with the flagged genes fitted to their replaced counts.
+    """Return moments, dispersions and model of a fitted state, with the flagged genes fitted to their replaced counts.
 
     The trend and the prior stay; Cook's distances stay those of the original counts.
     """
     counts, rows = replacement.counts, replacement.refitted
-    moments = base_moments(counts, factors, weights, layout)
+    dispersions, fit = state.dispersions, state.fit
+    assert dispersions is not None
+    assert fit is not None
+    moments = base_moments(counts, state.factors, state.raw_weights, layout)
     if not rows.any():
         return moments, dispersions, fit
-    k, f, v = counts[rows], rows_of(factors, rows), weights_of(weights, rows)
+    k, f, v = counts[rows], rows_of(state.factors, rows), weights_of(state.weights, rows)
     part = BaseMoments(moments.mean[rows], moments.variance[rows], moments.all_zero[rows])
-    new = estimate_dispersions(k, f, part, layout, weights=v, min_mu=fit.min_mu, known=dispersions.trend, engine=engine)
+    new = estimate_dispersions(
+        k,
+        f,
+        part,
+        layout,
+        weights=v,
+        min_mu=fit.min_mu,
+        sharing=_sharing(dispersions),
+        known=dispersions.trend,
+        engine=engine,
+    )
     description = fit.reduced.description if fit.reduced else None
     refitted = fit_model(
         k, f, part, layout, new.final, weights=v, test=fit.test, reduced=reduced, reduced_description=description,
         use_t=fit.df is not None, min_mu=fit.min_mu, engine=engine,
     )  # fmt: skip
     merged = _merge(fit, refitted, rows, replacement.emptied)
-    kept = layout.samples_per_cell < min_replicates
+    kept = ~replacement.replaceable
     merged = replace(
         merged,
         cooks=fit.cooks,
@@ -91,6 +124,11 @@ def refit(
         else None,
     )
     return moments, _merge(dispersions, new, rows, np.zeros_like(rows)), merged
+
+
+def _sharing(dispersions: Dispersions) -> DispersionSharing:
+    """Return how dispersions of replaced counts are made; where they were given, they are estimated gene by gene."""
+    return "gene_est_only" if dispersions.sharing == "given" else dispersions.sharing
 
 
 def _max_cooks_after(cooks: FloatArray, kept: BoolArray, layout: Layout) -> FloatArray:

@@ -195,3 +195,77 @@ def test_results_can_be_pickled(results):
     again = pickle.loads(pickle.dumps(results))
     pd.testing.assert_frame_equal(again.table, results.table)
     assert again.info.label == results.info.label
+
+
+# ---- another filter statistic ----
+
+
+def test_summary_names_another_filter_statistic(table):
+    info = ResultsInfo(label="x", filter_statistic="baseVar", filter_threshold=12.345)
+    lines = str(summarize(table, info)).splitlines()
+    assert lines[5:7] == ["filtered [2]       : 1, 17%", "(baseVar < 12.3)"]
+    assert lines[8].endswith("see filter=")
+
+
+def test_summary_names_a_function_that_adjusted(table):
+    info = ResultsInfo(label="x", filter_fun="weighted_bh", p_adjust="weighted_bh")
+    assert "(adjusted by weighted_bh)" in str(summarize(table, info)).splitlines()
+    assert Results(table, info).descriptions()["padj"] == "weighted_bh adjusted p-values"
+
+
+# ---- s-values ----
+
+
+@pytest.fixture
+def shrunken(info):
+    rows = {
+        "a": (1.0, 1.0, 1.0, 0.001),
+        "b": (2.0, -1.0, 1.0, 0.002),
+        "c": (0.0, NAN, NAN, NAN),
+        "d": (3.0, 2.0, 1.0, 0.1),
+        "e": (4.0, 3.0, 1.0, 0.004),
+        "f": (5.0, -0.5, 1.0, 0.0049),
+    }
+    columns = ["baseMean", "log2FoldChange", "lfcSE", "svalue"]
+    return Results(pd.DataFrame.from_dict(rows, orient="index", columns=columns), info)
+
+
+def test_summary_of_s_values(shrunken, capsys):
+    summary = shrunken.summary()
+    assert (summary.nonzero, summary.significant, summary.up, summary.down) == (5, 4, 2, 2)
+    assert (summary.outliers, summary.low_counts, summary.alpha) == (None, None, 0.005)
+    # as R prints it
+    assert capsys.readouterr().out.split("\n")[1:-2] == [
+        "out of 5 with nonzero total read count",
+        "s-value < 0.005",
+        "LFC > 0 (up)       : 2, 40%",
+        "LFC < 0 (down)     : 2, 40%",
+    ]
+    assert repr(summary) == "<Summary: 2 up, 2 down of 5 genes, svalue < 0.005>"
+
+
+def test_summary_of_s_values_at_another_level(shrunken):
+    summary = summarize(shrunken.table, shrunken.info, 0.0045)
+    assert (summary.up, summary.down) == (2, 1)
+
+
+def test_genes_are_ordered_by_s_value(shrunken):
+    assert list(shrunken.top(10).index) == ["a", "b", "e", "f", "d", "c"]
+    assert list(shrunken.top(2, by="svalue").index) == ["a", "b"]
+    assert list(shrunken.top(1, by="log2FoldChange").index) == ["e"]
+    assert list(shrunken.significant().index) == ["a", "b", "e", "f"]
+    assert list(shrunken.significant(0.0015).index) == ["a"]
+
+
+def test_columns_that_are_not_there_are_named(shrunken, results):
+    with pytest.raises(OptionError, match="by='padj': the table has no such column; it has 'baseMean'"):
+        shrunken.top(by="padj")
+    with pytest.raises(OptionError, match="by='svalue'"):
+        results.top(by="svalue")
+
+
+def test_p_values_decide_where_both_are(shrunken):
+    table = shrunken.table.assign(pvalue=0.01, padj=[0.01, 0.5, NAN, 0.02, 0.6, 0.7])
+    both = Results(table, shrunken.info)
+    assert list(both.significant().index) == ["a", "d"]
+    assert summarize(both.table, both.info).by == "padj"

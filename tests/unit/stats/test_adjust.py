@@ -1,11 +1,14 @@
+import functools
 import typing
 
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from countnest.errors import OptionError
 from countnest.options import PAdjust
-from countnest.stats.inference.adjust import adjust
+from countnest.stats.inference.adjust import adjust, adjustment_name, check_adjustment
+from countnest.stats.inference.qvalue import q_values
 
 METHODS = {
     "BH": "fdr_bh",
@@ -51,3 +54,62 @@ def test_edges_stay_as_they_are(p, method):
 
 def test_the_smallest_values_do_not_vanish():
     np.testing.assert_allclose(adjust(np.array([1e-300, 1e-310, 1.0])), [1.5e-300, 3e-310, 1.0], rtol=1e-6)
+
+
+@pytest.fixture
+def p():
+    values = np.random.default_rng(2).beta(0.4, 2.0, 300)
+    values[::7] = np.nan
+    return values
+
+
+@pytest.mark.parametrize("method", ["sidak", "fdr_tsbh", "fdr_gbs", "holm-sidak"])
+def test_methods_of_statsmodels(p, method):
+    tested = ~np.isnan(p)
+    for alpha in (0.05, 0.2):
+        expected = multipletests(p[tested], alpha=alpha, method=method)[1]
+        found = adjust(p, method, alpha=alpha)
+        np.testing.assert_array_equal(found[tested], expected)
+        assert np.isnan(found[~tested]).all()
+    check_adjustment(method)
+
+
+def test_two_stage_methods_heed_the_level(p):
+    assert np.nanmax(np.abs(adjust(p, "fdr_tsbh", alpha=0.01) - adjust(p, "fdr_tsbh", alpha=0.2))) > 0.01
+
+
+def test_a_function_gets_what_is_not_missing(p):
+    tested = ~np.isnan(p)
+    before = p.copy()
+
+    def spoil(values):
+        np.testing.assert_array_equal(values, before[tested])
+        values *= 2.0  # its own copy
+        return values
+
+    np.testing.assert_array_equal(adjust(p, spoil)[tested], 2.0 * before[tested])
+    np.testing.assert_array_equal(p, before)
+    np.testing.assert_array_equal(adjust(p, "storey")[tested], q_values(before[tested]))
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda p: p[1:], lambda p: p.sum(), lambda p: p > 0.5, lambda p: [str(x) for x in p]]
+)
+def test_a_function_must_return_numbers(p, wrong):
+    with pytest.raises(OptionError, match="'<lambda>' must return a number for each of the 257"):
+        adjust(p, wrong)
+
+
+def test_unknown_methods_are_refused_with_suggestions(p):
+    with pytest.raises(OptionError, match="Did you mean 'BH'"):
+        check_adjustment("bh")
+    with pytest.raises(OptionError, match="Did you mean 'fdr_tsbh'"):
+        adjust(p, "fdr_tsbhh")
+    with pytest.raises(OptionError, match="not known"):
+        check_adjustment(["BH"])
+
+
+def test_names_of_functions():
+    assert adjustment_name("BY") == "BY"
+    assert adjustment_name(q_values) == "q_values"
+    assert adjustment_name(functools.partial(q_values, method="bootstrap")) == "q_values"

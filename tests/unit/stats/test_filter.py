@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from countnest.errors import OptionError
 from countnest.stats.inference.adjust import adjust
-from countnest.stats.inference.filter import independent_filtering
+from countnest.stats.inference.filter import Filtering, filtered_by, independent_filtering
 from countnest.stats.inference.lowess import lowess
 
 
@@ -100,3 +101,109 @@ def test_mostly_empty_tables_are_searched_up_to_the_top():
     found = independent_filtering(p, mean, 0.1)
     assert (found.thetas[0], found.thetas[-1]) == (0.97, 1.0)
     assert np.nansum(found.padj < 0.1) == 30
+
+
+# ---- other fractions, other methods ----
+
+
+@pytest.mark.parametrize("thetas", [np.linspace(0.0, 0.9, 10), np.array([0.0, 0.2, 0.5]), np.array([0.3, 0.6])])
+def test_given_fractions_are_tried(study, thetas):
+    p, mean = study
+    found = independent_filtering(p, mean, 0.1, thetas=thetas)
+    np.testing.assert_array_equal(found.thetas, thetas)
+    cutoffs = np.quantile(mean, thetas)
+    np.testing.assert_array_equal(found.n_rejected, [rejections(p, mean, cutoff, 0.1) for cutoff in cutoffs])
+    assert found.theta in thetas
+    np.testing.assert_array_equal(found.padj, adjust(np.where(mean >= np.quantile(mean, found.theta), p, np.nan)))
+
+
+def test_a_single_fraction_is_taken(study):
+    p, mean = study
+    found = independent_filtering(p, mean, 0.1, thetas=np.array([0.3]))
+    assert (found.theta, found.threshold) == (0.3, np.quantile(mean, 0.3))
+    assert np.isnan(found.padj[mean < found.threshold]).all()
+
+
+@pytest.mark.parametrize("method", ["storey", "fdr_tsbh", lambda p: np.minimum(2.0 * p, 1.0)])
+def test_any_method_of_adjustment(study, method):
+    p, mean = study
+    found = independent_filtering(p, mean, 0.05, method)
+    expected = adjust(np.where(mean >= found.threshold, p, np.nan), method, alpha=0.05)
+    np.testing.assert_array_equal(found.padj, expected)
+    at = np.flatnonzero(found.thetas == found.theta)[0]
+    assert found.n_rejected[at] == np.nansum(expected < 0.05)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.1, 0.5])
+@pytest.mark.parametrize("shape", [(0.1, 20.0), (0.3, 3.0), (1.0, 1.0)])
+def test_hommel_is_counted_without_its_adjusted_values(alpha, shape):
+    rng = np.random.default_rng(3)
+    for digits in (17, 3):  # the second with ties
+        p = np.round(rng.beta(*shape, 150), digits)
+        p[rng.random(150) < 0.1] = np.nan
+        mean = rng.random(150)
+        found = independent_filtering(p, mean, alpha, "hommel")
+        cutoffs = np.quantile(mean, found.thetas)
+        expected = [rejections(p, mean, cutoff, alpha, "hommel") for cutoff in cutoffs]
+        np.testing.assert_array_equal(found.n_rejected, expected)
+
+
+# ---- a function instead ----
+
+
+def weighted_bh(p_values, statistic, _alpha):
+    """The example of `filtered_by`."""
+    tested = ~np.isnan(p_values)
+    quarter = np.digitize(statistic, np.quantile(statistic[tested], [0.25, 0.5, 0.75]))
+    null = np.array([2.0 * np.mean(p_values[tested & (quarter == k)] > 0.5) for k in range(4)])
+    null = np.clip(null, 0.01, 0.99)
+    weight = ((1.0 - null) / null)[quarter]
+    weight = weight / weight[tested].mean()
+    return adjust(np.minimum(p_values / weight, 1.0))
+
+
+def test_weights_find_more_than_none(study):
+    p, mean = study
+    padj, record = filtered_by(weighted_bh, p, mean, 0.1)
+    assert record is None
+    np.testing.assert_array_equal(np.isnan(padj), np.isnan(p))
+    assert np.nansum(padj < 0.1) > 1.1 * np.nansum(adjust(p) < 0.1)
+
+
+def test_weights_keep_the_false_discovery_rate():
+    false = found = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        mean = np.exp(rng.uniform(0.0, 8.0, 4000))
+        changed = (mean > 500.0) & (rng.random(4000) < 0.3)
+        p = np.where(changed, rng.beta(0.3, 40.0, 4000), rng.random(4000))
+        called = filtered_by(weighted_bh, p, mean, 0.1)[0] < 0.1
+        false, found = false + (called & ~changed).sum(), found + called.sum()
+    assert false / found < 0.11
+
+
+def test_a_record_is_handed_on(study):
+    p, mean = study
+    padj, record = filtered_by(lambda p, statistic, alpha: independent_filtering(p, statistic, alpha), p, mean, 0.05)
+    assert isinstance(record, Filtering)
+    np.testing.assert_array_equal(padj, independent_filtering(p, mean, 0.05).padj)
+
+
+def test_functions_get_copies_and_missing_stays_missing(study):
+    p, mean = study
+    before = p.copy()
+
+    def spoil(p_values, statistic, alpha):
+        assert alpha == 0.2
+        p_values[:] = statistic[:] = 0.5
+        return p_values
+
+    padj, _ = filtered_by(spoil, p, mean, 0.2)
+    np.testing.assert_array_equal(p, before)
+    np.testing.assert_array_equal(padj, np.where(np.isnan(before), np.nan, 0.5))
+
+
+@pytest.mark.parametrize("wrong", [lambda p, *_: p[1:], lambda *_: None, lambda p, *_: p > 0.5])
+def test_functions_must_return_adjusted_p_values(study, wrong):
+    with pytest.raises(OptionError, match="one adjusted p-value for each of the 2000 genes"):
+        filtered_by(wrong, *study, 0.1)

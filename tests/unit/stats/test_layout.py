@@ -94,3 +94,23 @@ def test_negative_zero_is_zero():
 def test_intercept_only(X, expected):
     matrix = X if X.shape[1] == 1 else np.column_stack([X[:, 0], np.arange(4.0)])
     assert Layout.of(matrix).is_intercept_only is expected
+
+
+def test_a_matrix_of_full_rank_has_the_layout_it_always_has(X):
+    for attribute in ("matrix", "basis", "rows", "triangle", "cell_sizes"):
+        np.testing.assert_array_equal(getattr(Layout.of_any_rank(X), attribute), getattr(Layout.of(X), attribute))
+
+
+def test_dependent_columns():
+    X = np.column_stack([np.ones(10), *(k == GROUP for k in range(3))]).astype(float)
+    layout = Layout.of_any_rank(np.asfortranarray(X))
+    np.testing.assert_array_equal(dense_rows(layout), X)
+    assert (layout.n_samples, layout.n_coefficients, layout.n_cells) == (10, 4, 3)
+    np.testing.assert_allclose(
+        np.linalg.solve(layout.triangle, layout.basis.T), np.linalg.pinv(X), rtol=1e-10, atol=1e-13
+    )
+    np.testing.assert_allclose(layout.rows @ layout.basis.T, X @ np.linalg.pinv(X), atol=1e-13)
+    for array in [layout.matrix, layout.basis, layout.rows, layout.triangle, layout.cell_sizes, *layout.cells]:
+        assert array.flags.c_contiguous
+        assert array.flags.writeable
+        assert array.dtype in (np.float64, np.int64)

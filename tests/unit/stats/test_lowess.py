@@ -88,3 +88,9 @@ def test_lowess_at_uneven_points():
     x = np.sort(rng.exponential(1.0, 60))
     y = np.sin(x) + rng.normal(0.0, 0.1, 60)
     np.testing.assert_allclose(lowess(x, y, fraction=0.3), plain_lowess(x, y, 0.3), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("m", [2, 3, 9])
+def test_lowess_through_every_point_does_not_divide_by_zero(m):
+    y = np.arange(float(m)) ** 2
+    np.testing.assert_array_equal(lowess(np.arange(float(m)), y, fraction=0.2), y)

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.stats
 
+from countnest.errors import OptionError
 from countnest.stats.inference.wald import wald_test
 
 ALTERNATIVES = ["greaterAbs", "greaterAbs2014", "lessAbs", "greater", "less"]
@@ -90,4 +92,68 @@ def test_far_tails_keep_their_digits(alternative):
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
 def test_missing_stays_missing(alternative):
     found = wald_test(np.array([np.nan, 1.0]), np.array([np.nan, 1.0]), threshold=0.5, alternative=alternative)
+    np.testing.assert_array_equal(np.isnan(found), [[True, False], [True, False]])
+
+
+# ---- the p-value averaged over the null interval ----
+
+# |b| / s, T / s, and the p-value computed with 60 digits
+UPSHOT = np.array(
+    [
+        (2.0, 0.5, 0.05460531316695286),
+        (2.0, 3.0, 0.3611051390420103),
+        (10.0, 1.0, 1.2247791791341175e-20),
+        (20.0, 0.01, 5.544127688574972e-89),
+        (35.0, 1.5, 4.787190146103773e-248),
+        (35.0, 0.2, 1.744431021666221e-266),
+        (0.0, 50.0, 1.0),
+    ]
+)
+
+
+def upshot(b, s, T):
+    return wald_test(b, s, threshold=T, alternative="greaterAbsUPSHOT")
+
+
+@pytest.mark.parametrize(("z", "half", "expected"), UPSHOT)
+def test_upshot_keeps_its_digits(z, half, expected):
+    for sign in (-1.0, 1.0):
+        statistic, p = upshot(np.array([sign * z * 0.37]), np.array([0.37]), half * 0.37)
+        assert statistic[0] == pytest.approx(sign * z, rel=1e-14)
+        assert p[0] == pytest.approx(expected, rel=2e-12)
+
+
+@pytest.mark.parametrize("T", [1e-9, 0.02, 0.3, 0.9, 4.0])
+def test_upshot_is_the_mean_over_the_null_interval(T):
+    statistic, p = upshot(b, s, T)
+    np.testing.assert_allclose(statistic, b / s, rtol=1e-15)
+    for i in range(len(b)):
+        ends = (abs(b[i]) - T) / s[i], (abs(b[i]) + T) / s[i]
+        area = scipy.integrate.quad(scipy.stats.norm.sf, *ends, epsabs=0.0, epsrel=1e-12)[0]
+        assert p[i] == pytest.approx(2.0 * area / (ends[1] - ends[0]), rel=1e-6 if T < 1e-6 else 1e-10)
+
+
+def test_upshot_without_threshold_is_the_two_sided_test():
+    np.testing.assert_array_equal(upshot(b, s, 0.0), wald_test(b, s))
+    np.testing.assert_allclose(upshot(b, s, 1e-250)[1], wald_test(b, s)[1], rtol=1e-13)
+
+
+def test_upshot_is_smooth_where_the_formula_changes():
+    z = np.linspace(0.0, 35.0, 36)
+    below, above = (upshot(z, np.ones(36), half)[1] for half in (1.0 - 1e-12, 1.0 + 1e-12))
+    np.testing.assert_allclose(below, above, rtol=1e-9)
+
+
+def test_upshot_lies_below_the_mean_of_the_ends():
+    far = np.abs(b) > 0.3
+    assert (upshot(b[far], s[far], 0.3)[1] < wald_test(b[far], s[far], threshold=0.3)[1]).all()
+
+
+def test_upshot_is_for_the_normal_distribution():
+    with pytest.raises(OptionError, match="use_t=False"):
+        wald_test(b, s, threshold=0.5, alternative="greaterAbsUPSHOT", df=7.0)
+
+
+def test_upshot_of_missing_is_missing():
+    found = upshot(np.array([np.nan, 1.0]), np.array([np.nan, 1.0]), 0.5)
     np.testing.assert_array_equal(np.isnan(found), [[True, False], [True, False]])

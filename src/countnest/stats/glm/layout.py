@@ -15,7 +15,9 @@ __all__ = ["Layout"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """A model matrix of full column rank, prepared for fitting.
+    """A model matrix, prepared for fitting.
+
+    It is of full column rank, unless `of_any_rank` made it.
 
     Attributes
     ----------
@@ -30,7 +32,7 @@ class Layout:
     rows
         (n, p) X R^-1, equal to the basis but for rounding.
     triangle
-        R, (p, p), upper triangular.
+        R, (p, p), upper triangular. Least squares coefficients of z are R^-1 basis'z.
     """
 
     matrix: FloatArray
@@ -53,6 +55,26 @@ class Layout:
             as_float(basis),
             as_float(ordered_product(matrix, inverse_triangle(triangle))),
             as_float(triangle),
+        )
+
+    @classmethod
+    def of_any_rank(cls, matrix: FloatArray) -> Layout:
+        """Return the layout of X (n, p) whose columns may be dependent, for fits in which priors identify them.
+
+        There is no QR decomposition of such a matrix: `basis` holds the transpose of the pseudo-inverse, `triangle` is
+        the identity, so that least squares coefficients are those of smallest norm. `residual_df` has no meaning.
+        """
+        matrix = as_float(matrix)
+        if np.linalg.matrix_rank(matrix) == matrix.shape[1]:
+            return cls.of(matrix)
+        rows, of_sample, sizes = _distinct_rows(matrix)
+        return cls(
+            matrix,
+            _compress(rows, of_sample),
+            as_int(sizes),
+            as_float(np.linalg.pinv(matrix).T),
+            matrix,
+            np.eye(matrix.shape[1]),
         )
 
     @property

@@ -41,7 +41,7 @@ def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int =
         fitted = np.array([_local_line(x, y, robustness, i, near, kernel) for i, (near, kernel) in enumerate(smoother)])
         residual = np.abs(y - fitted)
         limit = 6.0 * float(np.median(residual))
-        if step == robust_steps or limit < 1e-7 * residual.mean():
+        if step == robust_steps or limit <= 1e-7 * residual.mean():
             break
         robustness = (1.0 - (residual / limit) ** 2) ** 2
         robustness[residual <= NEAR * limit] = 1.0

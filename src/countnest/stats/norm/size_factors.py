@@ -5,64 +5,121 @@ Source: Anders and Huber (2010), doi:10.1186/gb-2010-11-10-r106.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.errors import NormalizationError
-from countnest.options import SizeFactorType
+from countnest.errors import NormalizationError, listing
 
-__all__ = ["base_mean", "base_variance", "check_factors", "estimate_size_factors", "normalized_counts"]
+__all__ = [
+    "Location",
+    "RatioType",
+    "base_mean",
+    "base_variance",
+    "check_factors",
+    "estimate_size_factors",
+    "log_geometric_means",
+    "normalized_counts",
+    "row_mean",
+]
+
+RatioType = Literal["ratio", "poscounts"]
+# A function of log ratios, such as the median.
+Location = Callable[[FloatArray], Any]
 
 
-def estimate_size_factors(counts: FloatArray, kind: SizeFactorType = "ratio") -> FloatArray:
+def estimate_size_factors(
+    counts: FloatArray,
+    kind: RatioType = "ratio",
+    *,
+    location: Location = np.median,
+    control: BoolArray | None = None,
+    geo_means: FloatArray | None = None,
+    centered: bool | None = None,
+) -> FloatArray:
     """Return the size factors (n,) of counts (G, n).
 
     s_j = exp(median over genes of log K_ij - log geometric mean_i), over genes with K_ij > 0 and a finite mean.
     "ratio" takes the geometric mean over all samples, so only genes without a zero count; "poscounts" sums the logs of
-    the positive counts, divides by the number of samples, and rescales the size factors to geometric mean 1.
+    the positive counts and divides by the number of samples.
+
+    Parameters
+    ----------
+    counts
+        (G, n), not negative.
+    kind
+        How the geometric means are taken; without effect when they are given.
+    location
+        In place of the median: a function of the log ratios of a sample.
+    control
+        (G,) which genes are used; None: all.
+    geo_means
+        (G,) geometric means to use, not negative; a gene with 0 is left out.
+    centered
+        Divide the size factors by their geometric mean. None: for "poscounts" and for given means.
 
     Raises
     ------
     NormalizationError
-        If no gene qualifies.
+        If no gene qualifies, in all samples or in one.
 
     Notes
     -----
-    R counterpart: DESeq2::estimateSizeFactors(type=).
+    R counterparts: DESeq2::estimateSizeFactors, which centers the factors of "poscounts", and
+    DESeq2::estimateSizeFactorsForMatrix, which does not.
     """
     log_counts = _log(counts)
-    if kind == "poscounts":
-        positive = counts > 0
-        # through the geometric mean itself and back, as it would be given: the last bit depends on it
-        totals = as_float(np.where(positive, log_counts, 0.0).sum(axis=1, dtype=np.longdouble))
-        log_means = np.log(np.exp(totals / counts.shape[1]))
-        log_means[~positive.any(axis=1)] = -np.inf
-    else:
-        log_means = _row_mean(log_counts)
+    log_means = _log(geo_means) if geo_means is not None else log_geometric_means(counts, kind)
     usable = np.isfinite(log_means)
     if not usable.any():
         raise NormalizationError(
-            "every gene contains at least one zero, cannot compute log geometric means. "
-            "Use size_factor_type='poscounts', which takes the positive counts only, or give size factors."
+            "no gene has a geometric mean greater than 0 in geo_means."
+            if geo_means is not None
+            else "every gene contains at least one zero, cannot compute log geometric means. Use type='poscounts' "
+            "(size_factor_type='poscounts' in deseq()), which takes the positive counts only, or give geo_means, "
+            "or size factors."
         )
-    factors = np.exp(_median_ratios(log_counts, log_means, usable))
-    if kind == "poscounts":
+    if control is not None:
+        usable &= control
+        if not usable.any():
+            raise NormalizationError(
+                f"none of the {control.sum()} control genes has a geometric mean: each of them has a zero. Choose "
+                "others, or use type='poscounts' or geo_means."
+            )
+    factors = np.exp(_log_locations(log_counts, log_means, usable, location))
+    check_factors(factors, "size factors")
+    if centered or (centered is None and (kind == "poscounts" or geo_means is not None)):
         factors /= np.exp(float(np.log(factors).mean(dtype=np.longdouble)))
     return factors
 
 
-def _log(counts: FloatArray) -> FloatArray:
+def log_geometric_means(counts: FloatArray, kind: RatioType = "ratio") -> FloatArray:
+    """Return the log geometric means (G,) of counts (G, n); -inf where there is none. See `estimate_size_factors`."""
+    log_counts = _log(counts)
+    if kind == "ratio":
+        return row_mean(log_counts)
+    positive = counts > 0
+    # through the geometric mean itself and back, as it would be given: the last bit depends on it
+    totals = as_float(np.where(positive, log_counts, 0.0).sum(axis=1, dtype=np.longdouble))
+    log_means = np.log(np.exp(totals / counts.shape[1]))
+    log_means[~positive.any(axis=1)] = -np.inf
+    return as_float(log_means)
+
+
+def _log(values: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore"):
-        return np.log(counts)
+        return np.log(values)
 
 
-def _row_mean(values: FloatArray) -> FloatArray:
+def row_mean(values: FloatArray) -> FloatArray:
     """Return row means, summed in the longest float there is: the last bits decide ties of later steps."""
     total = values.sum(axis=1, dtype=np.longdouble)
     return as_float(total / values.shape[1])
 
 
-def _median_ratios(log_counts: FloatArray, log_means: FloatArray, usable: BoolArray) -> FloatArray:
+def _log_locations(log_counts: FloatArray, log_means: FloatArray, usable: BoolArray, location: Location) -> FloatArray:
     log_factors = np.empty(log_counts.shape[1])
     for j in range(log_counts.shape[1]):
         kept = usable & np.isfinite(log_counts[:, j])
@@ -71,7 +128,12 @@ def _median_ratios(log_counts: FloatArray, log_means: FloatArray, usable: BoolAr
                 f"sample number {j + 1} has no positive count in the genes that have a geometric mean, "
                 "so it has no size factor. Remove the sample, or give size factors."
             )
-        log_factors[j] = np.median(log_counts[kept, j] - log_means[kept])
+        found = np.asarray(location(log_counts[kept, j] - log_means[kept]), dtype=np.float64)
+        if found.size != 1:
+            raise NormalizationError(
+                f"the function of the log ratios (locfunc) must return one number; it returned {found.size}."
+            )
+        log_factors[j] = found.item()
     return log_factors
 
 
@@ -82,7 +144,7 @@ def normalized_counts(counts: FloatArray, factors: FloatArray) -> FloatArray:
 
 def base_mean(normalized: FloatArray) -> FloatArray:
     """Return the mean (G,) of normalized counts (G, n)."""
-    return _row_mean(normalized)
+    return row_mean(normalized)
 
 
 def base_variance(normalized: FloatArray) -> FloatArray:
@@ -101,10 +163,15 @@ def _ordered_row_sum(values: FloatArray) -> FloatArray:
     return total
 
 
-def check_factors(factors: FloatArray, what: str) -> None:
-    """Raise `NormalizationError` unless all factors are finite and positive; `what` names them in the message."""
+def check_factors(factors: FloatArray, what: str, genes: Sequence[str] | None = None) -> None:
+    """Raise `NormalizationError` unless all factors are finite and positive.
+
+    `what` names them in the message, `genes` their rows.
+    """
     bad = ~(np.isfinite(factors) & (factors > 0))
     if bad.any():
+        rows = f", in {listing(genes[int(g)] for g in np.flatnonzero(bad.any(axis=1)))}" if genes is not None else ""
         raise NormalizationError(
-            f"{what} must be finite and greater than 0; {bad.sum()} of {bad.size} are not, such as {factors[bad][0]}."
+            f"{what} must be finite and greater than 0; {bad.sum()} of {bad.size} are not, such as "
+            f"{factors[bad][0]}{rows}."
         )

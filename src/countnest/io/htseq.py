@@ -1,0 +1,68 @@
+"""Reading the files of htseq-count: a line for each gene, without a header, and a few lines of what was not counted.
+
+Source: Anders, Pyl and Huber (2015), doi:10.1093/bioinformatics/btu638.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from countnest.errors import CountsError, FileError, listing
+from countnest.files import FilePath
+from countnest.io.tables import _text
+
+__all__ = ["read_htseq"]
+
+# Lines about reads without a gene, as versions before 0.6 wrote them; later ones begin with an underscore.
+_NO_GENE = {"no_feature", "ambiguous", "too_low_aQual", "not_aligned", "alignment_not_unique"}
+_WHOLE = re.compile(r"\d+", re.ASCII)
+
+
+def read_htseq(path: FilePath) -> pd.Series[int]:
+    """Read the counts of one sample from a file of htseq-count, plain or compressed with gzip.
+
+    Parameters
+    ----------
+    path
+        Lines of fields separated by tabs: the gene, perhaps further attributes, the count. Lines about reads without a
+        gene, such as __no_feature, are left out.
+
+    Returns
+    -------
+    pandas.Series
+        Counts, with the genes in the index.
+
+    Raises
+    ------
+    FileError
+        The file is missing, a folder, empty or not text, or a line has no count.
+    CountsError
+        A gene occurs more than once.
+
+    Notes
+    -----
+    R counterpart: a file of `DESeq2::DESeqDataSetFromHTSeqCount`.
+    """
+    genes: list[str] = []
+    counts: list[int] = []
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        gene, *fields = line.split("\t")
+        if not fields or not _WHOLE.fullmatch(fields[-1].strip()):
+            raise FileError(
+                f"'{path}' is not a file of htseq-count: line {number} does not end in a tab and a whole number: "
+                f"{line[:60]!r}."
+            )
+        if not (gene.startswith("_") or gene in _NO_GENE):
+            genes.append(gene)
+            counts.append(int(fields[-1]))
+    if not genes:
+        raise FileError(f"'{path}' has no counts of genes.")
+    index = pd.Index(genes)
+    if index.has_duplicates:
+        raise CountsError(f"'{path}': genes occur more than once: {listing(index[index.duplicated()].unique())}.")
+    return pd.Series(counts, index=index, dtype=np.int64)

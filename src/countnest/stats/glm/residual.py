@@ -1,0 +1,100 @@
+"""Residuals of negative binomial fits.
+
+Sources: Pierce and Schafer (1986), doi:10.1080/01621459.1986.10478361; Dunn and Smyth (1996),
+doi:10.1080/10618600.1996.10474708.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.special
+
+from countnest.arrays import FloatArray
+
+__all__ = ["deviance_residuals", "nb_variance", "pearson_residuals", "quantile_residuals", "raw_residuals"]
+
+# Beyond about 37 standard deviations a tail is smaller than the smallest number.
+SMALLEST = float(np.finfo(np.float64).tiny)
+
+
+def nb_variance(mu: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Return mu + alpha mu^2 (G, n) for means (G, n) and dispersions (G,)."""
+    return mu + alpha[:, np.newaxis] * mu**2
+
+
+def raw_residuals(counts: FloatArray, mu: FloatArray) -> FloatArray:
+    """Return y - mu (G, n)."""
+    return counts - mu
+
+
+def pearson_residuals(counts: FloatArray, mu: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Return (y - mu) / sqrt(mu + alpha mu^2), (G, n).
+
+    Parameters
+    ----------
+    counts, mu
+        (G, n) counts and fitted means, size factors included.
+    alpha
+        (G,) dispersions.
+
+    Notes
+    -----
+    R counterpart: stats::residuals(type = "pearson") of MASS::negative.binomial.
+    """
+    return (counts - mu) / np.sqrt(nb_variance(mu, alpha))
+
+
+def deviance_residuals(counts: FloatArray, mu: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Return the signed roots of the contributions to the deviance, (G, n); arguments as in `pearson_residuals`.
+
+    With r = 1 / alpha a contribution is 2 (y log(y / mu) - (y + r) log((y + r) / (mu + r))). It is summed from two
+    terms that cannot be negative and are no differences of large numbers.
+
+    Notes
+    -----
+    R counterpart: stats::residuals(type = "deviance") of MASS::negative.binomial.
+    """
+    size = 1.0 / alpha[:, np.newaxis]
+    excess = (counts - mu) / (mu + size)
+    gap = size * excess
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_counts = np.where(counts > 0, -counts * np.log1p(-gap / counts) - gap, -gap)
+    contribution = of_counts + size * (excess - np.log1p(excess))
+    return np.sign(counts - mu) * np.sqrt(2.0 * np.maximum(contribution, 0.0))
+
+
+def quantile_residuals(
+    counts: FloatArray, mu: FloatArray, alpha: FloatArray, rng: np.random.Generator | None
+) -> FloatArray:
+    """Return the normal quantiles of uniform draws between P(Y < y) and P(Y <= y), (G, n).
+
+    Under the model they are independent standard normal variables, but for the fitting of the means.
+
+    Parameters
+    ----------
+    counts, mu, alpha
+        As in `pearson_residuals`.
+    rng
+        Source of the draws; None: the middle of each interval.
+
+    Notes
+    -----
+    Each residual is computed from the smaller tail. It stays within 37.5, where the tail underflows.
+
+    R counterpart: statmod::qresiduals.
+    """
+    share = np.full(counts.shape, 0.5) if rng is None else rng.random(counts.shape)
+    size = np.broadcast_to(1.0 / alpha[:, np.newaxis], counts.shape)
+    chance = mu / (size + mu)
+    below = np.where(counts > 0, scipy.special.betaincc(np.maximum(counts, 1.0), size, chance), 0.0)
+    up_to = scipy.special.betainc(size, counts + 1.0, size / (size + mu))
+    above = scipy.special.betainc(counts + 1.0, size, chance)
+    from_here = np.where(counts > 0, scipy.special.betainc(np.maximum(counts, 1.0), size, chance), 1.0)
+    lower = below + share * (up_to - below)
+    upper = above + (1.0 - share) * (from_here - above)
+    found = np.where(
+        lower <= upper,
+        scipy.special.ndtri(np.maximum(lower, SMALLEST)),
+        -scipy.special.ndtri(np.maximum(upper, SMALLEST)),
+    )
+    return np.where(np.isnan(mu), np.nan, found)
