@@ -1,0 +1,261 @@
+"""Access to the fitted model: covariances of coefficients, fitted and predicted means, residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.held import HeldData
+from countnest.api.inputs import positive_number
+from countnest.arrays import FloatArray, IntArray, as_float
+from countnest.design.coded import encode
+from countnest.design.estimable import contrast_matrix, estimable
+from countnest.design.model import Design
+from countnest.design.sample import level_text
+from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
+from countnest.options import ResidualType, check_option
+from countnest.pipelines.access import coefficient_covariance, predict_means, residuals_of
+
+__all__ = ["covariance", "fitted_means", "predict", "residuals"]
+
+
+def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
+    """Return the covariance of the coefficients of a gene, log2 units squared.
+
+    Parameters
+    ----------
+    dds
+        A fitted data set.
+    gene
+        One gene: coefficients x coefficients. Several: these tables one below the other, with the gene in front in
+        the index, so that `.loc[gene]` is the table of one.
+
+    Returns
+    -------
+    DataFrame
+        The square roots of the diagonal are the standard errors of `dds.coef(se=True)`. Missing for genes that are
+        not fitted.
+
+    Raises
+    ------
+    OptionError
+        A gene is not in the data set.
+    MissingStepError
+        The data set is not fitted.
+
+    Notes
+    -----
+    R counterpart: the covariance matrix behind the standard errors of contrasts in DESeq2::results.
+    """
+    fitted = dds._answerable()
+    one = isinstance(gene, str)
+    names = [gene] if isinstance(gene, str) else list(gene)
+    values = coefficient_covariance(fitted.state, fitted.layout, _places(dds, names))
+    columns = pd.Index(fitted.design.names)
+    if one:
+        return pd.DataFrame(values[0], index=columns, columns=columns)
+    rows = pd.MultiIndex.from_product([names, columns], names=["gene", "coefficient"])
+    return pd.DataFrame(values.reshape(-1, len(columns)), index=rows, columns=columns)
+
+
+def fitted_means(dds: HeldData, *, normalized: bool = False) -> pd.DataFrame:
+    """Return the fitted means, genes x samples.
+
+    Parameters
+    ----------
+    dds
+        A fitted data set.
+    normalized
+        Divide by the size or normalization factors: what the samples would have at the same depth.
+
+    Notes
+    -----
+    R counterpart: assays(dds)[["mu"]].
+    """
+    mu = dds._fitted().mu
+    return dds._frame(mu / dds._analysis().factors if normalized else mu.copy())
+
+
+def residuals(
+    dds: HeldData, type: ResidualType = "deviance", *, replaced: bool = False, seed: int | None = 1
+) -> pd.DataFrame:
+    """Return what the model leaves unexplained, genes x samples.
+
+    Parameters
+    ----------
+    dds
+        A fitted data set.
+    type
+        "raw": counts less fitted means. "pearson": divided by the standard deviation of the counts. "deviance": signed
+        roots of the contributions to the deviance. "quantile": normal quantiles of the probability of the count,
+        drawn at random within the step of the distribution, so that they are standard normal under the model even for
+        small counts (Dunn and Smyth 1996, doi:10.1080/10618600.1996.10474708).
+    replaced
+        Take the counts after replacement of outliers; by default the original counts.
+    seed
+        Of the draws of quantile residuals; None: the middle of each step.
+
+    Returns
+    -------
+    DataFrame
+        Missing for genes that are not fitted.
+
+    Notes
+    -----
+    R counterpart: stats::residuals of a negative binomial GLM, statmod::qresiduals.
+    """
+    check_option("type", type, ResidualType)
+    fitted = dds._answerable()
+    counts = dds._counts_used() if replaced else fitted.data.counts
+    rng = None if seed is None else np.random.default_rng(seed)
+    return dds._frame(residuals_of(fitted.state, counts, type, rng))
+
+
+def predict(
+    dds: HeldData,
+    new_samples: pd.DataFrame,
+    *,
+    size_factors: float | Sequence[float] | pd.Series[float] = 1.0,
+    interval: float | None = 0.95,
+    count_interval: float | None = None,
+    genes: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Return the means that the model predicts for new cells, with intervals.
+
+    Parameters
+    ----------
+    dds
+        A fitted data set.
+    new_samples
+        Rows of a sample sheet with the variables of the design, one for each cell; the labels of its rows name the
+        cells. Expressions such as scale(age) use what they learnt from the samples of the data set. For a design that
+        was given as a matrix without `same_as`: rows of this matrix.
+    size_factors
+        Depth of the new samples: one number, or one for each cell; a Series is matched by label.
+    interval
+        Level of the confidence limits `low` and `high` of the mean; None: none. They are those of the log mean, from
+        the covariance of the coefficients: normal, or t where the model was fitted with use_t.
+    count_interval
+        Level of the limits `count_low` and `count_high` of a new count: quantiles of the negative binomial
+        distribution with the predicted mean and the dispersion of the gene, as if both were known. None: none.
+    genes
+        One gene or several; None: all.
+
+    Returns
+    -------
+    DataFrame
+        One row for each gene and cell: gene, cell, mean, low, high, count_low, count_high. Missing for genes that are
+        not fitted.
+
+    Raises
+    ------
+    ContrastError
+        Levels are unknown, variables are missing, or cells cannot be estimated from the samples of the data set.
+    OptionError
+        A gene is unknown, or a level or size factor out of range.
+    MissingStepError
+        The data set is not fitted.
+
+    Examples
+    --------
+    >>> predict(dds, pd.DataFrame({"dex": ["trt"], "cell": ["N61311"]}))  # doctest: +SKIP
+    """
+    fitted = dds._answerable()
+    for name, level in (("interval", interval), ("count_interval", count_interval)):
+        if level is not None:
+            positive_number(name, level)
+            if level >= 1:
+                raise OptionError(f"{name}={level!r} must lie between 0 and 1.")
+    if not isinstance(new_samples, pd.DataFrame) or not len(new_samples):
+        raise SamplesError("new_samples must be a DataFrame with one row for each cell to predict.")
+    cells = _coded_cells(fitted.design, new_samples)
+    factors = _size_factors(size_factors, new_samples.index)
+    places: IntArray = np.arange(len(fitted.data.genes)) if genes is None else _places(dds, [genes] if isinstance(genes, str) else list(genes))
+    found = predict_means(
+        fitted.state, fitted.layout, places, cells, factors, level=interval, count_level=count_interval
+    )
+    columns: dict[str, Any] = {
+        "gene": np.repeat(fitted.data.genes[places].to_numpy(), len(cells)),
+        "cell": np.tile(new_samples.index.to_numpy(), len(places)),
+    }
+    for name in ("mean", "low", "high", "count_low", "count_high"):
+        values = getattr(found, name)
+        if values is not None:
+            columns[name] = values.ravel()
+    return pd.DataFrame(columns)
+
+
+def _places(dds: HeldData, genes: Sequence[str]) -> IntArray:
+    """Return where some genes are."""
+    places: IntArray = np.asarray(dds.gene_names.get_indexer(pd.Index(genes, dtype=object)), dtype=np.int64)
+    unknown = [str(gene) for gene, place in zip(genes, places, strict=True) if place < 0]
+    if unknown:
+        near = suggestion(unknown[0], dds.gene_names) if len(unknown) == 1 else ""
+        raise OptionError(f"the data set has no gene {listing(unknown)}.{near} See dds.gene_names.")
+    return places
+
+
+def _coded_cells(design: Design, rows: pd.DataFrame) -> FloatArray:
+    """Return the cells (m, p) as contrasts of the coefficients."""
+    if design.coder is None:
+        return _matrix_rows(design, rows)
+    functional = encode(design, _as_in_the_sheet(design, rows))
+    lost = [str(label) for label, fine in zip(rows.index, estimable(design, functional), strict=True) if not fine]
+    if lost:
+        raise ContrastError(
+            f"the means of the cells {listing(lost)} cannot be estimated: no samples tell their coefficients in "
+            f"'{design.formula}'. Ask for combinations of levels that the samples have; see dds.design.report()."
+        )
+    return contrast_matrix(design, functional)
+
+
+def _matrix_rows(design: Design, rows: pd.DataFrame) -> FloatArray:
+    """Return rows of a model matrix that was given without a formula."""
+    missing = [name for name in design.columns if name not in rows]
+    if missing:
+        raise ContrastError(
+            f"the design was given as a matrix, so new_samples must have its columns; it lacks {listing(missing)}. "
+            "With same_as='~ ...' the design understands levels instead."
+        )
+    return _finite(rows, design.columns)
+
+
+def _as_in_the_sheet(design: Design, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the variables of the design: levels as text, as the design has them, and numbers."""
+    known = [name for name in design.variables if name in rows]
+    empty = [name for name in known if rows[name].isna().any()]
+    if empty:
+        raise ContrastError(f"new_samples has missing values in {listing(empty)}.")
+    columns: dict[str, Any] = {name: [level_text(value) for value in rows[name]] for name in known}
+    for name in known:
+        if name not in design.levels:
+            numeric = pd.api.types.is_numeric_dtype(design.sheet[name])
+            columns[name] = _finite(rows, (name,))[:, 0] if numeric else rows[name].to_numpy()
+    return pd.DataFrame(columns, index=rows.index)
+
+
+def _finite(rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
+    """Return columns as finite numbers."""
+    try:
+        values = as_float(rows[list(names)].to_numpy(dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ContrastError(f"new_samples must hold numbers in {listing(names)}: {error}.") from error
+    if not np.isfinite(values).all():
+        raise ContrastError(f"new_samples has missing or infinite numbers in {listing(names)}.")
+    return values
+
+
+def _size_factors(values: Any, cells: pd.Index) -> FloatArray:  # noqa: ANN401 (number, sequence, Series)
+    """Return one size factor for each cell."""
+    if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
+        missing = [str(cell) for cell in cells if cell not in values.index]
+        if missing:
+            raise OptionError(f"size_factors lacks the cells {listing(missing)}.")
+        values = values.loc[list(cells)]
+    factors = np.asarray(values, dtype=np.float64)
+    if factors.shape not in ((), (len(cells),)) or not np.isfinite(factors).all() or not (factors > 0).all():
+        raise OptionError(f"size_factors must be one positive number, or one for each of the {len(cells)} cells.")
+    return as_float(np.broadcast_to(factors, (len(cells),)))

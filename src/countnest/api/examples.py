@@ -1,0 +1,89 @@
+"""An example data set, to try things on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.dataset import DESeqDataSet
+from countnest.arrays import FloatArray
+from countnest.simulate.example import DispersionCurve, example, falling_dispersion
+
+__all__ = ["ExampleDataSet", "make_example_dataset"]
+
+
+class ExampleDataSet(DESeqDataSet):
+    """A simulated data set that knows the truth.
+
+    Attributes
+    ----------
+    truth
+        By gene: trueIntercept and trueBeta, log2, and trueDisp.
+    """
+
+    truth: pd.DataFrame
+
+
+def make_example_dataset(
+    n: int = 1000,
+    m: int = 12,
+    *,
+    beta_sd: float = 0.0,
+    intercept_mean: float = 4.0,
+    intercept_sd: float = 2.0,
+    disp_mean_rel: DispersionCurve = falling_dispersion,
+    size_factors: Sequence[float] | FloatArray | None = None,
+    seed: int | np.random.Generator = 1,
+) -> ExampleDataSet:
+    """Return a simulated data set of `n` genes and `m` samples in two groups, `condition` A and B.
+
+    `simulate` has studies with more to set, nested ones among them.
+
+    Parameters
+    ----------
+    n, m
+        Numbers of genes and samples. The first half of the samples are A.
+    beta_sd
+        Standard deviation of the log2 fold changes between B and A, around 0.
+    intercept_mean, intercept_sd
+        Mean and standard deviation of the log2 mean counts in group A.
+    disp_mean_rel
+        Function of the mean counts in group A that returns the dispersions; by default ``4 / mean + 0.1``.
+    size_factors
+        One for each sample, by which its counts are larger; None: all 1.
+    seed
+        Seed, or a NumPy generator.
+
+    Returns
+    -------
+    ExampleDataSet
+        A `DESeqDataSet`, not yet fitted, whose attribute `truth` has trueIntercept, trueBeta and trueDisp of each gene.
+
+    Raises
+    ------
+    OptionError
+        An argument is outside its domain.
+
+    Notes
+    -----
+    R counterpart: DESeq2::makeExampleDESeqDataSet.
+
+    Examples
+    --------
+    >>> dds = make_example_dataset(n=200, m=6, beta_sd=1.0)
+    >>> dds.results_names()
+    ['Intercept', 'condition_B_vs_A']
+    >>> list(dds.truth)
+    ['trueIntercept', 'trueBeta', 'trueDisp']
+    """
+    study = example(
+        genes=n, samples=m, beta_sd=beta_sd, intercept_mean=intercept_mean, intercept_sd=intercept_sd,
+        dispersion=disp_mean_rel, size_factors=size_factors, rng=seed,
+    )  # fmt: skip
+    dds = ExampleDataSet(
+        study.counts, study.samples, study.design, reference=study.reference, orientation="genes_by_samples"
+    )
+    dds.truth = study.truth
+    return dds

@@ -1,0 +1,27 @@
+"""Results, removed from a data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from countnest.api.held import HeldData
+
+__all__ = ["remove_results"]
+
+Held = TypeVar("Held", bound=HeldData)
+
+
+def remove_results(dds: Held) -> Held:
+    """Remove the fitted model from a data set, and return it; factors and dispersions stay.
+
+    The next `nbinom_wald_test` or `nbinom_lrt` fits it anew; counts that were replaced as outliers stay replaced until
+    `deseq` or `estimate_dispersions` starts from the original counts.
+
+    Notes
+    -----
+    R counterpart: DESeq2::removeResults.
+    """
+    if dds._state is not None:
+        dds._state = replace(dds._state, fit=None)
+    return dds

@@ -1,0 +1,153 @@
+"""A data set in a file: saved with all that was estimated, and loaded as it was."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.dataset import DESeqDataSet
+from countnest.design.formula import KNOWN_FUNCTIONS, parse_formula
+from countnest.errors import CountnestWarning, FileError
+from countnest.files import FilePath
+from countnest.io.archive import read_archive, write_archive
+
+__all__ = ["load", "save"]
+
+# Attributes of a data set that are built anew from the others.
+REBUILT = ("_data", "_design", "_design_options", "_layout")
+# The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.
+TOLERANCE = 1e-9
+# What expressions of a formula may consist of, besides calls of known functions and of NumPy's on elements.
+PLAIN_CODE = (
+    ast.Expression, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.List, ast.Tuple, ast.BinOp, ast.UnaryOp,
+    ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+)  # fmt: skip
+
+
+def save(dds: DESeqDataSet, path: FilePath) -> None:
+    """Save a data set with everything that was estimated.
+
+    Parameters
+    ----------
+    dds
+        A data set, fitted or not.
+    path
+        The file; it appears whole or not at all. The ending is up to you, such as `.countnest`.
+
+    Raises
+    ------
+    FileError
+        The file cannot be written; or the data set has something that a file cannot hold: a dispersion trend that is
+        a function of yours, or a formula that runs other code than arithmetic and known functions.
+
+    Notes
+    -----
+    Tables made after loading are the same to the last bit. The file holds no code. R counterpart: base::saveRDS.
+
+    Examples
+    --------
+    >>> save(dds, "airway.countnest")  # doctest: +SKIP
+    >>> dds = load("airway.countnest")  # doctest: +SKIP
+    """
+    data, options = dds._data, dds._design_options
+    for name in ("design", "same_as"):
+        _refuse_code(options[name], data.sheet.columns, f"the data set cannot be saved: {name}")
+    content = {
+        "data": {"counts": data.counts, "genes": data.genes, "samples": data.samples, "sheet": data.sheet},
+        "options": options,
+        "matrix": dds.design.matrix,
+        "names": dds.design.names,
+        "state": {name: value for name, value in vars(dds).items() if name not in REBUILT},
+    }
+    write_archive(content, path)
+
+
+def load(path: FilePath) -> DESeqDataSet:
+    """Return the data set that `save` wrote.
+
+    Raises
+    ------
+    FileError
+        There is no such file, it is of another kind, damaged or incomplete, or of a newer format.
+
+    Notes
+    -----
+    R counterpart: base::readRDS.
+    """
+    content = read_archive(path)
+    try:
+        dds = _rebuilt(content, path)
+        _set_state(dds, content["state"], path)
+    except FileError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise FileError(f"'{path}' does not hold a data set: {error}") from error
+    return dds
+
+
+def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
+    """Return the data set with its design, without what was estimated."""
+    data, options = content["data"], content["options"]
+    assert isinstance(data, dict)
+    assert isinstance(options, dict)
+    for name in ("design", "same_as"):
+        _refuse_code(options[name], data["sheet"].columns, f"'{path}' is refused: {name}")
+    counts = pd.DataFrame(data["counts"], index=data["genes"], columns=data["samples"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CountnestWarning)  # they were given when the data set was made
+        dds = DESeqDataSet(counts, data["sheet"], orientation="genes_by_samples", **options)
+    matrix = np.asarray(content["matrix"])
+    same = dds.design.names == content["names"] and dds.design.matrix.shape == matrix.shape
+    if not same or not np.allclose(dds.design.matrix, matrix, rtol=TOLERANCE, atol=TOLERANCE):
+        raise FileError(
+            f"the design of '{path}' is coded otherwise by this version of countnest, so that its coefficients would "
+            "mean something else. Load it with the version that wrote it, or fit the counts again."
+        )
+    return dds
+
+
+def _set_state(dds: DESeqDataSet, state: object, path: FilePath) -> None:
+    """Put what was estimated in its place; an attribute that the file lacks stays as it is in a new data set."""
+    assert isinstance(state, dict)
+    known = vars(dds).keys() - set(REBUILT)
+    unknown = sorted(state.keys() - known)
+    if unknown:
+        raise FileError(
+            f"'{path}' holds {', '.join(unknown)}, which this version of countnest does not know. Load it with the "
+            "version that wrote it."
+        )
+    for name, value in state.items():
+        setattr(dds, name, value)
+
+
+def _refuse_code(formula: object, columns: pd.Index, what: str) -> None:
+    """Raise `FileError` where a formula does more than arithmetic and calls of known functions.
+
+    Formulas are evaluated, so one that may run anything must not come from a file.
+    """
+    if not isinstance(formula, str):
+        return
+    for expression in parse_formula(formula, columns).expressions.values():
+        if not _is_plain(ast.parse(expression.code, mode="eval")):
+            raise FileError(
+                f"{what} has '{expression.name}', which is more than arithmetic and functions that are known. Compute "
+                "it as a column of the sample sheet, and use that in the formula."
+            )
+
+
+def _is_plain(tree: ast.AST) -> bool:
+    if isinstance(tree, ast.Call):
+        named = isinstance(tree.func, ast.Name) and tree.func.id in KNOWN_FUNCTIONS
+        parts = [*tree.args, *tree.keywords]
+        return (named or _is_elementwise(tree.func)) and all(_is_plain(part) for part in parts)
+    return isinstance(tree, PLAIN_CODE) and all(_is_plain(part) for part in ast.iter_child_nodes(tree))
+
+
+def _is_elementwise(function: ast.expr) -> bool:
+    """Tell whether code is 'np.' and the name of a function on elements, such as np.log."""
+    if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "np"):
+        return False
+    return isinstance(getattr(np, function.attr, None), np.ufunc)

@@ -1,0 +1,319 @@
+"""The verb `lfc_shrink`: a table of results with shrunken fold changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.answers import Fitted, Options, make_results
+from countnest.api.held import HeldData, make_engine
+from countnest.api.questions import BoundQuery, bind
+from countnest.arrays import FloatArray
+from countnest.containers.results import Results, ResultsInfo
+from countnest.design.contrast import coefficient_place, resolve_contrast
+from countnest.design.grammar import parse_query
+from countnest.errors import ContrastError, OptionError, counted, listing, warn
+from countnest.options import ShrinkType, check_option
+from countnest.parallel.run import Engine
+from countnest.pipelines.answer import estimate
+from countnest.pipelines.shrinkage import Shrunken, shrink_apeglm, shrink_ashr, shrink_normal
+from countnest.stats.shrink.svalue import s_values
+
+__all__ = ["lfc_shrink"]
+
+# Fold changes that differ by less, relative or absolute, are of the same comparison.
+SAME = 1e-5
+# A contrast compares when adding a constant to all log means changes it by less.
+NO_CHANGE = 1e-8
+
+
+def lfc_shrink(
+    dds: HeldData,
+    *,
+    coef: str | int | None = None,
+    contrast: object = None,
+    query: str | BoundQuery | None = None,
+    type: ShrinkType = "apeglm",
+    res: Results | None = None,
+    svalue: bool = False,
+    lfc_threshold: float | None = None,
+    list_values: Sequence[float] = (1.0, -1.0),
+    converge: bool = False,
+    n_threads: int | None = None,
+    quiet: bool = False,
+) -> Results:
+    """Return a table of genes with shrunken fold changes, for ranking and plots; nothing is overwritten.
+
+    Parameters
+    ----------
+    dds
+        A fitted data set.
+    coef, contrast, query
+        At most one: a coefficient by name or by its place in `results_names()`, from 0; a contrast as for `results`; or
+        a question, a line of text or what `effect`, `query` and so on return, of one row. Without them what `results`
+        would take: the last coefficient.
+    type
+        "apeglm": posterior modes under a Cauchy prior (Zhu, Ibrahim and Love 2018, doi:10.1093/bioinformatics/bty895),
+        of any contrast; "ashr": posterior means under a mixture of normals (Stephens 2017,
+        doi:10.1093/biostatistics/kxw041).
+    res
+        The results of the same comparison, whose p-values, adjusted p-values and record are kept; by default they are
+        made by `results` without other arguments.
+    svalue
+        Give s-values, the expected shares of wrong signs, in place of p-values.
+    lfc_threshold
+        s-values of "false sign or small": of a fold change with the other sign or below this (log2); they are then
+        given also without `svalue`. None: the threshold of `res`.
+    list_values
+        Weights of the two lists of names of a contrast.
+    converge
+        apeglm: search for the posterior modes to rounding, and take the higher of two. Otherwise the search ends where
+        R's does, for large counts up to a quarter of a standard deviation away.
+    n_threads
+        None: all processors. The results do not depend on it.
+    quiet
+        No progress display.
+
+    Returns
+    -------
+    Results
+        baseMean, log2FoldChange (shrunken), lfcSE (posterior standard deviation), pvalue, padj, padj_reason; or
+        baseMean, log2FoldChange, lfcSE, svalue. `info.shrinkage` and `info.prior_scale` say what was done.
+
+    Raises
+    ------
+    OptionError
+        More than one of `coef`, `contrast` and `query`; an option out of its domain; no standard errors.
+    ContrastError
+        The comparison does not exist, asks for a mean and not for a difference (apeglm), or is not that of `res`.
+    StratumError
+        A question that compares blocks, without `res`.
+    MissingStepError
+        The data set is not fitted.
+
+    Notes
+    -----
+    R counterpart: DESeq2::lfcShrink. R shrinks single coefficients only with apeglm; here a contrast gives what R gives
+    after the change of reference levels that makes it a coefficient.
+    """
+    check_option("type", type, ShrinkType)
+    threshold = _checked_threshold(lfc_threshold)
+    fitted = dds._answerable()
+    asked = _asked(fitted, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
+    if res is not None:
+        _check_table(res, fitted)
+    if asked is not None and type != "ashr":
+        _require_difference(fitted, asked)
+    if asked is not None:
+        estimates = _estimates(fitted, asked.vector)
+        if res is not None:
+            _check_same(res, asked, estimates)
+    if res is None:
+        assert asked is not None
+        res = asked.results()
+    svalue = svalue or bool(threshold)
+    size = res.info.lfc_threshold if threshold is None else threshold
+    lfc, se = _columns(res)
+    _require_errors(se, asked.label if asked else res.info.label)
+    if type == "normal":
+        shrunken = shrink_normal()
+    elif asked is None or type == "ashr":
+        shrunken = shrink_ashr(lfc, se, threshold=size)
+    else:
+        engine = make_engine(n_threads, quiet)
+        shrunken = _apeglm(fitted, asked.vector, estimates, size, converge, engine)
+    return _table(res, shrunken, type, threshold=size if svalue else None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """One comparison: weights (p,) of the coefficients, its name, and how its results are made."""
+
+    vector: FloatArray
+    label: str
+    results: Callable[[], Results]
+
+
+def _checked_threshold(value: float | None) -> float | None:
+    if value is None:
+        return None
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
+        raise OptionError(f"lfc_threshold={value!r} must be a number, 0 or more.")
+    return float(value)
+
+
+# What is asked
+
+
+def _asked(
+    fitted: Fitted,
+    coef: str | int | None,
+    contrast: object,
+    query: str | BoundQuery | None,
+    list_values: Sequence[float],
+    *,
+    alone: bool,
+) -> _Asked | None:
+    """Return what is asked; None where `alone` the results say it."""
+    given = [name for name, value in (("coef", coef), ("contrast", contrast), ("query", query)) if value is not None]
+    if len(given) > 1:
+        raise OptionError(f"{' and '.join(given)} are given; give one of coef, contrast and query.")
+    if not given and alone:
+        return None
+    if query is not None:
+        return _of_query(fitted, query)
+    name = None if coef is None else _name(fitted, coef)
+    asked = resolve_contrast(fitted.design, contrast, name, list_values)
+
+    def results() -> Results:
+        return make_results(fitted, Options(), contrast=contrast, name=name, list_values=list_values, test=None)
+
+    return _Asked(asked.vector, asked.label, results)
+
+
+def _name(fitted: Fitted, coef: str | int) -> str:
+    """Return the name of a coefficient that is given by name or place."""
+    names = fitted.design.names
+    if isinstance(coef, str):
+        return names[coefficient_place(fitted.design, coef)]
+    if isinstance(coef, bool) or not isinstance(coef, (int, np.integer)) or not -len(names) <= coef < len(names):
+        raise ContrastError(
+            f"coef={coef!r} is not a coefficient: give a name, or its place from 0 to {len(names) - 1}. The "
+            f"coefficients are {listing(names, 20)}."
+        )
+    return names[coef]
+
+
+def _of_query(fitted: Fitted, query: str | BoundQuery) -> _Asked:
+    """Return the comparison of a question of one row."""
+    if isinstance(query, str):
+        query = bind(parse_query(fitted.design, query), lambda: fitted)
+    if not isinstance(query, BoundQuery):
+        raise OptionError(
+            f"query={query!r} is not a question; give a line of text, or what dds.effect() and so on return."
+        )
+    if query.design is not fitted.design:
+        raise ContrastError("the query belongs to another data set; ask this one.")
+    if len(query) != 1:
+        raise ContrastError(
+            f"the query has {len(query)} rows; fold changes are shrunken for one at a time: {listing(query.labels)}. "
+            "Choose one, query[0] or query['label']."
+        )
+    bound = query
+
+    def results() -> Results:
+        found = bound.test()
+        assert isinstance(found, Results)
+        return found
+
+    return _Asked(query.matrix[0], query.labels[0], results)
+
+
+def _require_difference(fitted: Fitted, asked: _Asked) -> None:
+    """Raise `ContrastError` for a question about a mean, which a prior around zero would pull to one count."""
+    matrix = fitted.layout.matrix
+    constant = np.linalg.lstsq(matrix, np.ones(len(matrix)), rcond=None)[0]
+    spanned = np.abs(matrix @ constant - 1.0).max() < NO_CHANGE
+    if spanned and abs(asked.vector @ constant) > NO_CHANGE:
+        raise ContrastError(
+            f"'{asked.label}' is a mean, not a difference, and means are not shrunken to zero. Give a coefficient "
+            f"other than the intercept, or a contrast; the coefficients are {listing(fitted.design.names, 20)}."
+        )
+
+
+# The results that are shrunken
+
+
+def _check_table(res: Results, fitted: Fitted) -> None:
+    """Raise unless `res` is a table of fold changes of these genes."""
+    if not isinstance(res, Results):
+        raise OptionError(f"res={res!r} is not a Results; give what results() returned.")
+    if res.info.shrinkage is not None:
+        raise OptionError(f"the fold changes of res are already shrunken ({res.info.shrinkage}); give the results().")
+    missing = [name for name in ("log2FoldChange", "lfcSE") if name not in res.table]
+    if missing:
+        raise OptionError(
+            f"res has no column {listing(missing)}; fold changes of one comparison are shrunken at a time."
+        )
+    if not res.table.index.equals(fitted.data.genes):
+        raise OptionError(
+            f"the {counted(len(res), 'gene')} of res are not the {len(fitted.data.genes)} of the data set in their "
+            "order; shrink the whole table first, then sort or select."
+        )
+
+
+def _estimates(fitted: Fitted, vector: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the maximum likelihood estimates and standard errors (G,) of a contrast, log2.
+
+    As in a table of results, there is no change where the replacement of outliers left no count; but a comparison of
+    two groups without counts keeps its estimate, as it would if it were a coefficient.
+    """
+    found = estimate(vector[np.newaxis, :], fitted.state, fitted.layout, Engine())
+    lfc, se = found.lfc[:, 0], found.se[:, 0]
+    if fitted.state.replacement is None:
+        return lfc, se
+    empty = fitted.state.replacement.emptied
+    return np.where(empty, 0.0, lfc), np.where(empty, 0.0, se)
+
+
+def _columns(res: Results) -> tuple[FloatArray, FloatArray]:
+    lfc, se = (res.table[name].to_numpy(dtype=np.float64) for name in ("log2FoldChange", "lfcSE"))
+    return lfc, se
+
+
+def _check_same(res: Results, asked: _Asked, estimates: tuple[FloatArray, FloatArray]) -> None:
+    """Raise `ContrastError` when the fold changes of `res` are not those of the comparison."""
+    for given, own in zip(_columns(res), estimates, strict=True):
+        compared = np.isfinite(given) & np.isfinite(own) & (given != 0.0)
+        if not np.allclose(given[compared], own[compared], rtol=SAME, atol=SAME):
+            raise ContrastError(
+                f"res is about '{res.info.label}', or of another fit, and '{asked.label}' is to be shrunken: give "
+                "lfc_shrink the same coef, contrast or query as the results."
+            )
+
+
+def _require_errors(se: FloatArray, label: str) -> None:
+    if not (np.isfinite(se) & (se > 0)).any():
+        raise OptionError(f"'{label}' has no standard errors, which the prior needs; fit the model first.")
+
+
+# The answer
+
+
+def _apeglm(
+    fitted: Fitted,
+    vector: FloatArray,
+    estimates: tuple[FloatArray, FloatArray],
+    threshold: float,
+    converge: bool,
+    engine: Engine,
+) -> Shrunken:
+    lfc, se = estimates
+    shrunken = shrink_apeglm(
+        fitted.design, vector, lfc, se, fitted.data.counts, fitted.state, threshold=threshold, converge=converge,
+        engine=engine,
+    )  # fmt: skip
+    if shrunken.n_failed:
+        warn(f"{counted(shrunken.n_failed, 'gene')} did not converge: log2FoldChange and lfcSE are missing there.")
+    return shrunken
+
+
+def _table(res: Results, shrunken: Shrunken, type: ShrinkType, *, threshold: float | None) -> Results:
+    """Return the results with shrunken fold changes; with s-values for p-values where there is a threshold."""
+    info = replace(res.info, shrinkage=type, prior_scale=shrunken.scale)
+    columns = {"baseMean": res.table["baseMean"], "log2FoldChange": shrunken.lfc, "lfcSE": shrunken.se}
+    if threshold is None:
+        kept = res.table.drop(columns=[*columns, "stat"], errors="ignore")
+        return Results(pd.concat([pd.DataFrame(columns, index=res.table.index), kept], axis=1), info)
+    table = pd.DataFrame(columns | {"svalue": s_values(shrunken.rate)}, index=res.table.index)
+    return Results(table, _without_test(info, threshold))
+
+
+def _without_test(info: ResultsInfo, threshold: float) -> ResultsInfo:
+    """Return the record of a table of s-values, whose threshold is that of the s-values."""
+    return replace(info, lfc_threshold=threshold, alt_hypothesis="greaterAbs")

@@ -1,0 +1,291 @@
+"""Records of an analysis in one file: arrays, numbers, text and tables, and nothing that could run.
+
+The file is a zip archive: `countnest.json` says what there is and refers to arrays, which are members in NumPy's format
+(`numpy.load` reads them too). Its last 64 bytes, the comment of the archive, are the SHA-256 of everything before them,
+so that any damage is found before anything is read. The same content always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any, get_args, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from countnest.containers.fit import Analysis
+from countnest.errors import FileError, listing
+from countnest.files import FilePath, whole_file
+from countnest.io.columns import decode_column, encode_column
+from countnest.version import installed_version
+
+__all__ = ["FORMAT", "read_archive", "write_archive"]
+
+# Raised when a file can no longer be read by an earlier version of this module.
+FORMAT = 1
+
+HEADER = "countnest.json"
+SIGNATURE = b"PK\x03\x04"
+NAME_AT = 30  # where the name of the first member stands in a zip archive
+DIGEST_LENGTH = 64
+CHUNK = 1 << 20
+# Members have no time of their own: the same content gives the same bytes.
+NO_TIME = (1980, 1, 1, 0, 0, 0)
+READABLE = 0o644 << 16
+UNIX = 3
+NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def _records(root: type) -> dict[str, type]:
+    """Return a dataclass and all that its fields can hold, by name: nothing else is ever built from a file."""
+    found: dict[str, type] = {}
+    open_: list[Any] = [root]
+    while open_:
+        kind = open_.pop()
+        open_ += get_args(kind)
+        if isinstance(kind, type) and is_dataclass(kind) and kind.__name__ not in found:
+            found[kind.__name__] = kind
+            open_ += get_type_hints(kind).values()
+    return found
+
+
+RECORDS: Mapping[str, type] = MappingProxyType(_records(Analysis))
+
+
+def write_archive(content: Mapping[str, Any], path: FilePath) -> None:
+    """Write named values; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    content
+        None, numbers, text, arrays, lists, tuples, dicts with text as keys, data frames, indexes, and records that an
+        `Analysis` is made of, nested in each other. An array that occurs twice is written once.
+    path
+        The file.
+
+    Raises
+    ------
+    FileError
+        A value is something else, such as a function; or the file cannot be written.
+    """
+    writing = _Writing()
+    tree = {name: writing.encode(value, name) for name, value in content.items()}
+    header = {"format": FORMAT, "countnest": installed_version(), "content": tree}
+    text = json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    with whole_file(path) as draft, draft.open("w+b") as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            with archive.open(_member(HEADER), "w", force_zip64=True) as member:
+                member.write(text.encode("utf-8"))
+            for place, array in enumerate(writing.arrays):
+                with archive.open(_member(_array_name(place)), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
+            archive.comment = b"0" * DIGEST_LENGTH
+        digest = _digest(file, file.seek(0, 2) - DIGEST_LENGTH)
+        file.seek(-DIGEST_LENGTH, 2)
+        file.write(digest)
+
+
+def read_archive(path: FilePath) -> dict[str, Any]:
+    """Return what `write_archive` wrote.
+
+    Raises
+    ------
+    FileError
+        There is no such file, it is of another kind, damaged, incomplete, or of a newer format.
+    """
+    with _opened(path) as file:
+        size = file.seek(0, 2)
+        _check_whole(file, size, path)
+        with zipfile.ZipFile(file) as archive:
+            header = json.loads(archive.read(HEADER))
+            if header["format"] > FORMAT:
+                raise FileError(
+                    f"'{path}' has format {header['format']}, written by countnest {header['countnest']}; this is "
+                    f"countnest {installed_version()}, which reads formats up to {FORMAT}. Install a newer countnest."
+                )
+            reading = _Reading(archive, path, str(header["countnest"]))
+            return {name: reading.decode(value) for name, value in header["content"].items()}
+
+
+@contextmanager
+def _opened(path: FilePath) -> Iterator[IO[bytes]]:
+    """Yield the open file; what goes wrong becomes a `FileError`."""
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            yield file
+    except FileError:
+        raise
+    except FileNotFoundError as error:
+        raise FileError(f"there is no file '{path}'. Check the name and the folder.") from error
+    except IsADirectoryError as error:
+        raise FileError(f"'{path}' is a folder. Give the name of a file.") from error
+    except OSError as error:
+        raise FileError(f"cannot read '{path}': {error.strerror or error}.") from error
+    except (zipfile.BadZipFile, KeyError, IndexError, TypeError, ValueError, AttributeError, EOFError) as error:
+        raise FileError(
+            f"'{path}' does not hold what a saved data set holds ({type(error).__name__}: {error}). Save it again."
+        ) from error
+
+
+def _check_whole(file: IO[bytes], size: int, path: FilePath) -> None:
+    """Raise `FileError` unless the file is one of ours and as it was written."""
+    file.seek(0)
+    start = file.read(NAME_AT + len(HEADER))
+    if start[: len(SIGNATURE)] != SIGNATURE or start[NAME_AT:] != HEADER.encode():
+        what = "is empty" if not start else "is not a data set that countnest saved"
+        raise FileError(f"'{path}' {what}. Give a file that save() wrote.")
+    body = max(size - DIGEST_LENGTH, 0)
+    digest = _digest(file, body)
+    file.seek(body)
+    if file.read() != digest:
+        raise FileError(
+            f"'{path}' is damaged or incomplete: its {size} bytes are not those that were written. Copy it again from "
+            "where it came from, or save the data set again."
+        )
+
+
+def _digest(file: IO[bytes], length: int) -> bytes:
+    """Return the SHA-256 of the first bytes of a file, as text."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while length > 0 and (chunk := file.read(min(CHUNK, length))):
+        digest.update(chunk)
+        length -= len(chunk)
+    return digest.hexdigest().encode()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, NO_TIME)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr, info.create_system = READABLE, UNIX
+    return info
+
+
+def _array_name(place: int) -> str:
+    return f"array_{place}.npy"
+
+
+class _Writing:
+    """Values as JSON, and the arrays that it refers to."""
+
+    def __init__(self) -> None:
+        self.arrays: list[npt.NDArray[Any]] = []
+        self._places: dict[int, int] = {}
+
+    def encode(self, value: Any, where: str) -> Any:  # noqa: ANN401 (values of many types, JSON)
+        """Return a value as JSON; `where` names it in errors."""
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, float) and not math.isfinite(value):
+            return {"number": str(value)}
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, np.ndarray):
+            return {"array": self._place(value, where)}
+        if isinstance(value, list | tuple):
+            kind = "list" if isinstance(value, list) else "tuple"
+            return {kind: [self.encode(item, f"{where}[{i}]") for i, item in enumerate(value)]}
+        if isinstance(value, Mapping):
+            return {"dict": [[self.encode(k, where), self.encode(v, f"{where}[{k!r}]")] for k, v in value.items()]}
+        if isinstance(value, pd.DataFrame):
+            columns = [encode_column(value.iloc[:, i], f"{where}[{name!r}]") for i, name in enumerate(value.columns)]
+            parts = {"columns": value.columns, "index": value.index, "values": columns}
+            return {"frame": self.encode(parts, where)}
+        if isinstance(value, pd.RangeIndex):  # kept apart: it says that there are no labels
+            parts = {"name": value.name, "range": [value.start, value.stop, value.step]}
+            return {"index": self.encode(parts, where)}
+        if isinstance(value, pd.Index):
+            column = encode_column(value.to_series(), where)
+            return {"index": self.encode({"name": value.name, "values": column}, where)}
+        name = type(value).__name__
+        if RECORDS.get(name) is type(value) and is_dataclass(value):
+            held = {field.name: getattr(value, field.name) for field in fields(value)}
+            return {"record": name, "fields": {k: self.encode(v, f"{where}.{k}") for k, v in held.items()}}
+        raise _unsaved(value, where)
+
+    def _place(self, array: npt.NDArray[Any], where: str) -> int:
+        if array.dtype.kind not in "biufU":
+            raise _unsaved(array, where)
+        if id(array) not in self._places:
+            self._places[id(array)] = len(self.arrays)
+            self.arrays.append(array)  # which also keeps its id from being used again
+        return self._places[id(array)]
+
+
+def _unsaved(value: object, where: str) -> FileError:
+    if "trend" in where.split(".") or callable(value):
+        return FileError(
+            f"the data set cannot be saved: {where} is a function that you gave ({type(value).__name__}), and a file "
+            "holds no code. Use fit_type='parametric', 'local' or 'mean'; or save counts and results as tables, and "
+            "run the analysis again."
+        )
+    return FileError(f"the data set cannot be saved: {where} is of type {type(value).__name__}, which a file lacks.")
+
+
+class _Reading:
+    """JSON and arrays as values."""
+
+    def __init__(self, archive: zipfile.ZipFile, path: FilePath, version: str) -> None:
+        self._archive = archive
+        self._path = path
+        self._version = version
+        self._arrays: dict[int, npt.NDArray[Any]] = {}
+
+    def decode(self, tree: Any) -> Any:  # noqa: ANN401 (JSON, values of many types)
+        if not isinstance(tree, dict):
+            return tree
+        if "record" in tree:
+            return self._record(tree["record"], tree["fields"])
+        ((kind, held),) = tree.items()
+        if kind == "number":
+            return NON_FINITE[held]
+        if kind == "array":
+            return self._array(held)
+        if kind in ("list", "tuple"):
+            items = [self.decode(item) for item in held]
+            return items if kind == "list" else tuple(items)
+        if kind == "dict":
+            return {self.decode(key): self.decode(value) for key, value in held}
+        parts = self.decode(held)
+        if kind == "index" and "range" in parts:
+            return pd.RangeIndex(*parts["range"], name=parts["name"])
+        if kind == "index":
+            return pd.Index(decode_column(parts["values"]), name=parts["name"])
+        if kind == "frame":
+            columns = [pd.Series(decode_column(column), index=parts["index"]) for column in parts["values"]]
+            frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=parts["index"])
+            return frame.set_axis(parts["columns"], axis=1)
+        raise ValueError(f"'{kind}' is not known")
+
+    def _array(self, place: int) -> npt.NDArray[Any]:
+        if place not in self._arrays:
+            with self._archive.open(_array_name(int(place))) as member:
+                self._arrays[place] = np.lib.format.read_array(member, allow_pickle=False)
+        return self._arrays[place]
+
+    def _record(self, name: str, held: Mapping[str, Any]) -> Any:  # noqa: ANN401 (one of RECORDS)
+        """Return a record; fields that the file lacks have their defaults."""
+        kind: Any = RECORDS.get(name)
+        known = {field.name: field for field in fields(kind)} if kind else {}
+        unknown = [f"{name}.{field}" for field in held if field not in known] if kind else [name]
+        lacking = [
+            f"{name}.{field.name}"
+            for field in known.values()
+            if field.name not in held and field.default is MISSING and field.default_factory is MISSING
+        ]
+        if unknown or lacking:
+            raise FileError(
+                f"'{self._path}' was written by countnest {self._version} and "
+                f"{'holds ' + listing(unknown) if unknown else 'lacks ' + listing(lacking)}, unlike countnest "
+                f"{installed_version()}. Read it with the version that wrote it."
+            )
+        return kind(**{field: self.decode(value) for field, value in held.items()})

@@ -1,0 +1,194 @@
+"""Shrunken log fold changes: any contrast as a coefficient, its posterior, and the rates of false signs."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import FloatArray, as_float
+from countnest.containers.fit import Analysis
+from countnest.design.coded import CodedDesign
+from countnest.design.model import build_design
+from countnest.errors import CountnestError, CountnestWarning, OptionError
+from countnest.parallel.run import Engine
+from countnest.pipelines.deseq import expand, rows_of
+from countnest.stats.glm.fit import LN2
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import rows_of as weights_of
+from countnest.stats.shrink.apeglm import prior_scale, shrink_coefficient, swap_in
+from countnest.stats.shrink.ashr import adaptive_shrinkage
+
+__all__ = ["Shrunken", "coefficient_for", "shrink_apeglm", "shrink_ashr", "shrink_normal"]
+
+# So many changes of reference levels are tried before the contrast takes the place of one coefficient.
+MAX_RECODINGS = 64
+# Weights of coefficients that differ by less are the same.
+TOLERANCE = 1e-8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shrunken:
+    """Shrunken log2 fold changes.
+
+    Attributes
+    ----------
+    lfc, se
+        (G,) posterior modes (apeglm) or means (ashr), and posterior standard deviations, log2; NaN where there is none.
+    rate
+        (G,) probabilities that the fold change has the other sign or is smaller than the threshold.
+    scale
+        Of the Cauchy prior of apeglm, log2.
+    n_failed
+        Fitted genes without a result.
+    """
+
+    lfc: FloatArray
+    se: FloatArray
+    rate: FloatArray
+    scale: float | None = None
+    n_failed: int = 0
+
+
+def shrink_apeglm(
+    design: CodedDesign,
+    contrast: FloatArray,
+    lfc: FloatArray,
+    se: FloatArray,
+    counts: FloatArray,
+    state: Analysis,
+    *,
+    threshold: float = 0.0,
+    converge: bool = False,
+    engine: Engine,
+) -> Shrunken:
+    """Shrink one contrast of the coefficients under a Cauchy prior.
+
+    Parameters
+    ----------
+    design, contrast
+        The design, and the weights (p,) of its coefficients.
+    lfc, se
+        (G,) maximum likelihood estimates and standard errors of the contrast, log2, which give the scale of the prior.
+    counts
+        (G, n) as observed: outliers that were replaced for the tests count here, the heavy tails of the prior heed
+        them little.
+    state
+        Of the analysis, with dispersions.
+    threshold
+        Of `Shrunken.rate`, log2.
+    converge
+        See `stats.shrink.apeglm.shrink_coefficient`.
+    engine
+        Threads, blocks, progress.
+
+    Notes
+    -----
+    R counterpart: DESeq2::lfcShrink(type = "apeglm").
+    """
+    assert state.dispersions is not None
+    matrix, place = coefficient_for(design, contrast)
+    alpha = state.dispersions.final
+    rows = np.isfinite(alpha) & counts.any(axis=1)
+    scale = prior_scale(lfc * LN2, se * LN2)
+    fit = shrink_coefficient(
+        counts[rows],
+        rows_of(state.factors, rows),
+        Layout.of(matrix),
+        alpha[rows],
+        place=place,
+        scale=scale,
+        weights=weights_of(state.weights, rows),
+        converge=converge,
+        engine=engine,
+        text="shrinking log fold changes (apeglm)",
+    )
+    return Shrunken(
+        expand(rows, fit.mode / LN2),
+        expand(rows, fit.sd / LN2),
+        expand(rows, fit.false_sign_or_small(threshold * LN2)),
+        scale / LN2,
+        int(np.count_nonzero(~fit.found)),
+    )
+
+
+def shrink_ashr(lfc: FloatArray, se: FloatArray, *, threshold: float = 0.0) -> Shrunken:
+    """Shrink log2 fold changes (G,) with standard errors under a mixture of normals; missing ones stay missing.
+
+    Notes
+    -----
+    R counterpart: DESeq2::lfcShrink(type = "ashr").
+    """
+    fit = adaptive_shrinkage(lfc, se)
+    return Shrunken(fit.mean, fit.sd, fit.false_sign_or_small(threshold))
+
+
+def shrink_normal() -> Shrunken:
+    """Shrink log2 fold changes under a normal prior; not available yet."""
+    raise OptionError("type='normal' is not available yet; use type='apeglm' or type='ashr'.")
+
+
+# A contrast as a coefficient
+
+
+def coefficient_for(design: CodedDesign, contrast: FloatArray) -> tuple[FloatArray, int]:
+    """Return a model matrix (n, p) of the same model in which a contrast (p,) is one coefficient, and its place.
+
+    The prior of apeglm is on coefficients, so the answer depends a little on what the other coefficients mean. A
+    contrast that changed reference levels would make a coefficient is given those levels, as few of them changed as
+    it needs: C against B, in a design with the reference A, is shrunken as in the same design with the reference B. A
+    contrast that is never a coefficient takes the place of one, and the others stay.
+    """
+    if np.count_nonzero(contrast) == 1:
+        place = int(np.flatnonzero(contrast)[0])
+        matrix = design.matrix.copy()
+        matrix[:, place] /= contrast[place]
+        return as_float(matrix), place
+    mirrored = None
+    for matrix in itertools.islice(_recoded(design, contrast), MAX_RECODINGS):
+        weights = _meaning(design.matrix, matrix)
+        if weights is None:
+            continue
+        places = np.flatnonzero(np.abs(weights - contrast).max(axis=1) < TOLERANCE)
+        if len(places):
+            return matrix, int(places[0])
+        places = np.flatnonzero(np.abs(weights + contrast).max(axis=1) < TOLERANCE)
+        if len(places) and mirrored is None:
+            mirrored = matrix.copy()
+            mirrored[:, places[0]] *= -1.0
+            mirrored_place = int(places[0])
+    return swap_in(design.matrix, contrast) if mirrored is None else (mirrored, mirrored_place)
+
+
+def _recoded(design: CodedDesign, contrast: FloatArray) -> Iterator[FloatArray]:
+    """Yield the model matrices after changes of the reference levels of the factors concerned, fewest first."""
+    if design.formula is None:
+        return
+    concerned = {name for place in np.flatnonzero(contrast) for name in design.terms[place]}
+    factors = [name for name in design.levels if name in concerned]
+    for number in range(1, len(factors) + 1):
+        for chosen in itertools.combinations(factors, number):
+            for levels in itertools.product(*(design.levels[name][1:] for name in chosen)):
+                try:
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore", CountnestWarning)  # the design has said it
+                        yield build_design(
+                            design.formula,
+                            design.sheet,
+                            reference=dict(zip(chosen, levels, strict=True)),
+                            numeric_ok=design.numbers,
+                        ).matrix
+                except CountnestError:
+                    continue
+
+
+def _meaning(matrix: FloatArray, recoded: FloatArray) -> FloatArray | None:
+    """Return the coefficients of a recoded matrix as contrasts (p, p) of the fitted ones; None for another model."""
+    if matrix.shape != recoded.shape:
+        return None
+    weights: FloatArray = np.linalg.lstsq(recoded, matrix, rcond=None)[0].astype(np.float64)
+    same = np.abs(recoded @ weights - matrix).max() < TOLERANCE * max(1.0, np.abs(matrix).max())
+    return weights if same else None

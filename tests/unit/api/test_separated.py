@@ -1,0 +1,67 @@
+"""The flag of genes whose fold change is infinite, because a group has no count."""
+
+import numpy as np
+import pytest
+
+import countnest as cn
+from countnest.containers.results import summarize
+from unit.api.simulated import study
+
+
+@pytest.fixture(scope="module")
+def dds():
+    """Three groups; the genes g0 and g1 have no count, g2 and g3 none in group c, g4 none in b and c."""
+    counts, sheet = study()
+    counts.loc["g4"] = np.where(sheet["group"] == "a", 40, 0)
+    counts.iloc[5:] += 1
+    return cn.DESeqDataSet(counts, sheet, design="~ group").deseq(quiet=True)
+
+
+def flagged(results):
+    return list(results.table.index[results.table["separated"]])
+
+
+def test_the_flag_follows_the_contrast(dds):
+    assert flagged(dds.results(("group", "c", "a"))) == ["g2", "g3", "g4"]
+    assert flagged(dds.results(("group", "b", "a"))) == ["g4"]
+    # no count on either side: called unchanged, p = 1, which is not an infinite fold change
+    both = dds.results(("group", "c", "b"))
+    assert flagged(both) == ["g2", "g3"]
+    assert both.table.loc["g4", "pvalue"] == 1.0
+
+
+def test_there_is_a_column_only_where_a_gene_is_flagged(dds):
+    counts = dds.counts() + 1
+    results = cn.DESeqDataSet(counts, dds.samples, design="~ group").deseq(quiet=True).results()
+    assert "separated" not in results.table
+    assert summarize(results.table, results.info).separated == 0
+    assert dds.results().table.columns[-1] == "separated"
+
+
+def test_the_numbers_are_those_without_the_flag(dds, monkeypatch):
+    table = dds.results().table
+    monkeypatch.setattr("countnest.api.answers.separated_genes", lambda *_: None)
+    plain = dds.results().table
+    assert "separated" not in plain
+    assert plain.equals(table.drop(columns="separated"))
+
+
+def test_the_flag_is_explained(dds):
+    results = dds.results()
+    assert "Wald p-value is not to be trusted" in results.descriptions()["separated"]
+    summary = summarize(results.table, results.info)
+    significant = (results.table["padj"] < 0.1) & results.table["separated"]
+    assert summary.separated == significant.sum() > 0
+    assert f"note: {summary.separated} significant genes without any count in a group" in str(summary)
+    assert "test('lrt')" in str(summary)
+
+
+def test_likelihood_ratio_tests_hold(dds):
+    lrt = cn.DESeqDataSet(dds.counts(), dds.samples, design="~ group").deseq(test="LRT", reduced="~ 1", quiet=True)
+    results = lrt.results()
+    assert flagged(results) == ["g2", "g3", "g4"]
+    assert "the p-value holds" in results.descriptions()["separated"]
+    summary = summarize(results.table, results.info)
+    assert (results.table["padj"] < 0.1)[["g2", "g3", "g4"]].all()
+    assert summary.separated == 0
+    assert "note" not in str(summary)

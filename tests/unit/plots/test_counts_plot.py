@@ -1,0 +1,132 @@
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import countnest as cn
+from countnest.errors import OptionError
+from countnest.plots.counts import plot_counts
+from countnest.plots.figure import new_axes
+
+
+@pytest.fixture(scope="module")
+def dds():
+    rng = np.random.default_rng(1)
+    sheet = pd.DataFrame(
+        {"batch": [*"xyxyxyxy"], "group": [*"bbbaaabb"], "age": np.arange(8) * 1.5},
+        index=[f"s{i}" for i in range(8)],
+    )
+    counts = pd.DataFrame(rng.poisson(40, (30, 8)), index=[f"g{i}" for i in range(30)], columns=sheet.index)
+    counts.loc["g3"] = [0, 5, 2, 0, 9, 1, 1, 0]
+    return cn.DESeqDataSet(
+        counts, sheet, design="~ batch + group", reference={"group": "b"}, size_factors=np.linspace(0.5, 2.0, 8)
+    )
+
+
+def dots(ax):
+    return np.asarray(ax.collections[0].get_offsets())
+
+
+def ticks(ax):
+    return [tick.get_text() for tick in ax.get_xticklabels()]
+
+
+def test_every_sample_at_its_count_in_its_group(dds):
+    figure = plot_counts(dds, "g3")
+    assert isinstance(figure, Figure)
+    ax = figure.axes[0]
+    found = dots(ax)
+    np.testing.assert_allclose(found[:, 1], dds.counts(normalized=True).loc["g3"] + 0.5)
+    assert ticks(ax) == ["b", "a"]  # the last variable of the design, its reference first
+    np.testing.assert_array_equal(np.round(found[:, 0]), (dds.samples["group"] == "a").astype(int))
+    assert len(np.unique(found[:, 0])) == 8  # side by side
+    assert ax.get_yscale() == "log"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("group", "normalized count + 0.5")
+    assert ax.get_title(loc="left") == "g3"
+
+
+def test_groups_of_several_columns(dds):
+    ax = plot_counts(dds, "g3", ["group", "batch"]).axes[0]
+    assert ticks(ax) == ["b\nx", "b\ny", "a\nx", "a\ny"]
+    sheet = dds.samples
+    expected = 2 * (sheet["group"] == "a") + (sheet["batch"] == "y")
+    np.testing.assert_array_equal(np.round(dots(ax)[:, 0]), expected)
+
+
+def test_numbers_are_drawn_as_numbers(dds):
+    ax = plot_counts(dds, "g3", "age").axes[0]
+    np.testing.assert_array_equal(dots(ax)[:, 0], dds.samples["age"])
+
+
+def test_raw_counts_on_a_plain_axis(dds):
+    ax = plot_counts(dds, "g3", normalized=False, transform=False).axes[0]
+    np.testing.assert_array_equal(dots(ax)[:, 1], dds.counts().loc["g3"])
+    assert ax.get_yscale() == "linear"
+    assert ax.get_ylabel() == "count"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offset"),
+    [({}, 0.5), ({"transform": False}, 0.0), ({"pc": 2}, 2.0), ({"pc": 0, "transform": True}, 0.0)],
+)
+def test_the_data_can_be_had(dds, arguments, offset):
+    data = plot_counts(dds, "g3", ["group", "age"], return_data=True, **arguments)
+    assert list(data) == ["count", "group", "age"]
+    np.testing.assert_allclose(data["count"], dds.counts(normalized=True).loc["g3"] + offset)
+    pd.testing.assert_frame_equal(data[["group", "age"]], dds.samples[["group", "age"]])
+
+
+def test_replaced_counts():
+    rng = np.random.default_rng(2)
+    counts = pd.DataFrame(rng.poisson(50, (60, 16)), index=[f"g{i}" for i in range(60)])
+    counts.iloc[4, 2] = 9000
+    sheet = pd.DataFrame({"group": np.repeat(["a", "b"], 8)}, index=[f"s{i}" for i in range(16)])
+    counts.columns = sheet.index
+    dds = cn.DESeqDataSet(counts, sheet, design="~ group").deseq(quiet=True, fit_type="mean")
+    raw, replaced = (
+        plot_counts(dds, "g4", normalized=False, pc=0, replaced=value, return_data=True)["count"]
+        for value in (False, True)
+    )
+    assert raw.iloc[2] == 9000
+    assert replaced.iloc[2] < 100
+
+
+def test_a_gene_without_counts_has_its_place(dds):
+    counts = dds.counts()
+    counts.loc["g5"] = 0
+    empty = cn.DESeqDataSet(counts, dds.samples, design="~ group", size_factors=np.ones(8))
+    figure = plot_counts(empty, "g5")
+    figure.canvas.draw()
+    np.testing.assert_array_equal(dots(figure.axes[0])[:, 1], 0.5)
+
+
+def test_counts_axis_has_plain_numbers(dds):
+    figure = plot_counts(dds, "g3")
+    figure.canvas.draw()
+    shown = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert {"1", "2", "5"} <= set(shown)
+
+
+def test_given_axes_of_counts_are_used(dds):
+    ax = new_axes()
+    assert plot_counts(dds, "g3", ax=ax) is ax.figure
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"gene": "gg3"}, "no gene 'gg3'. Did you mean 'g3'"),
+        ({"gene": "g3", "intgroup": "groups"}, "no column 'groups'. Did you mean 'group'"),
+        ({"gene": "g3", "intgroup": []}, "intgroup is empty"),
+    ],
+)
+def test_what_is_not_there_is_named(dds, arguments, words):
+    with pytest.raises(OptionError, match=words):
+        plot_counts(dds, **arguments)
+
+
+def test_a_design_without_variables_has_no_groups(dds):
+    bare = cn.DESeqDataSet(dds.counts(), dds.samples, design=np.ones((8, 1)), size_factors=np.ones(8))
+    with pytest.raises(OptionError, match="give intgroup=, one of the columns 'batch', 'group', 'age'"):
+        plot_counts(bare, "g3")
+    assert ticks(plot_counts(bare, "g3", "batch").axes[0]) == ["x", "y"]
