@@ -11,7 +11,9 @@ __all__ = [
     "AltHypothesis",
     "DispersionSharing",
     "FitType",
+    "ModelMatrixType",
     "Orientation",
+    "OutlierRule",
     "PAdjust",
     "PadjReason",
     "QueryTest",
@@ -29,6 +31,8 @@ TestType = Literal["Wald", "LRT"]
 QueryTest = Literal["wald", "t", "lrt"]
 PAdjust = Literal["BH", "BY", "holm", "hochberg", "hommel", "bonferroni", "none"]
 AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "greaterAbsUPSHOT", "lessAbs", "greater", "less"]
+OutlierRule = Literal["cooks", "model"]
+ModelMatrixType = Literal["standard", "expanded"]
 ShrinkType = Literal["apeglm", "ashr", "normal"]
 DispersionSharing = Literal["MAP", "gene_est_only", "fit_only"]
 ResidualType = Literal["raw", "pearson", "deviance", "quantile"]

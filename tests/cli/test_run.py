@@ -103,7 +103,7 @@ def test_tables_agree(done, study):
     genes = pd.read_csv(out / "genes.csv.gz", index_col="gene")
     factors = pd.read_csv(out / "size_factors.csv", index_col="sample")["size_factor"]
     normalized = pd.read_csv(out / "normalized_counts.csv.gz", index_col="gene")
-    columns = ["baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "padj_reason"]
+    columns = ["baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "padj_reason", "separated"]
     assert list(results.columns) == columns
     assert list(results.index) == list(genes.index) == list(normalized.index) == list(counts.index)
     assert set(factors.index) == set(samples.index)

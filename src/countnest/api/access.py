@@ -18,12 +18,13 @@ from countnest.design.sample import level_text
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
 from countnest.options import ResidualType, check_option
 from countnest.pipelines.access import coefficient_covariance, predict_means, residuals_of
+from countnest.pipelines.answer import model_outliers
 
-__all__ = ["covariance", "fitted_means", "predict", "residuals"]
+__all__ = ["covariance", "find_outliers", "fitted_means", "predict", "residuals"]
 
 
 def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
-    """Return the covariance of the coefficients of a gene, log2 units squared.
+    """Return the covariance of the maximum likelihood coefficients of a gene, log2 units squared.
 
     Parameters
     ----------
@@ -173,7 +174,8 @@ def predict(
         raise SamplesError("new_samples must be a DataFrame with one row for each cell to predict.")
     cells = _coded_cells(fitted.design, new_samples)
     factors = _size_factors(size_factors, new_samples.index)
-    places: IntArray = np.arange(len(fitted.data.genes)) if genes is None else _places(dds, [genes] if isinstance(genes, str) else list(genes))
+    asked = [genes] if isinstance(genes, str) else genes
+    places = np.arange(len(fitted.data.genes)) if asked is None else _places(dds, list(asked))
     found = predict_means(
         fitted.state, fitted.layout, places, cells, factors, level=interval, count_level=count_interval
     )
@@ -259,3 +261,41 @@ def _size_factors(values: Any, cells: pd.Index) -> FloatArray:  # noqa: ANN401 (
     if factors.shape not in ((), (len(cells),)) or not np.isfinite(factors).all() or not (factors > 0).all():
         raise OptionError(f"size_factors must be one positive number, or one for each of the {len(cells)} cells.")
     return as_float(np.broadcast_to(factors, (len(cells),)))
+
+
+def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
+    """Return the counts that the model cannot explain: the rule of ``results(outliers="model")``, gene by gene.
+
+    Parameters
+    ----------
+    dds
+        A fitted data set with a dispersion trend.
+    level
+        Probability that a gene without an outlier is listed.
+
+    Returns
+    -------
+    DataFrame
+        By gene, the most striking first: sample, count, fitted (the mean that the model expects) and pvalue, corrected
+        for the number of samples.
+
+    Notes
+    -----
+    Works in designs without replicated cells, where Cook's distances are compared with nothing. R counterpart: none.
+    """
+    positive_number("level", level)
+    fitted = dds._answerable()
+    counts = fitted.data.counts if fitted.state.replacement is None else fitted.state.replacement.counts
+    found = model_outliers(counts, fitted.state, fitted.layout, level=level)
+    rows = np.flatnonzero(found.flagged)
+    sample = found.sample[rows]
+    table = pd.DataFrame(
+        {
+            "sample": fitted.data.samples[sample],
+            "count": counts[rows, sample],
+            "fitted": fitted.fit.mu[rows, sample],
+            "pvalue": found.p_value[rows],
+        },
+        index=fitted.data.genes[rows],
+    )
+    return table.sort_values("pvalue", kind="stable")

@@ -21,9 +21,9 @@ from countnest.design.guard import between_message
 from countnest.design.model import Design
 from countnest.design.stratum import strata
 from countnest.errors import ContrastError, OptionError, warn
-from countnest.options import AltHypothesis, TestType, check_option
+from countnest.options import AltHypothesis, OutlierRule, TestType, check_option
 from countnest.parallel.run import Engine
-from countnest.pipelines.answer import Answer, cooks_outliers, estimate, single_tests
+from countnest.pipelines.answer import Answer, cooks_outliers, estimate, model_outliers, single_tests
 from countnest.pipelines.beta_prior import refuse_less_abs
 from countnest.pipelines.deseq import no_counts
 from countnest.stats.glm.cooks import cooks_cutoff as default_cutoff
@@ -66,6 +66,7 @@ class Options:
     filter: object = None
     theta: object = None
     filter_fun: FilterFunction | None = None
+    outliers: OutlierRule = "cooks"
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -73,6 +74,7 @@ class Options:
         if self.alpha >= 1:
             raise OptionError(f"alpha={self.alpha!r} must lie between 0 and 1.")
         check_option("alt_hypothesis", self.alt_hypothesis, AltHypothesis)
+        check_option("outliers", self.outliers, OutlierRule)
         self.adjuster.check()
         if self.lfc_threshold != 0:
             positive_number("lfc_threshold", self.lfc_threshold)
@@ -235,7 +237,7 @@ def make_table(
     """
     state = fitted.state
     cutoff = options.cutoff(fitted.layout)
-    found, outlier = _withheld(found, _outliers(fitted, cutoff), state)
+    found, outlier = _withheld(found, _outliers(fitted, options, cutoff), state)
     adjusted = options.adjuster.adjust(found.p_value, state.moments.mean, fitted.data.genes)
     padj, filtering = adjusted.padj, adjusted.filtering
     table = pd.DataFrame(
@@ -264,6 +266,7 @@ def make_table(
         filter_theta=filtering.theta if filtering else None,
         filter_num_rej=(filtering.thetas, filtering.n_rejected) if filtering else None,
         cooks_cutoff=cutoff,
+        outliers=options.outliers,
         p_adjust=adjusted.method,
         filter_statistic=adjusted.statistic,
         filter_fun=adjusted.function,
@@ -271,12 +274,18 @@ def make_table(
     return Results(table, info)
 
 
-def _outliers(fitted: Fitted, cutoff: float | None) -> BoolArray:
+def _outliers(fitted: Fitted, options: Options, cutoff: float | None) -> BoolArray:
+    """Return the genes (G,) whose p-values are withheld."""
+    outlier = np.zeros(len(fitted.data.genes), dtype=np.bool_)
+    if options.outliers == "model":
+        counts, replacement = fitted.data.counts, fitted.state.replacement
+        used = counts if replacement is None else replacement.counts
+        outlier |= model_outliers(used, fitted.state, fitted.layout).flagged
     if cutoff is None:
-        return np.zeros(len(fitted.data.genes), dtype=np.bool_)
+        return outlier
     design = fitted.design
     two_groups = len(design.variables) == 1 and len(design.levels.get(design.variables[0], ())) == 2
-    return cooks_outliers(fitted.fit, fitted.data.counts, cutoff, two_groups=two_groups)
+    return outlier | cooks_outliers(fitted.fit, fitted.data.counts, cutoff, two_groups=two_groups)
 
 
 def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answer, BoolArray]:

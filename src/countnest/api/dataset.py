@@ -16,13 +16,14 @@ from countnest.api.normalization import given_normalization
 from countnest.api.priors import chosen_prior
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
-from countnest.design.expanded import ModelMatrixType
 from countnest.design.model import check_residual_df
 from countnest.errors import OptionError, counted, warn
 from countnest.options import (
     AltHypothesis,
     DispersionSharing,
     FitType,
+    ModelMatrixType,
+    OutlierRule,
     PAdjust,
     SizeFactorType,
     TestType,
@@ -342,6 +343,7 @@ class DESeqDataSet(AskedData):
         alt_hypothesis: AltHypothesis = "greaterAbs",
         independent_filtering: bool = True,
         cooks_cutoff: float | bool | None = None,
+        outliers: OutlierRule = "cooks",
         p_adjust: PAdjust | Adjustment = "BH",
         filter: object = None,
         theta: float | Sequence[float] | FloatArray | None = None,
@@ -373,6 +375,10 @@ class DESeqDataSet(AskedData):
         cooks_cutoff
             Cook's distance above which a p-value is withheld; None or True: the 99 % quantile of F(p, n - p); False or
             infinite: never.
+        outliers
+            "cooks": p-values are withheld by Cook's distance, which needs cells with three samples. "model": also where
+            a count is far from what the model expects, which works in nested, paired and continuous designs too;
+            `find_outliers` tells the sample.
         p_adjust
             How p-values are adjusted: "BH", "BY", "holm", "hochberg", "hommel", "bonferroni" or "none"; "storey" for
             q-values; the name of a method of statsmodels, such as "fdr_tsbh"; or a function of the p-values that are
@@ -400,6 +406,7 @@ class DESeqDataSet(AskedData):
             alt_hypothesis=alt_hypothesis,
             independent_filtering=independent_filtering,
             cooks_cutoff=cooks_cutoff,
+            outliers=outliers,
             p_adjust=p_adjust,
             filter=filter,
             theta=theta,

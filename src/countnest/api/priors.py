@@ -13,9 +13,9 @@ from countnest.arrays import FloatArray, as_float
 from countnest.containers.fit import Analysis, BetaPrior
 from countnest.design.coded import CodedDesign
 from countnest.design.contrast import Contrast, default_contrast, resolve_contrast
-from countnest.design.expanded import ModelMatrixType, PriorDesign, prior_design
+from countnest.design.expanded import PriorDesign, prior_design
 from countnest.errors import ContrastError, OptionError
-from countnest.options import TestType, check_option
+from countnest.options import ModelMatrixType, TestType, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Estimates
 from countnest.pipelines.beta_prior import PriorModel, estimate_with_prior

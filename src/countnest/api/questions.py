@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from countnest.api.answers import Fitted, Options, make_table
+from countnest.api.answers import Fitted, Options, make_table, separated_genes
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import JOINT_CHANGE, Results
@@ -16,10 +16,12 @@ from countnest.design.grid import in_cell
 from countnest.design.guard import require_within
 from countnest.design.query import Query
 from countnest.errors import OptionError, listing
-from countnest.options import AltHypothesis, PAdjust, QueryTest, check_option
+from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, estimate, joint_test, likelihood_ratio, single_tests
 from countnest.pipelines.deseq import no_counts, t_df
+from countnest.stats.inference.adjust import Adjustment
+from countnest.stats.inference.filter import FilterFunction
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
 
 __all__ = ["BoundQuery", "bind"]
@@ -50,7 +52,11 @@ class BoundQuery(Query):
         alpha: float = 0.1,
         independent_filtering: bool = True,
         cooks_cutoff: float | bool | None = None,
-        p_adjust: PAdjust = "BH",
+        outliers: OutlierRule = "cooks",
+        p_adjust: Adjustment = "BH",
+        filter: object = None,
+        theta: object = None,
+        filter_fun: FilterFunction | None = None,
         stagewise: bool = False,
         allow_fixed_blocks: bool = False,
     ) -> Results | ResultsSet:
@@ -65,7 +71,7 @@ class BoundQuery(Query):
             Test all rows at once; the same as `.joint().test()`.
         lfc_threshold, alt_hypothesis
             Of Wald and t tests of single rows; on the log2 scale of the row.
-        alpha, independent_filtering, cooks_cutoff, p_adjust
+        alpha, independent_filtering, cooks_cutoff, outliers, p_adjust, filter, theta, filter_fun
             As in `DESeqDataSet.results`.
         stagewise
             Screen genes on the joint test, then confirm rows within them; adds the columns `padj_screen` and
@@ -88,7 +94,10 @@ class BoundQuery(Query):
             If the data set is not fitted.
         """
         check_option("kind", kind, QueryTest)
-        options = Options(alpha, lfc_threshold, alt_hypothesis, independent_filtering, cooks_cutoff, p_adjust)
+        options = Options(
+            alpha, lfc_threshold, alt_hypothesis, independent_filtering, cooks_cutoff, p_adjust, filter, theta,
+            filter_fun, outliers,
+        )  # fmt: skip
         joint = (joint or self.is_joint) and len(self) > 1
         if joint or kind == "lrt" or stagewise:
             options.require_no_threshold()
@@ -140,6 +149,7 @@ class _Answering:
             df=self.df,
             zero=zero,
         )
+        separated = separated_genes(fitted, matrix, zero)
         parts = {}
         for i, label in enumerate(_distinct(self.query.labels)):
             found = answers[i]
@@ -147,7 +157,10 @@ class _Answering:
                 statistic, p_value, _ = self._likelihood_ratio(matrix[i : i + 1])
                 empty = zero[:, i] & ~np.isnan(statistic)
                 found = Answer(found.lfc, found.se, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value))
-            part = make_table(fitted, self.options, found, label=label, test=self._test, reduced=self._null([label]))
+            part = make_table(
+                fitted, self.options, found, label=label, test=self._test, reduced=self._null([label]),
+                separated=None if separated is None else separated[:, i],
+            )  # fmt: skip
             part.table["boundary"] = boundary[:, i]
             parts[label] = part
         return ResultsSet(parts)
@@ -169,10 +182,12 @@ class _Answering:
             f"{JOINT_CHANGE}{label}": np.where(zero[:, i] & ~np.isnan(estimates.lfc[:, i]), 0.0, estimates.lfc[:, i])
             for i, label in enumerate(_distinct(self.query.labels))
         }
+        separated = separated_genes(fitted, matrix, zero)
+        any_separated = None if separated is None else np.asarray(separated.any(axis=1))
         label = f"{listing(self.query.labels, 3)} jointly, {df} df"
         results = make_table(
             fitted, self.options, found, label=label, test=self._test, reduced=self._null(self.query.labels),
-            columns=changes,
+            columns=changes, separated=any_separated,
         )  # fmt: skip
         results.table["boundary"] = (boundary.sum(axis=1) + zero.sum(axis=1) > 0) & ~all_zero
         return results

@@ -14,7 +14,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath, whole_file
-from countnest.options import AltHypothesis, ShrinkType, TestType, check_option
+from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
 from countnest.version import installed_version
 
 __all__ = ["JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "summarize"]
@@ -59,6 +59,8 @@ class ResultsInfo:
         The quantiles that were tried and the number of rejections at each.
     cooks_cutoff
         The Cook's distance above which a p-value was withheld; None: no gene was checked.
+    outliers
+        By which rule p-values were withheld: 'cooks', or 'model' for the model-based rule as well.
     p_adjust
         The method of adjustment, or the name of the function that adjusted.
     filter_fun
@@ -83,6 +85,7 @@ class ResultsInfo:
     filter_theta: float | None = None
     filter_num_rej: tuple[FloatArray, FloatArray | IntArray] | None = None
     cooks_cutoff: float | None = None
+    outliers: OutlierRule = "cooks"
     p_adjust: str = "BH"
     filter_statistic: str = "baseMean"
     filter_fun: str | None = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
@@ -18,10 +17,10 @@ from countnest.arrays import FloatArray, as_float
 from countnest.design.coded import CodedDesign
 from countnest.design.name import refuse_duplicates, result_name
 from countnest.errors import DesignError, listing
+from countnest.options import ModelMatrixType
 
-__all__ = ["ModelMatrixType", "PriorDesign", "expanded_design", "prior_design", "standard_design"]
+__all__ = ["PriorDesign", "expanded_design", "prior_design", "standard_design"]
 
-ModelMatrixType = Literal["standard", "expanded"]
 Term = tuple[str, ...]
 
 

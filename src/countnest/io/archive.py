@@ -257,7 +257,8 @@ class _Reading:
             return {self.decode(key): self.decode(value) for key, value in held}
         parts = self.decode(held)
         if kind == "index" and "range" in parts:
-            return pd.RangeIndex(*parts["range"], name=parts["name"])
+            start, stop, step = parts["range"]
+            return pd.RangeIndex(start, stop, step, name=parts["name"])
         if kind == "index":
             return pd.Index(decode_column(parts["values"]), name=parts["name"])
         if kind == "frame":

@@ -12,7 +12,7 @@ import pandas as pd
 
 from countnest.errors import CountsError, FileError, listing
 from countnest.files import FilePath
-from countnest.io.tables import _text
+from countnest.io.tables import file_text
 
 __all__ = ["read_htseq"]
 
@@ -48,7 +48,7 @@ def read_htseq(path: FilePath) -> pd.Series[int]:
     """
     genes: list[str] = []
     counts: list[int] = []
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    for number, line in enumerate(file_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         gene, *fields = line.split("\t")

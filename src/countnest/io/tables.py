@@ -19,7 +19,7 @@ import pandas as pd
 from countnest.errors import CountnestError, CountsError, FileError, SamplesError, listing, suggestion
 from countnest.files import FilePath
 
-__all__ = ["read_counts", "read_samples"]
+__all__ = ["file_text", "read_counts", "read_samples"]
 
 _FEATURE_COUNTS = ["Chr", "Start", "End", "Strand", "Length"]
 _MISSING_COUNTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
@@ -144,7 +144,7 @@ class _Source(NamedTuple):
 
 
 def _source(path: FilePath) -> _Source:
-    text = _text(path)
+    text = file_text(path)
     header, header_line, body = _header_and_body(text, path)
     separator = _separator(header, path)
     names = next(csv.reader([header], delimiter=separator))
@@ -163,7 +163,7 @@ def _source(path: FilePath) -> _Source:
     return _Source(path, names, body, separator)
 
 
-def _text(path: FilePath) -> str:
+def file_text(path: FilePath) -> str:
     """Return the text of a file, unpacked, with lines that end in a newline only."""
     data = _bytes(path)
     try:

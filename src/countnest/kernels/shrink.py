@@ -50,6 +50,7 @@ DISAGREE = 0.01
 # The search that then goes on: its steps, how they shrink, and the gain of the log posterior at which it ends.
 MAX_METRIC_STEPS = 100
 SHORTER = 0.2
+MAX_SHORTENINGS = 100
 SMALL_GAIN = math.sqrt(np.finfo(np.float64).eps)
 # Steps that do not change this number when added to it are none.
 UNCHANGED = 10.0
@@ -230,7 +231,7 @@ def shortened_step(
     left.
     """
     t = 1.0
-    while True:
+    for _ in range(MAX_SHORTENINGS):
         move(memory.origin, t, work.step, beta)
         unchanged = 0
         for k in range(beta.shape[0]):
@@ -242,11 +243,12 @@ def shortened_step(
         if here <= value + DECREASE * t * along:
             return here, t
         t *= SHORTER
+    return math.nan, t
 
 
 @kernel
 def update_metric(t: float, memory: Memory, work: Work) -> bool:
-    """Update the inverse Hessian in `work.matrix` (p, p) after a move of `t` steps; return whether that was possible."""
+    """Update the inverse Hessian `work.matrix` (p, p) after a move of `t` steps; return whether that was possible."""
     p = work.step.shape[0]
     for k in range(p):
         work.step[k] *= t

@@ -9,11 +9,14 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.fit import Analysis, ModelFit
+from countnest.errors import MissingStepError, OptionError
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.pipelines.deseq import expand, rows_of
 from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fit_nb_glm
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.outlier import ModelOutliers
+from countnest.stats.glm.outlier import model_outliers as flag_by_model
 from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.inference.lrt import likelihood_ratio_test
 from countnest.stats.inference.wald import joint_wald_test, wald_test
@@ -25,6 +28,7 @@ __all__ = [
     "estimate",
     "joint_test",
     "likelihood_ratio",
+    "model_outliers",
     "row_basis",
     "single_tests",
 ]
@@ -33,6 +37,7 @@ __all__ = [
 LARGER_COUNTS = 3
 # Singular values below this fraction of the largest are zero.
 RANK_TOLERANCE = 1e-10
+MIN_OUTLIER_DF = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +175,39 @@ def _fitted(state: Analysis, rows: BoolArray, layout: Layout) -> _FittedTo:
 def _fit_of(state: Analysis) -> ModelFit:
     assert state.fit is not None
     return state.fit
+
+
+def model_outliers(counts: FloatArray, state: Analysis, layout: Layout, *, level: float = 0.01) -> ModelOutliers:
+    """Return the genes with a count that the model cannot explain; see `stats.glm.outlier`.
+
+    Raises
+    ------
+    MissingStepError
+        If the dispersions have no trend.
+    OptionError
+        If the design leaves fewer than two residual degrees of freedom.
+    """
+    fit, dispersions = _fit_of(state), state.dispersions
+    if dispersions is None or dispersions.trend is None:
+        raise MissingStepError(
+            "the model-based rule for outliers needs a dispersion trend: call estimate_dispersions(), or deseq(), with "
+            "sharing='MAP' or 'fit_only'."
+        )
+    if layout.residual_df < MIN_OUTLIER_DF:
+        raise OptionError(
+            f"the model-based rule for outliers needs {MIN_OUTLIER_DF} residual degrees of freedom; this design leaves "
+            f"{layout.residual_df}."
+        )
+    rows = ~np.isnan(fit.beta[:, 0])
+    found = flag_by_model(
+        counts[rows], fit.mu[rows], fit.hat[rows], dispersions.fitted[rows], layout,
+        prior_var=dispersions.trend.disp_prior_var, level=level,
+    )  # fmt: skip
+    flagged = np.zeros(len(rows), dtype=np.bool_)
+    flagged[rows] = found.flagged
+    sample = np.full(len(rows), -1)
+    sample[rows] = found.sample
+    return ModelOutliers(flagged, sample, expand(rows, found.p_value))
 
 
 def cooks_outliers(fit: ModelFit, counts: FloatArray, cutoff: float, *, two_groups: bool) -> BoolArray:

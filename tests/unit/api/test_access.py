@@ -230,3 +230,51 @@ def test_residuals_of_replaced_counts():
 def test_unknown_kinds_of_residuals(dds):
     with pytest.raises(OptionError, match=r"type='devance' is not known.*Did you mean 'deviance'"):
         residuals(dds, "devance")
+
+
+# ---- outliers ----
+
+
+@pytest.fixture(scope="module")
+def nested_with_outlier():
+    made = cn.simulate.nested(genes=400, rng=3)
+    counts = made.counts.copy()
+    gene = counts.mean(axis=1).sort_values().index[300]
+    counts.loc[gene, counts.columns[5]] *= 60
+    dds = cn.DESeqDataSet(counts, made.samples, design=made.design, reference=made.reference)
+    return dds.deseq(quiet=True), gene
+
+
+def test_outliers_without_replicates_are_found(nested_with_outlier):
+    dds, gene = nested_with_outlier
+    found = cn.find_outliers(dds)
+    assert found.index[0] == gene
+    assert found.loc[gene, "sample"] == dds.counts().columns[5]
+    assert found.loc[gene, "count"] > 1.5 * found.loc[gene, "fitted"]
+    assert (found["pvalue"] < 0.01).all()
+    assert len(found) < 0.03 * 400
+
+
+def test_their_p_values_are_withheld_on_demand(nested_with_outlier):
+    dds, gene = nested_with_outlier
+    usual, without = dds.results(), dds.results(outliers="model")
+    assert usual.info.outliers == "cooks"
+    assert without.info.outliers == "model"
+    assert (usual.table["padj_reason"] != "outlier").all()
+    flagged = without.table.index[without.table["padj_reason"] == "outlier"]
+    assert set(flagged) == set(cn.find_outliers(dds).index)
+    assert without.table.loc[flagged, "pvalue"].isna().all()
+    asked = dds.effect("treat2", by="treat1").test(outliers="model")
+    assert asked[0].table.loc[gene, "padj_reason"] == "outlier"
+
+
+def test_the_rule_needs_a_trend_and_degrees_of_freedom():
+    counts, sheet = study()
+    dds = cn.DESeqDataSet(counts, sheet, design="~ group").deseq(sharing="gene_est_only", quiet=True)
+    with pytest.raises(MissingStepError, match="dispersion trend"):
+        dds.results(outliers="model")
+    few = cn.DESeqDataSet(counts.iloc[:, [0, 1, -1]], sheet.iloc[[0, 1, -1]], design="~ group").deseq(quiet=True)
+    with pytest.raises(OptionError, match="2 residual degrees of freedom"):
+        few.results(outliers="model")
+    with pytest.raises(OptionError, match="outliers='wild' is not known"):
+        few.results(outliers="wild")

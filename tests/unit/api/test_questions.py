@@ -93,7 +93,7 @@ def test_wald(dds, pair):
     np.testing.assert_allclose(table["pvalue"], 2 * scipy.stats.norm.sf(np.abs(table["stat"])), rtol=1e-10)
     assert (found.info.test, found.info.label, found.info.alpha) == ("Wald", B_A, 0.1)
     assert list(found.table.columns) == [
-        "baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "padj_reason", "boundary",
+        "baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "padj_reason", "separated", "boundary",
     ]  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def test_joint_test(dds, changes):
     found = changes.joint().test()
     assert list(found.table.columns) == [
         "baseMean", *(f"log2FoldChange.{label}" for label in changes.labels),
-        "stat", "pvalue", "padj", "padj_reason", "boundary",
+        "stat", "pvalue", "padj", "padj_reason", "separated", "boundary",
     ]  # fmt: skip
     beta, C = dds.coef(), changes.matrix
     for gene in found.table.index[4:9]:

@@ -92,7 +92,7 @@ def test_every_sample_at_its_scores(table, sheet):
 
 def test_both_axes_have_the_same_scale(table, sheet):
     for figure in (plot_pca(table, sheet, "dose"), plot_pca(table, ax=Figure(figsize=(7, 3)).add_subplot())):
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         ax = figure.axes[0]
         box = ax.get_window_extent()
         (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
@@ -101,7 +101,7 @@ def test_both_axes_have_the_same_scale(table, sheet):
 
 def test_legend_is_beside_the_points(table, sheet):
     figure = plot_pca(table, sheet, ["dose", "batch"])
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     ax = figure.axes[0]
     beside = ax.get_legend().get_window_extent()
     assert beside.x0 >= ax.get_window_extent().x1
@@ -145,7 +145,7 @@ def test_many_groups_all_look_different(intgroup):
     expected = sheet.groupby(intgroup).ngroups
     assert len(legend(figure)) == expected
     assert len(set(looks(figure))) == min(expected, 70)  # seven colours, ten markers
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     ax = figure.axes[0]
     assert ax.get_window_extent().width > 0.5 * 5.0 * figure.dpi  # the legend does not take the room of the points
     assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
@@ -163,7 +163,7 @@ def test_numbers_have_a_continuous_scale(table, sheet):
 def test_missing_numbers_are_grey(table, sheet):
     sheet["age"] = pd.array([1, 2, None, 3, 4, 5], dtype="Int64")
     figure = plot_pca(table, sheet, "age")
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     (cloud,) = clouds(figure)
     assert to_hex(cloud.get_facecolor()[2]) == to_hex(GREY)
     np.testing.assert_allclose(cloud.get_facecolor()[5], to_rgba(mpl.colormaps["viridis"](1.0)))

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from countnest.stats.shrink.normal import FLAT_VARIANCE, lfc_weights, normal_prior_variance, weighted_quantile
+from countnest.stats.shrink.normal import FLAT_VARIANCE, lfc_weights, normal_prior_variance
+from countnest.stats.shrink.quantile import weighted_quantile
 
 rng = np.random.default_rng(3)
 

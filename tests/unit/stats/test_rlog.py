@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from countnest.parallel.run import Engine
-from countnest.stats.transform.quantile import normal_variance, weighted_quantile
+from countnest.stats.shrink.quantile import normal_variance, weighted_quantile
 from countnest.stats.transform.rlog import effect_variance, fit_rlog, sparse_share
 
 

@@ -6,10 +6,10 @@ preserving large differences, doi:10.1093/bioinformatics/bty895.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from countnest.arrays import BoolArray, FloatArray, as_float
@@ -92,8 +92,52 @@ def prior_scale(estimate: FloatArray, se: FloatArray) -> float:
     elif lack(high) > 0:
         a = high
     else:
-        a = float(brentq(lack, low, high, xtol=VARIANCE_TOLERANCE, rtol=4.0 * np.finfo(np.float64).eps))
+        a = _root(lack, low, high, VARIANCE_TOLERANCE)
     return min(float(np.sqrt(a)), LARGEST_SCALE)
+
+
+def _root(function: Callable[[float], float], low: float, high: float, tolerance: float) -> float:
+    """Return a zero of `function` between `low` and `high`, where its signs differ, to a rough `tolerance`.
+
+    Brent (1973), Algorithms for Minimization without Derivatives, ch. 4, as R has it: a step is compared with the last
+    one, not with the one before that. `scipy.optimize.brentq` takes other steps, and with this tolerance the last
+    iterate shows it.
+
+    Notes
+    -----
+    R counterpart: stats::uniroot.
+    """
+    before, at_before = low, function(low)
+    here, at_here = high, function(high)
+    across, at_across = before, at_before  # the other end of the interval
+    while True:
+        last_step = here - before
+        if abs(at_across) < abs(at_here):
+            before, here, across = here, across, here
+            at_before, at_here, at_across = at_here, at_across, at_here
+        least = 2.0 * np.finfo(np.float64).eps * abs(here) + tolerance / 2.0
+        width = across - here
+        step = width / 2.0
+        if abs(step) <= least or at_here == 0.0:
+            return here
+        if abs(last_step) >= least and abs(at_before) > abs(at_here):
+            ratio = at_here / at_before
+            if before == across:  # two points: a line
+                p, q = width * ratio, 1.0 - ratio
+            else:  # three points: a parabola lying on its side
+                u, v = at_before / at_across, at_here / at_across
+                p = ratio * (width * u * (u - v) - (here - before) * (v - 1.0))
+                q = (u - 1.0) * (v - 1.0) * (ratio - 1.0)
+            p, q = (p, -q) if p > 0.0 else (-p, q)
+            if p < 0.75 * width * q - abs(least * q) / 2.0 and p < abs(last_step * q / 2.0):
+                step = p / q
+        if abs(step) < least:
+            step = least if step > 0.0 else -least
+        before, at_before = here, at_here
+        here += step
+        at_here = function(here)
+        if (at_here > 0.0) == (at_across > 0.0):
+            across, at_across = before, at_before
 
 
 def shrink_coefficient(

@@ -6,18 +6,16 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, "Empirical
 from __future__ import annotations
 
 import numpy as np
-import scipy.stats
 
-from countnest.arrays import FloatArray, as_float
+from countnest.arrays import FloatArray
+from countnest.stats.shrink.quantile import normal_variance
 
-__all__ = ["FLAT_VARIANCE", "lfc_weights", "normal_prior_variance", "weighted_quantile"]
+__all__ = ["FLAT_VARIANCE", "lfc_weights", "normal_prior_variance"]
 
 # Variance of a prior that is as good as none: of intercepts, and where there is nothing to estimate it from.
 FLAT_VARIANCE = 1e6
 # Coefficients beyond this (log2) have diverged and say nothing about the prior.
 LARGE_LOG2_BETA = 10.0
-# The upper 5 % of the absolute fold changes are matched to those of a normal distribution.
-UPPER = 0.05
 
 
 def lfc_weights(mean: FloatArray, dispersion: FloatArray) -> FloatArray:
@@ -57,24 +55,4 @@ def normal_prior_variance(log2_beta: FloatArray, weights: FloatArray) -> float:
     usable = size < LARGE_LOG2_BETA
     if not usable.any():
         return FLAT_VARIANCE
-    quantile = weighted_quantile(size[usable], weights[usable], 1.0 - UPPER)
-    return float((quantile / scipy.stats.norm.isf(0.5 * UPPER)) ** 2)
-
-
-def weighted_quantile(values: FloatArray, weights: FloatArray, probability: float) -> float:
-    """Return a quantile of `values` (N,), each counted as often as its weight says, the weights scaled to sum to N.
-
-    With equal weights it is the quantile that interpolates between order statistics, numpy's default.
-
-    Notes
-    -----
-    R counterpart: Hmisc::wtd.quantile(normwt = TRUE).
-    """
-    order = np.argsort(values, kind="stable")
-    n = len(values)
-    cumulative = np.cumsum(weights[order] * (n / weights.sum()))
-    place = 1.0 + (n - 1) * probability
-    low = max(np.floor(place), 1.0)
-    at = np.searchsorted(cumulative, [low, min(low + 1.0, n)])  # the first values that the weights reach there
-    below, above = as_float(values[order][np.minimum(at, n - 1)])
-    return float(below + (place % 1.0) * (above - below))
+    return normal_variance(size[usable], weights[usable])

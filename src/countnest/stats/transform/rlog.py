@@ -14,7 +14,7 @@ from countnest.kernels.rlog import nb_rlog_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.weight import unit_weights
 from countnest.stats.norm.size_factors import normalized_counts
-from countnest.stats.transform.quantile import normal_variance
+from countnest.stats.shrink.quantile import normal_variance
 
 __all__ = ["MAX_ITER", "RLog", "effect_variance", "fit_rlog", "sparse_share"]
 
