@@ -9,18 +9,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from countnest.api.answers import Fitted, Options, make_results
+from countnest.api.answers import Fitted, Options, make_results, make_table
 from countnest.api.held import HeldData, make_engine
 from countnest.api.questions import BoundQuery, bind
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results, ResultsInfo
 from countnest.design.contrast import coefficient_place, resolve_contrast
+from countnest.design.expanded import expanded_design, standard_design
 from countnest.design.grammar import parse_query
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
 from countnest.options import ShrinkType, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import estimate
-from countnest.pipelines.shrinkage import Shrunken, shrink_apeglm, shrink_ashr, shrink_normal
+from countnest.pipelines.beta_prior import shrink_normal
+from countnest.pipelines.deseq import no_counts
+from countnest.pipelines.shrinkage import Shrunken, shrink_apeglm, shrink_ashr
 from countnest.stats.shrink.svalue import s_values
 
 __all__ = ["lfc_shrink"]
@@ -59,7 +62,9 @@ def lfc_shrink(
     type
         "apeglm": posterior modes under a Cauchy prior (Zhu, Ibrahim and Love 2018, doi:10.1093/bioinformatics/bty895),
         of any contrast; "ashr": posterior means under a mixture of normals (Stephens 2017,
-        doi:10.1093/biostatistics/kxw041).
+        doi:10.1093/biostatistics/kxw041); "normal": posterior modes under a normal prior (Love, Huber and Anders 2014,
+        doi:10.1186/s13059-014-0550-8), of a design without interactions. For a contrast of two levels its prior
+        treats all levels of the factor alike.
     res
         The results of the same comparison, whose p-values, adjusted p-values and record are kept; by default they are
         made by `results` without other arguments.
@@ -67,7 +72,8 @@ def lfc_shrink(
         Give s-values, the expected shares of wrong signs, in place of p-values.
     lfc_threshold
         s-values of "false sign or small": of a fold change with the other sign or below this (log2); they are then
-        given also without `svalue`. None: the threshold of `res`.
+        given also without `svalue`. None: the threshold of `res`. "normal" has no s-values: there the shrunken fold
+        changes are tested against the threshold.
     list_values
         Weights of the two lists of names of a contrast.
     converge
@@ -82,7 +88,8 @@ def lfc_shrink(
     -------
     Results
         baseMean, log2FoldChange (shrunken), lfcSE (posterior standard deviation), pvalue, padj, padj_reason; or
-        baseMean, log2FoldChange, lfcSE, svalue. `info.shrinkage` and `info.prior_scale` say what was done.
+        baseMean, log2FoldChange, lfcSE, svalue. "normal" keeps the statistic too. `info.shrinkage` and
+        `info.prior_scale` say what was done.
 
     Raises
     ------
@@ -115,13 +122,17 @@ def lfc_shrink(
     if res is None:
         assert asked is not None
         res = asked.results()
+    if type == "normal" and svalue:
+        raise OptionError("type='normal' has no s-values; use type='apeglm' or type='ashr'.")
     svalue = svalue or bool(threshold)
     size = res.info.lfc_threshold if threshold is None else threshold
     lfc, se = _columns(res)
     _require_errors(se, asked.label if asked else res.info.label)
     if type == "normal":
-        shrunken = shrink_normal()
-    elif asked is None or type == "ashr":
+        assert asked is not None
+        between = contrast if _is_pair(contrast) else None
+        return _normal(fitted, asked.vector, between, res, threshold or 0.0, make_engine(n_threads, quiet))
+    if asked is None or type == "ashr":
         shrunken = shrink_ashr(lfc, se, threshold=size)
     else:
         engine = make_engine(n_threads, quiet)
@@ -301,6 +312,37 @@ def _apeglm(
     if shrunken.n_failed:
         warn(f"{counted(shrunken.n_failed, 'gene')} did not converge: log2FoldChange and lfcSE are missing there.")
     return shrunken
+
+
+def _is_pair(contrast: object) -> bool:
+    """Return whether a contrast is (factor, numerator level, denominator level)."""
+    return isinstance(contrast, (tuple, list)) and len(contrast) == 3 and all(isinstance(one, str) for one in contrast)
+
+
+def _normal(
+    fitted: Fitted, vector: FloatArray, between: object, res: Results, threshold: float, engine: Engine
+) -> Results:
+    """Return the results with fold changes under a normal prior; tested anew where there is a threshold."""
+    prior = standard_design(fitted.design) if between is None else expanded_design(fitted.design)
+    zero = None
+    if between is not None:
+        asked = resolve_contrast(prior.design, between, None, (1.0, -1.0))
+        vector = asked.vector
+        if asked.zero_samples is not None:
+            zero = no_counts(fitted.data.counts[:, asked.zero_samples])
+    answer = shrink_normal(
+        fitted.state, fitted.data.counts, prior, vector, zero=zero, threshold=threshold,
+        alternative=res.info.alt_hypothesis, engine=engine,
+    )  # fmt: skip
+    if fitted.state.replacement is not None:
+        empty = fitted.state.replacement.emptied
+        answer = replace(answer, lfc=np.where(empty, 0.0, answer.lfc), se=np.where(empty, 0.0, answer.se))
+    if threshold:
+        options = Options(alpha=res.info.alpha, lfc_threshold=threshold, alt_hypothesis=res.info.alt_hypothesis)
+        found = make_table(fitted, options, answer, label=res.info.label, test="Wald")
+        return Results(found.table, replace(found.info, shrinkage="normal"))
+    table = res.table.assign(log2FoldChange=answer.lfc, lfcSE=answer.se)
+    return Results(table, replace(res.info, shrinkage="normal"))
 
 
 def _table(res: Results, shrunken: Shrunken, type: ShrinkType, *, threshold: float | None) -> Results:

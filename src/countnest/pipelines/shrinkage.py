@@ -13,7 +13,7 @@ from countnest.arrays import FloatArray, as_float
 from countnest.containers.fit import Analysis
 from countnest.design.coded import CodedDesign
 from countnest.design.model import build_design
-from countnest.errors import CountnestError, CountnestWarning, OptionError
+from countnest.errors import CountnestError, CountnestWarning
 from countnest.parallel.run import Engine
 from countnest.pipelines.deseq import expand, rows_of
 from countnest.stats.glm.fit import LN2
@@ -22,7 +22,7 @@ from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.shrink.apeglm import prior_scale, shrink_coefficient, swap_in
 from countnest.stats.shrink.ashr import adaptive_shrinkage
 
-__all__ = ["Shrunken", "coefficient_for", "shrink_apeglm", "shrink_ashr", "shrink_normal"]
+__all__ = ["Shrunken", "coefficient_for", "shrink_apeglm", "shrink_ashr"]
 
 # So many changes of reference levels are tried before the contrast takes the place of one coefficient.
 MAX_RECODINGS = 64
@@ -101,7 +101,7 @@ def shrink_apeglm(
         alpha[rows],
         place=place,
         scale=scale,
-        weights=weights_of(state.weights, rows),
+        weights=weights_of(state.raw_weights, rows),
         converge=converge,
         engine=engine,
         text="shrinking log fold changes (apeglm)",
@@ -124,11 +124,6 @@ def shrink_ashr(lfc: FloatArray, se: FloatArray, *, threshold: float = 0.0) -> S
     """
     fit = adaptive_shrinkage(lfc, se)
     return Shrunken(fit.mean, fit.sd, fit.false_sign_or_small(threshold))
-
-
-def shrink_normal() -> Shrunken:
-    """Shrink log2 fold changes under a normal prior; not available yet."""
-    raise OptionError("type='normal' is not available yet; use type='apeglm' or type='ashr'.")
 
 
 # A contrast as a coefficient
