@@ -115,10 +115,12 @@ def by_kind(
     rows: Callable[[Run], pd.Series],
     floor: Callable[[Run], Any] = lambda _: 0.0,
     scale: Scale = "relative",
+    target: Tolerance | None = None,
     loosened: tuple[Tolerance, str] | None = None,
 ) -> Quantity:
     """Compare something over the genes of one kind; `loosened` is another tolerance and its reason."""
-    tolerance, target, reason = KINDS[kind]
+    tolerance, aim, reason = KINDS[kind]
+    target = target or aim
     if kind == "ordinary":
         tolerance, reason = ordinary_tolerance(name)
     if loosened and loosened[0].value > tolerance.value:
@@ -399,35 +401,3 @@ def threshold(run: Run, table: str) -> Comparison:
     possible = possible_thresholds(run.truth.genes["baseMean"], truth["pvalue"], truth["padj"])
     here = run.results(table).info.filter_threshold
     return compare_threshold(f"{table}: filter threshold", here, possible, SAME_ARITHMETIC)
-
-
-def quantities(name: str) -> list[Quantity]:
-    """Return everything that the reference of a data set allows to compare."""
-    stored = reference.table_columns(name)
-    found: list[Quantity] = []
-    if "size_factors" in stored:
-        found.append(Quantity("size factors", "size factors", size_factors))
-        if "poscounts" in stored["size_factors"]:
-            found.append(Quantity("size factors", "size factors, poscounts", poscounts))
-    found += [
-        exact("baseMean", group="baseMean", tolerance=SAME_ARITHMETIC),
-        exact("baseVar", group="baseMean", tolerance=SAME_ARITHMETIC),
-        exact("allZero"),
-        Quantity("classes", "dispGeneEst > 1e-6", classes),
-        Quantity("dispFit", "trend and prior", trend),
-        *dispersions(name),
-        *other_trends(name, stored),
-        exact("dispOutlier"),
-        Quantity("classes", "quasi-Newton genes", quasi_newton),
-        exact("betaConv"),
-        *coefficients(name),
-        *cooks(name, stored),
-    ]
-    if "replace" in stored["genes"]:
-        found.append(exact("replace"))
-    if "genes_lrt" in stored:
-        found += likelihood_ratio(name, stored["genes_lrt"])
-    for table, columns in stored.items():
-        if table.startswith(("results", "contrast")):
-            found += results(name, table, columns)
-    return found

@@ -1,15 +1,15 @@
 """DESeq2's numbers, quantity by quantity: missing values first, then sizes within named tolerances."""
 
+import catalogue
 import numpy as np
 import pytest
-import quantities
 import reference
 from comparison import ROUNDING
 
 CHECKS = [
     pytest.param(name, quantity, id=f"{name}-{quantity.label}")
     for name in reference.NAMES
-    for quantity in quantities.quantities(name)
+    for quantity in catalogue.quantities(name)
 ]
 
 # Which genes are decided by rounding is known for the orders of samples that were tried. Another gene may be when an
