@@ -78,8 +78,8 @@ ELSEWHERE = (
     ("`greaterAbsUPSHOT`, against its integral", "unit/stats/test_wald", "1e-12"),
     ("sets of genes called in simulations: [error_rates.md](error_rates.md)", "benchmarks/error_rates.py", "identical"),
 )
-NOTE = """(1) With a local trend 4e-8, as the trend itself; but for genes on which the IRLS of rlog does not converge in R
-(docs/r_differences.md)."""
+NOTE = """(1) With a local trend 4e-8, as the trend itself; but for genes on which the IRLS of rlog does not converge in
+R (docs/r_differences.md)."""
 
 JUMPING = """In some data sets the gene-wise dispersion of a gene jumps with the order of the samples, from near the
 floor to an ordinary value or back. That moves the trend and with it every gene, in DESeq2 too. There the gene-wise

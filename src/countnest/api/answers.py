@@ -148,7 +148,7 @@ def make_results(
         found = Answer(found.lfc, found.se, statistic, p_value)
     separated = separated_genes(fitted, asked.vector[np.newaxis, :], zero)
     return make_table(
-        fitted, options, found, label=asked.label, test=test, separated=None if separated is None else separated[:, 0]
+        fitted, options, found, label=asked.label, test=test, separated=separated[:, 0]
     )
 
 
@@ -189,8 +189,8 @@ def _shrunken_results(
     return Results(results.table, replace(results.info, shrinkage="normal"))
 
 
-def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | None) -> BoolArray | None:
-    """Return for which genes and contrasts (G, k) the estimate is infinite, as a cell has no count; None: for none.
+def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | None) -> BoolArray:
+    """Return for which genes and contrasts (G, k) the estimate is infinite, as a cell has no count.
 
     `zero` (G, k) are genes without any count in all cells that a contrast compares, which are called unchanged.
     """
@@ -200,7 +200,7 @@ def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | Non
     found &= ~np.isnan(fitted.fit.beta[:, :1])
     if zero is not None:
         found &= ~zero
-    return found if found.any() else None
+    return found
 
 
 def _checked_test(test: TestType | None, fit: ModelFit) -> TestType:
@@ -232,8 +232,8 @@ def make_table(
 ) -> Results:
     """Return the table of one test, its p-values withheld, filtered and adjusted.
 
-    `columns` replace log2FoldChange and lfcSE, for tests of several contrasts at once. `separated` genes (G,) become a
-    column; None: no column.
+    `columns` replace log2FoldChange and lfcSE, for tests of several contrasts at once. `separated` (G,) becomes a
+    column; None, where a prior keeps every estimate finite: no column.
     """
     state = fitted.state
     cutoff = options.cutoff(fitted.layout)

@@ -159,7 +159,7 @@ class _Answering:
                 found = Answer(found.lfc, found.se, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value))
             part = make_table(
                 fitted, self.options, found, label=label, test=self._test, reduced=self._null([label]),
-                separated=None if separated is None else separated[:, i],
+                separated=separated[:, i],
             )  # fmt: skip
             part.table["boundary"] = boundary[:, i]
             parts[label] = part
@@ -183,11 +183,10 @@ class _Answering:
             for i, label in enumerate(_distinct(self.query.labels))
         }
         separated = separated_genes(fitted, matrix, zero)
-        any_separated = None if separated is None else np.asarray(separated.any(axis=1))
         label = f"{listing(self.query.labels, 3)} jointly, {df} df"
         results = make_table(
             fitted, self.options, found, label=label, test=self._test, reduced=self._null(self.query.labels),
-            columns=changes, separated=any_separated,
+            columns=changes, separated=np.asarray(separated.any(axis=1)),
         )  # fmt: skip
         results.table["boundary"] = (boundary.sum(axis=1) + zero.sum(axis=1) > 0) & ~all_zero
         return results

@@ -242,8 +242,8 @@ class Results:
     ----------
     table
         By gene: baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, padj_reason (tested, all_zero, outlier,
-        low_count); where any gene is, separated: a group without any count. `descriptions()` says what each column
-        holds.
+        low_count), separated (a group without any count, whose fold change is infinite). `descriptions()` says what
+        each column holds.
     info
         The record of what was done.
     """
