@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from countnest import datasets, errors, plots, simulate
-    from countnest.api.access import covariance, find_outliers, fitted_means, predict, residuals
+    from countnest.api.access import covariance, find_outliers, predict, residuals
     from countnest.api.dataset import DESeqDataSet
     from countnest.api.examples import make_example_dataset
     from countnest.api.htseq import dataset_from_htseq
@@ -68,7 +68,6 @@ __all__ = [
     "estimate_size_factors",
     "estimate_size_factors_for_matrix",
     "find_outliers",
-    "fitted_means",
     "fpkm",
     "fpm",
     "lfc_shrink",
@@ -118,7 +117,6 @@ _HOMES = {
     "estimate_size_factors": "countnest.api.verbs",
     "estimate_size_factors_for_matrix": "countnest.api.normalization",
     "find_outliers": "countnest.api.access",
-    "fitted_means": "countnest.api.access",
     "fpkm": "countnest.api.transformations",
     "fpm": "countnest.api.transformations",
     "lfc_shrink": "countnest.api.shrinkage",

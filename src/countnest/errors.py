@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 __all__ = [
     "ConfoundedDesignError",
@@ -26,7 +27,9 @@ __all__ = [
     "RankError",
     "SamplesError",
     "StratumError",
+    "called",
     "counted",
+    "kind_of",
     "listing",
     "suggestion",
     "warn",
@@ -120,6 +123,25 @@ def suggestion(name: object, known: Iterable[object]) -> str:
 def counted(number: int, noun: str) -> str:
     """Return '1 sample' or '3 samples'."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, in words: 'a DataFrame', 'an ndarray', 'None'."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def called(function: Callable[..., Any], option: str, *arguments: object) -> Any:  # noqa: ANN401 (the caller checks)
+    """Return what a function of the user returns; where it fails, say which, and keep the error as the cause.
+
+    `option` is the name of the argument by which the function was given.
+    """
+    try:
+        return function(*arguments)
+    except Exception as error:
+        inner = getattr(function, "func", function)  # of functools.partial
+        name = getattr(inner, "__name__", type(inner).__name__)
+        raise OptionError(f"{option}: the function '{name}' failed: {type(error).__name__}: {error}") from error
 
 
 def warn(message: str) -> None:

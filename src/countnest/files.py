@@ -11,7 +11,7 @@ from pathlib import Path
 
 from countnest.errors import FileError, listing
 
-__all__ = ["FilePath", "check_folder", "whole_file", "whole_folder"]
+__all__ = ["FilePath", "check_folder", "check_path", "whole_file", "whole_folder"]
 
 FilePath = str | os.PathLike[str]
 
@@ -29,6 +29,7 @@ def whole_file(path: FilePath) -> Iterator[Path]:
     FileError
         `path` is a folder, or cannot be written.
     """
+    check_path(path)
     with _as_file_error(path):
         target = Path(path).expanduser().resolve()
         if target.is_dir():
@@ -63,8 +64,16 @@ def whole_folder(path: FilePath) -> Iterator[Path]:
             _move_folder(draft, target)
 
 
+def check_path(path: object) -> None:
+    """Raise `FileError` unless `path` is text or a path."""
+    if not isinstance(path, (str, os.PathLike)):
+        shown = "None" if path is None else f"{path!r}, of type {type(path).__name__}"
+        raise FileError(f"A path is needed, the name of a file as text or pathlib.Path; got {shown}.")
+
+
 def check_folder(path: FilePath) -> None:
     """Raise `FileError` when a folder `path` can neither be filled nor made; nothing is written."""
+    check_path(path)
     with _as_file_error(path):
         target = Path(path).expanduser().resolve()
         nearest = _nearest_folder(target)

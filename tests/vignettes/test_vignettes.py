@@ -33,8 +33,8 @@ def texts(cell):
     return found
 
 
-def test_there_are_two():
-    assert [path.stem for path in NOTEBOOKS] == ["01_quickstart", "02_nested_interactions"]
+def test_there_are_three():
+    assert [path.stem for path in NOTEBOOKS] == ["01_quickstart", "02_nested_interactions", "03_beyond_the_table"]
 
 
 @pytest.mark.slow

@@ -1,15 +1,15 @@
-"""Access to the fitted model: covariances of coefficients, fitted and predicted means, residuals."""
+"""Access to the fitted model: covariances of coefficients, predicted means, residuals."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from countnest.api.held import HeldData
-from countnest.api.inputs import positive_number
+from countnest.api.held import HeldData, require_data_set
+from countnest.api.inputs import by_label, probability
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.design.coded import encode
 from countnest.design.estimable import contrast_matrix, estimable
@@ -20,7 +20,7 @@ from countnest.options import ResidualType, check_option
 from countnest.pipelines.access import coefficient_covariance, predict_means, residuals_of
 from countnest.pipelines.answer import model_outliers
 
-__all__ = ["covariance", "find_outliers", "fitted_means", "predict", "residuals"]
+__all__ = ["covariance", "find_outliers", "predict", "residuals"]
 
 
 def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
@@ -51,33 +51,16 @@ def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
     -----
     R counterpart: the covariance matrix behind the standard errors of contrasts in DESeq2::results.
     """
+    require_data_set(dds, "covariance")
     fitted = dds._answerable()
     one = isinstance(gene, str)
-    names = [gene] if isinstance(gene, str) else list(gene)
+    names = _gene_labels("gene", gene)
     values = coefficient_covariance(fitted.state, fitted.layout, _places(dds, names))
     columns = pd.Index(fitted.design.names)
     if one:
         return pd.DataFrame(values[0], index=columns, columns=columns)
     rows = pd.MultiIndex.from_product([names, columns], names=["gene", "coefficient"])
     return pd.DataFrame(values.reshape(-1, len(columns)), index=rows, columns=columns)
-
-
-def fitted_means(dds: HeldData, *, normalized: bool = False) -> pd.DataFrame:
-    """Return the fitted means, genes x samples.
-
-    Parameters
-    ----------
-    dds
-        A fitted data set.
-    normalized
-        Divide by the size or normalization factors: what the samples would have at the same depth.
-
-    Notes
-    -----
-    R counterpart: assays(dds)[["mu"]].
-    """
-    mu = dds._fitted().mu
-    return dds._frame(mu / dds._analysis().factors if normalized else mu.copy())
 
 
 def residuals(
@@ -108,9 +91,12 @@ def residuals(
     -----
     R counterpart: stats::residuals of a negative binomial GLM, statmod::qresiduals.
     """
+    require_data_set(dds, "residuals")
     check_option("type", type, ResidualType)
     fitted = dds._answerable()
-    counts = dds._counts_used() if replaced else fitted.data.counts
+    counts = fitted.counts_used if replaced else fitted.data.counts
+    if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
+        raise OptionError(f"seed={seed!r} must be a whole number of 0 or more, or None.")
     rng = None if seed is None else np.random.default_rng(seed)
     return dds._frame(residuals_of(fitted.state, counts, type, rng))
 
@@ -155,6 +141,8 @@ def predict(
     ------
     ContrastError
         Levels are unknown, variables are missing, or cells cannot be estimated from the samples of the data set.
+    SamplesError
+        `new_samples` is not a table with one row for each cell and a label of its own for each row.
     OptionError
         A gene is unknown, or a level or size factor out of range.
     MissingStepError
@@ -164,18 +152,22 @@ def predict(
     --------
     >>> predict(dds, pd.DataFrame({"dex": ["trt"], "cell": ["N61311"]}))  # doctest: +SKIP
     """
+    require_data_set(dds, "predict")
     fitted = dds._answerable()
     for name, level in (("interval", interval), ("count_interval", count_interval)):
         if level is not None:
-            positive_number(name, level)
-            if level >= 1:
-                raise OptionError(f"{name}={level!r} must lie between 0 and 1.")
+            probability(name, level)
     if not isinstance(new_samples, pd.DataFrame) or not len(new_samples):
         raise SamplesError("new_samples must be a DataFrame with one row for each cell to predict.")
+    repeated = new_samples.index[new_samples.index.duplicated()].unique()
+    if len(repeated):
+        raise SamplesError(
+            f"new_samples has row labels more than once, {listing(repeated)}, which would name several cells alike. "
+            "Give each row a label of its own, or reset_index()."
+        )
     cells = _coded_cells(fitted.design, new_samples)
     factors = _size_factors(size_factors, new_samples.index)
-    asked = [genes] if isinstance(genes, str) else genes
-    places = np.arange(len(fitted.data.genes)) if asked is None else _places(dds, list(asked))
+    places = np.arange(len(fitted.data.genes)) if genes is None else _places(dds, _gene_labels("genes", genes))
     found = predict_means(
         fitted.state, fitted.layout, places, cells, factors, level=interval, count_level=count_interval
     )
@@ -188,6 +180,15 @@ def predict(
         if values is not None:
             columns[name] = values.ravel()
     return pd.DataFrame(columns)
+
+
+def _gene_labels(option: str, genes: object) -> list[str]:
+    """Return the labels of one gene or several."""
+    if isinstance(genes, str):
+        return [genes]
+    if not isinstance(genes, Iterable):
+        raise OptionError(f"{option}={genes!r} must be the label of a gene, or several; see dds.gene_names.")
+    return list(genes)
 
 
 def _places(dds: HeldData, genes: Sequence[str]) -> IntArray:
@@ -253,11 +254,11 @@ def _finite(rows: pd.DataFrame, names: Sequence[str]) -> FloatArray:
 def _size_factors(values: Any, cells: pd.Index) -> FloatArray:  # noqa: ANN401 (number, sequence, Series)
     """Return one size factor for each cell."""
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
-        missing = [str(cell) for cell in cells if cell not in values.index]
-        if missing:
-            raise OptionError(f"size_factors lacks the cells {listing(missing)}.")
-        values = values.loc[list(cells)]
-    factors = np.asarray(values, dtype=np.float64)
+        values = by_label(values, cells, "cell", "size_factors", OptionError, of="new_samples")
+    try:
+        factors = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"size_factors must be numbers: {error}.") from error
     if factors.shape not in ((), (len(cells),)) or not np.isfinite(factors).all() or not (factors > 0).all():
         raise OptionError(f"size_factors must be one positive number, or one for each of the {len(cells)} cells.")
     return as_float(np.broadcast_to(factors, (len(cells),)))
@@ -271,21 +272,23 @@ def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
     dds
         A fitted data set with a dispersion trend.
     level
-        Probability that a gene without an outlier is listed.
+        Probability that a gene without an outlier is listed, between 0 and 1.
 
     Returns
     -------
     DataFrame
-        By gene, the most striking first: sample, count, fitted (the mean that the model expects) and pvalue, corrected
-        for the number of samples.
+        By gene, the most striking first: sample, count, fitted (the fitted mean, which the outlier itself pulls towards
+        it, so that the others say less than this) and pvalue, corrected for the number of samples.
 
     Notes
     -----
-    Works in designs without replicated cells, where Cook's distances are compared with nothing. R counterpart: none.
+    Works in designs without replicated cells, where Cook's distances are compared with nothing. Observation weights
+    count; genes that they leave fewer than two residual degrees of freedom are not looked at. R counterpart: none.
     """
-    positive_number("level", level)
+    require_data_set(dds, "find_outliers")
+    probability("level", level)
     fitted = dds._answerable()
-    counts = fitted.data.counts if fitted.state.replacement is None else fitted.state.replacement.counts
+    counts = fitted.counts_used
     found = model_outliers(counts, fitted.state, fitted.layout, level=level)
     rows = np.flatnonzero(found.flagged)
     sample = found.sample[rows]

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from countnest.api.inputs import by_label
 from countnest.arrays import FloatArray
-from countnest.errors import OptionError, listing
+from countnest.errors import OptionError, counted, listing
 from countnest.stats.inference.adjust import Adjustment, adjust, adjustment_name, check_adjustment
 from countnest.stats.inference.filter import FilterFunction, Filtering, filtered_by, independent_filtering
 
-__all__ = ["Adjusted", "Adjuster"]
+__all__ = ["MEAN", "Adjusted", "Adjuster"]
 
+# The name of the filter statistic where none is given.
 MEAN = "baseMean"
 
 
@@ -109,7 +111,7 @@ def _statistic(values: Any, genes: pd.Index) -> tuple[FloatArray, str]:  # noqa:
     if isinstance(values, pd.Series):
         name = name if values.name is None else str(values.name)
         if not isinstance(values.index, pd.RangeIndex):
-            values = _by_label(values, genes)
+            values = by_label(values, genes, "gene", "filter", OptionError)
     try:
         numbers = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -119,18 +121,7 @@ def _statistic(values: Any, genes: pd.Index) -> tuple[FloatArray, str]:  # noqa:
     unusable = genes[~np.isfinite(numbers)]
     if len(unusable):
         raise OptionError(
-            f"filter is missing or infinite for {len(unusable)} genes: {listing(unusable)}. Give every gene a number; "
-            "genes with small numbers are left out first."
+            f"filter is missing or infinite for {counted(len(unusable), 'gene')}: {listing(unusable)}. "
+            "Give every gene a number; genes with small numbers are left out first."
         )
     return numbers, name
-
-
-def _by_label(values: pd.Series, genes: pd.Index) -> pd.Series:
-    labelled = values.set_axis(values.index.map(str))
-    repeated = labelled.index[labelled.index.duplicated()]
-    if len(repeated):
-        raise OptionError(f"filter has genes more than once: {listing(repeated.unique())}.")
-    missing = genes.difference(labelled.index)
-    if len(missing):
-        raise OptionError(f"filter lacks {len(missing)} genes of the counts: {listing(missing)}.")
-    return labelled.loc[genes]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.adjustment import Adjuster
-from countnest.api.inputs import positive_number
+from countnest.api.inputs import not_negative, positive_number, probability
 from countnest.api.priors import shown
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
@@ -27,6 +27,7 @@ from countnest.pipelines.answer import Answer, cooks_outliers, estimate, model_o
 from countnest.pipelines.beta_prior import refuse_less_abs
 from countnest.pipelines.deseq import no_counts
 from countnest.stats.glm.cooks import cooks_cutoff as default_cutoff
+from countnest.stats.glm.cooks import max_cooks
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import separated as separated_contrasts
 from countnest.stats.inference.adjust import Adjustment
@@ -45,6 +46,11 @@ class Fitted:
     data: CountData
     design: Design
     layout: Layout
+
+    @property
+    def counts_used(self) -> FloatArray:
+        """Counts (G, n) of the fit: with outliers replaced, if any were."""
+        return self.state.counts_used(self.data.counts)
 
     @property
     def dispersion(self) -> FloatArray:
@@ -70,15 +76,11 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        positive_number("alpha", self.alpha)
-        if self.alpha >= 1:
-            raise OptionError(f"alpha={self.alpha!r} must lie between 0 and 1.")
+        probability("alpha", self.alpha)
         check_option("alt_hypothesis", self.alt_hypothesis, AltHypothesis)
         check_option("outliers", self.outliers, OutlierRule)
         self.adjuster.check()
-        if self.lfc_threshold != 0:
-            positive_number("lfc_threshold", self.lfc_threshold)
-        elif self.alt_hypothesis == "lessAbs":
+        if not_negative("lfc_threshold", self.lfc_threshold) == 0 and self.alt_hypothesis == "lessAbs":
             raise OptionError(
                 "when testing alt_hypothesis='lessAbs', set the argument lfc_threshold to a positive value."
             )
@@ -147,9 +149,7 @@ def make_results(
         statistic, p_value = likelihood_ratio_test(fit.loglik, fit.reduced.loglik, fit.reduced.df)
         found = Answer(found.lfc, found.se, statistic, p_value)
     separated = separated_genes(fitted, asked.vector[np.newaxis, :], zero)
-    return make_table(
-        fitted, options, found, label=asked.label, test=test, separated=separated[:, 0]
-    )
+    return make_table(fitted, options, found, label=asked.label, test=test, separated=separated[:, 0])
 
 
 def _shrunken_results(
@@ -178,7 +178,10 @@ def _shrunken_results(
         df=fitted.fit.df,
         zero=zero,
     )
-    results = make_table(fitted, options, answer, label=asked.label, test=test)
+    separated = np.zeros(len(fitted.data.genes), dtype=np.bool_)
+    if weights is not None:
+        separated = separated_genes(fitted, weights[np.newaxis, :], zero)[:, 0]
+    results = make_table(fitted, options, answer, label=asked.label, test=test, separated=separated)
     if add_mle:
         mle = found.maximum_likelihood(asked, fitted.fit.beta)
         unchanged = np.zeros(len(mle), dtype=np.bool_) if zero is None else zero[:, 0] & ~np.isnan(mle)
@@ -186,7 +189,7 @@ def _shrunken_results(
             unchanged |= fitted.state.replacement.emptied
         place = list(results.table.columns).index("log2FoldChange") + 1
         results.table.insert(place, "lfcMLE", np.where(unchanged, 0.0, mle))
-    return Results(results.table, replace(results.info, shrinkage="normal"))
+    return Results(results.table, replace(results.info, shrinkage="normal", shrunken_test=True))
 
 
 def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | None) -> BoolArray:
@@ -194,9 +197,7 @@ def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | Non
 
     `zero` (G, k) are genes without any count in all cells that a contrast compares, which are called unchanged.
     """
-    state = fitted.state
-    counts = fitted.data.counts if state.replacement is None else state.replacement.counts
-    found = separated_contrasts(counts, contrasts, fitted.layout, state.weights)
+    found = separated_contrasts(fitted.counts_used, contrasts, fitted.layout, fitted.state.weights)
     found &= ~np.isnan(fitted.fit.beta[:, :1])
     if zero is not None:
         found &= ~zero
@@ -228,16 +229,18 @@ def make_table(
     test: TestType,
     reduced: str | None = None,
     columns: Mapping[str, object] | None = None,
-    separated: BoolArray | None = None,
+    separated: BoolArray,
+    as_observed: bool = False,
 ) -> Results:
     """Return the table of one test, its p-values withheld, filtered and adjusted.
 
     `columns` replace log2FoldChange and lfcSE, for tests of several contrasts at once. `separated` (G,) becomes a
-    column; None, where a prior keeps every estimate finite: no column.
+    column. `as_observed` says that the fold changes are those of the counts as they were observed, though outliers were
+    replaced for the fit: p-values of genes with such outliers are withheld too.
     """
     state = fitted.state
     cutoff = options.cutoff(fitted.layout)
-    found, outlier = _withheld(found, _outliers(fitted, options, cutoff), state)
+    found, outlier = _withheld(found, _outliers(fitted, options, cutoff, as_observed=as_observed), state)
     adjusted = options.adjuster.adjust(found.p_value, state.moments.mean, fitted.data.genes)
     padj, filtering = adjusted.padj, adjusted.filtering
     table = pd.DataFrame(
@@ -248,7 +251,7 @@ def make_table(
             "pvalue": found.p_value,
             "padj": padj,
             "padj_reason": _reasons(outlier, found.p_value, padj, state),
-            **({} if separated is None else {"separated": separated}),
+            "separated": separated,
         },
         index=fitted.data.genes,
     )
@@ -274,18 +277,20 @@ def make_table(
     return Results(table, info)
 
 
-def _outliers(fitted: Fitted, options: Options, cutoff: float | None) -> BoolArray:
+def _outliers(fitted: Fitted, options: Options, cutoff: float | None, *, as_observed: bool) -> BoolArray:
     """Return the genes (G,) whose p-values are withheld."""
     outlier = np.zeros(len(fitted.data.genes), dtype=np.bool_)
+    fit, counts = fitted.fit, fitted.data.counts
     if options.outliers == "model":
-        counts, replacement = fitted.data.counts, fitted.state.replacement
-        used = counts if replacement is None else replacement.counts
+        used = counts if as_observed else fitted.counts_used
         outlier |= model_outliers(used, fitted.state, fitted.layout).flagged
     if cutoff is None:
         return outlier
     design = fitted.design
     two_groups = len(design.variables) == 1 and len(design.levels.get(design.variables[0], ())) == 2
-    return outlier | cooks_outliers(fitted.fit, fitted.data.counts, cutoff, two_groups=two_groups)
+    if as_observed:
+        fit = replace(fit, max_cooks=max_cooks(fit.cooks, fitted.layout))
+    return outlier | cooks_outliers(fit, counts, cutoff, two_groups=two_groups)
 
 
 def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answer, BoolArray]:

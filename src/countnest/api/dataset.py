@@ -11,13 +11,13 @@ import pandas as pd
 from countnest.api.answers import Options, make_results
 from countnest.api.asked import AskedData
 from countnest.api.held import make_engine
-from countnest.api.inputs import chosen_samples, positive_number, reduced_design
+from countnest.api.inputs import chosen_samples, not_negative, positive_number, reduced_design
 from countnest.api.normalization import given_normalization
 from countnest.api.priors import chosen_prior
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
 from countnest.design.model import check_residual_df
-from countnest.errors import OptionError, counted, warn
+from countnest.errors import OptionError, counted, listing, warn
 from countnest.options import (
     AltHypothesis,
     DispersionSharing,
@@ -70,7 +70,9 @@ class DESeqDataSet(AskedData):
         sequencing depth is estimated.
     weights
         Observation weights, a genes x samples matrix of numbers that are not negative, such as the probabilities that
-        zeros belong to the negative binomial part of a zero-inflated model.
+        zeros belong to the negative binomial part of a zero-inflated model. A gene whose counts all have weight 0 is
+        one without counts. As in R, counts of weight 0 still enter the values from which the fits start, and with them
+        the dispersions, mostly in the fourth digit or later; to leave a sample out altogether, drop it.
     orientation
         Decides where the labels do not: "genes_by_samples" or "samples_by_genes".
     layer
@@ -125,11 +127,13 @@ class DESeqDataSet(AskedData):
             "MAP": dispersions are shrunken towards the trend. "gene_est_only": every gene keeps its own estimate, and
             no trend is fitted. "fit_only": every gene gets that of the trend.
         size_factor_type
-            "ratio", or "poscounts" where every gene has a zero.
+            "ratio", "poscounts" where every gene has a zero, or "iterate"; see `estimate_size_factors`. Average
+            transcript lengths of the data set are corrected for with the first two. Factors that were given, or
+            estimated before, are kept.
         min_replicates_for_replace
             Outlier counts of samples with at least this many replicates are replaced; np.inf for never.
         use_t
-            Compare Wald statistics with a t distribution on the residual degrees of freedom.
+            Compare Wald statistics with a t distribution on the residual degrees of freedom; not with "LRT".
         beta_prior
             Shrink the coefficients by normal priors, and test the shrunken ones: what `results`, `coef` and `genes`
             show. Questions (`effect`, `query` and so on) are answered without priors. `lfc_shrink` shrinks fold
@@ -210,7 +214,7 @@ class DESeqDataSet(AskedData):
             geo_means=geo_means, norm_matrix=norm_matrix,
         )  # fmt: skip
         self._state = self._weighted(normalize(counts, None, type, engine, normalization=given))
-        self._given = self._state.factors
+        self._given, self._given_by_gene = self._state.factors, self._state.by_gene
         return self
 
     def estimate_dispersions(
@@ -255,6 +259,8 @@ class DESeqDataSet(AskedData):
 
         Notes
         -----
+        Counts that were replaced as outliers stay replaced: the dispersions of their genes are those of the replaced
+        counts.
         R counterpart: DESeq2::nbinomWaldTest.
         """
         prior = chosen_prior(self._design, "Wald", beta_prior, model_matrix_type)
@@ -273,6 +279,7 @@ class DESeqDataSet(AskedData):
 
         Notes
         -----
+        Counts that were replaced as outliers stay replaced, as in `nbinom_wald_test`.
         R counterpart: DESeq2::nbinomLRT.
         """
         return self._fit_step(self._model("LRT", reduced, use_t=False, minmu=minmu), make_engine(n_threads, quiet))
@@ -309,7 +316,7 @@ class DESeqDataSet(AskedData):
         """
         engine = make_engine(n_threads, quiet)
         positive_number("min_replicates", min_replicates, least=3)
-        if not 0.0 <= trim < 0.5:
+        if not_negative("trim", trim) >= 0.5:
             raise OptionError(f"trim={trim!r} must be a fraction, 0 or more and below 0.5.")
         if cooks_cutoff is not None:
             positive_number("cooks_cutoff", cooks_cutoff)
@@ -374,11 +381,12 @@ class DESeqDataSet(AskedData):
             Leave out genes of low mean count where that finds more.
         cooks_cutoff
             Cook's distance above which a p-value is withheld; None or True: the 99 % quantile of F(p, n - p); False or
-            infinite: never.
+            infinite: never. It holds with outliers="model", too.
         outliers
             "cooks": p-values are withheld by Cook's distance, which needs cells with three samples. "model": also where
             a count is far from what the model expects, which works in nested, paired and continuous designs too;
-            `find_outliers` tells the sample.
+            `find_outliers` tells the sample. Genes whose observation weights leave fewer than two residual degrees of
+            freedom are not looked at.
         p_adjust
             How p-values are adjusted: "BH", "BY", "holm", "hochberg", "hommel", "bonferroni" or "none"; "storey" for
             q-values; the name of a method of statsmodels, such as "fdr_tsbh"; or a function of the p-values that are
@@ -430,6 +438,11 @@ class DESeqDataSet(AskedData):
     ) -> Model:
         check_option("test", test, TestType)
         positive_number("minmu", minmu)
+        if test == "LRT" and use_t:
+            raise OptionError(
+                "use_t=True is for Wald tests; the likelihood ratio test compares with a chi-square distribution. "
+                "Leave out use_t."
+            )
         null = reduced_design(test, reduced, self._design, self._numeric_ok)
         if null is None:
             return Model(self._layout, test=test, use_t=use_t, min_mu=float(minmu), prior=prior)
@@ -452,9 +465,13 @@ class DESeqDataSet(AskedData):
 
     def _warn_of_convergence(self) -> None:
         fit = self._fitted()
-        lost = int(((fit.prior or fit).converged == 0).sum())
-        if lost:
-            warn(f"{counted(lost, 'gene')} did not converge in beta, labelled in genes['betaConv'].")
+        lost = self._data.genes[(fit.prior or fit).converged == 0]
+        if len(lost):
+            column = "betaConv" if fit.reduced is None else "fullBetaConv"
+            warn(
+                f"{counted(len(lost), 'gene')} did not converge in beta: {listing(lost)}; labelled in "
+                f"genes['{column}']."
+            )
 
 
 def _check_dispersions(fit_type: FitType | TrendFunction, sharing: DispersionSharing) -> None:

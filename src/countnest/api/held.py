@@ -24,7 +24,15 @@ from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
 from countnest.design.model import Design, build_design
-from countnest.errors import MissingStepError, NormalizationError, counted, listing, warn
+from countnest.errors import (
+    MissingStepError,
+    NormalizationError,
+    OptionError,
+    counted,
+    kind_of,
+    listing,
+    warn,
+)
 from countnest.options import (
     Orientation,
     SizeFactorType,
@@ -38,14 +46,15 @@ from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["HeldData", "make_engine"]
+__all__ = ["HeldData", "make_engine", "require_data_set"]
 
 
 class HeldData:
     """Counts, samples, design and the state of the analysis, with the properties that show them.
 
-    `DESeqDataSet` adds the steps and the questions. Methods that begin with an underscore are the doors for the verbs
-    of this storey: each gives a record, or raises `MissingStepError` with the step that is missing.
+    `DESeqDataSet` adds the steps and the questions. Attributes and methods that begin with an underscore are the
+    doors for the verbs of this storey, and for nobody else: a method gives a record, or raises `MissingStepError` with
+    the step that is missing.
     """
 
     def __init__(
@@ -81,11 +90,17 @@ class HeldData:
         self._numeric_ok = tuple(numeric_ok)
         self._weights = None if weights is None else given_weights(weights, self._data)
         self._given: FloatArray | None = None
+        self._given_by_gene = normalization_factors is not None
         self._state: Analysis | None = None
         self._lengths: FloatArray | None = None
         if avg_tx_length is not None:
             _refuse_both(size_factors, normalization_factors)
             self._lengths = given_norm_matrix(avg_tx_length, self._data, "average transcript lengths")
+        if size_factors is not None and normalization_factors is not None:
+            raise NormalizationError(
+                "size_factors and normalization_factors are both given, but only one of them can be used: "
+                "normalization factors include the size factors. Leave one out."
+            )
         if normalization_factors is not None:
             self._given = given_normalization_factors(normalization_factors, self._data)
         elif size_factors is not None:
@@ -93,13 +108,32 @@ class HeldData:
 
     def __repr__(self) -> str:
         n_genes, n = self._data.counts.shape
-        design = self._design.formula or f"matrix of {len(self._design.names)} columns"
+        design = self._design.formula or f"matrix of {counted(len(self._design.names), 'column')}"
         fitted = self._state.fit.test if self._state and self._state.fit else "not fitted"
         return (
-            f"DESeqDataSet: {n_genes} genes x {n} samples, design {design}, {fitted}\n"
+            f"DESeqDataSet: {counted(n_genes, 'gene')} x {counted(n, 'sample')}, design {design}, {fitted}\n"
             f"coefficients: {', '.join(self.results_names())}"
             + "".join(f"\nreference level of {name}: {levels[0]}" for name, levels in self._design.levels.items())
+            + "".join(f"\nwith {', '.join(peculiar)}" for peculiar in [self._peculiarities()] if peculiar)
         )
+
+    def _peculiarities(self) -> list[str]:
+        """Return what sets this analysis apart from the usual one."""
+        state = self._state
+        found = [
+            ("observation weights", self._weights is not None),
+            ("average transcript lengths", self._lengths is not None),
+            ("normalization factors", self._factors()[1]),
+        ]
+        if state is not None:
+            found += [
+                ("given dispersions", state.dispersions is not None and state.dispersions.sharing == "given"),
+                ("beta prior", state.fit is not None and state.fit.prior is not None),
+            ]
+        words = [what for what, there in found if there]
+        if state is not None and state.replacement is not None:
+            words.append(f"outliers replaced in {counted(int(state.replacement.flagged.sum()), 'gene')}")
+        return words
 
     # ---- what it holds ----
 
@@ -134,33 +168,34 @@ class HeldData:
         """
         values = self._data.counts
         if replaced:
-            if self._fitted() and self._analysis().replacement is None:
+            if self._state is None or self._state.replacement is None:
+                self._fitted()
                 warn("no outliers were replaced: these are the original counts.")
-            values = self._counts_used()
+            values = self._analysis().counts_used(values)
         return self._frame(normalized_counts(values, self._normalized().factors) if normalized else values.copy())
 
     @property
     def size_factors(self) -> pd.Series[float] | None:
         """Size factors of the samples; None before they are estimated and where normalization factors replace them."""
-        factors = self._state.factors if self._state else self._given
-        if factors is None or len(factors) != 1:
+        factors, by_gene = self._factors()
+        if factors is None or by_gene:
             return None
         return pd.Series(factors[0].copy(), index=self._data.samples, name="sizeFactor")
 
     @size_factors.setter
     def size_factors(self, values: Any) -> None:  # noqa: ANN401
-        self._given = given_size_factors(values, self._data)
+        self._given, self._given_by_gene = given_size_factors(values, self._data), False
         self._state = None
 
     @property
     def normalization_factors(self) -> pd.DataFrame | None:
         """Normalization factors, genes x samples; None before they are estimated and where size factors are used."""
-        factors = self._state.factors if self._state else self._given
-        return None if factors is None or len(factors) == 1 else self._frame(factors.copy())
+        factors, by_gene = self._factors()
+        return self._frame(factors.copy()) if factors is not None and by_gene else None
 
     @normalization_factors.setter
     def normalization_factors(self, values: Any) -> None:  # noqa: ANN401
-        self._given = given_normalization_factors(values, self._data)
+        self._given, self._given_by_gene = given_normalization_factors(values, self._data), True
         self._state = None
 
     @property
@@ -192,7 +227,7 @@ class HeldData:
         state = self._normalized()
         moments = state.moments
         if state.replacement is not None:
-            moments = base_moments(self._data.counts, state.factors, state.raw_weights, self._layout)
+            moments = base_moments(self._data.counts, state.factors, state.raw_weights, moments.weights_fail)
         alpha = np.where(moments.all_zero, np.nan, alpha)
         self._state = replace(state, moments=moments, dispersions=given_dispersions(alpha), fit=None, replacement=None)
 
@@ -237,16 +272,32 @@ class HeldData:
         """Return Cook's distances, genes x samples, of the original counts."""
         return self._frame(self._fitted().cooks.copy())
 
-    def mu(self) -> pd.DataFrame:
-        """Return the fitted means, genes x samples, size factors included."""
-        return self._frame(self._fitted().mu.copy())
+    def mu(self, *, normalized: bool = False) -> pd.DataFrame:
+        """Return the fitted means, genes x samples.
+
+        Parameters
+        ----------
+        normalized
+            Divide by the size or normalization factors: what the samples would have at the same depth.
+
+        Notes
+        -----
+        R counterpart: assays(dds)[["mu"]].
+        """
+        mu = self._fitted().mu
+        return self._frame(mu / self._analysis().factors if normalized else mu.copy())
 
     # ---- inside ----
 
+    def _factors(self) -> tuple[FloatArray | None, bool]:
+        """Return the factors in use, and whether they are normalization factors."""
+        if self._state is None:
+            return self._given, self._given_by_gene
+        return self._state.factors, self._state.by_gene
+
     def _normalize(self, kind: SizeFactorType, engine: Engine) -> Analysis:
-        what = "size factors" if self._given is None or len(self._given) == 1 else "normalization factors"
         heeded = Normalization(lengths=self._lengths, weights=self._weights)
-        return self._weighted(normalize(self._data.counts, self._given, kind, engine, what, heeded))
+        return self._weighted(normalize(self._data.counts, self._given, kind, engine, self._given_by_gene, heeded))
 
     def _weighted(self, state: Analysis) -> Analysis:
         """Return the state with the observation weights, where there are any."""
@@ -296,10 +347,6 @@ class HeldData:
         assert self._state is not None
         return self._state
 
-    def _counts_used(self) -> FloatArray:
-        replacement = self._analysis().replacement
-        return self._data.counts if replacement is None else replacement.counts
-
     def _frame(self, values: FloatArray) -> pd.DataFrame:
         return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)
 
@@ -307,6 +354,19 @@ class HeldData:
 def make_engine(n_threads: int | None, quiet: bool) -> Engine:
     """Return how blocks of genes are worked on, with a progress display unless `quiet`."""
     return Engine(n_threads=n_threads, progress=progress(quiet))
+
+
+def require_data_set(value: object, verb: str) -> None:
+    """Raise `OptionError` unless `value`, the first argument of a verb, is a data set."""
+    if isinstance(value, HeldData):
+        return
+    ours = type(value).__module__.startswith(("countnest.api.", "countnest.containers."))
+    advice = (
+        "Give the data set that it was made of"
+        if ours
+        else "Make one with cn.DESeqDataSet(counts, samples, design=...)"
+    )
+    raise OptionError(f"{verb} needs a DESeqDataSet; got {kind_of(value)}. {advice}.")
 
 
 def _refuse_both(size_factors: object, normalization_factors: object) -> None:

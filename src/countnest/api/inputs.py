@@ -14,6 +14,7 @@ from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.model import Design, build_design
 from countnest.errors import (
+    CountnestError,
     CountnestWarning,
     DesignError,
     NormalizationError,
@@ -27,7 +28,10 @@ from countnest.stats.inference.lrt import is_nested
 from countnest.stats.norm.size_factors import Location, check_factors
 
 __all__ = [
+    "by_label",
+    "chosen_samples",
     "gene_by_sample",
+    "gene_dispersions",
     "given_control_genes",
     "given_geo_means",
     "given_locfunc",
@@ -35,7 +39,9 @@ __all__ = [
     "given_normalization_factors",
     "given_size_factors",
     "given_weights",
+    "not_negative",
     "positive_number",
+    "probability",
     "reduced_design",
 ]
 
@@ -46,7 +52,23 @@ def positive_number(name: str, value: Any, *, least: float | None = None, infini
     usable = usable and value > 0 and (infinite or math.isfinite(value)) and (least is None or value >= least)
     if not usable:
         wanted = "greater than 0" if least is None else f"{least:g} or more"
-        raise OptionError(f"{name}={value!r} must be a number, {wanted}.")
+        number = "number" if infinite else "finite number" if value in (math.inf, -math.inf) else "number"
+        raise OptionError(f"{name}={value!r} must be a {number}, {wanted}.")
+
+
+def not_negative(name: str, value: Any) -> float:  # noqa: ANN401 (checked here)
+    """Return a number, or raise `OptionError` unless it is finite and 0 or more."""
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
+        raise OptionError(f"{name}={value!r} must be a number, 0 or more.")
+    return float(value)
+
+
+def probability(name: str, value: Any) -> None:  # noqa: ANN401 (checked here)
+    """Raise `OptionError` unless `value` is a number between 0 and 1, and neither of them."""
+    positive_number(name, value)
+    if value >= 1:
+        raise OptionError(f"{name}={value!r} must lie between 0 and 1.")
 
 
 def given_size_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (Series, mapping, sequence)
@@ -54,7 +76,7 @@ def given_size_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN
     if isinstance(values, dict):
         values = pd.Series(values)
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
-        values = _by_label(values, data.samples, "sample", "size factors")
+        values = by_label(values, data.samples, "sample", "size factors")
     factors = _numbers(values, "size factors")
     if factors.shape != (len(data.samples),):
         raise NormalizationError(
@@ -82,7 +104,7 @@ def given_control_genes(values: Any, genes: pd.Index) -> BoolArray:  # noqa: ANN
     """Return which genes (G,) are control genes; truth values by gene, positions from 0, or labels."""
     if isinstance(values, pd.Series):
         if values.dtype == np.bool_ and not isinstance(values.index, pd.RangeIndex):
-            values = _by_label(values, genes, "gene", "control_genes")
+            values = by_label(values, genes, "gene", "control_genes")
         values = values.to_numpy()
     chosen = np.asarray([values] if isinstance(values, str) else values if hasattr(values, "dtype") else list(values))
     control = np.zeros(len(genes), dtype=np.bool_)
@@ -117,7 +139,7 @@ def given_control_genes(values: Any, genes: pd.Index) -> BoolArray:  # noqa: ANN
 def given_geo_means(values: Any, genes: pd.Index) -> FloatArray:  # noqa: ANN401 (Series, sequence)
     """Return geometric means (G,), 0 for genes to leave out, in the order of the genes; a Series goes by label."""
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
-        values = _by_label(values, genes, "gene", "geo_means")
+        values = by_label(values, genes, "gene", "geo_means")
     means = _numbers(values, "geo_means")
     if means.shape != (len(genes),):
         raise NormalizationError(
@@ -141,11 +163,15 @@ def given_locfunc(function: Any) -> Location | None:  # noqa: ANN401 (checked he
 
 def given_weights(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
     """Return observation weights (G, n); a DataFrame is matched by label."""
-    weights = gene_by_sample(values, data, "weights")
+    try:
+        weights = gene_by_sample(values, data, "weights")
+    except NormalizationError as error:
+        raise OptionError(str(error)) from error.__cause__
     bad = ~(np.isfinite(weights) & (weights >= 0.0))
     if bad.any():
         raise OptionError(
-            f"weights must be finite and not negative; {bad.sum()} of {bad.size} are not, such as {weights[bad][0]}."
+            f"weights must be finite and not negative; {bad.sum()} of {bad.size} are not, such as {weights[bad][0]}, "
+            f"in {listing(data.genes[np.flatnonzero(bad.any(axis=1))])}."
         )
     return weights
 
@@ -156,7 +182,7 @@ def gene_dispersions(values: Any, data: CountData) -> FloatArray:  # noqa: ANN40
     Genes without counts need none.
     """
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
-        values = _by_label(values, data.genes, "gene", "dispersions")
+        values = by_label(values, data.genes, "gene", "dispersions")
     alpha = _numbers(values, "dispersions")
     if alpha.shape != (len(data.genes),):
         raise OptionError(f"dispersions must be one number for each of the {len(data.genes)} genes; got {alpha.shape}.")
@@ -184,9 +210,9 @@ def gene_by_sample(values: Any, data: CountData, what: str) -> FloatArray:  # no
     """Return numbers (G, n) in the order of genes and samples; a DataFrame is matched by label."""
     if isinstance(values, pd.DataFrame):
         if not isinstance(values.index, pd.RangeIndex):
-            values = _by_label(values, data.genes, "gene", what)
+            values = by_label(values, data.genes, "gene", what)
         if not isinstance(values.columns, pd.RangeIndex):
-            values = _by_label(values.T, data.samples, "sample", what).T
+            values = by_label(values.T, data.samples, "sample", what).T
     numbers = _numbers(values, what)
     if numbers.shape != data.counts.shape:
         raise NormalizationError(
@@ -195,18 +221,42 @@ def gene_by_sample(values: Any, data: CountData, what: str) -> FloatArray:  # no
     return numbers
 
 
-def _by_label(values: Any, labels: pd.Index, noun: str, owner: str) -> Any:  # noqa: ANN401 (Series or DataFrame)
-    values = values.copy()
-    values.index = values.index.map(str)
-    if values.index.has_duplicates:
-        repeated = values.index[values.index.duplicated()].unique()
-        raise NormalizationError(
-            f"{owner}: {counted(len(repeated), f'{noun} label')} more than once: {listing(repeated)}."
-        )
-    missing = labels[~labels.isin(values.index)]
+def by_label(
+    values: Any,  # noqa: ANN401 (Series or DataFrame)
+    labels: pd.Index,
+    noun: str,
+    owner: str,
+    error: type[CountnestError] = NormalizationError,
+    *,
+    of: str = "the counts",
+) -> Any:  # noqa: ANN401
+    """Return the rows of `values` in the order of `labels`; labels that are left over are left out.
+
+    Parameters
+    ----------
+    values
+        A Series or DataFrame with labels, which are compared as text.
+    labels
+        Those that are wanted.
+    noun, owner, of
+        What a label names, what `values` are, and what `labels` are those of, for messages.
+    error
+        The class of the error.
+
+    Raises
+    ------
+    CountnestError
+        If labels are missing, or there more than once.
+    """
+    labelled = values.set_axis(values.index.map(str))
+    repeated = labelled.index[labelled.index.duplicated()].unique()
+    if len(repeated):
+        raise error(f"{owner}: {counted(len(repeated), f'{noun} label')} more than once: {listing(repeated)}.")
+    wanted = labels.map(str)
+    missing = wanted[~wanted.isin(labelled.index)]
     if len(missing):
-        raise NormalizationError(f"{owner}: {counted(len(missing), noun)} of the counts missing: {listing(missing)}.")
-    return values.loc[labels]
+        raise error(f"{owner}: {counted(len(missing), noun)} of {of} missing: {listing(missing)}.")
+    return labelled.loc[wanted]
 
 
 def _numbers(values: Any, what: str) -> FloatArray:  # noqa: ANN401

@@ -15,7 +15,7 @@ from countnest.containers.results import JOINT_CHANGE, Results
 from countnest.design.grid import in_cell
 from countnest.design.guard import require_within
 from countnest.design.query import Query
-from countnest.errors import OptionError, listing
+from countnest.errors import ContrastError, OptionError, listing
 from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, estimate, joint_test, likelihood_ratio, single_tests
@@ -99,7 +99,12 @@ class BoundQuery(Query):
             filter_fun, outliers,
         )  # fmt: skip
         joint = (joint or self.is_joint) and len(self) > 1
-        if joint or kind == "lrt" or stagewise:
+        if stagewise and (options.lfc_threshold > 0 or options.alt_hypothesis != "greaterAbs"):
+            raise ContrastError(
+                "stagewise=True screens genes by a joint test, and the screening test takes no threshold: leave out "
+                "lfc_threshold and alt_hypothesis, or stagewise."
+            )
+        if joint or kind == "lrt":
             options.require_no_threshold()
         if stagewise and joint:
             raise OptionError("stagewise=True tests the joint hypothesis and then the rows; leave out joint.")
@@ -199,9 +204,8 @@ class _Answering:
         return f"without {listing(labels, 3)}" if self.kind == "lrt" else None
 
     def _likelihood_ratio(self, matrix: FloatArray) -> tuple[FloatArray, FloatArray, int]:
-        state = self.fitted.state
-        counts = self.fitted.data.counts if state.replacement is None else state.replacement.counts
-        return likelihood_ratio(matrix, counts, state, self.fitted.layout, engine=Engine())
+        fitted = self.fitted
+        return likelihood_ratio(matrix, fitted.counts_used, fitted.state, fitted.layout, engine=Engine())
 
     def _empty_cells(self) -> tuple[BoolArray, BoolArray]:
         """Return which genes (G, k) have no count in all, and in some, of the cells that a row compares."""

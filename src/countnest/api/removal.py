@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-from countnest.api.held import HeldData
+from countnest.api.held import HeldData, require_data_set
 
 __all__ = ["remove_results"]
 
@@ -22,6 +22,7 @@ def remove_results(dds: Held) -> Held:
     -----
     R counterpart: DESeq2::removeResults.
     """
+    require_data_set(dds, "remove_results")
     if dds._state is not None:
         dds._state = replace(dds._state, fit=None)
     return dds

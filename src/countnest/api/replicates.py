@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
+from countnest.api.held import require_data_set
+from countnest.api.inputs import by_label
 from countnest.arrays import IntArray
-from countnest.errors import OptionError, SamplesError, listing, suggestion, warn
+from countnest.errors import DesignError, OptionError, SamplesError, listing, suggestion, warn
 
 __all__ = ["collapse_replicates"]
 
@@ -53,6 +55,8 @@ def collapse_replicates(
         The sample sheet has no such column.
     SamplesError
         There is not one label for each sample.
+    DesignError
+        The samples that are left do not suffice for the design.
 
     Warns
     -----
@@ -70,6 +74,7 @@ def collapse_replicates(
 
     >>> dds = collapse_replicates(dds, "library", "lane")  # doctest: +SKIP
     """
+    require_data_set(dds, "collapse_replicates")
     groups = _labels(dds, groupby, "groupby").astype("category").cat.remove_unused_categories()
     codes = groups.cat.codes.to_numpy().astype(np.int64)
     first = np.array([np.flatnonzero(codes == code)[0] for code in range(len(groups.cat.categories))])
@@ -83,12 +88,14 @@ def collapse_replicates(
     if not isinstance(options["design"], str):
         options["design"] = pd.DataFrame(dds.design.matrix[first], labels, pd.Index(dds.design.columns))
     belongs = (codes[:, np.newaxis] == np.arange(len(first))).astype(np.float64)
-    return DESeqDataSet(
-        pd.DataFrame(old.counts @ belongs, index=old.genes, columns=labels),
-        sheet,
-        orientation="genes_by_samples",
-        **options,
-    )
+    summed = pd.DataFrame(old.counts @ belongs, index=old.genes, columns=labels)
+    try:
+        return DESeqDataSet(summed, sheet, orientation="genes_by_samples", **options)
+    except DesignError as error:
+        raise type(error)(
+            f"the design cannot be used after collapsing {len(old.samples)} samples into {len(first)}: {error} Does "
+            "groupby tell technical replicates, which share the variables of the design?"
+        ) from error
 
 
 def _labels(dds: DESeqDataSet, values: Any, name: str) -> pd.Series[Any]:  # noqa: ANN401 (a column, or labels)
@@ -103,15 +110,7 @@ def _labels(dds: DESeqDataSet, values: Any, name: str) -> pd.Series[Any]:  # noq
             )
         found: pd.Series[Any] = sheet[values]
     elif isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
-        named = values.set_axis(values.index.map(str))
-        missing = samples.difference(named.index)
-        if len(missing) or named.index.has_duplicates:
-            raise SamplesError(
-                f"{name} must have one label for each sample; it lacks {listing(missing)}."
-                if len(missing)
-                else f"{name} has samples more than once: {listing(named.index[named.index.duplicated()].unique())}."
-            )
-        found = named.loc[samples]
+        found = by_label(values, samples, "sample", name, SamplesError)
     else:
         found = pd.Series(values)
     if len(found) != len(samples):

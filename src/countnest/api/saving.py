@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
+from countnest.api.examples import ExampleDataSet
+from countnest.api.held import require_data_set
 from countnest.design.formula import KNOWN_FUNCTIONS, parse_formula
 from countnest.errors import CountnestWarning, FileError
 from countnest.files import FilePath
@@ -16,8 +18,8 @@ from countnest.io.archive import read_archive, write_archive
 
 __all__ = ["load", "save"]
 
-# Attributes of a data set that are built anew from the others.
-REBUILT = ("_data", "_design", "_design_options", "_layout")
+# Attributes of a data set that a file holds as they are; data, design and layout are built anew from what they are of.
+HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_lengths", "_state")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.
 TOLERANCE = 1e-9
 # What expressions of a formula may consist of, besides calls of known functions and of NumPy's on elements.
@@ -45,13 +47,15 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
 
     Notes
     -----
-    Tables made after loading are the same to the last bit. The file holds no code. R counterpart: base::saveRDS.
+    Tables made after loading are the same to the last bit. The `truth` of an example data set is saved with it; other
+    attributes that you gave to a data set are not. The file holds no code. R counterpart: base::saveRDS.
 
     Examples
     --------
     >>> save(dds, "airway.countnest")  # doctest: +SKIP
     >>> dds = load("airway.countnest")  # doctest: +SKIP
     """
+    require_data_set(dds, "save")
     data, options = dds._data, dds._design_options
     for name in ("design", "same_as"):
         _refuse_code(options[name], data.sheet.columns, f"the data set cannot be saved: {name}")
@@ -60,8 +64,10 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
         "options": options,
         "matrix": dds.design.matrix,
         "names": dds.design.names,
-        "state": {name: value for name, value in vars(dds).items() if name not in REBUILT},
+        "state": {name: getattr(dds, name) for name in HELD},
     }
+    if isinstance(dds, ExampleDataSet):
+        content["truth"] = getattr(dds, "truth", None)
     write_archive(content, path)
 
 
@@ -90,7 +96,7 @@ def load(path: FilePath) -> DESeqDataSet:
 
 def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
     """Return the data set with its design, without what was estimated."""
-    data, options = content["data"], content["options"]
+    data, options, truth = content["data"], content["options"], content.get("truth")
     assert isinstance(data, dict)
     assert isinstance(options, dict)
     for name in ("design", "same_as"):
@@ -98,7 +104,10 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
     counts = pd.DataFrame(data["counts"], index=data["genes"], columns=data["samples"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CountnestWarning)  # they were given when the data set was made
-        dds = DESeqDataSet(counts, data["sheet"], orientation="genes_by_samples", **options)
+        make = ExampleDataSet if isinstance(truth, pd.DataFrame) else DESeqDataSet
+        dds = make(counts, data["sheet"], orientation="genes_by_samples", **options)
+    if isinstance(truth, pd.DataFrame) and isinstance(dds, ExampleDataSet):
+        dds.truth = truth
     matrix = np.asarray(content["matrix"])
     same = dds.design.names == content["names"] and dds.design.matrix.shape == matrix.shape
     if not same or not np.allclose(dds.design.matrix, matrix, rtol=TOLERANCE, atol=TOLERANCE):
@@ -112,8 +121,7 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
 def _set_state(dds: DESeqDataSet, state: object, path: FilePath) -> None:
     """Put what was estimated in its place; an attribute that the file lacks stays as it is in a new data set."""
     assert isinstance(state, dict)
-    known = vars(dds).keys() - set(REBUILT)
-    unknown = sorted(state.keys() - known)
+    unknown = sorted(state.keys() - set(HELD))
     if unknown:
         raise FileError(
             f"'{path}' holds {', '.join(unknown)}, which this version of countnest does not know. Load it with the "

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from countnest.api.answers import Fitted, Options, make_results, make_table
-from countnest.api.held import HeldData, make_engine
+from countnest.api.adjustment import MEAN
+from countnest.api.answers import Fitted, Options, make_results, make_table, separated_genes
+from countnest.api.held import HeldData, make_engine, require_data_set
+from countnest.api.inputs import not_negative
 from countnest.api.questions import BoundQuery, bind
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results, ResultsInfo
@@ -21,9 +22,10 @@ from countnest.errors import ContrastError, OptionError, counted, listing, warn
 from countnest.options import ShrinkType, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import estimate
-from countnest.pipelines.beta_prior import shrink_normal
+from countnest.pipelines.beta_prior import refuse_prior, shrink_normal
 from countnest.pipelines.deseq import no_counts
-from countnest.pipelines.shrinkage import Shrunken, shrink_apeglm, shrink_ashr
+from countnest.pipelines.shrinkage import ShrunkenChanges, shrink_apeglm, shrink_ashr
+from countnest.stats.inference.adjust import is_adjustment
 from countnest.stats.shrink.svalue import s_values
 
 __all__ = ["lfc_shrink"]
@@ -73,7 +75,11 @@ def lfc_shrink(
     lfc_threshold
         s-values of "false sign or small": of a fold change with the other sign or below this (log2); they are then
         given also without `svalue`. None: the threshold of `res`. "normal" has no s-values: there the shrunken fold
-        changes are tested against the threshold.
+        changes are tested against the threshold. These are of the counts as observed, so that p-values of genes with
+        outliers are withheld though the outliers were replaced for `res`; alpha, alternative, filtering, cutoff of
+        Cook's distances, rule for outliers and method of adjustment are those of `res`. A table does not hold functions
+        and filter statistics that were given to `results`: then genes are filtered by their mean count and p-values
+        adjusted by BH, with a warning.
     list_values
         Weights of the two lists of names of a contrast.
     converge
@@ -94,7 +100,8 @@ def lfc_shrink(
     Raises
     ------
     OptionError
-        More than one of `coef`, `contrast` and `query`; an option out of its domain; no standard errors.
+        More than one of `coef`, `contrast` and `query`; an option out of its domain; no standard errors; a data set
+        fitted with `beta_prior=True`, whose fold changes are shrunken already.
     ContrastError
         The comparison does not exist, asks for a mean and not for a difference (apeglm), or is not that of `res`.
     StratumError
@@ -107,9 +114,11 @@ def lfc_shrink(
     R counterpart: DESeq2::lfcShrink. R shrinks single coefficients only with apeglm; here a contrast gives what R gives
     after the change of reference levels that makes it a coefficient.
     """
+    require_data_set(dds, "lfc_shrink")
     check_option("type", type, ShrinkType)
-    threshold = _checked_threshold(lfc_threshold)
+    threshold = None if lfc_threshold is None else not_negative("lfc_threshold", lfc_threshold)
     fitted = dds._answerable()
+    refuse_prior(fitted.fit)
     asked = _asked(fitted, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
     if res is not None:
         _check_table(res, fitted)
@@ -147,15 +156,6 @@ class _Asked:
     vector: FloatArray
     label: str
     results: Callable[[], Results]
-
-
-def _checked_threshold(value: float | None) -> float | None:
-    if value is None:
-        return None
-    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
-        raise OptionError(f"lfc_threshold={value!r} must be a number, 0 or more.")
-    return float(value)
 
 
 # What is asked
@@ -303,14 +303,18 @@ def _apeglm(
     threshold: float,
     converge: bool,
     engine: Engine,
-) -> Shrunken:
+) -> ShrunkenChanges:
     lfc, se = estimates
     shrunken = shrink_apeglm(
         fitted.design, vector, lfc, se, fitted.data.counts, fitted.state, threshold=threshold, converge=converge,
         engine=engine,
     )  # fmt: skip
-    if shrunken.n_failed:
-        warn(f"{counted(shrunken.n_failed, 'gene')} did not converge: log2FoldChange and lfcSE are missing there.")
+    if shrunken.failed is not None and shrunken.failed.any():
+        genes = fitted.data.genes[shrunken.failed]
+        warn(
+            f"{counted(len(genes), 'gene')} did not converge: {listing(genes)}. log2FoldChange and lfcSE are missing "
+            "there."
+        )
     return shrunken
 
 
@@ -325,6 +329,9 @@ def _normal(
     """Return the results with fold changes under a normal prior; tested anew where there is a threshold."""
     prior = standard_design(fitted.design) if between is None else expanded_design(fitted.design)
     zero = None
+    separated = separated_genes(fitted, vector[np.newaxis, :], None)[:, 0]
+    if "separated" in res.table:
+        separated = res.table["separated"].to_numpy(dtype=np.bool_)
     if between is not None:
         asked = resolve_contrast(prior.design, between, None, (1.0, -1.0))
         vector = asked.vector
@@ -334,18 +341,45 @@ def _normal(
         fitted.state, fitted.data.counts, prior, vector, zero=zero, threshold=threshold,
         alternative=res.info.alt_hypothesis, engine=engine,
     )  # fmt: skip
+    if threshold:
+        found = make_table(
+            fitted, _options_of(res.info, threshold), answer, label=res.info.label, test="Wald", separated=separated,
+            as_observed=True,
+        )  # fmt: skip
+        return Results(found.table, replace(found.info, shrinkage="normal", shrunken_test=True))
     if fitted.state.replacement is not None:
         empty = fitted.state.replacement.emptied
         answer = replace(answer, lfc=np.where(empty, 0.0, answer.lfc), se=np.where(empty, 0.0, answer.se))
-    if threshold:
-        options = Options(alpha=res.info.alpha, lfc_threshold=threshold, alt_hypothesis=res.info.alt_hypothesis)
-        found = make_table(fitted, options, answer, label=res.info.label, test="Wald")
-        return Results(found.table, replace(found.info, shrinkage="normal"))
     table = res.table.assign(log2FoldChange=answer.lfc, lfcSE=answer.se)
     return Results(table, replace(res.info, shrinkage="normal"))
 
 
-def _table(res: Results, shrunken: Shrunken, type: ShrinkType, *, threshold: float | None) -> Results:
+def _options_of(info: ResultsInfo, threshold: float) -> Options:
+    """Return the options that results were made with, as far as their record holds them, with a threshold."""
+    function = info.filter_fun or (None if is_adjustment(info.p_adjust) else info.p_adjust)
+    statistic = None if info.filter_statistic == MEAN else info.filter_statistic
+    method = info.p_adjust if function is None else "BH"
+    filtering = info.independent_filtering or info.filter_fun is not None
+    lost = [name for name in (function, statistic) if name is not None]
+    if lost:
+        warn(
+            f"res holds the name of {listing(lost)}, but not what it stands for: p-values are adjusted by {method}"
+            f"{', and genes filtered by their mean count' if filtering else ''}."
+        )
+    tried = info.filter_num_rej if statistic is None and info.filter_fun is None else None
+    return Options(
+        alpha=info.alpha,
+        lfc_threshold=threshold,
+        alt_hypothesis=info.alt_hypothesis,
+        independent_filtering=filtering,
+        cooks_cutoff=False if info.cooks_cutoff is None else info.cooks_cutoff,
+        p_adjust=method,
+        theta=None if tried is None else tried[0],
+        outliers=info.outliers,
+    )
+
+
+def _table(res: Results, shrunken: ShrunkenChanges, type: ShrinkType, *, threshold: float | None) -> Results:
     """Return the results with shrunken fold changes; with s-values for p-values where there is a threshold."""
     info = replace(res.info, shrinkage=type, prior_scale=shrunken.scale)
     columns = {"baseMean": res.table["baseMean"], "log2FoldChange": shrunken.lfc, "lfcSE": shrunken.se}

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.held import HeldData, make_engine
+from countnest.api.held import HeldData, make_engine, require_data_set
 from countnest.api.inputs import given_norm_matrix
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.fit import Analysis, DispersionTrend
 from countnest.containers.transformed import Transformed, TransformMethod
 from countnest.design.model import check_residual_df
-from countnest.errors import CountsError, NormalizationError, OptionError, counted, listing, warn
+from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
 from countnest.options import FitType, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines import transform
@@ -59,7 +59,9 @@ def vst(
     like
         A variance stabilizing transformation of other samples whose trend to use, so that the values can be compared
         with the former ones; blind, nsub and fit_type are then without effect. Size factors should be comparable too:
-        estimate them with the `geo_means` of the other samples. With a local trend, the ends of the scale still follow
+        set `size_factors` to the medians over genes of the counts divided by the geometric means of the other samples.
+        (`estimate_size_factors` with these as `geo_means` divides them by their own geometric mean, which makes that of
+        a single sample 1.) With a local trend, the ends of the scale still follow
         the genes' means in these samples.
     n_threads
         None: all processors. The result does not depend on it.
@@ -84,6 +86,7 @@ def vst(
     R counterpart: DESeq2::vst. As there, the trend is always estimated from some genes, and one that the data set has
     is not used; `variance_stabilizing_transformation` uses it.
     """
+    require_data_set(dds, "vst")
     if not isinstance(nsub, (int, np.integer)) or isinstance(nsub, bool) or nsub < 2:
         raise OptionError(f"nsub={nsub!r} must be a whole number of 2 or more.")
     return _stabilized(dds, blind, int(nsub), fit_type, like, make_engine(n_threads, quiet))
@@ -107,6 +110,7 @@ def variance_stabilizing_transformation(
     -----
     R counterpart: DESeq2::varianceStabilizingTransformation.
     """
+    require_data_set(dds, "variance_stabilizing_transformation")
     return _stabilized(dds, blind, None, fit_type, like, make_engine(n_threads, quiet))
 
 
@@ -143,6 +147,7 @@ def rlog(
     R counterpart: DESeq2::rlog. Where iteratively reweighted least squares does not converge, which happens with a few
     extreme counts, R leaves its last step and here the maximum is found by Newton's method.
     """
+    require_data_set(dds, "rlog")
     engine = make_engine(n_threads, quiet)
     check_option("fit_type", fit_type, FitType)
     _check_like(like, "rlog")
@@ -192,6 +197,7 @@ def norm_transform(dds: HeldData, *, f: Callable[[FloatArray], Any] = np.log2, p
     -----
     R counterpart: DESeq2::normTransform.
     """
+    require_data_set(dds, "norm_transform")
     if not callable(f):
         raise OptionError(f"f={f!r} must be a function of an array, such as np.log2.")
     if not isinstance(pc, (int, float, np.integer, np.floating)) or isinstance(pc, bool) or not 0 <= pc < math.inf:
@@ -199,12 +205,14 @@ def norm_transform(dds: HeldData, *, f: Callable[[FloatArray], Any] = np.log2, p
     counts = dds._data.counts
     shifted = normalized_counts(counts, _state(dds, make_engine(None, True)).factors) + pc
     with np.errstate(divide="ignore"):  # log2(0) is -inf
-        values = np.array(f(shifted), dtype=np.float64)
+        values = np.asarray(called(f, "f", shifted))
+    if values.dtype.kind not in "biuf":
+        raise OptionError(f"f must return an array of numbers; it returned type {values.dtype}.")
     if values.shape != counts.shape:
         raise OptionError(
             f"f must return an array of the shape that it gets, {counts.shape}; it returned {values.shape}."
         )
-    return Transformed(table=dds._frame(values), method="norm_transform", blind=True)
+    return Transformed(table=dds._frame(np.array(values, dtype=np.float64)), method="norm_transform", blind=True)
 
 
 def fpm(dds: HeldData, *, robust: bool = True) -> pd.DataFrame:
@@ -224,6 +232,7 @@ def fpm(dds: HeldData, *, robust: bool = True) -> pd.DataFrame:
     -----
     R counterpart: DESeq2::fpm.
     """
+    require_data_set(dds, "fpm")
     return dds._frame(_per_million(dds, robust))
 
 
@@ -252,6 +261,7 @@ def fpkm(dds: HeldData, lengths: Any = None, *, robust: bool = True) -> pd.DataF
     -----
     R counterpart: DESeq2::fpkm.
     """
+    require_data_set(dds, "fpkm")
     by_sample, pairs = _lengths(dds, lengths)
     if not by_sample:
         return dds._frame(1e3 * _per_million(dds, robust) / pairs)
@@ -266,8 +276,7 @@ def _state(dds: HeldData, engine: Engine) -> Analysis:
     """Return the state of the data set, or a first one that is not kept."""
     if dds._state is not None:
         return dds._state
-    with np.errstate(invalid="ignore"):  # one sample has no variance, and none is needed with like=
-        return dds._normalize("ratio", engine)
+    return dds._normalize("ratio", engine)
 
 
 def _unfitted(dds: HeldData, state: Analysis, blind: bool) -> tuple[Analysis, Layout]:
@@ -355,8 +364,8 @@ def _per_million(dds: HeldData, robust: bool) -> FloatArray:
 
 def _size_factors(dds: HeldData) -> FloatArray:
     """Return the size factors (n,) of the data set, or estimated ones."""
-    factors = dds._given if dds._state is None else dds._state.factors
-    return factors[0] if factors is not None and len(factors) == 1 else estimate_size_factors(dds._data.counts)
+    factors = dds.size_factors
+    return estimate_size_factors(dds._data.counts) if factors is None else as_float(factors.to_numpy())
 
 
 def _lengths(dds: HeldData, lengths: Any) -> tuple[bool, FloatArray]:  # noqa: ANN401 (checked here)

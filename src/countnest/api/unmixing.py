@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.inputs import positive_number
+from countnest.api.inputs import by_label, positive_number
 from countnest.arrays import FloatArray
 from countnest.errors import CountsError, OptionError, listing, warn
 from countnest.stats.unmix import mixing_shares, stabilized
@@ -52,7 +52,8 @@ def unmix(
     Raises
     ------
     CountsError
-        The tables do not fit, or a value is negative or missing.
+        The tables do not fit, a value is negative or missing, or a sample has no shares: it is zero in all genes, or
+        has nothing of any component.
     OptionError
         Not exactly one of `alpha` and `shift` is given, or a number is outside its domain.
 
@@ -75,12 +76,23 @@ def unmix(
         raise OptionError(f"power={power!r} must be 1 or 2.")
     mixed, components = _table(x, "x", "sample"), _table(pure, "pure", "component")
     if isinstance(x, pd.DataFrame) and isinstance(pure, pd.DataFrame):
-        components = _matched(components, mixed.index)
+        by_label(mixed, components.index, "gene", "x", CountsError, of="pure")
+        components = by_label(components, mixed.index, "gene", "pure", CountsError, of="x")
     if len(mixed) != len(components):
         raise CountsError(f"x has {len(mixed)} genes and pure has {len(components)}; give the same genes in both.")
+    empty = mixed.columns[mixed.to_numpy().max(axis=0) == 0]
+    if len(empty):
+        raise CountsError(f"x is zero in all genes of {listing(empty)}: such samples have no shares; leave them out.")
     scale: dict[str, Any] = {"alpha": alpha, "shift": shift}
     _warn_of_likeness(components, stabilized(components.to_numpy(), **scale))
-    shares = mixing_shares(mixed.to_numpy(), components.to_numpy(), **scale, power=power)
+    with np.errstate(invalid="ignore"):  # amounts that are all zero have no shares
+        shares = mixing_shares(mixed.to_numpy(), components.to_numpy(), **scale, power=power)
+    lost = mixed.columns[np.isnan(shares[:, 0])]
+    if len(lost):
+        raise CountsError(
+            f"no component of pure has any part in {listing(lost)}: such samples consist of something else. Add it to "
+            "pure, or leave them out."
+        )
     return pd.DataFrame(shares, index=mixed.columns, columns=components.columns)
 
 
@@ -99,17 +111,6 @@ def _table(values: pd.DataFrame | FloatArray, name: str, noun: str) -> pd.DataFr
     if not isinstance(values, pd.DataFrame):
         table.columns = pd.Index([f"{noun}{i}" for i in range(1, table.shape[1] + 1)])
     return table
-
-
-def _matched(components: pd.DataFrame, genes: pd.Index) -> pd.DataFrame:
-    """Return the components with their genes in the order of the mixed samples."""
-    for what, index in (("x", genes), ("pure", components.index)):
-        if index.has_duplicates:
-            raise CountsError(f"{what} has genes more than once: {listing(index[index.duplicated()].unique())}.")
-    for what, missing in (("pure", genes.difference(components.index)), ("x", components.index.difference(genes))):
-        if len(missing):
-            raise CountsError(f"{what} lacks {len(missing)} of the genes: {listing(missing)}; give the same in both.")
-    return components.loc[genes]
 
 
 def _warn_of_likeness(components: pd.DataFrame, values: FloatArray) -> None:

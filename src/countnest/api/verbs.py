@@ -7,7 +7,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
 from countnest.api.dataset import DESeqDataSet
+from countnest.api.held import require_data_set
 
 __all__ = [
     "DESeq",
@@ -19,10 +24,28 @@ __all__ = [
     "results",
 ]
 
-DESeq = DESeqDataSet.deseq
-estimate_dispersions = DESeqDataSet.estimate_dispersions
-estimate_size_factors = DESeqDataSet.estimate_size_factors
-nbinom_lrt = DESeqDataSet.nbinom_lrt
-nbinom_wald_test = DESeqDataSet.nbinom_wald_test
-replace_outliers = DESeqDataSet.replace_outliers
-results = DESeqDataSet.results
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned")
+
+
+def _verb(
+    method: Callable[Concatenate[DESeqDataSet, Arguments], Returned], name: str | None = None
+) -> Callable[Concatenate[DESeqDataSet, Arguments], Returned]:
+    """Return a method as a function that says so where its first argument is no data set."""
+    called = name or method.__name__
+
+    @wraps(method)
+    def verb(dds: DESeqDataSet, /, *args: Arguments.args, **options: Arguments.kwargs) -> Returned:
+        require_data_set(dds, called)
+        return method(dds, *args, **options)
+
+    return verb
+
+
+DESeq = _verb(DESeqDataSet.deseq, "DESeq")
+estimate_dispersions = _verb(DESeqDataSet.estimate_dispersions)
+estimate_size_factors = _verb(DESeqDataSet.estimate_size_factors)
+nbinom_lrt = _verb(DESeqDataSet.nbinom_lrt)
+nbinom_wald_test = _verb(DESeqDataSet.nbinom_wald_test)
+replace_outliers = _verb(DESeqDataSet.replace_outliers)
+results = _verb(DESeqDataSet.results)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, get_args
 
 import click
 
+from countnest.cli.notices import as_in_the_shell
 from countnest.cli.request import Request
 from countnest.cli.values import as_contrast, as_number_or_off, as_references
 from countnest.errors import CountnestError
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         status = cli.main(arguments, prog_name="countnest", standalone_mode=False)
     except CountnestError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo(f"error: {as_in_the_shell(str(error))}", err=True)
         status = _FAILED
     except click.ClickException as error:
         error.show()

@@ -30,7 +30,7 @@ class BaseMoments:
     mean, variance
         Of the normalized counts, times their observation weights where there are any.
     all_zero
-        Genes that are not fitted: without any count, or whose weights do not suffice.
+        Genes that are not fitted: without any count whose weight is above zero, or whose weights do not suffice.
     weights_fail
         Genes whose observation weights leave too few samples for the model; None without weights.
     """
@@ -162,7 +162,8 @@ class ModelFit:
     optimized
         (G,) whether the coefficients come from the quasi-Newton search.
     max_cooks
-        (G,) largest Cook's distance of samples with replicates.
+        (G,) largest Cook's distance of samples with replicates; after replacement of outliers, of those among them
+        whose counts could not be replaced.
     min_mu
         Floor of the means in weights.
     df
@@ -209,6 +210,8 @@ class Replacement:
         (n,) samples whose counts could be replaced.
     mean_before
         (G,) means of the normalized counts before replacement.
+    cooks
+        (G, n) Cook's distances of the original counts.
     """
 
     counts: FloatArray
@@ -217,6 +220,7 @@ class Replacement:
     emptied: BoolArray
     replaceable: BoolArray
     mean_before: FloatArray
+    cooks: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,6 +233,8 @@ class Analysis:
         (1, n) size factors or (G, n) normalization factors.
     given
         Whether the factors were given, not estimated.
+    by_gene
+        Whether they are normalization factors, one for each gene and sample; a single gene has (1, n) of either.
     weights
         (G, n) observation weights of the fits, the largest of each gene one; None: all counts count alike.
     raw_weights
@@ -247,3 +253,8 @@ class Analysis:
     replacement: Replacement | None = None
     weights: FloatArray | None = None
     raw_weights: FloatArray | None = None
+    by_gene: bool = False
+
+    def counts_used(self, counts: FloatArray) -> FloatArray:
+        """Return the counts (G, n) of the fit, given the original ones: those with outliers replaced, if any were."""
+        return counts if self.replacement is None else self.replacement.counts

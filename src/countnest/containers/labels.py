@@ -17,6 +17,8 @@ from countnest.options import Orientation
 
 __all__ = ["Table", "Values", "gene_labels", "match_samples", "recognise_orientation", "sheet_labels", "text_labels"]
 
+REPEATED_SAMPLE = "Each sample needs one label of its own; add up technical replicates first."
+
 Values = npt.NDArray[Any] | sparse.csr_array
 
 
@@ -71,7 +73,7 @@ def gene_labels(axis: pd.Index | None, n_genes: int, genes: Sequence[object] | p
     """Return the labels of the genes, unique: those given, those of the table, or gene1, gene2, ..."""
     if genes is not None:
         if len(genes) != n_genes:
-            raise CountsError(f"genes= has {len(genes)} labels, but counts has {n_genes} genes.")
+            raise CountsError(f"genes= has {len(genes)} labels, but counts has {counted(n_genes, 'gene')}.")
         given = genes if isinstance(genes, pd.Index) else pd.Index(list(genes), dtype=object)
         axis = text_labels(given, "counts")
     if axis is None:
@@ -100,6 +102,9 @@ def recognise_orientation(table: Table, labels: pd.Index | None, sheet: pd.DataF
             break
     else:
         _refuse_labels_in_column(sheet, (table.rows, table.columns))
+    for axis in (table.rows, table.columns):  # perhaps that of the samples, which repeated labels make unlike the sheet
+        if axis is not None and len(axis) == n:
+            _refuse_repeated(axis, "counts", "sample", CountsError, REPEATED_SAMPLE)
     raise CountsError(
         f"the sample sheet, of {counted(n, 'row')}, fits {'both axes' if in_rows else 'neither axis'} of counts, "
         f"of shape ({height}, {width}){_axes_shown(table, labels)}. Correct the labels, or say which axis holds the "
@@ -142,8 +147,7 @@ def match_samples(
 ) -> tuple[pd.Index, IntArray]:
     """Return the sample labels in the order of the counts and the row of the sheet for each."""
     if axis is not None:
-        advice = "Each sample needs one label of its own; add up technical replicates first."
-        _refuse_repeated(axis, "counts", "sample", CountsError, advice)
+        _refuse_repeated(axis, "counts", "sample", CountsError, REPEATED_SAMPLE)
     if length == len(sheet):  # row numbers on both sides, in another order on one of them, are labels after all
         if labels is None and _are_row_numbers(axis):
             labels = _row_numbers(length)

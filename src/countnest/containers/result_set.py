@@ -9,8 +9,8 @@ from typing import TextIO
 
 import pandas as pd
 
-from countnest.containers.results import Results
-from countnest.errors import ContrastError, listing, suggestion
+from countnest.containers.results import Results, decisive
+from countnest.errors import ContrastError, counted, listing, suggestion
 from countnest.files import FilePath, whole_file
 
 __all__ = ["ResultsSet"]
@@ -49,29 +49,27 @@ class ResultsSet:
 
     def _repr_html_(self) -> str:
         """Return the counts as a small table."""
+        decided = [decisive(part) for part in self.parts.values()]
         counts = pd.DataFrame(
             {
                 "contrast": list(self.parts),
-                "significant": [self._count(part) for part in self.parts.values()],
-                "alpha": [part.info.alpha for part in self.parts.values()],
+                "significant": [_count(part) for part in self.parts.values()],
+                "by": [by for by, _ in decided],
+                "alpha": [level for _, level in decided],
             }
         )
-        return f"<p>{len(self)} contrasts of {len(self[0])} genes</p>{counts.to_html(index=False, border=0)}"
+        return f"<p>{self._heading()}</p>{counts.to_html(index=False, border=0)}"
 
     def top(self, n: int = 10) -> pd.DataFrame:
         """Return the first `n` genes of every contrast, in the long form."""
         return ResultsSet({label: Results(part.top(n), part.info) for label, part in self.parts.items()}).table
 
     def __repr__(self) -> str:
-        lines = [f"{label}: {self._count(part)} genes with padj < {part.info.alpha:g}" for label, part in self._items()]
-        return "\n".join([f"{len(self)} contrasts of {len(self[0])} genes", *lines])
+        lines = [f"{label}: {_shown(part)}" for label, part in self.parts.items()]
+        return "\n".join([self._heading(), *lines])
 
-    def _items(self) -> list[tuple[str, Results]]:
-        return list(self.parts.items())
-
-    @staticmethod
-    def _count(part: Results) -> int:
-        return int((part.table["padj"] < part.info.alpha).sum())
+    def _heading(self) -> str:
+        return f"{counted(len(self), 'contrast')} of {counted(len(self[0]), 'gene')}"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -101,3 +99,14 @@ class ResultsSet:
         """Write the long table as CSV, whole or not at all."""
         with whole_file(path) as draft:
             self.table.to_csv(draft, index_label="gene", na_rep="NA", lineterminator="\n")
+
+
+def _count(part: Results) -> int:
+    """Return how many genes of a part changed."""
+    by, level = decisive(part)
+    return int((part.table[by] < level).sum())
+
+
+def _shown(part: Results) -> str:
+    by, level = decisive(part)
+    return f"{counted(_count(part), 'gene')} with {by} < {level:g}"

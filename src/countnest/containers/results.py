@@ -17,9 +17,12 @@ from countnest.files import FilePath, whole_file
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
 from countnest.version import installed_version
 
-__all__ = ["JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "summarize"]
+__all__ = ["JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "decisive", "summarize"]
 
-TopBy = Literal["padj", "pvalue", "svalue", "stat", "log2FoldChange", "baseMean"]
+TopBy = Literal["padj", "padj_stagewise", "pvalue", "svalue", "stat", "log2FoldChange", "baseMean"]
+
+# The column that says which genes changed.
+Decisive = Literal["padj", "svalue", "padj_stagewise"]
 
 # What the fold changes of the rows of a joint test are called, before the label of the row.
 JOINT_CHANGE = "log2FoldChange."
@@ -27,7 +30,17 @@ JOINT_CHANGE = "log2FoldChange."
 _SHOWN_ROWS = 10
 # What the fold changes are, by how they were shrunken.
 _ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ashr", "normal": "MAP, normal"}
-_VALUE_NAMES = {"padj": "adjusted p-value", "svalue": "s-value"}
+_VALUE_NAMES: dict[Decisive, str] = {
+    "padj": "adjusted p-value",
+    "svalue": "s-value",
+    "padj_stagewise": "stage-wise adjusted p-value (padj_stagewise)",
+}
+# Why p-values of outliers are withheld, by the rule.
+_OUTLIER_NOTES: dict[OutlierRule, str] = {
+    "cooks": "[1] one sample decides too much (Cook's distance), so the p-value is withheld: see cooks_cutoff=",
+    "model": "[1] a count is far from what the model expects, or one sample decides too much (Cook's distance), so the "
+    "p-value is withheld: see find_outliers()",
+}
 # The level for s-values, as in DESeq2.
 _SVALUE_ALPHA = 0.005
 
@@ -69,6 +82,8 @@ class ResultsInfo:
         How the fold changes were shrunken; None: they are maximum likelihood estimates.
     prior_scale
         The scale of the Cauchy prior of apeglm, log2; None without one.
+    shrunken_test
+        Whether the p-values are those of the shrunken fold changes, and not of the maximum likelihood estimates.
     version
         The version of countnest.
     """
@@ -91,6 +106,7 @@ class ResultsInfo:
     filter_fun: str | None = None
     shrinkage: ShrinkType | None = None
     prior_scale: float | None = None
+    shrunken_test: bool = False
     version: str = field(default_factory=installed_version)
 
 
@@ -103,18 +119,21 @@ class Summary:
     n_genes, nonzero
         Genes in the table, and those of them with at least one count.
     significant, up, down
-        Genes with padj < alpha, or s-value < alpha; those with a log2 fold change above `lfc_threshold`, and below its
-        negative; None for a joint test, which has several.
+        Genes whose padj, s-value or padj_stagewise is below alpha; those with a log2 fold change above `lfc_threshold`,
+        and below its negative; None for a joint test, which has several.
     outliers
-        Genes with counts but no p-value: an extreme count (Cook's distance). None for s-values.
+        Genes whose p-value is withheld for an extreme count; in a table without padj_reason all genes with counts and
+        without p-value. None for s-values.
+    not_estimated
+        Other genes with counts but no p-value, such as those whose observation weights do not suffice.
     low_counts
         Genes with a p-value but no padj: left out by independent filtering. None for s-values.
     alpha, tuned_alpha
         The level of this summary, and the one for which independent filtering was tuned.
-    lfc_threshold, alt_hypothesis, filter_threshold, filter_statistic, filter_fun
-        As in `ResultsInfo`.
+    lfc_threshold, alt_hypothesis, filter_threshold, filter_statistic, filter_fun, outlier_rule
+        As in `ResultsInfo`, where the last is called `outliers`.
     by
-        What was compared with alpha: 'padj' or 'svalue'.
+        What was compared with alpha: 'padj'; 'svalue'; or 'padj_stagewise' after stage-wise testing.
     separated
         Significant genes whose Wald test is not to be trusted, as a group has no count at all.
     """
@@ -134,8 +153,10 @@ class Summary:
     filter_threshold: float
     filter_statistic: str = "baseMean"
     filter_fun: str | None = None
-    by: Literal["padj", "svalue"] = "padj"
+    by: Decisive = "padj"
     separated: int = 0
+    not_estimated: int = 0
+    outlier_rule: OutlierRule = "cooks"
 
     def __str__(self) -> str:
         lines = [
@@ -149,7 +170,8 @@ class Summary:
             self._line("outliers [1]", self.outliers),
             self._line("low counts [2]" if self.filter_statistic == "baseMean" else "filtered [2]", self.low_counts),
             self._filter_line(),
-            "[1] one sample decides too much (Cook's distance), so the p-value is withheld: see cooks_cutoff=",
+            *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
+            _OUTLIER_NOTES[self.outlier_rule],
             "[2] too few counts to find a change, so the gene is not adjusted for: see independent_filtering="
             if self.filter_statistic == "baseMean"
             else "[2] left out by the filter statistic, so the gene is not adjusted for: see filter=",
@@ -157,16 +179,19 @@ class Summary:
         if self.separated:
             genes = counted(self.separated, "significant gene")
             lines += [
-                f"note: {genes} without any count in a group (separated): the fold change is infinite and the Wald",
-                "test not to be trusted; ask for the likelihood ratio test: dds.effect(...).test('lrt')",
+                f"note: {genes} without any count in a group (separated): the maximum likelihood fold change is",
+                "infinite and the Wald test not to be trusted; ask for the likelihood ratio test: "
+                "dds.effect(...).test('lrt')",
             ]
         if self.independent_filtering and self.alpha != self.tuned_alpha:
             lines.append(f"note: independent filtering was tuned for alpha={self.tuned_alpha:g}")
+        if self.by == "padj_stagewise" and self.alpha != self.tuned_alpha:
+            lines.append(f"note: genes were screened at alpha={self.tuned_alpha:g}, the level of stage-wise testing")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         found = f"{self.significant} significant" if self.up is None else f"{self.up} up, {self.down} down"
-        return f"<Summary: {found} of {self.nonzero} genes, {self.by} < {self.alpha:g}>"
+        return f"<Summary: {found} of {counted(self.nonzero, 'gene')}, {self.by} < {self.alpha:g}>"
 
     def _ipython_display_(self) -> None:
         """Show nothing more: `Results.summary` has printed the text."""
@@ -205,18 +230,19 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
     """
     by, level = _decisive(table), _level(table, info, alpha)
     mean, value = _column(table, "baseMean"), _column(table, by)
-    p_value = _column(table, "pvalue") if by == "padj" else None
+    p_value = None if by == "svalue" else _column(table, "pvalue")
     joint = "log2FoldChange" not in table
     change = np.zeros(len(table)) if joint else _column(table, "log2FoldChange")
     significant = value < level
+    outliers, not_estimated = (None, 0) if p_value is None else _without_p_value(table, p_value)
     return Summary(
         n_genes=len(table),
         nonzero=_count(mean > 0),
         significant=_count(significant),
         up=None if joint else _count(significant & (change > info.lfc_threshold)),
         down=None if joint else _count(significant & (change < -info.lfc_threshold)),
-        outliers=None if p_value is None else _count((mean > 0) & np.isnan(p_value)),
-        low_counts=None if p_value is None else _count(~np.isnan(p_value) & np.isnan(value)),
+        outliers=outliers,
+        low_counts=None if p_value is None else _count(~np.isnan(p_value) & np.isnan(_column(table, "padj"))),
         alpha=level,
         tuned_alpha=info.alpha,
         lfc_threshold=info.lfc_threshold,
@@ -227,9 +253,20 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         filter_fun=info.filter_fun,
         by=by,
         separated=_count(significant & table["separated"].to_numpy(dtype=np.bool_))
-        if "separated" in table and info.test == "Wald"
+        if "separated" in table and info.test == "Wald" and not info.shrunken_test
         else 0,
+        not_estimated=not_estimated,
+        outlier_rule=info.outliers,
     )
+
+
+def _without_p_value(table: pd.DataFrame, p_value: FloatArray) -> tuple[int, int]:
+    """Return how many genes with counts have no p-value because of an outlier, and for other reasons."""
+    missing = (_column(table, "baseMean") > 0) & np.isnan(p_value)
+    if "padj_reason" not in table:
+        return _count(missing), 0
+    outlier = (table["padj_reason"] == "outlier").to_numpy(dtype=np.bool_)
+    return _count(missing & outlier), _count(missing & ~outlier)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -242,8 +279,8 @@ class Results:
     ----------
     table
         By gene: baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, padj_reason (tested, all_zero, outlier,
-        low_count), separated (a group without any count, whose fold change is infinite). `descriptions()` says what
-        each column holds.
+        low_count, not_estimated), separated (a group without any count, so that the maximum likelihood fold change is
+        infinite). `descriptions()` says what each column holds.
     info
         The record of what was done.
     """
@@ -294,20 +331,22 @@ class Results:
             How many genes.
         by
             The column that decides: 'padj', 'pvalue' or 'svalue' (smallest first), 'stat', 'log2FoldChange' or
-            'baseMean' (largest absolute value first). None: 'padj', or 'svalue' where a table has no padj.
+            'baseMean' (largest absolute value first). None: 'padj', or 'svalue' where a table has no padj, or
+            'padj_stagewise' where genes were tested stage-wise.
         """
         by = _decisive(self.table) if by is None else by
         check_option("by", by, get_args(TopBy))
         if by not in self.table:
             raise OptionError(f"by='{by}': the table has no such column; it has {listing(self.table.columns, 20)}.")
-        if n < 0:
-            raise OptionError(f"n={n} genes cannot be shown; give a number that is not negative.")
+        if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
+            raise OptionError(f"n={n!r} genes cannot be shown; give a whole number that is not negative.")
         return self.table.iloc[self._order(by)[:n]]
 
     def significant(self, alpha: float | None = None) -> pd.DataFrame:
         """Return the genes with padj < `alpha` (by default the one of `results()`), in the order of `top`.
 
-        In a table without padj, those with an s-value < `alpha`, by default 0.005.
+        In a table without padj, those with an s-value < `alpha`, by default 0.005. After stage-wise testing, those with
+        padj_stagewise < `alpha`.
         """
         by, level = _decisive(self.table), _level(self.table, self.info, alpha)
         table = self.table.iloc[self._order(by)]
@@ -343,8 +382,10 @@ class Results:
             "stat": f"{info.test} statistic: {tested}",
             "pvalue": f"{test} p-value: {tested}",
             "padj": f"{info.p_adjust} adjusted p-values",
+            "padj_screen": f"{info.p_adjust} adjusted p-values of the joint test, which screens genes",
+            "padj_stagewise": "stage-wise adjusted p-values; missing for genes that the screen leaves out",
             "padj_reason": "tested, or why padj is missing",
-            "separated": f"whether a group has no count at all: the fold change is infinite{_trust(info.test)}",
+            "separated": f"whether a group has no count at all: {_infinite(info)}",
             "svalue": f"s-value (false sign{_or_small(info.lfc_threshold)}): {label}",
         }
         texts |= {
@@ -358,29 +399,38 @@ class Results:
         lines = [texts[name] for name in ("log2FoldChange", "pvalue") if name in texts]
         if self.info.lfc_threshold > 0:
             lines.append(f"log2 fold change threshold: {self.info.lfc_threshold:g} ({self.info.alt_hypothesis})")
-        return [*lines, f"{len(self)} genes"]
+        if "padj_stagewise" in self.table:
+            lines.append("stage-wise testing: padj_stagewise says which genes changed")
+        return [*lines, counted(len(self), "gene")]
 
     def _order(self, by: TopBy) -> IntArray:
         """Return the rows in the order of `top`: the last key of lexsort counts most."""
         if by == "svalue":
             return np.argsort(_column(self.table, by), kind="stable")
-        if by not in ("padj", "pvalue"):
+        if by not in ("padj", "padj_stagewise", "pvalue"):
             return np.argsort(-np.abs(_column(self.table, by)), kind="stable")
         tie_breakers = [-np.abs(_column(self.table, "stat"))] if "stat" in self.table else []
         keys = [*tie_breakers, _column(self.table, "pvalue")]
-        if by == "padj":
-            keys.append(_column(self.table, "padj"))
+        if by != "pvalue":
+            keys.append(_column(self.table, by))
         return np.lexsort(keys)
 
 
-def _decisive(table: pd.DataFrame) -> Literal["padj", "svalue"]:
-    """Return the column that says which genes changed: padj, or svalue where there is none."""
+def decisive(results: Results, alpha: float | None = None) -> tuple[Decisive, float]:
+    """Return the column that says which genes changed, and the level below which they did; `alpha` is checked."""
+    return _decisive(results.table), _level(results.table, results.info, alpha)
+
+
+def _decisive(table: pd.DataFrame) -> Decisive:
+    """Return the column that says which genes changed: padj, svalue where there is none, stage-wise p-values."""
+    if "padj_stagewise" in table:
+        return "padj_stagewise"
     return "svalue" if "svalue" in table and "padj" not in table else "padj"
 
 
 def _level(table: pd.DataFrame, info: ResultsInfo, alpha: float | None) -> float:
     if alpha is None:
-        alpha = info.alpha if _decisive(table) == "padj" else _SVALUE_ALPHA
+        alpha = _SVALUE_ALPHA if _decisive(table) == "svalue" else info.alpha
     return _checked_alpha(alpha)
 
 
@@ -388,11 +438,14 @@ def _or_small(threshold: float) -> str:
     return f" or |log2 fold change| < {threshold:g}" if threshold > 0 else ""
 
 
-def _trust(test: TestType) -> str:
-    """Return what the p-value of a gene is worth whose fold change is infinite."""
-    if test == "LRT":
-        return ", and the p-value holds"
-    return " and its Wald p-value is not to be trusted; ask for the likelihood ratio test, test('lrt')"
+def _infinite(info: ResultsInfo) -> str:
+    """Return what is infinite where a group has no count, and what the p-value is worth."""
+    change = f"the {'' if info.shrinkage is None else 'maximum likelihood '}fold change is infinite"
+    if info.shrunken_test:
+        return change
+    if info.test == "LRT":
+        return f"{change}, and the p-value holds"
+    return f"{change} and its Wald p-value is not to be trusted; ask for the likelihood ratio test, test('lrt')"
 
 
 def _column(table: pd.DataFrame, name: str) -> FloatArray:
@@ -404,7 +457,8 @@ def _count(mask: BoolArray) -> int:
 
 
 def _checked_alpha(alpha: float) -> float:
-    if not 0.0 < alpha < 1.0:
+    number = isinstance(alpha, (int, float, np.integer, np.floating))
+    if not number or not 0.0 < alpha < 1.0:
         raise OptionError(f"alpha={alpha!r} is not a level; give a number between 0 and 1.")
     return float(alpha)
 

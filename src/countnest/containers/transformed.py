@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from countnest.containers.fit import DispersionTrend
-from countnest.errors import OptionError
+from countnest.errors import OptionError, counted
 from countnest.files import FilePath, whole_file
+from countnest.stats.transform.principal import most_variable
 
 __all__ = ["TransformMethod", "Transformed"]
 
@@ -81,8 +82,7 @@ class Transformed:
             raise OptionError(f"n={n!r} genes cannot be chosen; give a whole number of 1 or more.")
         if self.table.shape[1] == 1:
             raise OptionError("genes do not vary over one sample; top_variance() needs two or more.")
-        variance = self.table.to_numpy().var(axis=1, ddof=1)
-        return self.table.iloc[np.argsort(-variance, kind="stable")[:n]]
+        return self.table.iloc[most_variable(self.table.to_numpy(), n)]
 
     def to_csv(self, path: FilePath) -> None:
         """Write the table as CSV, genes in the first column, whole or not at all.
@@ -103,7 +103,7 @@ class Transformed:
 
     def _headings(self) -> list[str]:
         n_genes, n = self.table.shape
-        lines = [f"{_NAMES[self.method]}: {n_genes} genes x {n} samples"]
+        lines = [f"{_NAMES[self.method]}: {counted(n_genes, 'gene')} x {counted(n, 'sample')}"]
         if self.trend is None:
             return lines
         origin = "of other samples" if self.frozen else "estimated"

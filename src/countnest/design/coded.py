@@ -27,7 +27,7 @@ class CodedDesign:
     Attributes
     ----------
     matrix
-        Shape (n, p), float64: the columns that are neither zero nor combinations of earlier ones.
+        Shape (n, p), float64, read-only: the columns that are neither zero nor combinations of earlier ones.
     names
         The p names of the results: 'Intercept', 'dex_trt_vs_untrt', 'genotypeII.conditionB'.
     columns
@@ -77,6 +77,11 @@ class CodedDesign:
     kept: tuple[int, ...]
     coder: Coder | None
     nesting: Nesting
+
+    def __post_init__(self) -> None:
+        """Make the matrices read-only: fits and files rely on them."""
+        self.matrix.flags.writeable = False
+        self.full.matrix.flags.writeable = False
 
     @property
     def numbers(self) -> tuple[str, ...]:

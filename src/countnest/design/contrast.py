@@ -231,7 +231,10 @@ def _lists(design: CodedDesign, items: Sequence[Sequence[str]], list_values: Seq
 
 def _list_values(list_values: Sequence[float]) -> tuple[float, float]:
     """Return the two weights, positive and negative."""
-    values = [float(value) for value in list_values]
+    try:
+        values = [float(value) for value in list_values]
+    except (TypeError, ValueError) as error:
+        raise ContrastError(f"list_values={list_values!r} must be two numbers: {error}.") from error
     if len(values) != 2 or not values[0] > 0 > values[1] or not np.all(np.isfinite(values)):
         raise ContrastError(
             f"list_values={tuple(list_values)!r}: two numbers are needed, the first positive and the second negative."
@@ -299,6 +302,10 @@ def coefficient_place(design: CodedDesign, name: str) -> int:
     """Return the place of a coefficient, whichever way its name is written."""
     if name in design.names:
         return design.names.index(name)
+    if not isinstance(name, str):
+        raise ContrastError(
+            f"{name!r} is not the name of a coefficient. The coefficients are {listing(design.names, 20)}."
+        )
     wanted = _plain_name(name)
     for place, column in enumerate(design.columns):
         if name == column or wanted == _plain_name(column):

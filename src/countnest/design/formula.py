@@ -16,9 +16,16 @@ import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
 from countnest.design.expression import QUOTED, Expression, Variable, read_factor, require_known
-from countnest.errors import DesignError, FormulaError, listing
+from countnest.errors import DesignError, FormulaError, counted, listing
 
-__all__ = ["LearntExpression", "ParsedFormula", "full_rank_terms", "learn_expression", "parse_formula"]
+__all__ = [
+    "KNOWN_FUNCTIONS",
+    "LearntExpression",
+    "ParsedFormula",
+    "full_rank_terms",
+    "learn_expression",
+    "parse_formula",
+]
 
 Term = tuple[str, ...]
 
@@ -195,7 +202,9 @@ def learn_expression(expression: Expression, sheet: pd.DataFrame) -> LearntExpre
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         labels = sheet.index[np.flatnonzero(bad)]
-        raise DesignError(f"'{expression.name}' is missing or infinite for {len(labels)} samples: {listing(labels)}.")
+        raise DesignError(
+            f"'{expression.name}' is missing or infinite for {counted(len(labels), 'sample')}: {listing(labels)}."
+        )
     suffixes = _suffixes([str(column) for column in computed.columns])
     return LearntExpression(expression, values, suffixes, computed.model_spec)
 

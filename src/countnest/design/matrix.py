@@ -15,7 +15,7 @@ from countnest.design.coding import CodedMatrix
 from countnest.design.name import refuse_duplicates, result_name
 from countnest.design.nesting import Nesting
 from countnest.design.rank import check_rank, zero_columns
-from countnest.errors import DesignError, listing
+from countnest.errors import DesignError, counted, listing
 
 __all__ = ["design_of_matrix"]
 
@@ -100,10 +100,10 @@ def _matched_rows(design: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:
         raise DesignError(f"the model matrix has duplicate row labels: {listing(doubled)}.")
     missing, unknown = sheet.index.difference(design.index), design.index.difference(sheet.index)
     if len(missing):
-        raise DesignError(f"the model matrix lacks rows for {len(missing)} samples: {listing(missing)}.")
+        raise DesignError(f"the model matrix lacks rows for {counted(len(missing), 'sample')}: {listing(missing)}.")
     if len(unknown):
         raise DesignError(
-            f"the model matrix has {len(unknown)} rows that are not in the sample sheet: {listing(unknown)}; leave "
+            f"the model matrix has {counted(len(unknown), 'row')} not in the sample sheet: {listing(unknown)}; leave "
             "them out."
         )
     return design.loc[sheet.index]

@@ -22,7 +22,7 @@ from countnest.design.nesting import find_nesting
 from countnest.design.rank import find_dependence, zero_columns
 from countnest.design.report import Report, design_report
 from countnest.design.sample import PreparedSamples, number_warnings, prepare_samples
-from countnest.errors import DesignError, listing, warn
+from countnest.errors import DesignError, counted, listing, warn
 
 __all__ = ["Coding", "Design", "build_design", "check_residual_df", "choose_coding", "code_formula", "encode"]
 
@@ -137,8 +137,9 @@ def check_residual_df(design: Design) -> None:
     n, p = design.matrix.shape
     if n == p:
         raise DesignError(
-            f"the design has the same number of samples and coefficients to fit, so estimation of dispersion is not "
-            f"possible ({n} samples, {p} coefficients). Replicates are needed, or a design with fewer terms."
+            "the design has the same number of samples and coefficients to fit, so estimation of dispersion is not "
+            f"possible ({counted(n, 'sample')}, {counted(p, 'coefficient')}). Replicates are needed, or a design with "
+            "fewer terms."
         )
     if n < p:
         raise DesignError(

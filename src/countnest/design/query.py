@@ -17,7 +17,7 @@ from countnest.design.explain import explain_query
 from countnest.design.export import Program, r_code, recode
 from countnest.design.grid import describe, in_cell
 from countnest.design.stratum import Stratum, strata
-from countnest.errors import ContrastError, listing, suggestion
+from countnest.errors import ContrastError, counted, listing, suggestion
 
 __all__ = ["NamedCell", "Query", "Row", "stack"]
 
@@ -199,7 +199,7 @@ class Query:
         """Return the place of a row."""
         if isinstance(key, (int, np.integer)):
             if not -len(self) <= key < len(self):
-                raise ContrastError(f"the query has {len(self)} rows, so there is no row {key}.")
+                raise ContrastError(f"the query has {counted(len(self), 'row')}, so there is no row {key}.")
             return int(key) % len(self)
         matching = [place for place, label in enumerate(self.labels) if key == label]
         matching = matching or [place for place, part in enumerate(self.parts) if key in _names(part)]

@@ -14,7 +14,7 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.design.name import make_names
-from countnest.errors import DesignError, SamplesError, listing, suggestion
+from countnest.errors import DesignError, SamplesError, counted, listing, suggestion
 
 __all__ = ["PreparedSamples", "collation_key", "level_text", "number_warnings", "prepare_samples"]
 
@@ -222,8 +222,8 @@ def _refuse_missing(column: pd.Series[Any], variable: str) -> None:
         labels = column.index[missing]
         raise SamplesError(
             f"variables in the design formula cannot have NA values: '{variable}' has no value in {len(labels)} of "
-            f"{len(column)} samples ({listing(labels)}). Fill them in or leave these samples out. If the file holds "
-            "words such as None or NA: pandas reads them as missing, cn.read_samples keeps them."
+            f"{counted(len(column), 'sample')} ({listing(labels)}). Fill them in or leave these samples out. "
+            "If the file holds words such as None or NA: pandas reads them as missing, cn.read_samples keeps them."
         )
 
 
@@ -260,7 +260,7 @@ def _refuse_infinite(values: FloatArray, column: pd.Series[Any], variable: str) 
     if infinite.any():
         labels = column.index[infinite]
         raise SamplesError(
-            f"the numeric variable '{variable}' is infinite in {len(labels)} samples: {listing(labels)}."
+            f"the numeric variable '{variable}' is infinite in {counted(len(labels), 'sample')}: {listing(labels)}."
         )
 
 

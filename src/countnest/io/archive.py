@@ -24,7 +24,7 @@ import pandas as pd
 
 from countnest.containers.fit import Analysis
 from countnest.errors import FileError, listing
-from countnest.files import FilePath, whole_file
+from countnest.files import FilePath, check_path, whole_file
 from countnest.io.columns import decode_column, encode_column
 from countnest.version import installed_version
 
@@ -119,6 +119,7 @@ def read_archive(path: FilePath) -> dict[str, Any]:
 @contextmanager
 def _opened(path: FilePath) -> Iterator[IO[bytes]]:
     """Yield the open file; what goes wrong becomes a `FileError`."""
+    check_path(path)
     try:
         with Path(path).expanduser().open("rb") as file:
             yield file
@@ -222,11 +223,16 @@ class _Writing:
 
 
 def _unsaved(value: object, where: str) -> FileError:
-    if "trend" in where.split(".") or callable(value):
+    if "trend" in where.split("."):
+        return FileError(
+            "the data set cannot be saved: the dispersion trend is a function of yours (fit_type=), and a file holds "
+            "no code. Use fit_type='parametric', 'local' or 'mean'; or save counts and results as tables, and run the "
+            "analysis again."
+        )
+    if callable(value):
         return FileError(
             f"the data set cannot be saved: {where} is a function that you gave ({type(value).__name__}), and a file "
-            "holds no code. Use fit_type='parametric', 'local' or 'mean'; or save counts and results as tables, and "
-            "run the analysis again."
+            "holds no code. Save counts and results as tables, and run the analysis again."
         )
     return FileError(f"the data set cannot be saved: {where} is of type {type(value).__name__}, which a file lacks.")
 

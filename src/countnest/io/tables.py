@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.errors import CountnestError, CountsError, FileError, SamplesError, listing, suggestion
-from countnest.files import FilePath
+from countnest.files import FilePath, check_path
 
 __all__ = ["file_text", "read_counts", "read_samples"]
 
@@ -165,6 +165,7 @@ def _source(path: FilePath) -> _Source:
 
 def file_text(path: FilePath) -> str:
     """Return the text of a file, unpacked, with lines that end in a newline only."""
+    check_path(path)
     data = _bytes(path)
     try:
         text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 from countnest.arrays import FloatArray
 from countnest.containers.fit import Analysis
+from countnest.errors import counted
 from countnest.options import DispersionSharing, FitType, SizeFactorType, TestType
 from countnest.parallel.run import Engine
 from countnest.pipelines.beta_prior import PriorModel, fit_beta_prior, refit_beta_prior
-from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model
+from countnest.pipelines.deseq import base_moments, estimate_dispersions, failing_weights, fit_model
 from countnest.pipelines.normalization import Normalization, estimate_factors
-from countnest.pipelines.outliers import ReplacementRule, find_replacements, refit
+from countnest.pipelines.outliers import ReplacementRule, find_replacements, refit, with_observed_cooks
 from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import scaled_weights
@@ -53,24 +54,26 @@ def normalize(
     given: FloatArray | None,
     kind: SizeFactorType,
     engine: Engine,
-    what: str = "size factors",
+    by_gene: bool = False,
     normalization: Normalization | None = None,
 ) -> Analysis:
     """Return the first state of an analysis, with `given` factors or with estimated ones.
 
-    `what` names the given factors, `normalization` says what the estimated ones are to heed.
+    `by_gene` says whether the given ones are normalization factors, `normalization` what the estimated ones are to
+    heed.
     """
     if given is None:
-        factors = estimate_factors(counts, kind, normalization or Normalization(), engine)
+        heeded = normalization or Normalization()
+        factors, by_gene = estimate_factors(counts, kind, heeded, engine), heeded.by_gene(kind)
     else:
-        engine.progress.step(f"using pre-existing {what}")
+        engine.progress.step(f"using pre-existing {'normalization' if by_gene else 'size'} factors")
         factors = given
-    return Analysis(factors, given is not None, base_moments(counts, factors))
+    return Analysis(factors, given is not None, base_moments(counts, factors), by_gene=by_gene)
 
 
 def with_weights(state: Analysis, counts: FloatArray, weights: FloatArray, layout: Layout) -> Analysis:
     """Return the state with observation weights (G, n), which moments and fits then heed."""
-    moments = base_moments(counts, state.factors, weights, layout)
+    moments = base_moments(counts, state.factors, weights, failing_weights(weights, layout))
     return replace(state, weights=scaled_weights(weights), raw_weights=weights, moments=moments)
 
 
@@ -86,8 +89,9 @@ def with_dispersions(
 ) -> Analysis:
     """Return the state with dispersions, and without what was fitted before."""
     engine.progress.step("estimating dispersions")
-    fresh = state.replacement is None
-    moments = state.moments if fresh else base_moments(counts, state.factors, state.raw_weights, layout)
+    moments = state.moments
+    if state.replacement is not None:
+        moments = base_moments(counts, state.factors, state.raw_weights, moments.weights_fail)
     dispersions = estimate_dispersions(
         counts,
         state.factors,
@@ -103,9 +107,13 @@ def with_dispersions(
 
 
 def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) -> Analysis:
-    """Return the state with the fitted model; it must have dispersions."""
+    """Return the state with the fitted model; it must have dispersions.
+
+    Counts that were replaced as outliers stay replaced, as moments and dispersions of their genes are those of the
+    replaced counts.
+    """
     assert state.dispersions is not None
-    used = counts if state.replacement is None else state.replacement.counts
+    used = state.counts_used(counts)
     fit = fit_model(
         used,
         state.factors,
@@ -120,6 +128,8 @@ def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) 
         min_mu=model.min_mu,
         engine=engine,
     )
+    if state.replacement is not None:
+        fit = with_observed_cooks(fit, state.replacement, model.layout)
     if model.prior is not None:
         fit = replace(fit, prior=fit_beta_prior(replace(state, fit=fit), used, model.prior, engine))
     return replace(state, fit=fit)
@@ -135,7 +145,7 @@ def replace_outliers(
     if replacement is None:
         return state
     engine.progress.note(
-        f"-- replacing outliers and refitting for {replacement.flagged.sum()} genes "
+        f"-- replacing outliers and refitting for {counted(int(replacement.flagged.sum()), 'gene')} "
         f"({rule}; the original counts are kept in counts())"
     )
     moments, dispersions, fit = refit(

@@ -12,7 +12,7 @@ from countnest.containers.fit import Analysis, ModelFit
 from countnest.errors import MissingStepError, OptionError
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import expand, rows_of
+from countnest.pipelines.deseq import expand, rows_of, t_df
 from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.outlier import ModelOutliers
@@ -180,6 +180,9 @@ def _fit_of(state: Analysis) -> ModelFit:
 def model_outliers(counts: FloatArray, state: Analysis, layout: Layout, *, level: float = 0.01) -> ModelOutliers:
     """Return the genes with a count that the model cannot explain; see `stats.glm.outlier`.
 
+    Observation weights count instead of samples; genes that they leave fewer than two residual degrees of freedom are
+    not looked at.
+
     Raises
     ------
     MissingStepError
@@ -199,9 +202,12 @@ def model_outliers(counts: FloatArray, state: Analysis, layout: Layout, *, level
             f"{layout.residual_df}."
         )
     rows = ~np.isnan(fit.beta[:, 0])
+    weights = weights_of(state.weights, rows)
+    df = np.asarray(t_df(layout, weights))
     found = flag_by_model(
         counts[rows], fit.mu[rows], fit.hat[rows], dispersions.fitted[rows], layout,
-        prior_var=dispersions.trend.disp_prior_var, level=level,
+        prior_var=dispersions.trend.disp_prior_var, level=level, weights=weights,
+        residual_df=as_float(np.where(df >= MIN_OUTLIER_DF, df, np.nan)),
     )  # fmt: skip
     flagged = np.zeros(len(rows), dtype=np.bool_)
     flagged[rows] = found.flagged

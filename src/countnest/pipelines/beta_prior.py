@@ -30,6 +30,7 @@ __all__ = [
     "prior_variances",
     "refit_beta_prior",
     "refuse_less_abs",
+    "refuse_prior",
     "shrink_normal",
 ]
 
@@ -214,11 +215,7 @@ def shrink_normal(
     R counterpart: DESeq2::lfcShrink(type = "normal").
     """
     refuse_less_abs(alternative)
-    if _fit_of(state).prior is not None:
-        raise OptionError(
-            "the fold changes of this data set have a normal prior already (beta_prior=True): run deseq() without it "
-            "before lfc_shrink()."
-        )
+    refuse_prior(_fit_of(state))
     model = PriorModel.of(design)
     prior = fit_beta_prior(state, counts, model, engine)
     estimates = estimate_with_prior(contrast[np.newaxis, :], prior, state, model, engine)
@@ -233,6 +230,15 @@ def refuse_less_abs(alternative: AltHypothesis) -> None:
         raise OptionError(
             "alt_hypothesis='lessAbs' needs estimates without prior, because the prior itself makes changes small: fit "
             "with beta_prior=False and use results()."
+        )
+
+
+def refuse_prior(fit: ModelFit) -> None:
+    """Raise `OptionError` for the shrinkage of fold changes that have a prior already."""
+    if fit.prior is not None:
+        raise OptionError(
+            "the fold changes of this data set have a normal prior already (beta_prior=True): run deseq() without it "
+            "before lfc_shrink()."
         )
 
 

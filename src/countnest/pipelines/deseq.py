@@ -5,12 +5,11 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.fit import BaseMoments, Dispersions, DispersionTrend, ModelFit, ReducedFit
+from countnest.errors import OptionError
 from countnest.options import DispersionSharing, FitType, TestType
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.genewise import GeneWise, estimate_genewise
@@ -28,16 +27,22 @@ __all__ = [
     "base_moments",
     "estimate_dispersions",
     "expand",
+    "failing_weights",
     "fit_model",
     "given_dispersions",
     "no_counts",
+    "require_genes",
     "rows_of",
     "t_df",
+    "trend_of",
 ]
 
 
 def base_moments(
-    counts: FloatArray, factors: FloatArray, weights: FloatArray | None = None, layout: Layout | None = None
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None = None,
+    weights_fail: BoolArray | None = None,
 ) -> BaseMoments:
     """Return the moments of the normalized counts.
 
@@ -45,15 +50,21 @@ def base_moments(
     ----------
     counts, factors
         (G, n), (1, n) or (G, n).
-    weights, layout
-        (G, n) observation weights as they were given, and the model that they must leave estimable.
+    weights
+        (G, n) observation weights as they were given. A gene whose counts all have weight zero is one without counts.
+    weights_fail
+        (G,) what `failing_weights` says of them.
     """
     normalized = weighted_counts(counts, factors, weights)
-    moments = BaseMoments(base_mean(normalized), base_variance(normalized), no_counts(counts))
-    if weights is None or layout is None:
-        return moments
-    fail = ~weights_suffice(scaled_weights(weights), layout)
-    return replace(moments, all_zero=moments.all_zero | fail, weights_fail=fail)
+    all_zero = no_counts(normalized)
+    if weights_fail is not None:
+        all_zero |= weights_fail
+    return BaseMoments(base_mean(normalized), base_variance(normalized), all_zero, weights_fail)
+
+
+def failing_weights(weights: FloatArray | None, layout: Layout) -> BoolArray | None:
+    """Return the genes (G,) whose observation weights (G, n) leave too few samples for the model; None without."""
+    return None if weights is None else ~weights_suffice(scaled_weights(weights), layout)
 
 
 def estimate_dispersions(
@@ -91,10 +102,16 @@ def estimate_dispersions(
     engine
         Threads, blocks, progress.
 
+    Raises
+    ------
+    OptionError
+        The weights leave no gene to fit; or there is one gene, and a trend is to be fitted.
+
     Notes
     -----
     R counterpart: DESeq2::estimateDispersions.
     """
+    require_genes(moments)
     rows = ~moments.all_zero
     k, f, v = counts[rows], rows_of(factors, rows), weights_of(weights, rows)
     base = moments.mean[rows], moments.variance[rows]
@@ -104,7 +121,7 @@ def estimate_dispersions(
     mean = moments.mean[rows]
     if known is None:
         engine.progress.step("mean-dispersion relationship")
-        known = _trend(mean, genewise.alpha, layout, fit_type)
+        known = trend_of(mean, genewise.alpha, layout, fit_type)
         if known.note:
             engine.progress.note(known.note)
     fitted = known(mean)
@@ -154,7 +171,28 @@ def given_dispersions(alpha: FloatArray) -> Dispersions:
     return Dispersions(missing, missing, missing, missing, missing, alpha, missing, None, "given")
 
 
-def _trend(mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType | TrendFunction) -> DispersionTrend:
+def require_genes(moments: BaseMoments) -> None:
+    """Raise `OptionError` where the observation weights leave no gene to fit."""
+    if moments.weights_fail is not None and moments.all_zero.all():
+        raise OptionError(
+            "the observation weights leave no gene to fit. Are they zero for a whole group of samples? Give weights "
+            "above zero where a count says something."
+        )
+
+
+def trend_of(mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType | TrendFunction) -> DispersionTrend:
+    """Return the trend of gene-wise dispersions (G,) over means (G,), and the width of the prior around it.
+
+    Raises
+    ------
+    OptionError
+        If a trend is to be fitted to one gene.
+    """
+    if len(mean) == 1 and not callable(fit_type):
+        raise OptionError(
+            "one gene is too few for a dispersion trend over the mean; use sharing='gene_est_only', which takes the "
+            "gene's own estimate."
+        )
     trend, note = fit_trend(mean, alpha, fit_type)
     fitted = trend(mean)
     spread = log_residual_variance(alpha, fitted)

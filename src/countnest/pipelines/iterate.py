@@ -12,7 +12,7 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.errors import NormalizationError
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import base_moments, estimate_dispersions
+from countnest.pipelines.deseq import base_moments, estimate_dispersions, failing_weights
 from countnest.progress import SilentProgress
 from countnest.stats.dispersion.trend import FlatDispersionsError
 from countnest.stats.glm.layout import Layout
@@ -45,7 +45,7 @@ def iterated_size_factors(counts: FloatArray, engine: Engine, weights: FloatArra
     if n < 2:
         raise NormalizationError("type='iterate' estimates dispersions, which needs 2 samples or more.")
     layout, silent = Layout.of(np.ones((n, 1))), replace(engine, progress=SilentProgress())
-    rows = ~base_moments(counts, np.ones((1, n)), weights, layout).all_zero
+    rows = ~base_moments(counts, np.ones((1, n)), weights, failing_weights(weights, layout)).all_zero
     k, v = counts[rows], None if weights is None else weights[rows]
     factors, change = np.ones(n), np.inf
     for done in range(MAX_ROUNDS):
@@ -64,7 +64,7 @@ def _next_factors(
     k: FloatArray, weights: FloatArray | None, factors: FloatArray, layout: Layout, engine: Engine
 ) -> FloatArray:
     row = factors[np.newaxis, :]
-    moments = base_moments(k, row, weights, layout)
+    moments = base_moments(k, row, weights)
     scaled = None if weights is None else scaled_weights(weights)
     try:
         alpha = estimate_dispersions(

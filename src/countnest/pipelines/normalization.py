@@ -45,6 +45,10 @@ class Normalization:
     lengths: FloatArray | None = None
     weights: FloatArray | None = None
 
+    def by_gene(self, kind: SizeFactorType) -> bool:
+        """Return whether normalization factors (G, n) are estimated, and not size factors (1, n)."""
+        return kind != "iterate" and (self.matrix is not None or self.lengths is not None)
+
 
 def estimate_factors(counts: FloatArray, kind: SizeFactorType, given: Normalization, engine: Engine) -> FloatArray:
     """Return size factors (1, n), or normalization factors (G, n) where a matrix or lengths are given.

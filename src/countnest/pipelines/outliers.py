@@ -20,7 +20,7 @@ from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["ReplacementRule", "find_replacements", "refit"]
+__all__ = ["ReplacementRule", "find_replacements", "refit", "with_observed_cooks"]
 
 Record = TypeVar("Record", Dispersions, ModelFit, ReducedFit)
 
@@ -47,7 +47,7 @@ class ReplacementRule:
     trim: float = 0.2
 
     def __str__(self) -> str:
-        return f"min_replicates_for_replace={self.min_replicates:g}" if self.samples is None else "given samples"
+        return f"samples with {self.min_replicates:g} or more replicates" if self.samples is None else "given samples"
 
     def replaceable(self, layout: Layout) -> BoolArray:
         """Return the samples (n,) whose counts can be replaced."""
@@ -77,8 +77,9 @@ def find_replacements(
     f = rows_of(state.factors, flagged)
     suggested = replacement_counts(normalized_counts(counts[flagged], f), f, rule.trim)
     replaced[flagged] = np.where(outlying[flagged] & replaceable, suggested, counts[flagged])
-    empty = no_counts(replaced)
-    return Replacement(replaced, flagged, flagged & ~empty, flagged & empty, replaceable, state.moments.mean)
+    empty = no_counts(replaced if state.weights is None else replaced * state.weights)
+    refitted, emptied = flagged & ~empty, flagged & empty
+    return Replacement(replaced, flagged, refitted, emptied, replaceable, state.moments.mean, cooks)
 
 
 def refit(
@@ -92,7 +93,7 @@ def refit(
     dispersions, fit = state.dispersions, state.fit
     assert dispersions is not None
     assert fit is not None
-    moments = base_moments(counts, state.factors, state.raw_weights, layout)
+    moments = base_moments(counts, state.factors, state.raw_weights, state.moments.weights_fail)
     if not rows.any():
         return moments, dispersions, fit
     k, f, v = counts[rows], rows_of(state.factors, rows), weights_of(state.weights, rows)
@@ -114,16 +115,21 @@ def refit(
         use_t=fit.df is not None, min_mu=fit.min_mu, engine=engine,
     )  # fmt: skip
     merged = _merge(fit, refitted, rows, replacement.emptied)
-    kept = ~replacement.replaceable
-    merged = replace(
-        merged,
-        cooks=fit.cooks,
-        max_cooks=_max_cooks_after(fit.cooks, kept, layout),
-        reduced=_merge(fit.reduced, refitted.reduced, rows, replacement.emptied)
-        if fit.reduced and refitted.reduced
-        else None,
-    )
+    reduced_fit = None
+    if fit.reduced and refitted.reduced:
+        reduced_fit = _merge(fit.reduced, refitted.reduced, rows, replacement.emptied)
+    merged = with_observed_cooks(replace(merged, reduced=reduced_fit), replacement, layout)
     return moments, _merge(dispersions, new, rows, np.zeros_like(rows)), merged
+
+
+def with_observed_cooks(fit: ModelFit, replacement: Replacement, layout: Layout) -> ModelFit:
+    """Return the fit of replaced counts with the Cook's distances of the counts that were observed.
+
+    Those of samples whose counts could be replaced no longer count in the largest ones, once a gene was fitted again.
+    """
+    cooks = np.where(replacement.flagged[:, np.newaxis], replacement.cooks, fit.cooks)
+    kept = ~replacement.replaceable if replacement.refitted.any() else np.ones(len(replacement.replaceable), np.bool_)
+    return replace(fit, cooks=cooks, max_cooks=_max_cooks_after(cooks, kept, layout))
 
 
 def _sharing(dispersions: Dispersions) -> DispersionSharing:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.fit import Analysis
 from countnest.design.coded import CodedDesign
 from countnest.design.model import build_design
@@ -22,7 +22,7 @@ from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.shrink.apeglm import prior_scale, shrink_coefficient, swap_in
 from countnest.stats.shrink.ashr import adaptive_shrinkage
 
-__all__ = ["Shrunken", "coefficient_for", "shrink_apeglm", "shrink_ashr"]
+__all__ = ["ShrunkenChanges", "coefficient_for", "shrink_apeglm", "shrink_ashr"]
 
 # So many changes of reference levels are tried before the contrast takes the place of one coefficient.
 MAX_RECODINGS = 64
@@ -31,7 +31,7 @@ TOLERANCE = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shrunken:
+class ShrunkenChanges:
     """Shrunken log2 fold changes.
 
     Attributes
@@ -42,15 +42,15 @@ class Shrunken:
         (G,) probabilities that the fold change has the other sign or is smaller than the threshold.
     scale
         Of the Cauchy prior of apeglm, log2.
-    n_failed
-        Fitted genes without a result.
+    failed
+        (G,) fitted genes without a result; None where a result needs no search.
     """
 
     lfc: FloatArray
     se: FloatArray
     rate: FloatArray
     scale: float | None = None
-    n_failed: int = 0
+    failed: BoolArray | None = None
 
 
 def shrink_apeglm(
@@ -64,7 +64,7 @@ def shrink_apeglm(
     threshold: float = 0.0,
     converge: bool = False,
     engine: Engine,
-) -> Shrunken:
+) -> ShrunkenChanges:
     """Shrink one contrast of the coefficients under a Cauchy prior.
 
     Parameters
@@ -79,7 +79,7 @@ def shrink_apeglm(
     state
         Of the analysis, with dispersions.
     threshold
-        Of `Shrunken.rate`, log2.
+        Of `ShrunkenChanges.rate`, log2.
     converge
         See `stats.shrink.apeglm.shrink_coefficient`.
     engine
@@ -106,16 +106,16 @@ def shrink_apeglm(
         engine=engine,
         text="shrinking log fold changes (apeglm)",
     )
-    return Shrunken(
+    return ShrunkenChanges(
         expand(rows, fit.mode / LN2),
         expand(rows, fit.sd / LN2),
         expand(rows, fit.false_sign_or_small(threshold * LN2)),
         scale / LN2,
-        int(np.count_nonzero(~fit.found)),
+        expand(rows, ~fit.found) == 1.0,
     )
 
 
-def shrink_ashr(lfc: FloatArray, se: FloatArray, *, threshold: float = 0.0) -> Shrunken:
+def shrink_ashr(lfc: FloatArray, se: FloatArray, *, threshold: float = 0.0) -> ShrunkenChanges:
     """Shrink log2 fold changes (G,) with standard errors under a mixture of normals; missing ones stay missing.
 
     Notes
@@ -123,7 +123,7 @@ def shrink_ashr(lfc: FloatArray, se: FloatArray, *, threshold: float = 0.0) -> S
     R counterpart: DESeq2::lfcShrink(type = "ashr").
     """
     fit = adaptive_shrinkage(lfc, se)
-    return Shrunken(fit.mean, fit.sd, fit.false_sign_or_small(threshold))
+    return ShrunkenChanges(fit.mean, fit.sd, fit.false_sign_or_small(threshold))
 
 
 # A contrast as a coefficient

@@ -15,10 +15,8 @@ from countnest.containers.fit import Analysis, DispersionTrend
 from countnest.errors import DesignError, OptionError, counted
 from countnest.options import FitType
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import base_moments, expand, rows_of
+from countnest.pipelines.deseq import base_moments, expand, failing_weights, require_genes, rows_of, trend_of
 from countnest.stats.dispersion.genewise import estimate_genewise
-from countnest.stats.dispersion.prior import prior_variance
-from countnest.stats.dispersion.trend import fit_trend, log_residual_variance
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.norm.size_factors import base_mean, normalized_counts
@@ -81,7 +79,8 @@ def blind_layout(n: int) -> Layout:
 
 def unfitted(state: Analysis, counts: FloatArray, layout: Layout) -> Analysis:
     """Return a state with the same factors and weights, with the moments of `counts`, and without any fit."""
-    moments = base_moments(counts, state.factors, state.raw_weights, layout)
+    weights = state.raw_weights
+    moments = base_moments(counts, state.factors, weights, failing_weights(weights, layout))
     return replace(state, moments=moments, dispersions=None, fit=None, replacement=None)
 
 
@@ -133,6 +132,7 @@ def estimate_trend(
     engine
         Threads, blocks, progress.
     """
+    require_genes(state.moments)
     rows = ~state.moments.all_zero if genes is None else genes & ~state.moments.all_zero
     mean = state.moments.mean[rows]
     alpha = estimate_genewise(
@@ -144,12 +144,10 @@ def estimate_trend(
         engine=engine,
     ).alpha
     engine.progress.step("mean-dispersion relationship")
-    trend, note = fit_trend(mean, alpha, fit_type)
-    if note:
-        engine.progress.note(note)
-    fitted = trend(mean)
-    spread = log_residual_variance(alpha, fitted)
-    return DispersionTrend(trend, spread, prior_variance(alpha, fitted, spread, layout.residual_df), note)
+    trend = trend_of(mean, alpha, layout, fit_type)
+    if trend.note:
+        engine.progress.note(trend.note)
+    return trend
 
 
 def trend_values(trend: DispersionTrend, state: Analysis) -> FloatArray:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from countnest.arrays import FloatArray
 from countnest.design.coded import CodedDesign
-from countnest.errors import OptionError, listing, suggestion
+from countnest.errors import OptionError, kind_of, listing, suggestion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,6 +118,8 @@ def plot_counts(
     OptionError
         The data set has no such gene, the sample sheet no such column, or the design no variable.
     """
+    if not callable(getattr(dds, "counts", None)):
+        raise OptionError(f"plot_counts needs a DESeqDataSet; got {kind_of(dds)}.")
     data = _data(dds, gene, _columns(dds, intgroup), normalized=normalized, replaced=replaced)
     if pc is None:
         pc = _OFFSET if transform else 0.0

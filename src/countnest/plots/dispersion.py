@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
-from countnest.errors import MissingStepError
+from countnest.errors import MissingStepError, OptionError, kind_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +35,7 @@ def plot_dispersion(
 
     Gene-wise estimates, the trend fitted to them and the final values, shrunken towards the trend. Genes with circles
     lie so far above the trend that they keep their gene-wise estimate. Estimates below the lower border are triangles.
+    Where there is no trend, or the dispersions were given, what there is is drawn.
 
     R counterpart: DESeq2::plotDispEsts
 
@@ -54,6 +55,8 @@ def plot_dispersion(
 
     Raises
     ------
+    OptionError
+        `genes` is not a DataFrame.
     MissingStepError
         The gene-wise dispersions are not estimated yet.
     """
@@ -62,11 +65,14 @@ def plot_dispersion(
     _check(genes)
     ax = new_axes() if ax is None else ax
     drawn = genes[genes["baseMean"] > 0]
-    mean = _values(drawn, "baseMean")
-    floor = _floor(_values(drawn, "dispGeneEst"))
-    _draw_genewise(ax, mean, _values(drawn, "dispGeneEst"), floor)
+    mean, genewise = _values(drawn, "baseMean"), _values(drawn, "dispGeneEst")
+    final = _values(drawn, "dispersion")
+    given = np.isfinite(final).any() and not np.isfinite(genewise).any()
+    floor = _floor(final if given else genewise)
+    if not given:
+        _draw_genewise(ax, mean, genewise, floor)
     _draw_trend(ax, mean, _values(drawn, "dispFit"), "" if trend is None else f" ({trend.fit_type})")
-    _draw_final(ax, mean, _values(drawn, "dispersion"), _outliers(drawn), floor)
+    _draw_final(ax, mean, final, _outliers(drawn), floor)
     ax.set_yscale("log")
     ax.set_ylim(bottom=floor / 1.5)
     style(ax, "dispersion")
@@ -75,7 +81,9 @@ def plot_dispersion(
     return figure_of(ax)
 
 
-def _check(genes: pd.DataFrame) -> None:
+def _check(genes: object) -> None:
+    if not isinstance(genes, pd.DataFrame):
+        raise OptionError(f"plot_dispersion needs the table of the genes, dds.genes; got {kind_of(genes)}.")
     missing = [name for name in ("baseMean", "dispGeneEst") if name not in genes]
     if missing:
         raise MissingStepError(f"The gene table has no column '{missing[0]}': call estimate_dispersions() first.")
@@ -89,12 +97,12 @@ def _outliers(genes: pd.DataFrame) -> BoolArray:
     """Return which genes are dispersion outliers; a missing flag is none."""
     if "dispOutlier" not in genes:
         return np.zeros(len(genes), dtype=np.bool_)
-    return genes["dispOutlier"].eq(True).to_numpy(dtype=np.bool_)
+    return genes["dispOutlier"].eq(True).fillna(False).to_numpy(dtype=np.bool_)
 
 
-def _floor(genewise: FloatArray) -> float:
-    """Return the power of ten below the smallest positive estimate."""
-    positive = genewise[genewise > 0]
+def _floor(values: FloatArray) -> float:
+    """Return the power of ten below the smallest positive dispersion."""
+    positive = values[values > 0]
     return float(10.0 ** np.floor(np.log10(positive.min()) - 0.1)) if positive.size else 1e-9
 
 

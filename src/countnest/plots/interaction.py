@@ -14,7 +14,7 @@ from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.design.coded import CodedDesign
 from countnest.design.query import NamedCell
-from countnest.errors import OptionError, suggestion
+from countnest.errors import OptionError, kind_of, suggestion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,6 +132,8 @@ def plot_interaction(
     """
     from countnest.plots.figure import caption, figure_of, legend_above, new_axes
 
+    if not callable(getattr(dds, "means", None)):
+        raise OptionError(f"plot_interaction needs a fitted DESeqDataSet; got {kind_of(dds)}.")
     drawn = _gene(dds, gene, x, by, block)
     ax = new_axes(width=max(6.8, 0.55 * len(drawn.means))) if ax is None else ax
     _draw_blocks(ax, drawn, block if isinstance(block, str) else "block")

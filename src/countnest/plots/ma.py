@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray
-from countnest.containers.results import Results
-from countnest.errors import OptionError
+from countnest.containers.result_set import ResultsSet
+from countnest.containers.results import Results, decisive
+from countnest.errors import OptionError, kind_of, listing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +29,9 @@ def plot_ma(
 ) -> Figure:
     """Draw the log2 fold change of every gene against its mean of normalized counts.
 
-    Genes with padj < alpha are coloured, genes outside the limits are triangles at the border, genes without counts are
-    left out. Dashed lines mark the threshold on the log2 fold change, when there was one.
+    Genes with padj < alpha are coloured, in a table of s-values those with svalue < alpha. Genes outside the limits are
+    triangles at the border, genes without counts are left out. Dashed lines mark the threshold on the log2 fold change,
+    when there was one.
 
     R counterpart: DESeq2::plotMA
 
@@ -40,7 +42,7 @@ def plot_ma(
     ax
         Axes to draw into; by default those of a new figure.
     alpha
-        The level for padj; by default the one that `results()` was called with.
+        The level for padj, by default the one that `results()` was called with; or for s-values, by default 0.005.
     ylim
         The limits of the log2 fold change; by default 1.1 times the 99 % quantile of its absolute value.
 
@@ -52,28 +54,48 @@ def plot_ma(
     Raises
     ------
     OptionError
-        `ylim` is not an interval that holds zero.
+        `results` is not a table of the fold changes of one comparison; `alpha` is not between 0 and 1; or `ylim` is not
+        an interval that holds zero.
     """
     from countnest.plots.figure import caption, figure_of, legend_above, new_axes, style
 
+    by, level = decisive(_checked(results), alpha)
     ax = new_axes() if ax is None else ax
-    mean, change, padj = _with_counts(results)
+    mean, change, value = _with_counts(results, by)
     low, high = _limits(change) if ylim is None else _checked_limits(ylim)
-    groups = _groups(results, change, padj, results.info.alpha if alpha is None else alpha)
+    groups = _groups(results, change, value < level, f"{by} < {level:g}")
     for rank, (label, mask, colour) in enumerate(groups):
         _draw(ax, mean[mask], change[mask], (low, high), label, colour, zorder=2.0 + 0.1 * rank)
     _lines(ax, results)
     margin = 0.03 * (high - low)
     ax.set_ylim(low - margin, high + margin)
-    style(ax, "log2 fold change")
+    shrinkage = results.info.shrinkage
+    style(ax, "log2 fold change" if shrinkage is None else f"log2 fold change (shrunken, {shrinkage})")
     caption(ax, results.info.label)
     legend_above(ax, columns=3)
     return figure_of(ax)
 
 
-def _with_counts(results: Results) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return baseMean, log2FoldChange and padj of the genes that can be drawn."""
-    columns = results.table[["baseMean", "log2FoldChange", "padj"]].to_numpy(dtype=np.float64)
+def _checked(results: object) -> Results:
+    """Return the results of one comparison, or say what to give."""
+    if isinstance(results, ResultsSet):
+        raise OptionError(
+            f"plot_ma draws one comparison; the ResultsSet has {len(results)}: {listing(results)}. Give one of them, "
+            "such as found[0]."
+        )
+    if not isinstance(results, Results):
+        raise OptionError(f"plot_ma needs the Results that results() returns; got {kind_of(results)}.")
+    if "log2FoldChange" not in results.table:
+        raise OptionError(
+            "plot_ma draws the fold changes of one comparison, and this table is of a joint test of several; give the "
+            "results of one of them."
+        )
+    return results
+
+
+def _with_counts(results: Results, by: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return baseMean, log2FoldChange and what decides of the genes that can be drawn."""
+    columns = results.table[["baseMean", "log2FoldChange", by]].to_numpy(dtype=np.float64)
     drawn = columns[(columns[:, 0] > 0) & np.isfinite(columns[:, 1])]
     return drawn[:, 0], drawn[:, 1], drawn[:, 2]
 
@@ -90,11 +112,10 @@ def _checked_limits(ylim: tuple[float, float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _groups(results: Results, change: FloatArray, padj: FloatArray, alpha: float) -> list[_Group]:
+def _groups(results: Results, change: FloatArray, significant: BoolArray, level: str) -> list[_Group]:
     """Return label, members and colour of each group, the one at the back first."""
     from countnest.plots.figure import BLUE, GREY, ORANGE
 
-    significant, level = padj < alpha, f"padj < {alpha:g}"
     rest = ("not significant", ~significant, GREY)
     if results.info.alt_hypothesis == "lessAbs":
         return [rest, (f"|LFC| < {results.info.lfc_threshold:g}, {level}", significant, BLUE)]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray
-from countnest.errors import OptionError
+from countnest.errors import OptionError, called
 from countnest.simulate.argument import number, whole_number
 from countnest.simulate.counts import draw_counts, generator
 from countnest.simulate.study import SimulatedStudy
@@ -93,7 +93,10 @@ def _finite(name: str, value: object) -> float:
 def _dispersions(curve: object, means: FloatArray) -> FloatArray:
     if not callable(curve):
         raise OptionError("the dispersion must be a function of mean counts, such as lambda mean: 4 / mean + 0.1.")
-    alpha = np.asarray(curve(means), dtype=np.float64)
+    found = np.asarray(called(curve, "dispersion", means))
+    if found.dtype.kind not in "iuf":
+        raise OptionError(f"the dispersion function must return numbers; it returned type {found.dtype}.")
+    alpha = found.astype(np.float64)
     alpha = np.broadcast_to(alpha, means.shape) if alpha.ndim == 0 else alpha
     if alpha.shape != means.shape or not bool(((alpha > 0) & np.isfinite(alpha)).all()):
         raise OptionError("the dispersion function must return a number above 0 for each of the means it is given.")
@@ -101,7 +104,10 @@ def _dispersions(curve: object, means: FloatArray) -> FloatArray:
 
 
 def _factors(values: Sequence[float] | FloatArray | None, n: int) -> FloatArray:
-    factors = np.ones(n) if values is None else np.asarray(values, dtype=np.float64)
+    try:
+        factors = np.ones(n) if values is None else np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"size_factors must be numbers: {error}.") from error
     if factors.shape != (n,) or not bool(((factors > 0) & np.isfinite(factors)).all()):
         raise OptionError(f"size_factors must be a number above 0 for each of the {n} samples.")
     return factors

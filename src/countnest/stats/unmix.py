@@ -8,6 +8,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray
 from countnest.stats.glm.lbfgsb import minimize_in_box
+from countnest.stats.transform.vst import stabilize_constant
 
 __all__ = ["mixing_shares", "stabilized"]
 
@@ -56,14 +57,13 @@ def mixing_shares(
 def stabilized(values: FloatArray, *, alpha: float | None = None, shift: float | None = None) -> FloatArray:
     """Return quantities on a scale of about constant variance, log2 or natural log for large ones.
 
-    With `alpha`, the dispersion of a negative binomial: (2 arsinh sqrt(alpha q) - log alpha - log 4) / log 2; with
-    `shift`: log(q + shift).
+    With `alpha`, the dispersion of a negative binomial: `stats.transform.vst.stabilize_constant`; with `shift`:
+    log(q + shift).
     """
-    if alpha is None:
-        assert shift is not None
-        return np.log(values + shift)
-    scaled: FloatArray = (2.0 * np.arcsinh(np.sqrt(alpha * values)) - np.log(alpha) - np.log(4.0)) / np.log(2.0)
-    return scaled
+    if alpha is not None:
+        return stabilize_constant(values, alpha)
+    assert shift is not None
+    return np.log(values + shift)
 
 
 def _least(distance: Callable[[FloatArray], float], k: int, lowest: float) -> FloatArray:

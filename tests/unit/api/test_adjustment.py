@@ -118,7 +118,7 @@ def test_a_function_gets_the_given_statistic_and_its_record_is_kept(dds):
         ({"filter": [1.0, 2.0]}, "for each of the 300 genes"),
         ({"filter": ["a"] * 300}, "must be numbers"),
         ({"filter": np.full(300, np.nan)}, "missing or infinite for 300 genes: 'g0'"),
-        ({"filter": pd.Series({"g1": 1.0})}, "lacks 299 genes"),
+        ({"filter": pd.Series({"g1": 1.0})}, "299 genes of the counts missing"),
         ({"filter_fun": "ihw"}, "must be a function"),
         ({"filter_fun": half, "theta": 0.1}, "leave out theta and p_adjust"),
         ({"filter_fun": half, "p_adjust": "BY"}, "leave out theta and p_adjust"),
@@ -131,7 +131,7 @@ def test_what_cannot_be_used(dds, arguments, words):
 
 def test_filter_labels_occur_once(dds):
     variance = dds.genes["baseVar"]
-    with pytest.raises(OptionError, match="genes more than once: 'g0'"):
+    with pytest.raises(OptionError, match="gene label more than once: 'g0'"):
         dds.results(filter=pd.concat([variance, variance.iloc[:1]]))
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from countnest.api.held import make_engine
 from countnest.api.htseq import dataset_from_htseq
 from countnest.api.normalization import estimate_size_factors_for_matrix
 from countnest.api.tximport import dataset_from_tximport
@@ -418,3 +419,32 @@ def test_a_larger_study_runs_with_every_type():
     for kind in ("ratio", "poscounts", "iterate"):
         found = cn.DESeqDataSet(*study(), design="~ batch + group").deseq(size_factor_type=kind, quiet=True)
         assert found.size_factors.between(0.3, 3.0).all()
+
+
+# ---- a single gene ----
+
+
+def test_normalization_factors_of_a_single_gene_are_no_size_factors(caplog):
+    counts = pd.DataFrame([[10, 12, 30, 33, 8, 41]], index=["g"], columns=[f"s{j}" for j in range(6)])
+    sheet = pd.DataFrame({"group": list("aabbab")}, index=counts.columns)
+    factors = np.array([[0.5, 2.0, 1.0, 1.5, 0.8, 1.1]])
+    dds = cn.DESeqDataSet(counts, sheet, design="~ group", normalization_factors=factors)
+    for step in (lambda: None, dds._normalized):
+        step()
+        assert dds.size_factors is None
+        np.testing.assert_array_equal(dds.normalization_factors, factors)
+    with caplog.at_level(logging.DEBUG, "countnest"):
+        dds._normalize("ratio", make_engine(1, True))
+    assert caplog.messages == ["using pre-existing normalization factors"]
+    dds.size_factors = factors[0]
+    assert dds.normalization_factors is None
+    np.testing.assert_array_equal(dds.size_factors, factors[0])
+    dds.normalization_factors = factors
+    assert dds.size_factors is None
+    dds.estimate_size_factors()
+    assert dds.normalization_factors is None
+    dds.estimate_size_factors(norm_matrix=factors)
+    assert dds.size_factors is None
+    assert dds.normalization_factors.shape == (1, 6)
+    lengths = cn.DESeqDataSet(counts, sheet, design="~ group", avg_tx_length=factors).estimate_size_factors()
+    assert lengths.size_factors is None

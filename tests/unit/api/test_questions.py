@@ -220,6 +220,24 @@ def test_stagewise(changes):
     pd.testing.assert_frame_equal(found[0].table[plain[0].table.columns], plain[0].table)
 
 
+def test_stagewise_tables_count_what_stagewise_testing_found(changes, capsys):
+    found, plain = changes.test(stagewise=True), changes.test()
+    counts = [int((part.table["padj_stagewise"] < 0.1).sum()) for part in found.parts.values()]
+    assert counts != [int((part.table["padj"] < 0.1).sum()) for part in plain.parts.values()]
+    assert [f"{n} gene{'s' * (n != 1)} with padj_stagewise < 0.1" in repr(found) for n in counts] == [True] * 3
+    assert "padj_stagewise" in found._repr_html_()
+    part = found[0]
+    assert "padj_stagewise says which genes changed" in repr(part)
+    summary = part.summary()
+    assert "stage-wise adjusted p-value (padj_stagewise) < 0.1" in capsys.readouterr().out
+    assert (summary.significant, summary.by) == (counts[0], "padj_stagewise")
+    assert summary.low_counts == plain[0].summary().low_counts
+    assert len(part.significant()) == counts[0]
+    assert set(part.top(counts[0]).index) == set(part.significant().index)
+    assert "screened at alpha=0.1" in str(part.summary(0.05))
+    assert set(plain[0].significant().columns).isdisjoint({"padj_screen", "padj_stagewise"})
+
+
 # ---- cells without counts ----
 
 
@@ -334,10 +352,17 @@ def test_thresholds_act_on_the_row(pair):
     np.testing.assert_allclose(t["pvalue"], scipy.stats.t.sf(z, 20), rtol=1e-9)
 
 
-@pytest.mark.parametrize("options", [{"kind": "lrt"}, {"joint": True}, {"stagewise": True}])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "lrt"}, "threshold must be Wald tests"),
+        ({"joint": True}, "threshold must be Wald tests"),
+        ({"stagewise": True}, "the screening test takes no threshold"),
+    ],
+)
 @pytest.mark.parametrize("threshold", [{"lfc_threshold": 1.0}, {"alt_hypothesis": "greater"}])
-def test_thresholds_are_for_single_wald_tests(changes, options, threshold):
-    with pytest.raises(ContrastError, match="threshold must be Wald tests"):
+def test_thresholds_are_for_single_wald_tests(changes, options, message, threshold):
+    with pytest.raises(ContrastError, match=message):
         changes.test(**options, **threshold)
 
 

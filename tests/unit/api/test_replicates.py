@@ -121,7 +121,7 @@ def test_what_cannot_be_summed_is_dropped_with_a_warning(lanes):
         ("mous", OptionError, "no such column. Did you mean 'mouse'"),
         (list("ab"), SamplesError, "each of the 12 samples; it has 2"),
         ([*"abcabcabcab", None], SamplesError, "groupby is missing for the samples 'r11'"),
-        (pd.Series({"r1": "a"}), SamplesError, "it lacks 'r0'"),
+        (pd.Series({"r1": "a"}), SamplesError, "samples of the counts missing: 'r0'"),
     ],
 )
 def test_what_is_not_one_label_for_each_sample(dds, groupby, error, words):

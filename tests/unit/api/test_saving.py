@@ -216,8 +216,33 @@ def test_what_a_file_cannot_hold(tmp_path):
 
 def test_trends_that_are_functions(tmp_path):
     dds = cn.DESeqDataSet(*study(), design="~ group").deseq(quiet=True, fit_type=lambda mean: 0.1 + 1.0 / mean)
-    with pytest.raises(FileError, match=r"trend\.function is a function that you gave .*Use fit_type="):
+    with pytest.raises(FileError, match=r"the dispersion trend is a function of yours \(fit_type=\), .*Use fit_type="):
         save(dds, tmp_path / "no")
+
+
+def test_example_data_sets_keep_their_truth(tmp_path):
+    dds = cn.make_example_dataset(n=60, m=6, beta_sd=1.0).deseq(quiet=True)
+    loaded = through_a_file(dds, tmp_path)
+    assert type(loaded) is type(dds)
+    assert_same(dds, loaded)
+    pd.testing.assert_frame_equal(loaded.truth, dds.truth, check_exact=True)
+    del loaded.truth
+    assert not hasattr(through_a_file(loaded, tmp_path), "truth")
+
+
+def test_what_was_attached_to_a_data_set_is_left_out(tmp_path):
+    dds = cn.DESeqDataSet(*study(), design="~ group")
+    dds.note = "of mine"
+    assert not hasattr(through_a_file(dds, tmp_path), "note")
+
+
+def test_normalization_factors_of_a_single_gene(tmp_path):
+    counts, sheet = study()
+    factors = np.linspace(0.5, 2.0, 12)[np.newaxis]
+    dds = cn.DESeqDataSet(counts.iloc[[40]], sheet, design="~ group", normalization_factors=factors)
+    loaded = through_a_file(dds, tmp_path)
+    assert loaded.size_factors is None
+    np.testing.assert_array_equal(loaded.normalization_factors, factors)
 
 
 # ---- files that are not what they should be ----

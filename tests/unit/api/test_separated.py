@@ -57,3 +57,31 @@ def test_likelihood_ratio_tests_hold(dds):
     assert (results.table["padj"] < 0.1)[["g2", "g3", "g4"]].all()
     assert summary.separated == 0
     assert "note" not in str(summary)
+
+
+@pytest.mark.parametrize("kind", ["expanded", "standard"])
+def test_a_prior_does_not_hide_separated_genes(dds, kind):
+    prior = cn.DESeqDataSet(dds.counts(), dds.samples, design="~ group")
+    prior.deseq(quiet=True, beta_prior=True, model_matrix_type=kind)
+    for contrast in (("group", "c", "a"), ("group", "b", "a"), ("group", "c", "b")):
+        found = prior.results(contrast)
+        assert flagged(found) == flagged(dds.results(contrast))
+        assert found.descriptions()["separated"].endswith("the maximum likelihood fold change is infinite")
+        assert summarize(found.table, found.info).separated == 0
+    if kind == "expanded":  # without the others a level has no maximum likelihood estimate at all
+        assert not prior.results(name="groupc").table["separated"].any()
+
+
+@pytest.mark.parametrize("type", ["apeglm", "ashr", "normal"])
+def test_shrunken_tables_keep_the_flag(dds, type):
+    found = cn.lfc_shrink(dds, coef="group_c_vs_a", type=type, quiet=True)
+    assert flagged(found) == ["g2", "g3", "g4"]
+    text = found.descriptions()["separated"]
+    assert "the maximum likelihood fold change is infinite and its Wald p-value is not to be trusted" in text
+
+
+@pytest.mark.parametrize("asked", [("group", "c", "a"), ("group", "c", "b"), [0, -1, 1]])
+def test_tests_of_shrunken_fold_changes_keep_the_flag(dds, asked):
+    found = cn.lfc_shrink(dds, contrast=asked, type="normal", lfc_threshold=0.5, quiet=True)
+    assert flagged(found) == flagged(dds.results(asked))
+    assert found.descriptions()["separated"].endswith("the maximum likelihood fold change is infinite")

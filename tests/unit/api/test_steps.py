@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
-from countnest.errors import CountnestWarning, MissingStepError, NormalizationError, OptionError
+from countnest.errors import CountnestWarning, MissingStepError, NormalizationError, OptionError, listing
 from countnest.stats.glm import quasinewton
 from unit.api.simulated import study
 
@@ -347,7 +347,7 @@ def test_genes_that_do_not_converge_are_counted_in_one_warning(monkeypatch):
     lost = dds.genes.index[dds.genes["betaConv"].eq(False).fillna(False)]
     assert {"g7", "g9"} <= set(lost)
     assert [str(warning.message) for warning in caught] == [
-        f"{len(lost)} genes did not converge in beta, labelled in genes['betaConv']."
+        f"{len(lost)} genes did not converge in beta: {listing(lost)}; labelled in genes['betaConv']."
     ]
     assert (dds.genes.loc[lost, "betaIter"] == 100).all()
 

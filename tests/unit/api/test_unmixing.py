@@ -64,11 +64,11 @@ def test_options_outside_their_domain(mixed, pure, arguments, words):
 
 
 def test_tables_that_do_not_fit(mixed, pure):
-    with pytest.raises(CountsError, match="pure lacks 5 of the genes: 'g0', 'g1'"):
+    with pytest.raises(CountsError, match="pure: 5 genes of x missing: 'g0', 'g1'"):
         unmix(mixed, pure.iloc[5:], alpha=0.1)
-    with pytest.raises(CountsError, match="x lacks 3 of the genes"):
+    with pytest.raises(CountsError, match="x: 3 genes of pure missing"):
         unmix(mixed.iloc[:-3], pure, alpha=0.1)
-    with pytest.raises(CountsError, match="pure has genes more than once: 'g0'"):
+    with pytest.raises(CountsError, match="pure: 1 gene label more than once: 'g0'"):
         unmix(mixed, pd.concat([pure, pure.iloc[:1]]), alpha=0.1)
     with pytest.raises(CountsError, match="x has 39 genes and pure has 40"):
         unmix(mixed.to_numpy()[1:], pure, alpha=0.1)
@@ -83,3 +83,18 @@ def test_values_that_are_no_counts(mixed, pure, bad):
     mixed.iloc[3, 1] = bad
     with pytest.raises(CountsError, match="x has negative, missing or infinite values, in the genes 'g3'"):
         unmix(mixed, pure, alpha=0.1)
+
+
+@pytest.mark.parametrize("scale", [{"alpha": 0.1}, {"shift": 0.5}])
+def test_samples_without_shares_are_named(mixed, pure, scale):
+    empty = mixed.assign(s3=0.0, s4=0.0)
+    with pytest.raises(CountsError, match="x is zero in all genes of 's3', 's4': such"):
+        unmix(empty, pure, **scale)
+
+
+def test_samples_of_something_else_are_named(mixed, pure):
+    other = mixed.copy()
+    pure.iloc[:20] = 0.0
+    other["s3"] = [5.0] * 20 + [0.0] * 20
+    with pytest.raises(CountsError, match="no component of pure has any part in 's3': such"):
+        unmix(other, pure, shift=0.5)

@@ -6,7 +6,7 @@ import pytest
 import scipy.stats
 
 import countnest as cn
-from countnest.errors import CountnestWarning, NormalizationError, OptionError
+from countnest.errors import CountnestWarning, OptionError
 from unit.api.simulated import study
 
 
@@ -94,12 +94,65 @@ def test_genes_whose_weights_do_not_suffice_are_flagged(weights):
     [
         (lambda w: -w, OptionError, "not negative"),
         (lambda w: w.where(w < 1, np.nan), OptionError, "finite"),
-        (lambda w: w.iloc[:-1], NormalizationError, "weights"),
-        (lambda w: w.to_numpy()[:, 1:], NormalizationError, "shape of the counts"),
-        (lambda w: w.astype(str) + "x", NormalizationError, "must be numbers"),
+        (
+            lambda w: w.mul(np.where(w.index == "g7", -1.0, 1.0) / w.max(axis=1), axis=0),
+            OptionError,
+            r"such as -[01]\.\d+, in 'g7'\.",
+        ),
+        (lambda w: w.iloc[:-1], OptionError, "weights"),
+        (lambda w: w.to_numpy()[:, 1:], OptionError, "shape of the counts"),
+        (lambda w: w.astype(str) + "x", OptionError, "must be numbers"),
     ],
 )
 def test_bad_weights_are_refused(weights, change, error, words):
     counts, sheet = study()
     with pytest.raises(error, match=words):
         cn.DESeqDataSet(counts, sheet, design="~ group", weights=change(weights))
+
+
+# ---- genes that weights leave nothing of ----
+
+
+def test_a_gene_whose_counts_have_weight_zero_is_one_without_counts():
+    counts, sheet = study()
+    counts.iloc[5:8] = 0
+    counts.iloc[5:8, 3] = [9, 80, 700]
+    weights = np.ones(counts.shape)
+    weights[:, 3] = 0.0
+    dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group", weights=weights).deseq(quiet=True)
+    table = dds.results().table
+    assert (table["padj_reason"].iloc[5:8] == "all_zero").all()
+    assert table[["log2FoldChange", "pvalue"]].iloc[5:8].isna().all(axis=None)
+    assert not dds.genes["weightsFail"].iloc[5:8].any()
+    assert dds.results().summary().nonzero == int((counts.iloc[:, np.arange(12) != 3].sum(axis=1) > 0).sum())
+    transformed = cn.rlog(dds, blind=False, quiet=True).table
+    assert np.isfinite(transformed.to_numpy()).all()
+    assert (transformed.iloc[5:8] == 0).all(axis=None)
+    dds.dispersions = np.full(len(counts), 0.1)
+    assert dds.nbinom_wald_test(quiet=True).results().table["pvalue"].iloc[5:8].isna().all()
+
+
+def test_an_outlier_that_leaves_only_counts_without_weight_is_replaced_by_nothing():
+    counts, sheet = study(n=16, levels=("a", "b"))
+    counts.iloc[5] = 0
+    counts.iloc[5, [0, 3]] = [5000, 60]
+    weights = np.ones(counts.shape)
+    weights[5, 3] = 0.0
+    dds = cn.DESeqDataSet(counts, sheet, design="~ group", weights=weights).deseq(quiet=True)
+    assert dds.genes["replace"].iloc[5]
+    row = dds.results().table.iloc[5]
+    assert (row["baseMean"], row["log2FoldChange"], row["pvalue"]) == (0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("some", [slice(None), slice(8, 12)])
+def test_weights_that_leave_no_gene(some):
+    counts, sheet = study()
+    weights = np.ones(counts.shape)
+    weights[:, some] = 0.0
+    dds = cn.DESeqDataSet(counts, sheet, design="~ group", weights=weights)
+    for act in (dds.deseq, lambda **o: cn.rlog(dds, blind=False, **o)):
+        with (
+            pytest.warns(CountnestWarning, match="won't allow parameter estimation"),
+            pytest.raises(OptionError, match="the observation weights leave no gene to fit"),
+        ):
+            act(quiet=True)

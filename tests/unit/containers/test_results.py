@@ -269,3 +269,47 @@ def test_p_values_decide_where_both_are(shrunken):
     both = Results(table, shrunken.info)
     assert list(both.significant().index) == ["a", "d"]
     assert summarize(both.table, both.info).by == "padj"
+
+
+# ---- why there is no p-value ----
+
+
+def test_genes_that_are_not_estimated_are_no_outliers(table, info):
+    table.loc["unweighted"] = (40.0, NAN, NAN, NAN, NAN, NAN, "not_estimated")
+    summary = summarize(table, info)
+    assert (summary.outliers, summary.not_estimated, summary.nonzero) == (1, 1, 7)
+    lines = str(summary).splitlines()
+    assert lines[4:8] == [
+        "outliers [1]       : 1, 14%",
+        "low counts [2]     : 1, 14%",
+        "(mean count < 5)",
+        "not estimated      : 1, 14%",
+    ]
+    assert lines[8].startswith("[1]")
+    without = summarize(table.drop(columns="padj_reason"), info)
+    assert (without.outliers, without.not_estimated) == (2, 0)
+
+
+def test_the_note_on_outliers_names_the_rule(table):
+    cooks, model = (str(summarize(table, ResultsInfo(label="x", outliers=rule))) for rule in ("cooks", "model"))
+    assert "see cooks_cutoff=" in cooks
+    assert "find_outliers" not in cooks
+    assert "far from what the model expects" in model
+    assert "see find_outliers()" in model
+    assert "not estimated" not in cooks
+
+
+def test_what_is_infinite_in_a_shrunken_table(table):
+    table["separated"] = [True] + [False] * 6
+    plain = Results(table, ResultsInfo(label="x"))
+    assert plain.descriptions()["separated"].startswith("whether a group has no count at all: the fold change is inf")
+    assert summarize(table, plain.info).separated == 1
+    # p-values of the maximum likelihood estimate beside a shrunken fold change
+    kept = ResultsInfo(label="x", shrinkage="apeglm")
+    text = Results(table, kept).descriptions()["separated"]
+    assert "the maximum likelihood fold change is infinite and its Wald p-value is not to be trusted" in text
+    assert summarize(table, kept).separated == 1
+    # p-values of the shrunken fold change
+    own = ResultsInfo(label="x", shrinkage="normal", shrunken_test=True)
+    assert Results(table, own).descriptions()["separated"].endswith("the maximum likelihood fold change is infinite")
+    assert summarize(table, own).separated == 0

@@ -85,7 +85,7 @@ def test_missing_values():
 
 def test_infinite_values():
     frame = sheet(x=[0.5, np.inf, 1.0])
-    with pytest.raises(SamplesError, match=r"'x' is infinite in 1 samples: 's1'"):
+    with pytest.raises(SamplesError, match=r"'x' is infinite in 1 sample: 's1'"):
         prepare(frame)
     with pytest.raises(SamplesError, match="infinite"):
         prepare(frame, computed={"x"})

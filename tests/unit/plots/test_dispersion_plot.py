@@ -79,3 +79,19 @@ def test_axes_can_be_given_and_saved(genes, tmp_path):
 
 def test_nothing_to_draw(genes, tmp_path):
     plot_dispersion(genes.iloc[290:]).savefig(tmp_path / "dispersion.png")
+
+
+def test_dispersions_without_a_trend(genes):
+    """Dispersions that were estimated gene by gene have no trend, and no gene keeps its own for being an outlier."""
+    own = genes.assign(dispersion=genes["dispGeneEst"], dispFit=np.nan)
+    own["dispOutlier"] = pd.array([pd.NA] * len(own), dtype="boolean")
+    assert labels(plot_dispersion(own)) == ["gene-wise", "final"]
+
+
+def test_dispersions_that_were_given(genes):
+    given = genes.assign(dispGeneEst=np.nan, dispFit=np.nan)
+    given["dispOutlier"] = pd.array([pd.NA] * len(given), dtype="boolean")
+    figure = plot_dispersion(given)
+    assert labels(figure) == ["final"]
+    least = genes["dispersion"].min()
+    assert least / 20 < figure.axes[0].get_ylim()[0] < least

@@ -4,6 +4,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results, ResultsInfo
 from countnest.errors import OptionError
 from countnest.plots import plot_ma
@@ -118,3 +119,47 @@ def test_nothing_to_draw(tmp_path):
 
 def test_notebooks_show_the_figure():
     assert plot_ma(made_up())._repr_png_().startswith(b"\x89PNG")
+
+
+# ---- what is drawn, and what is not ----
+
+
+def s_values(**info):
+    results = made_up(**info)
+    table = results.table.rename(columns={"padj": "svalue"})
+    table.loc[:9, "svalue"] = 0.001
+    return Results(table, results.info)
+
+
+def test_s_values_are_coloured_by_their_own_level():
+    assert labels(plot_ma(s_values())) == ["not significant: 480", "up, svalue < 0.005: 10", "down, svalue < 0.005: 0"]
+    assert labels(plot_ma(s_values(), alpha=0.02))[1] == "up, svalue < 0.02: 20"
+
+
+def test_the_axis_says_how_fold_changes_were_shrunken():
+    assert plot_ma(made_up(shrinkage="apeglm")).axes[0].get_ylabel() == "log2 fold change (shrunken, apeglm)"
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, 3, -0.1, "a"])
+def test_alpha_must_be_a_level(alpha):
+    with pytest.raises(OptionError, match="is not a level"):
+        plot_ma(made_up(), alpha=alpha)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda results: results.table, "needs the Results that results.. returns; got a DataFrame"),
+        (
+            lambda results: ResultsSet({"a": results, "b": results}),
+            "draws one comparison; the ResultsSet has 2: 'a', 'b'",
+        ),
+        (
+            lambda results: Results(results.table.drop(columns="log2FoldChange"), results.info),
+            "this table is of a joint test",
+        ),
+    ],
+)
+def test_other_objects_are_refused(wrong, message):
+    with pytest.raises(OptionError, match=message):
+        plot_ma(wrong(made_up()))

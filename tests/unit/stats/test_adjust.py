@@ -84,12 +84,37 @@ def test_a_function_gets_what_is_not_missing(p):
 
     def spoil(values):
         np.testing.assert_array_equal(values, before[tested])
-        values *= 2.0  # its own copy
+        values *= 0.5  # its own copy
         return values
 
-    np.testing.assert_array_equal(adjust(p, spoil)[tested], 2.0 * before[tested])
+    np.testing.assert_array_equal(adjust(p, spoil)[tested], 0.5 * before[tested])
     np.testing.assert_array_equal(p, before)
     np.testing.assert_array_equal(adjust(p, "storey")[tested], q_values(before[tested]))
+
+
+def fails(*_):
+    raise KeyError("lost")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda p: -p, "'<lambda>' must return adjusted p-values, numbers from 0 to 1; 257 of 257 are not, such as -"),
+        (lambda p: p + 5.0, "numbers from 0 to 1; 257 of 257"),
+        (lambda p: np.where(p < 0.5, np.nan, p), "returned NaN for .* p-values that it was given, none of which"),
+        (fails, "p_adjust: the function 'fails' failed: KeyError: 'lost'"),
+        (lambda: 1.0, "p_adjust: the function '<lambda>' failed: TypeError"),
+    ],
+)
+def test_a_function_must_return_adjusted_p_values(p, wrong, message):
+    with pytest.raises(OptionError, match=message):
+        adjust(p, wrong)
+
+
+def test_the_error_of_a_function_is_the_cause(p):
+    with pytest.raises(OptionError) as caught:
+        adjust(p, fails)
+    assert isinstance(caught.value.__cause__, KeyError)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,23 @@ def shrink(data, **options):
     return fit.mode / LN2, fit.sd / LN2, lfc, sd
 
 
+def test_where_the_early_search_fails_the_other_one_answers():
+    """Three samples: no step along the gradient makes the objective fall by enough, in the digits that it has."""
+    log_factors = np.array([[-0.2713028700065561, 0.18450131737962833, 0.09589402415059366]])
+    gene = np.array([[3415.0, 3824.0, 2433.0]]), np.array([0.02670814693009699])
+    layout = Layout.of(np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]]))
+    found = [
+        shrink_coefficient(
+            gene[0], np.exp(log_factors), layout, gene[1], place=1, scale=0.09570449798493062, converge=converge,
+            engine=ENGINE,
+        )
+        for converge in (False, True)
+    ]  # fmt: skip
+    assert found[0].found.all()
+    assert found[0].mode[0] < 0
+    assert (found[0].mode[0], found[0].sd[0]) == (found[1].mode[0], found[1].sd[0])
+
+
 @pytest.mark.parametrize(("data", "agreed"), [(FOUR, 3), (TWELVE, 1)], ids=["four samples", "twelve samples"])
 def test_r(data, agreed):
     """Rounding decides the last steps of the search that goes on where two disagreed; they are small."""

@@ -90,8 +90,6 @@ def test_largest_distance_is_over_samples_with_replicates():
     cooks = np.random.default_rng(2).uniform(size=(6, 9))
     cooks[:, 4] = 100.0  # in the pair
     np.testing.assert_array_equal(max_cooks(cooks, layout), np.delete(cooks, [3, 4], axis=1).max(axis=1))
-    usable = np.arange(9) >= 3
-    np.testing.assert_array_equal(max_cooks(cooks, layout, usable), cooks[:, 5:].max(axis=1))
 
 
 @pytest.mark.parametrize(

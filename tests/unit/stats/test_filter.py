@@ -136,15 +136,16 @@ def test_any_method_of_adjustment(study, method):
 
 @pytest.mark.parametrize("alpha", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("shape", [(0.1, 20.0), (0.3, 3.0), (1.0, 1.0)])
-def test_hommel_is_counted_without_its_adjusted_values(alpha, shape):
+@pytest.mark.parametrize("method", ["hommel", "holm"])
+def test_some_methods_are_counted_without_their_adjusted_values(alpha, shape, method):
     rng = np.random.default_rng(3)
     for digits in (17, 3):  # the second with ties
         p = np.round(rng.beta(*shape, 150), digits)
         p[rng.random(150) < 0.1] = np.nan
         mean = rng.random(150)
-        found = independent_filtering(p, mean, alpha, "hommel")
+        found = independent_filtering(p, mean, alpha, method)
         cutoffs = np.quantile(mean, found.thetas)
-        expected = [rejections(p, mean, cutoff, alpha, "hommel") for cutoff in cutoffs]
+        expected = [rejections(p, mean, cutoff, alpha, method) for cutoff in cutoffs]
         np.testing.assert_array_equal(found.n_rejected, expected)
 
 
@@ -206,4 +207,18 @@ def test_functions_get_copies_and_missing_stays_missing(study):
 @pytest.mark.parametrize("wrong", [lambda p, *_: p[1:], lambda *_: None, lambda p, *_: p > 0.5])
 def test_functions_must_return_adjusted_p_values(study, wrong):
     with pytest.raises(OptionError, match="one adjusted p-value for each of the 2000 genes"):
+        filtered_by(wrong, *study, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda p, *_: p + 5.0, "'<lambda>' must return adjusted p-values, numbers from 0 to 1"),
+        (lambda p, *_: -p, "numbers from 0 to 1"),
+        (lambda p, *_: p * np.nan, "'<lambda>' left out every gene"),
+        (lambda p: p, "filter_fun: the function '<lambda>' failed: TypeError"),
+    ],
+)
+def test_functions_that_fail_or_return_something_else_are_named(study, wrong, message):
+    with pytest.raises(OptionError, match=message):
         filtered_by(wrong, *study, 0.1)

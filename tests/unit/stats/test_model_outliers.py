@@ -1,11 +1,16 @@
 """Outliers that the model finds where no cell has replicates: rates under the null, and spiked counts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.special
 import scipy.stats
+import statsmodels.api as sm
 
 import countnest as cn
+from countnest.errors import OptionError
+from countnest.parallel.run import Engine
+from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.outlier import model_outliers, prior_df, studentized_residuals
 
@@ -98,15 +103,21 @@ def test_near_the_normal_model_the_residuals_are_those_of_a_deleted_sample():
     assert found[g, j] == pytest.approx(expected, rel=0.02)
 
 
-def test_the_p_value_is_that_of_the_largest_residual_times_the_samples():
-    counts, mu, hat, alpha, layout, _ = normal_problem()
-    residual, df = studentized_residuals(counts, mu, hat, alpha, layout.residual_df, prior_var=0.5)
-    found = model_outliers(counts, mu, hat, alpha, layout, prior_var=0.5, level=0.3)
-    size = np.abs(residual)
-    np.testing.assert_array_equal(found.sample, size.argmax(axis=1))
-    expected = np.minimum(2.0 * scipy.stats.t.sf(size.max(axis=1), df) * 12, 1.0)
-    np.testing.assert_allclose(found.p_value, expected, rtol=1e-12)
+def test_without_a_prior_it_is_the_outlier_test_of_linear_models():
+    # noise of a tenth of a percent, three times that of the model: the genes themselves tell their spread
+    *_, layout, log_counts = normal_problem()
+    log_counts = np.log(1e9) + 0.1 * (log_counts - np.log(1e9))
+    fits = [sm.OLS(y, layout.matrix).fit() for y in log_counts]
+    mu = np.exp([fit.fittedvalues for fit in fits])
+    hat = np.array([fit.get_influence().hat_matrix_diag for fit in fits])
+    alpha = np.full(len(mu), 1e-6 / 9.0)
+    found = model_outliers(np.exp(log_counts), mu, hat, alpha, layout, prior_var=1e8, level=0.3)
+    tables = [fit.outlier_test(method="bonferroni") for fit in fits]
+    np.testing.assert_array_equal(found.sample, [np.abs(table[:, 0]).argmax() for table in tables])
+    expected = np.array([table[:, 2].min() for table in tables])
+    np.testing.assert_allclose(found.p_value, expected, rtol=0.02)  # deviances are not quite squares
     np.testing.assert_array_equal(found.flagged, expected < 0.3)
+    assert 0 < found.flagged.sum() < len(mu)
 
 
 def test_samples_that_fit_themselves_and_genes_without_fit_are_not_called():
@@ -125,3 +136,67 @@ def test_samples_that_fit_themselves_and_genes_without_fit_are_not_called():
 @pytest.mark.parametrize("variance", [1e-3, 0.25, 1.0, 8.0, 50.0])
 def test_prior_degrees_of_freedom(variance):
     assert scipy.special.polygamma(1, prior_df(variance) / 2.0) == pytest.approx(variance, rel=1e-9)
+
+
+# ---- observation weights ----
+
+
+def test_samples_of_weight_zero_are_as_if_they_were_not_there():
+    rng = np.random.default_rng(8)
+    n, genes = 12, 30
+    matrix = np.column_stack([np.ones(n), np.tile([0.0, 1.0], n // 2), np.linspace(-1.0, 1.0, n)])
+    layout, alpha = Layout.of(matrix), np.full(genes, 0.02)
+    counts = rng.negative_binomial(50.0, 50.0 / 250.0, (genes, n)).astype(np.float64)
+    counts[::7, 4] = 1e3
+    counts[:, [1, 6]] = 9e6
+    weights = np.ones((genes, n))
+    weights[:, [1, 6]] = 0.0
+    kept = np.flatnonzero(weights[0])
+    fit = fit_nb_glm(counts, np.ones((1, n)), layout, alpha, weights=weights, engine=Engine())
+    found = model_outliers(
+        counts, fit.mu, fit.hat, alpha, layout, prior_var=0.5, weights=weights, residual_df=np.full(genes, 7.0)
+    )
+    expected = model_outliers(
+        counts[:, kept], fit.mu[:, kept], fit.hat[:, kept], alpha, Layout.of(matrix[kept]), prior_var=0.5
+    )
+    assert expected.flagged.sum() >= 5
+    np.testing.assert_array_equal(found.flagged, expected.flagged)
+    np.testing.assert_allclose(found.p_value, expected.p_value, rtol=1e-12)
+    np.testing.assert_array_equal(found.sample[::7], 4)
+    np.testing.assert_array_equal(found.sample, kept[expected.sample])
+
+
+def test_a_weight_is_a_share_of_a_sample():
+    counts, mu, hat, alpha, *_ = normal_problem()
+    weights = np.full(counts.shape, 0.5)
+    found, df = studentized_residuals(counts, mu, hat, alpha, np.full(40, 3.0), prior_var=0.5, weights=weights)
+    plain, _ = studentized_residuals(counts, mu, hat, 2.0 * alpha, 3.0, prior_var=0.5)
+    np.testing.assert_allclose(df, prior_df(0.5) + 2.0)
+    np.testing.assert_allclose(found, plain, rtol=1e-3)  # counts are large: half the weight is twice the dispersion
+
+
+def test_results_heed_observation_weights():
+    rng = np.random.default_rng(3)
+    n, genes = 10, 200
+    sheet = pd.DataFrame({"age": rng.normal(size=n)}, index=[f"s{j}" for j in range(n)])
+    mean = np.exp(rng.uniform(4.0, 7.0, genes))
+    counts = rng.negative_binomial(10.0, 10.0 / (10.0 + mean[:, None]), (genes, n))
+    counts[:20, 3] = 0  # drop-outs, known as such
+    counts[20:30, 5] = 60 * mean[20:30]
+    weights = np.ones(counts.shape)
+    weights[:20, 3] = 0.0
+    weights[40:45, 3:] = 0.0  # three samples for two coefficients
+    labels = [f"g{i}" for i in range(genes)]
+    table = pd.DataFrame(counts, index=labels, columns=sheet.index)
+    dds = cn.DESeqDataSet(table, sheet, design="~ age", weights=weights).deseq(quiet=True)
+    found = cn.find_outliers(dds)
+    assert set(labels[20:30]) <= set(found.index)
+    assert not set(labels[:20]) & set(found.index[found["sample"] == "s3"])
+    assert not set(labels[40:45]) & set(found.index)
+    reasons = dds.results(outliers="model").table["padj_reason"]
+    assert (reasons[20:30] == "outlier").all()
+    assert (reasons[40:45] != "outlier").all()
+    assert (reasons[:20] == "outlier").sum() <= 1
+    for level in (0.0, 1.0, 2.0):
+        with pytest.raises(OptionError, match="level="):
+            cn.find_outliers(dds, level=level)

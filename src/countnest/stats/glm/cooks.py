@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.stats
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import FloatArray, as_float
 from countnest.stats.glm.layout import Layout
 
 __all__ = ["cooks_cutoff", "cooks_distance", "max_cooks", "replacement_counts", "trimmed_mean"]
@@ -64,7 +64,7 @@ def _trimmed_variance(values: FloatArray, trim: float, scale: float) -> FloatArr
     return scale * trimmed_mean((values - centre) ** 2, trim)
 
 
-def max_cooks(cooks: FloatArray, layout: Layout, usable: BoolArray | None = None) -> FloatArray:
+def max_cooks(cooks: FloatArray, layout: Layout) -> FloatArray:
     """Return the largest Cook's distance (G,) over samples in cells of three or more; NaN where there are none.
 
     Notes
@@ -72,8 +72,6 @@ def max_cooks(cooks: FloatArray, layout: Layout, usable: BoolArray | None = None
     R counterpart: mcols(dds)$maxCooks.
     """
     counted = layout.samples_per_cell >= MIN_CELL
-    if usable is not None:
-        counted = counted & usable
     if layout.residual_df <= 0 or not counted.any():
         return np.full(len(cooks), np.nan)
     return as_float(cooks[:, counted].max(axis=1))

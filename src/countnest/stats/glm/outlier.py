@@ -15,9 +15,10 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.residual import deviance_residuals, pearson_residuals
+from countnest.stats.glm.weight import unit_weights
 
 __all__ = ["ModelOutliers", "model_outliers", "prior_df", "studentized_residuals"]
 
@@ -57,6 +58,8 @@ def model_outliers(
     *,
     prior_var: float,
     level: float = 0.01,
+    weights: FloatArray | None = None,
+    residual_df: float | FloatArray | None = None,
 ) -> ModelOutliers:
     """Return the genes with a count that the model cannot explain.
 
@@ -72,6 +75,12 @@ def model_outliers(
         Variance of the log dispersions around the trend, without that of their estimates.
     level
         Probability that a gene without an outlier is flagged.
+    weights
+        (1, n) or (G, n) observation weights of the fit; samples of weight zero are not looked at. None: all count
+        alike.
+    residual_df
+        Residual degrees of freedom, one number or (G,), NaN for genes that are not looked at; None: those of the
+        layout.
 
     Notes
     -----
@@ -79,14 +88,17 @@ def model_outliers(
     share what is left over, as the two sibs of a family do, one high count and one low count explain the data equally
     well: the high one is reported, as counts go astray upwards more often. The gene is flagged either way.
     """
-    residual, df = studentized_residuals(counts, mu, hat, alpha, layout.residual_df, prior_var=prior_var)
+    rest = layout.residual_df if residual_df is None else residual_df
+    residual, df = studentized_residuals(counts, mu, hat, alpha, rest, prior_var=prior_var, weights=weights)
     missing = np.isnan(residual)
     residual = np.where(missing, 0.0, residual)
     size = np.abs(residual)
-    p_value = np.minimum(2.0 * scipy.stats.t.sf(size.max(axis=1), df) * counts.shape[1], 1.0)
+    looked_at = counts.shape[1] if weights is None else np.count_nonzero(weights, axis=1)
+    p_value = np.minimum(2.0 * scipy.stats.t.sf(size.max(axis=1), df) * looked_at, 1.0)
     sample = _named(residual, np.argmax(size, axis=1), layout)
     nothing = missing.all(axis=1)
-    return ModelOutliers(p_value < level, np.where(nothing, -1, sample), np.where(nothing, np.nan, p_value))
+    p_value = np.where(nothing, np.nan, p_value)
+    return ModelOutliers(p_value < level, np.where(nothing, -1, sample), p_value)
 
 
 def _named(residual: FloatArray, worst: IntArray, layout: Layout) -> IntArray:
@@ -100,22 +112,32 @@ def _named(residual: FloatArray, worst: IntArray, layout: Layout) -> IntArray:
 
 
 def studentized_residuals(
-    counts: FloatArray, mu: FloatArray, hat: FloatArray, alpha: FloatArray, residual_df: int, *, prior_var: float
-) -> tuple[FloatArray, float]:
-    """Return externally studentized likelihood residuals (G, n) and their degrees of freedom.
+    counts: FloatArray,
+    mu: FloatArray,
+    hat: FloatArray,
+    alpha: FloatArray,
+    residual_df: float | FloatArray,
+    *,
+    prior_var: float,
+    weights: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return externally studentized likelihood residuals (G, n) and their degrees of freedom, one number or (G,).
 
     With deviance residuals d and Pearson residuals r, deleting sample j lowers the deviance D of its gene by about
     g_j^2 = d_j^2 + r_j^2 h_j / (1 - h_j). The scale of the others is (d0 + D - g_j^2) / (d0 + n - p - 1): that of the
     trend, 1, on d0 prior degrees of freedom, and what the other samples say. It is not taken below 1, as the deviance
-    of small counts is less than its degrees of freedom. Arguments as in `model_outliers`.
+    of small counts is less than its degrees of freedom. Observation weights multiply d^2 and r^2, and their sum takes
+    the place of n. Arguments as in `model_outliers`.
     """
     d, r = deviance_residuals(counts, mu, alpha), pearson_residuals(counts, mu, alpha)
+    v = unit_weights(counts.shape[1]) if weights is None else weights
     own = np.minimum(hat, LARGEST_LEVERAGE)
-    likelihood = d**2 + r**2 * own / (1.0 - own)
-    df = prior_df(prior_var) + residual_df - 1
-    others = np.maximum((d**2).sum(axis=1, keepdims=True) - likelihood, 0.0)
-    scale = np.maximum((prior_df(prior_var) + others) / df, 1.0)
-    return np.where(hat > LARGEST_LEVERAGE, np.nan, np.sign(d) * np.sqrt(likelihood / scale)), df
+    likelihood = v * (d**2 + r**2 * own / (1.0 - own))
+    df = as_float(prior_df(prior_var) + residual_df - 1.0)
+    others = np.maximum((v * d**2).sum(axis=1, keepdims=True) - likelihood, 0.0)
+    scale = np.maximum((prior_df(prior_var) + others) / df.reshape(-1, 1), 1.0)
+    unknown = (hat > LARGEST_LEVERAGE) | (v == 0.0)
+    return np.where(unknown, np.nan, np.sign(d) * np.sqrt(likelihood / scale)), df
 
 
 def prior_df(prior_var: float) -> float:

@@ -4,35 +4,28 @@ With a log link the likelihood of a gene rises without end along a direction d o
 the linear predictor of every sample with a positive count as it is, and lowers that of samples with zero counts. These
 directions are a cone; a contrast c'beta is infinite, or undetermined, where c is not orthogonal to it.
 
-Sources: Albert and Anderson (1984), doi:10.1093/biomet/71.1.1; Correia, Guimaraes and Zylkin (2019), arXiv:1903.01633.
+Sources: Albert and Anderson (1984), doi:10.1093/biomet/71.1.1; Correia, Guimaraes and Zylkin (2019), arXiv:1903.01633;
+projections on cones: Moreau (1962), Comptes rendus 255:238; Lawson and Hanson (1974), Solving Least Squares Problems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
-
 import numpy as np
-import numpy.typing as npt
 import scipy.linalg
-import scipy.optimize
-import scipy.sparse
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
 
-__all__ = ["diverging_directions", "separated"]
+__all__ = ["diverging_directions", "free_directions", "separated"]
 
-# Singular values, and lengths of projections, below this fraction of the largest are zero.
+# Lengths below this fraction of the largest are zero.
 TOLERANCE = 1e-9
-# Pivots above this fraction of the largest leave no doubt of the rank.
-CLEAR_RANK = 1e-4
-# A linear programme raises a slack to 1 or leaves it at 0.
-HALF = 0.5
-# Whole numbers, by their bytes: sorting them is faster than sorting strings of bytes.
-WORDS: dict[int, npt.DTypeLike] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+# Of eigenvalues from 0 to 1, which are squares of lengths: those below the first are zero, those above the second are
+# not, and the eigenvectors of zero are then exact to twelve digits. Others are looked at again.
+NO_LENGTH, CLEAR_LENGTH = 1e-13, 1e-4
+# Rows that may enter the least squares, for each column.
+MAX_TURNS = 20
 
 
 def separated(
@@ -54,94 +47,145 @@ def separated(
     weights
         (1, n) or (G, n) observation weights; samples of weight zero say nothing. None: all count.
     """
-    contrasts = as_float(np.atleast_2d(contrasts))
+    contrasts = np.atleast_2d(contrasts)
     found = np.zeros((len(counts), len(contrasts)), dtype=np.bool_)
     counted, used = _cells(counts, layout, weights)
-    bits, used_bits = _packed(counted), _packed(used)
-    rows = np.flatnonzero(bits.any(axis=1) & (bits != used_bits).any(axis=1))
+    rows = np.flatnonzero(counted.any(axis=1) & (counted != used).any(axis=1))
     if not len(rows):
         return found
-    first, which = _distinct(bits[rows] if len(used) == 1 else np.hstack([bits[rows], used_bits[rows]]))
+    flags = counted[rows]
+    first, which = distinct(flags if len(used) == 1 else np.hstack([flags, used[rows]]))
     patterns = rows[first]
     empty = ~counted[patterns] & (used if len(used) == 1 else used[patterns])
-    memory = _memory(layout)
-    directions = memory.directions(counted[patterns], empty)
-    found[rows] = _affected(contrasts / memory.scale, directions)[which]
+    _, cells = np.unique(layout.cells.of_sample, return_index=True)
+    basis, triangle = orthonormal(layout.matrix[cells])
+    asked = np.linalg.solve(triangle.T, contrasts.T).T
+    length = np.linalg.norm(asked, axis=1, keepdims=True)
+    asked = as_float(asked / np.where(length > 0.0, length, 1.0))
+    found[rows] = _affected(counted[patterns], empty, basis, asked)[which]
     return found
 
 
-def diverging_directions(patterns: Sequence[tuple[FloatArray, FloatArray]]) -> list[FloatArray]:
+def _affected(counted: BoolArray, empty: BoolArray, basis: FloatArray, contrasts: FloatArray) -> BoolArray:
+    """Return for which patterns of cells (P, C) contrasts (k, p) are not orthogonal to the cone: (P, k)."""
+    n_cells, p = basis.shape
+    affected = np.zeros((len(counted), len(contrasts)), dtype=np.bool_)
+    for block in blocks(len(counted), n_cells * p):
+        places, free = free_directions(counted[block], basis)
+        concerned = np.flatnonzero(_meet(contrasts, free).any(axis=1))  # the others are told by the counted cells alone
+        places, free = places[concerned] + block.start, free[concerned]
+        affected[places] = _meet(contrasts, diverging_directions(free, empty[places], basis))
+    return affected
+
+
+def _meet(contrasts: FloatArray, directions: FloatArray) -> BoolArray:
+    """Return which contrasts (k, p) are not orthogonal to all directions (P, p, p): (P, k)."""
+    found: BoolArray = np.any(np.abs(contrasts @ directions) > TOLERANCE, axis=2)
+    return found
+
+
+def free_directions(counted: BoolArray, basis: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return which patterns (P, C) have directions that leave all counted cells as they are, and these directions.
+
+    They are orthonormal columns (p, p), filled up with zeros, for each of these patterns.
+    """
+    p = basis.shape[1]
+    products = cross_products(counted, basis)
+    places = np.flatnonzero(~surely_full_rank(products))
+    values, vectors = np.linalg.eigh(products[places])
+    null = values < NO_LENGTH
+    free = np.where(null[:, np.newaxis, :], vectors, 0.0)
+    for i in np.flatnonzero((~null & (values < CLEAR_LENGTH)).any(axis=1)):
+        exact = scipy.linalg.null_space(np.linalg.qr(basis[counted[places[i]]], mode="r"), rcond=TOLERANCE)
+        free[i] = np.pad(exact, ((0, 0), (0, p - exact.shape[1])))
+    some = free.any(axis=(1, 2))
+    return places[some], free[some]
+
+
+def diverging_directions(free: FloatArray, empty: BoolArray, basis: FloatArray) -> FloatArray:
     """Return bases of the spans of the directions along which the likelihood rises for ever.
 
     Parameters
     ----------
-    patterns
-        For each pattern of zeros the rows of the model matrix with a positive count (a, p), and those without any
-        (b, p).
+    free
+        (P, p, p) for each pattern of zeros an orthonormal basis of the directions that leave the counted cells as they
+        are; further columns are zero.
+    empty
+        (P, C) which cells have no count.
+    basis
+        (C, p) the rows of the cells.
 
     Returns
     -------
-    list
-        Orthonormal columns (p, m) for each pattern; m = 0 where the estimate is finite.
+    FloatArray
+        (P, p, p), columns like those of `free`; all zero where the estimate is finite.
 
     Notes
     -----
-    With N a basis of the directions that leave the counted rows as they are, and A the empty rows times N, the cone is
-    {N z: A z <= 0}. The rows of A that are zero in all of the cone cut its span out of N.
+    With N the basis of a pattern, and A the empty rows times N, the cone is {N z: A z <= 0}.
     """
-    nulls = [_null_space(counted) for counted, _ in patterns]
-    slopes = [_slopes(empty, null) for (_, empty), null in zip(patterns, nulls, strict=True)]
-    unclear = [i for i, each in enumerate(slopes) if len(each) and not _has_strict_solution(each)]
-    for i, strict in zip(unclear, _strict_rows([slopes[i] for i in unclear]), strict=True):
-        nulls[i] = as_float(nulls[i] @ _null_space(slopes[i][~strict]))
-    return nulls
+    slopes = basis @ free
+    length = np.linalg.norm(slopes, axis=2)
+    falling = empty & (length > TOLERANCE * np.linalg.norm(basis, axis=1).max())
+    slopes *= np.where(falling, 1.0 / np.where(falling, length, 1.0), 0.0)[:, :, np.newaxis]
+    # where the mean of all slopes, turned round, lowers every cell, the cone has an inside; most cones are told so
+    lowered = (slopes @ -slopes.mean(axis=1)[:, :, np.newaxis])[:, :, 0]
+    strict = (~falling | (lowered < -TOLERANCE)).all(axis=1)
+    span = np.where(strict[:, np.newaxis, np.newaxis], free, 0.0)
+    columns: BoolArray = np.any(free, axis=1)
+    for i in np.flatnonzero(~strict & (columns.sum(axis=1) > 1)):  # on a line there is no other way
+        part = _cone_span(slopes[i][falling[i]][:, columns[i]])
+        span[i, :, : part.shape[1]] = free[i][:, columns[i]] @ part
+    return span
 
 
-def _null_space(rows: FloatArray) -> FloatArray:
-    """Return an orthonormal basis (p, m) of the directions that all rows (a, p) are orthogonal to."""
-    p = rows.shape[1]
-    if not len(rows):
-        return np.eye(p)
-    if len(rows) >= p:
-        with suppress(np.linalg.LinAlgError):  # most patterns have full rank, and a Cholesky factor tells it soonest
-            pivots = np.linalg.cholesky(rows.T @ rows).diagonal()
-            if pivots.min() > CLEAR_RANK * pivots.max():
-                return np.empty((p, 0))
-    return as_float(scipy.linalg.null_space(rows, rcond=TOLERANCE))
+def _cone_span(slopes: FloatArray) -> FloatArray:
+    """Return an orthonormal basis (m, q) of the span of the cone {z: A z <= 0}; `slopes` A (r, m), rows of length 1.
 
-
-def _slopes(empty: FloatArray, null: FloatArray) -> FloatArray:
-    """Return A (r, m) without rows that are zero."""
-    slopes = empty @ null
-    return as_float(slopes[np.abs(slopes).max(axis=1, initial=0.0) > TOLERANCE * np.abs(empty).max(initial=0.0)])
-
-
-def _has_strict_solution(slopes: FloatArray) -> bool:
-    """Tell whether A z < 0 is seen to have a solution at once: all of one sign, or independent rows."""
-    if slopes.shape[1] == 1:
-        return bool((slopes < 0).all() or (slopes > 0).all())
-    return bool(np.linalg.matrix_rank(slopes, rtol=TOLERANCE) == len(slopes))
-
-
-def _strict_rows(problems: Sequence[FloatArray]) -> list[BoolArray]:
-    """Return for each A (r, m) which of its rows are negative for some z with A z <= 0.
-
-    One linear programme for all: the largest sum of t with A z <= -t and 0 <= t <= 1. The cone has no ends, so that in
-    its solution t is 1 for a row that can be negative, and 0 for another.
+    Rows that are negative at a point of the cone say nothing of its span: to any z that the other rows allow, enough of
+    the point can be added. In the end no row that is left can be negative.
     """
-    if not problems:
-        return []
-    rows, columns = (sum(each.shape[axis] for each in problems) for axis in (0, 1))
-    found = scipy.optimize.linprog(
-        np.concatenate([np.zeros(columns), -np.ones(rows)]),
-        A_ub=scipy.sparse.hstack([scipy.sparse.block_diag(problems), scipy.sparse.eye_array(rows)], format="csc"),
-        b_ub=np.zeros(rows),
-        bounds=[(None, None)] * columns + [(0.0, 1.0)] * rows,
-        method="highs",
-    )
-    assert found.x is not None, found.message  # z = 0 is feasible and the objective is bounded
-    ends = np.cumsum([len(each) for each in problems])[:-1]
-    return [np.asarray(each > HALF) for each in np.split(found.x[columns:], ends)]
+    left = slopes
+    while len(left):
+        negative = left @ _point_of_cone(left) < -TOLERANCE
+        if not negative.any():
+            return np.asarray(scipy.linalg.null_space(np.linalg.qr(left, mode="r"), rcond=TOLERANCE))
+        left = left[~negative]
+    return np.eye(slopes.shape[1])
+
+
+def _point_of_cone(slopes: FloatArray) -> FloatArray:
+    """Return a point z (m,) of the cone {z: A z <= 0}, with A z = 0 only where no point has another.
+
+    It is the projection of minus the mean of the rows on the cone (Moreau): what is left of it after least squares on
+    the rows with weights that are not negative, here by the method of Lawson and Hanson. Of many dependent rows some
+    are at zero but for rounding; `scipy.optimize.nnls`, which lets them in, goes astray. Here rows enter that are
+    clearly violated.
+    """
+    toward = -slopes.mean(axis=0)
+    point, held, weights = toward, np.empty(0, dtype=np.int64), np.empty(0)
+    for _ in range(MAX_TURNS * slopes.shape[1]):
+        at_point = slopes @ point
+        if at_point.max() <= TOLERANCE:
+            break
+        held, weights = _least_squares(slopes, toward, np.append(held, at_point.argmax()), np.append(weights, 0.0))
+        point = toward - weights @ slopes[held]
+    return as_float(point)
+
+
+def _least_squares(
+    slopes: FloatArray, toward: FloatArray, held: IntArray, weights: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """Return the rows that stay and their weights at the least squares, when `weights` grow or shrink to it."""
+    while True:
+        wanted = np.linalg.lstsq(slopes[held].T, toward)[0]
+        low = np.flatnonzero(wanted < 0.0)
+        if not len(low):
+            return held, as_float(wanted)
+        way = weights[low] / (weights[low] - wanted[low])  # to zero
+        first = low[way.argmin()]
+        weights = np.delete(np.maximum(weights + way.min() * (wanted - weights), 0.0), first)
+        held = np.delete(held, first)
 
 
 def _cells(counts: FloatArray, layout: Layout, weights: FloatArray | None) -> tuple[BoolArray, BoolArray]:
@@ -159,62 +203,3 @@ def _in_cells(samples: BoolArray, layout: Layout) -> BoolArray:
     order = np.argsort(of_sample, kind="stable")
     start = np.searchsorted(of_sample[order], np.arange(layout.n_cells))
     return np.asarray(np.logical_or.reduceat(samples[:, order], start, axis=1))
-
-
-def _packed(flags: BoolArray) -> npt.NDArray[np.uint8]:
-    """Return the flags (G, C) of each row as bits in 1, 2, 4, 8 bytes or more."""
-    n_bytes = -(-flags.shape[1] // 8)
-    width = next((size for size in WORDS if size >= n_bytes), n_bytes)
-    padded = np.zeros((len(flags), 8 * width), dtype=np.bool_)
-    padded[:, : flags.shape[1]] = flags
-    return np.packbits(padded.reshape(-1)).reshape(len(flags), width)
-
-
-def _distinct(bits: npt.NDArray[np.uint8]) -> tuple[IntArray, IntArray]:
-    """Return where each distinct row first occurs, and which of them each row is."""
-    width = bits.shape[1]
-    keys = np.ascontiguousarray(bits).view(WORDS.get(width, np.dtype((np.void, width))))[:, 0]
-    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
-    return first, which.reshape(-1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Memory:
-    """The distinct rows (C, p) of a model matrix, and the directions of the patterns that have been looked at.
-
-    The columns are divided by their largest value, `scale` (p,), so that units do not matter.
-    """
-
-    rows: FloatArray
-    scale: FloatArray
-    known: dict[tuple[bytes, bytes], FloatArray]
-
-    def directions(self, counted: BoolArray, empty: BoolArray) -> list[FloatArray]:
-        """Return the directions of patterns (m, C)."""
-        keys = [(some.tobytes(), none.tobytes()) for some, none in zip(counted, empty, strict=True)]
-        new = [i for i, key in enumerate(keys) if key not in self.known]
-        found = diverging_directions([(self.rows[counted[i]], self.rows[empty[i]]) for i in new])
-        self.known.update((keys[i], each) for i, each in zip(new, found, strict=True))
-        return [self.known[key] for key in keys]
-
-
-@lru_cache(maxsize=8)
-def _memory(layout: Layout) -> _Memory:
-    """Return the memory of a layout: genes share patterns, and so do the questions about a data set."""
-    _, first = np.unique(layout.cells.of_sample, return_index=True)
-    scale = np.abs(layout.matrix).max(axis=0)
-    return _Memory(layout.matrix[first] / scale, scale, {})
-
-
-def _affected(contrasts: FloatArray, directions: Sequence[FloatArray]) -> BoolArray:
-    """Return for which patterns, with directions (p, m) each, contrasts (k, p) are not orthogonal to all of them."""
-    sizes = np.array([each.shape[1] for each in directions])
-    affected = np.zeros((len(directions), len(contrasts)), dtype=np.bool_)
-    some = np.flatnonzero(sizes)
-    if len(some):
-        along = np.abs(contrasts @ np.concatenate(directions, axis=1)) > TOLERANCE * np.linalg.norm(
-            contrasts, axis=1, keepdims=True
-        )
-        starts = np.cumsum(sizes[some]) - sizes[some]
-        affected[some] = np.logical_or.reduceat(along, starts, axis=1).T
-    return affected

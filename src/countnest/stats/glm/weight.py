@@ -11,6 +11,7 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.kernels.logalpha import MIN_WEIGHT
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
 from countnest.stats.norm.size_factors import normalized_counts
 
 __all__ = ["rows_of", "scaled_weights", "unit_weights", "weighted_counts", "weights_suffice"]
@@ -41,14 +42,21 @@ def scaled_weights(weights: FloatArray) -> FloatArray:
 def weights_suffice(weights: FloatArray, layout: Layout) -> BoolArray:
     """Return the genes (G,) whose weights (G, n) leave every coefficient estimable.
 
-    The weighted model matrix must have full column rank, and so must the rows of weight above 0.01 on those of their
-    columns that are not all zero: they carry the Cox-Reid term of the dispersion.
+    The rows of the model matrix with weight must have full column rank, and so must those of weight above 0.01 on those
+    of their columns that are not all zero: they carry the Cox-Reid term of the dispersion.
     """
-    usable = np.ones(len(weights), dtype=np.bool_)
-    for g in np.flatnonzero((weights <= MIN_WEIGHT).any(axis=1)):
-        usable[g] = _full_rank(layout.matrix * weights[g][:, np.newaxis]) and _full_rank(
-            layout.matrix[weights[g] > MIN_WEIGHT], drop_empty=True
-        )
+    matrix, usable = layout.matrix, np.ones(len(weights), dtype=np.bool_)
+    heavy = weights > MIN_WEIGHT
+    unclear = np.flatnonzero(~heavy.all(axis=1))
+    basis, _ = orthonormal(matrix)
+    for block in blocks(len(unclear), basis.shape[1] ** 2):
+        usable[unclear[block]] = surely_full_rank(cross_products(heavy[unclear[block]], basis))
+    unclear = np.flatnonzero(~usable)
+    patterns = np.hstack([weights[unclear] > 0.0, heavy[unclear]])
+    first, which = distinct(patterns)
+    halves = [np.split(pattern, 2) for pattern in patterns[first]]
+    ranks = [_full_rank(matrix[some]) and _full_rank(matrix[enough], drop_empty=True) for some, enough in halves]
+    usable[unclear] = np.array(ranks, dtype=np.bool_)[which]
     return usable
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import scipy.stats
 
 from countnest.arrays import FloatArray
-from countnest.errors import OptionError, listing, suggestion
+from countnest.errors import OptionError, called, listing, suggestion
 from countnest.stats.inference.qvalue import q_values
 
-__all__ = ["Adjustment", "adjust", "adjustment_name", "check_adjustment"]
+__all__ = ["Adjustment", "adjust", "adjustment_name", "check_adjusted", "check_adjustment", "is_adjustment"]
 
 # The name of a method, or a function that makes adjusted p-values (m,) of p-values (m,), none of them missing.
 Adjustment = str | Callable[[FloatArray], FloatArray]
@@ -25,6 +25,8 @@ STATSMODELS_NAMES = {
     "hommel": "hommel",
     "bonferroni": "bonferroni",
 }
+# Adjusted p-values of a function may exceed 1 by this.
+ROUNDING = 1e-8
 OWN_NAMES = ("BH", *STATSMODELS_NAMES, "none", "storey")
 
 
@@ -46,7 +48,8 @@ def adjust(p_values: FloatArray, method: Adjustment = "BH", *, alpha: float = 0.
     Raises
     ------
     OptionError
-        If the method is not known, or a function returns something else than one number for each p-value.
+        If the method is not known; or a function fails, or returns something else than one number from 0 to 1 for each
+        p-value.
 
     Notes
     -----
@@ -61,16 +64,33 @@ def adjust(p_values: FloatArray, method: Adjustment = "BH", *, alpha: float = 0.
 
 def check_adjustment(method: object) -> None:
     """Raise `OptionError`, with suggestions, unless `method` is a function or the name of a method of adjustment."""
-    if callable(method) or method in OWN_NAMES:
-        return
-    from statsmodels.stats.multitest import multitest_alias  # late: it takes a second to import
+    if not is_adjustment(method):
+        from statsmodels.stats.multitest import multitest_alias
 
-    if method not in list(multitest_alias):
         words = [*OWN_NAMES, *(name for name in multitest_alias if len(name) > 2)]
         raise OptionError(
             f"p_adjust={method!r} is not known; use one of {listing(OWN_NAMES, 20)}, a method of "
             "statsmodels.stats.multitest.multipletests such as 'fdr_tsbh', or a function of the p-values."
             f"{suggestion(method, words)}"
+        )
+
+
+def is_adjustment(method: object) -> bool:
+    """Return whether `method` is a function or the name of a method of adjustment."""
+    if callable(method) or method in OWN_NAMES:
+        return True
+    from statsmodels.stats.multitest import multitest_alias  # late: it takes a second to import
+
+    return method in list(multitest_alias)
+
+
+def check_adjusted(adjusted: np.ndarray, function: object) -> None:
+    """Raise `OptionError` unless what a function returned lies between 0 and 1, but for rounding, or is missing."""
+    outside = adjusted[(adjusted < 0.0) | (adjusted > 1.0 + ROUNDING)]
+    if outside.size:
+        raise OptionError(
+            f"the function '{adjustment_name(function)}' must return adjusted p-values, numbers from 0 to 1; "
+            f"{outside.size} of {adjusted.size} are not, such as {outside[0]:g}."
         )
 
 
@@ -85,7 +105,7 @@ def adjustment_name(method: object) -> str:
 
 def _adjust_all(p_values: FloatArray, method: Adjustment, alpha: float) -> FloatArray:
     if callable(method):
-        return _checked(np.asarray(method(p_values.copy())), p_values, method)
+        return _checked(np.asarray(called(method, "p_adjust", p_values.copy())), p_values, method)
     if method == "none":
         return p_values
     if method == "BH":
@@ -106,4 +126,11 @@ def _checked(adjusted: np.ndarray, p_values: FloatArray, method: object) -> Floa
             f"the function '{adjustment_name(method)}' must return a number for each of the {len(p_values)} p-values "
             f"that it is given; it returned shape {adjusted.shape} of type {adjusted.dtype}."
         )
+    lost = int(np.isnan(adjusted).sum())
+    if lost:
+        raise OptionError(
+            f"the function '{adjustment_name(method)}' returned NaN for {lost} of the {len(p_values)} p-values that it "
+            "was given, none of which is missing; return a number for each."
+        )
+    check_adjusted(adjusted, method)
     return adjusted.astype(np.float64)

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.errors import OptionError
-from countnest.stats.inference.adjust import Adjustment, adjust, adjustment_name
+from countnest.errors import OptionError, called
+from countnest.stats.inference.adjust import Adjustment, adjust, adjustment_name, check_adjusted
 from countnest.stats.inference.lowess import lowess
 
 __all__ = ["FilterFunction", "Filtering", "filtered_by", "independent_filtering"]
@@ -90,6 +90,8 @@ def independent_filtering(
         n_rejected = _bh_rejections(p_values, statistic, cutoffs, alpha)
     elif method == "hommel":
         n_rejected = _hommel_rejections(p_values, statistic, cutoffs, alpha)
+    elif method in ("holm", "h"):
+        n_rejected = _holm_rejections(p_values, statistic, cutoffs, alpha)
     else:
         n_rejected = _rejections(p_values, statistic, cutoffs, alpha, method)
     chosen, fitted = _choose(thetas, n_rejected)
@@ -117,7 +119,7 @@ def filtered_by(
     Raises
     ------
     OptionError
-        If the function returns something else.
+        If the function fails, returns something else, numbers outside 0 to 1, or no number at all.
 
     Examples
     --------
@@ -137,7 +139,7 @@ def filtered_by(
     ...     return adjust(np.minimum(p_values / weight, 1.0))
     >>> dds.results(filter_fun=weighted_bh)  # doctest: +SKIP
     """
-    found = function(p_values.copy(), statistic.copy(), alpha)
+    found = called(function, "filter_fun", p_values.copy(), statistic.copy(), alpha)
     padj = np.asarray(getattr(found, "padj", found))
     if padj.shape != p_values.shape or padj.dtype.kind not in "iuf":
         raise OptionError(
@@ -146,6 +148,11 @@ def filtered_by(
             f"{padj.shape} of type {padj.dtype}."
         )
     adjusted: FloatArray = np.where(np.isnan(p_values), np.nan, padj.astype(np.float64))
+    check_adjusted(adjusted, function)
+    if np.isnan(adjusted).all() and not np.isnan(p_values).all():
+        raise OptionError(
+            f"the function '{adjustment_name(function)}' left out every gene: all that it returned is missing."
+        )
     return adjusted, found if isinstance(found, Filtering) else None
 
 
@@ -182,6 +189,17 @@ def _hommel_rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: Flo
         p = np.sort(p_values[tested & (statistic >= cutoff)])
         largest = _largest_not_rejected(p, alpha)
         n_rejected[i] = np.count_nonzero(largest * p < alpha)
+    return n_rejected
+
+
+def _holm_rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: FloatArray, alpha: float) -> FloatArray:
+    """Return the same for Holm's method, which rejects the smallest p-values up to the first that is too large."""
+    tested = ~np.isnan(p_values)
+    n_rejected = np.zeros(len(cutoffs))
+    for i, cutoff in enumerate(cutoffs):
+        p = np.sort(p_values[tested & (statistic >= cutoff)])
+        large = np.flatnonzero(p * np.arange(len(p), 0, -1) >= alpha)
+        n_rejected[i] = large[0] if len(large) else len(p)
     return n_rejected
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.errors import NormalizationError, listing
+from countnest.errors import NormalizationError, called, listing
 
 __all__ = [
     "Location",
@@ -128,7 +128,11 @@ def _log_locations(log_counts: FloatArray, log_means: FloatArray, usable: BoolAr
                 f"sample number {j + 1} has no positive count in the genes that have a geometric mean, "
                 "so it has no size factor. Remove the sample, or give size factors."
             )
-        found = np.asarray(location(log_counts[kept, j] - log_means[kept]), dtype=np.float64)
+        found = np.asarray(called(location, "locfunc", log_counts[kept, j] - log_means[kept]))
+        if found.dtype.kind not in "iuf":
+            raise NormalizationError(
+                f"the function of the log ratios (locfunc) must return a number; it returned type {found.dtype}."
+            )
         if found.size != 1:
             raise NormalizationError(
                 f"the function of the log ratios (locfunc) must return one number; it returned {found.size}."
@@ -148,8 +152,10 @@ def base_mean(normalized: FloatArray) -> FloatArray:
 
 
 def base_variance(normalized: FloatArray) -> FloatArray:
-    """Return the unbiased variance (G,) of normalized counts (G, n)."""
+    """Return the unbiased variance (G,) of normalized counts (G, n); NaN for one sample."""
     n = normalized.shape[1]
+    if n == 1:
+        return np.full(len(normalized), np.nan)
     mean = _ordered_row_sum(normalized) / n
     variance: FloatArray = _ordered_row_sum((normalized - mean[:, np.newaxis]) ** 2) / (n - 1)
     return variance

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.kernels.irls import nb_log_start_block
 from countnest.kernels.shrink import nb_cauchy_block
 from countnest.parallel.run import Engine
@@ -180,7 +180,8 @@ def shrink_coefficient(
     -----
     R counterpart: apeglm::apeglm(method = "nbinomCR"), whose search ends when the objective, divided by its value at
     zero, changes by less than 1e-7: for large counts up to a quarter of a posterior standard deviation before the mode.
-    From where two such searches end more than 0.01 apart, another one goes on. Where the maximum of the likelihood is
+    From where two such searches end more than 0.01 apart, another one goes on; where that fails, R has no result, and
+    here it is the one of `converge`. Where the maximum of the likelihood is
     far from zero and poorly determined, the posterior has a second mode near zero; the search ends at the one that it
     meets, not the higher one. Where the prior is narrow, R's differences of the gradient do not see all of its
     curvature. All of this is kept, so that the numbers are R's; `converge` gives those of the model.
@@ -191,17 +192,22 @@ def shrink_coefficient(
     beta, variance = np.empty((n_genes, p)), np.empty(n_genes)
     reached = np.empty(n_genes, dtype=np.int64)
 
-    def task(block: slice) -> None:
-        f, log_f, w = (each if len(each) == 1 else each[block] for each in (factors, log_factors, v))
-        if converge:
-            nb_log_start_block(counts[block], f, layout.basis, layout.triangle, beta[block])
+    def search(genes: slice | IntArray, early: bool) -> None:
+        f, log_f, w = (each if len(each) == 1 else each[genes] for each in (factors, log_factors, v))
+        k, b, var, end = counts[genes], beta[genes], variance[genes], reached[genes]
+        if not early:
+            nb_log_start_block(k, f, layout.basis, layout.triangle, b)
         nb_cauchy_block(
-            counts[block], log_f, w, alpha[block], layout.cells, layout.n_cells, place, scale, OTHERS_SD**-2,
-            not converge, beta[block], variance[block], reached[block],
-        )  # fmt: skip
+            k, log_f, w, alpha[genes], layout.cells, layout.n_cells, place, scale, OTHERS_SD**-2, early, b, var, end
+        )
+        beta[genes], variance[genes], reached[genes] = b, var, end
 
-    engine.run(task, n_genes, text)
+    engine.run(lambda block: search(block, not converge), n_genes, text)
     found = (reached == 1) & np.isfinite(variance)
+    lost = np.flatnonzero(~found)
+    if not converge and len(lost):
+        search(lost, False)
+        found[lost] = (reached[lost] == 1) & np.isfinite(variance[lost])
     mode = np.where(found, beta[:, place], np.nan)
     sd = np.sqrt(np.where(found, variance, np.nan))
     return ApeglmFit(mode, sd, scale, found)

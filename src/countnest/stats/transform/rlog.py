@@ -12,13 +12,14 @@ import numpy as np
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.rlog import nb_rlog_block
 from countnest.parallel.run import Engine
+from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.weight import unit_weights
 from countnest.stats.norm.size_factors import normalized_counts
+from countnest.stats.shrink.normal import lfc_weights
 from countnest.stats.shrink.quantile import normal_variance
 
-__all__ = ["MAX_ITER", "RLog", "effect_variance", "fit_rlog", "sparse_share"]
+__all__ = ["MAX_ITER", "SPARSE_SHARE", "SPARSE_SUM", "RLog", "effect_variance", "fit_rlog", "sparse_share"]
 
-LN2 = float(np.log(2.0))
 # Prior precision of the intercept, log2 scale.
 INTERCEPT_RIDGE = 1e-6
 MIN_MU = 0.5
@@ -57,15 +58,14 @@ def effect_variance(normalized: FloatArray, mean: FloatArray, dispersion: FloatA
     normalized
         (G, n) normalized counts.
     mean, dispersion
-        (G,) mean of the normalized counts, and the trend there; genes count by the inverse variance of their
-        logarithms, 1 / (1 / mean + dispersion).
+        (G,) mean of the normalized counts, and the trend there; genes count by `lfc_weights`.
 
     Notes
     -----
     R counterpart: attr(DESeq2::rlog(dds), "betaPriorVar").
     """
     change = np.log2(normalized + PSEUDO_COUNT) - np.log2(mean + PSEUDO_COUNT)[:, np.newaxis]
-    weights = 1.0 / (1.0 / mean + dispersion)
+    weights = lfc_weights(mean, dispersion)
     # sample after sample, as R sums them: rounding must not decide which value is the quantile
     return normal_variance(change.T.ravel(), np.tile(weights, change.shape[1]))
 

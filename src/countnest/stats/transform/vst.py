@@ -17,12 +17,12 @@ from scipy.integrate import cumulative_trapezoid
 from countnest.arrays import FloatArray
 from countnest.errors import CountsError
 from countnest.stats.dispersion.trend import MeanTrend, ParametricTrend
+from countnest.stats.glm.fit import LN2
 from countnest.stats.norm.size_factors import base_mean
 from countnest.stats.transform.spline import cubic_spline
 
-__all__ = ["stabilize"]
+__all__ = ["stabilize", "stabilize_constant"]
 
-LN2 = float(np.log(2.0))
 # Of the numerical integral: points, equally spaced in asinh.
 GRID = 1000
 # Quantiles of the mean counts where the numerical integral is made equal to log2.
@@ -61,7 +61,7 @@ def stabilize(normalized: FloatArray, factors: FloatArray, trend: Callable[[Floa
     if isinstance(trend, ParametricTrend):
         return _stabilize_parametric(normalized, trend.asymptotic, trend.extra_poisson)
     if isinstance(trend, MeanTrend):
-        return _stabilize_constant(normalized, trend.value)
+        return stabilize_constant(normalized, trend.value)
     return _stabilize_numerically(normalized, factors, trend)
 
 
@@ -71,8 +71,11 @@ def _stabilize_parametric(q: FloatArray, a: float, e: float) -> FloatArray:
     return value
 
 
-def _stabilize_constant(q: FloatArray, a: float) -> FloatArray:
-    """Return the integral for alpha(q) = a."""
+def stabilize_constant(q: FloatArray, a: float) -> FloatArray:
+    """Return normalized counts of the dispersion `a`, log2 scale: the integral for alpha(q) = a.
+
+    It is (2 arsinh sqrt(a q) - log a - log 4) / log 2.
+    """
     value: FloatArray = (2 * np.arcsinh(np.sqrt(a * q)) - np.log(a) - np.log(4)) / LN2
     return value
 
