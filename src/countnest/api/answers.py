@@ -147,9 +147,7 @@ def make_results(
         statistic, p_value = likelihood_ratio_test(fit.loglik, fit.reduced.loglik, fit.reduced.df)
         found = Answer(found.lfc, found.se, statistic, p_value)
     separated = separated_genes(fitted, asked.vector[np.newaxis, :], zero)
-    return make_table(
-        fitted, options, found, label=asked.label, test=test, separated=separated[:, 0]
-    )
+    return make_table(fitted, options, found, label=asked.label, test=test, separated=separated[:, 0])
 
 
 def _shrunken_results(
