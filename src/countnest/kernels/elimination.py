@@ -14,10 +14,10 @@ where its sections begin:
 - PAIR (C + 1), PAIR_DIAGONAL (C), PAIR_SLOT: where the pairs of entries of each cell begin, first each with itself and
   then, from PAIR_DIAGONAL on, different ones, and their slots.
 - ORDER (p), DIAGONAL (p): columns in the order of elimination, and their slots on the diagonal.
-- BELOW (p + 1), BELOW_SLOT, BELOW_COLUMN: where the slots below each diagonal begin, the slots, and the columns that they
-  belong to, which are eliminated later.
-- UPDATE (p + 1), LEFT, RIGHT, OUT: where the updates of each elimination begin; an update takes the product of two slots,
-  over the pivot, off a third.
+- BELOW (p + 1), BELOW_SLOT, BELOW_COLUMN: where the slots below each diagonal begin, the slots, and the columns that
+  they belong to, which are eliminated later.
+- UPDATE (p + 1), LEFT, RIGHT, OUT: where the updates of each elimination begin; an update takes the product of two
+  slots, over the pivot, off a third.
 
 The numbers are log |det| of the distinct rows where they are square (else NaN), the non-zero entries, and the products
 of pairs.

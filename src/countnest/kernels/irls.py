@@ -95,7 +95,7 @@ def floored_means(
     rate: FloatArray,
     mu: FloatArray,
 ) -> None:
-    """Write X beta and exp(X beta) of the cells into `eta`, `rate` (C,), and max(f exp(X beta), min_mu) into `mu` (n,)."""
+    """Write X beta and exp(X beta) of the cells into `eta`, `rate` (C,), max(f exp(X beta), min_mu) into `mu` (n,)."""
     cell_predictors(plan, numbers, beta, eta)
     for c in range(eta.shape[0]):
         rate[c] = math.exp(eta[c])
@@ -153,9 +153,9 @@ def nb_log_irls_row(
     """Iterate `beta` (p,) in place to the ridge maximum likelihood estimate; return the number of iterations.
 
     `v` (n,) are observation weights, `constant` is `log_constant`, `ridge` (p,) the precisions of the coefficients'
-    priors. `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost. `mu`
-    (n,) is left with the floored means of the last accepted coefficients; `eta`, `weight`, `score` (C,), `step` (p,) and
-    `equations` are work space.
+    priors. `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
+    `mu` (n,) is left with the floored means of the last accepted coefficients; `eta`, `weight`, `score` (C,), `step`
+    (p,) and `equations` are work space.
     """
     p = beta.shape[0]
     r = 1.0 / alpha
@@ -285,8 +285,11 @@ def nb_log_irls_block(
                     step[i] = 0.0
                 step[k] = 1.0
                 variance_out[g, k] = inverse_form(plan, numbers, weight, regular, step, equations)
-            inverse_entries(plan, equations)
-            leverages(plan, numbers, equations, score)
+            if regular:
+                inverse_entries(plan, equations)
+                leverages(plan, numbers, equations, score)
+            else:
+                score[:] = np.nan
             cell = plan[SAMPLE_CELL]
             for j in range(n):
                 hat_out[g, j] = v[j] * (mu[j] / (1.0 + a * mu[j])) * score[plan[cell + j]]

@@ -191,7 +191,7 @@ def nb_logalpha_fit_block(
             new_value = nb_logalpha_value(
                 candidate, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations
             )
-            if -new_value > -value - step * ARMIJO * slope * slope:
+            if not -new_value <= -value - step * ARMIJO * slope * slope:  # so that NaN is no gain
                 step *= 0.5
                 continue
             accepted += 1
