@@ -104,7 +104,7 @@ def _join(sizes: dict[int, int], sections: dict[int, Sequence[int] | IntArray]) 
 def _eliminate(met: list[set[int]], p: int) -> tuple[list[int], dict[int, list[int]]]:
     """Return an order of elimination, and for each column those left that it meets then.
 
-    The next column is the one that meets fewest; of several, the last one, so that intercepts and main effects stay.
+    The next column is the one that meets fewest; of several, the first one.
     """
     neighbours: dict[int, set[int]] = {j: set() for j in range(p)}
     for columns in met:
@@ -114,7 +114,7 @@ def _eliminate(met: list[set[int]], p: int) -> tuple[list[int], dict[int, list[i
     below: dict[int, list[int]] = {}
     left = set(range(p))
     while left:
-        j = min(left, key=lambda one: (len(neighbours[one]), -one))
+        j = min(left, key=lambda one: (len(neighbours[one]), one))
         order.append(j)
         left.remove(j)
         for i in neighbours[j]:
