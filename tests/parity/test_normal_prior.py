@@ -103,7 +103,7 @@ def test_results_with_priors(name):
     by_rounding = np.zeros(len(found), dtype=bool)
     if model == "number":
         by_rounding = differ(dds.dispersions, truth()["dispersion"])
-        assert by_rounding.sum() == 1
+        assert by_rounding.sum() <= 1
     assert_same(found[~by_rounding], expected[~by_rounding])
     assert_close(found[by_rounding], expected[by_rounding])
 

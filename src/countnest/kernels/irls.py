@@ -7,15 +7,29 @@ doi:10.1186/s13059-014-0550-8.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.cells import Cells, cell_predictor, gather, information, leverage
+from countnest.kernels.elimination import (
+    COLUMN,
+    ENTRY,
+    FIRST_ENTRY,
+    N_CELLS,
+    N_COLUMNS,
+    SAMPLE_CELL,
+    add_ridge,
+    cell_predictors,
+    factorize,
+    gather_scores,
+    information,
+    inverse_entries,
+    leverages,
+    new_equations,
+    solve,
+)
 from countnest.kernels.jit import kernel
 from countnest.kernels.negbin import nb_loglik_point
-from countnest.kernels.smallmat import cholesky, cholesky_inverse, cholesky_solve
 from countnest.kernels.special import (
     HALF_LOG_TWO_PI,
     log_factorial,
@@ -36,37 +50,13 @@ __all__ = [
 LARGE_BETA = 30.0
 # Pseudo-count of the starting values.
 START_OFFSET = 0.1
+# Beyond this, log(1 + x) is as accurate as log1p(x) needs to be, and faster.
+DIRECT_LOG = 0.5
 # Of the gradient by central differences, log2 scale; and the box of the coefficients.
 DIFFERENCE = 1e-3
 BOX = 30.0
 # What a non-finite objective is taken as.
 HUGE = 1e300
-
-
-class Work(NamedTuple):
-    """Work space of one gene: cells (C,), samples (n,), coefficients (p,) and matrices (p, p)."""
-
-    eta: FloatArray
-    weight: FloatArray
-    score: FloatArray
-    mu: FloatArray
-    step: FloatArray
-    matrix: FloatArray
-    inverse: FloatArray
-
-
-@kernel
-def new_work(n_cells: int, n: int, p: int) -> Work:
-    """Return the work space for one gene."""
-    return Work(
-        np.empty(n_cells),
-        np.empty(n_cells),
-        np.empty(n_cells),
-        np.empty(n),
-        np.empty(p),
-        np.empty((p, p)),
-        np.empty((p, p)),
-    )
 
 
 @kernel
@@ -95,22 +85,47 @@ def nb_log_start_block(
 
 
 @kernel
-def floored_mean(cells: Cells, f: FloatArray, beta: FloatArray, min_mu: float, work: Work) -> None:
-    """Write the cells' predictors into `work.eta` and max(f exp(X beta), min_mu) into `work.mu`."""
-    cell_predictor(cells, beta, work.eta)
-    for c in range(work.eta.shape[0]):
-        work.score[c] = math.exp(work.eta[c])
+def floored_means(
+    plan: IntArray,
+    numbers: FloatArray,
+    f: FloatArray,
+    beta: FloatArray,
+    min_mu: float,
+    eta: FloatArray,
+    rate: FloatArray,
+    mu: FloatArray,
+) -> None:
+    """Write X beta and exp(X beta) of the cells into `eta`, `rate` (C,), max(f exp(X beta), min_mu) into `mu` (n,)."""
+    cell_predictors(plan, numbers, beta, eta)
+    for c in range(eta.shape[0]):
+        rate[c] = math.exp(eta[c])
+    cell = plan[SAMPLE_CELL]
     for j in range(f.shape[0]):
-        work.mu[j] = max(f[j] * work.score[cells.of_sample[j]], min_mu)
+        mu[j] = max(f[j] * rate[plan[cell + j]], min_mu)
 
 
 @kernel
-def working_weights(cells: Cells, alpha: float, v: FloatArray, work: Work) -> None:
-    """Write the summed GLM weights v mu / (1 + alpha mu) of the cells into `work.weight`."""
-    for c in range(work.weight.shape[0]):
-        work.weight[c] = 0.0
-    for j in range(work.mu.shape[0]):
-        work.weight[cells.of_sample[j]] += v[j] * (work.mu[j] / (1.0 + alpha * work.mu[j]))
+def working_weights(plan: IntArray, alpha: float, v: FloatArray, mu: FloatArray, weight_out: FloatArray) -> None:
+    """Write the summed GLM weights v mu / (1 + alpha mu) of the cells into `weight_out` (C,)."""
+    cell = plan[SAMPLE_CELL]
+    for c in range(weight_out.shape[0]):
+        weight_out[c] = 0.0
+    for j in range(mu.shape[0]):
+        weight_out[plan[cell + j]] += v[j] * (mu[j] / (1.0 + alpha * mu[j]))
+
+
+@kernel
+def log_constant(y: FloatArray, alpha: float, v: FloatArray) -> float:
+    """Return the terms of the log-likelihood of a gene that do not depend on its means."""
+    r = 1.0 / alpha
+    remainder = stirling_remainder(r)
+    psi_rest = psi_remainder(r)
+    constant = 0.0
+    for j in range(y.shape[0]):
+        if y[j] > 0.0:
+            rise, _ = log_rising_ratio(y[j], alpha, remainder, psi_rest)
+            constant += v[j] * (rise - log_factorial(y[j]))
+    return constant
 
 
 @kernel
@@ -120,64 +135,70 @@ def nb_log_irls_row(
     log_f: FloatArray,
     v: FloatArray,
     alpha: float,
-    cells: Cells,
+    constant: float,
+    plan: IntArray,
+    numbers: FloatArray,
     ridge: FloatArray,
     min_mu: float,
     tol: float,
     max_iter: int,
     beta: FloatArray,
-    work: Work,
+    eta: FloatArray,
+    weight: FloatArray,
+    score: FloatArray,
+    mu: FloatArray,
+    step: FloatArray,
+    equations: FloatArray,
 ) -> int:
     """Iterate `beta` (p,) in place to the ridge maximum likelihood estimate; return the number of iterations.
 
-    `v` (n,) are observation weights, `ridge` (p,) the precisions of the coefficients' priors.
-    `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
-    `work.mu` holds the floored means of the last accepted coefficients.
+    `v` (n,) are observation weights, `constant` is `log_constant`, `ridge` (p,) the precisions of the coefficients'
+    priors. `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
+    `mu` (n,) is left with the floored means of the last accepted coefficients; `eta`, `weight`, `score` (C,), `step`
+    (p,) and `equations` are work space.
     """
     p = beta.shape[0]
     r = 1.0 / alpha
-    remainder = stirling_remainder(r)
-    psi_rest = psi_remainder(r)
-    constant = 0.0
-    for j in range(y.shape[0]):
-        rise, _ = log_rising_ratio(y[j], alpha, remainder, psi_rest)
-        constant += v[j] * (rise - log_factorial(y[j]))
+    cell = plan[SAMPLE_CELL]
     log_min_mu = math.log(min_mu) if min_mu > 0.0 else -np.inf
-    floored_mean(cells, f, beta, min_mu, work)
+    floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
     old_deviance = 0.0
     for iteration in range(1, max_iter + 1):
-        for c in range(work.weight.shape[0]):
-            work.weight[c] = 0.0
-            work.score[c] = 0.0
+        for c in range(weight.shape[0]):
+            weight[c] = 0.0
+            score[c] = 0.0
         for j in range(y.shape[0]):
-            c = cells.of_sample[j]
-            mu = work.mu[j]
-            w = v[j] * (mu / (1.0 + alpha * mu))
+            c = plan[cell + j]
+            m = mu[j]
+            share = v[j] / (1.0 + alpha * m)
             # working response less linear predictor; the logarithm differs only where the mean is floored
-            residual = (y[j] - mu) / mu
-            if mu == min_mu:
-                residual += log_min_mu - log_f[j] - work.eta[c]
-            work.weight[c] += w
-            work.score[c] += w * residual
-        information(cells, work.weight, ridge, work.matrix)
-        gather(cells, work.score, work.step)
+            residual = y[j] - m
+            if m == min_mu:
+                residual += m * (log_min_mu - log_f[j] - eta[c])
+            weight[c] += share * m
+            score[c] += share * residual
+        information(plan, numbers, weight, equations)
+        add_ridge(plan, ridge, equations)
+        gather_scores(plan, numbers, score, step)
         for k in range(p):
-            work.step[k] -= ridge[k] * beta[k]
-        if math.isnan(cholesky(work.matrix)):
+            step[k] -= ridge[k] * beta[k]
+        if math.isnan(factorize(plan, equations)):
             return max_iter
-        cholesky_solve(work.matrix, work.step)
+        solve(plan, equations, step)
         large = False
         for k in range(p):
-            beta[k] += work.step[k]
+            beta[k] += step[k]
             large = large or abs(beta[k]) > LARGE_BETA
         if large:
             return max_iter
-        floored_mean(cells, f, beta, min_mu, work)
+        floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
         loglik = constant
         for j in range(y.shape[0]):
-            mu = work.mu[j]
-            log_mu = log_min_mu if mu == min_mu else log_f[j] + work.eta[cells.of_sample[j]]
-            loglik += v[j] * (y[j] * log_mu - (y[j] + r) * math.log1p(alpha * mu))
+            m = mu[j]
+            inflation = alpha * m
+            growth = math.log(1.0 + inflation) if inflation > DIRECT_LOG else math.log1p(inflation)
+            log_mu = log_min_mu if m == min_mu else log_f[j] + eta[plan[cell + j]]
+            loglik += v[j] * (y[j] * log_mu - (y[j] + r) * growth)
         deviance = -2.0 * loglik
         change = abs(deviance - old_deviance) / (abs(deviance) + 0.1)
         if math.isnan(change):
@@ -195,12 +216,13 @@ def nb_log_irls_block(
     log_factors: FloatArray,
     weights: FloatArray,
     alpha: FloatArray,
-    cells: Cells,
-    n_cells: int,
+    plan: IntArray,
+    numbers: FloatArray,
     ridge: FloatArray,
     min_mu: float,
     tol: float,
     max_iter: int,
+    only_means: bool,
     beta_out: FloatArray,
     variance_out: FloatArray,
     mu_out: FloatArray,
@@ -220,8 +242,12 @@ def nb_log_irls_block(
         (1, n) or (G, n) observation weights.
     alpha
         (G,) dispersions.
+    plan, numbers
+        Of the design, see `elimination`.
     ridge
         (p,) prior precisions.
+    only_means
+        Whether to leave out hat values, variances (but whether they are positive) and log-likelihoods.
     beta_out
         (G, p) starts on entry, estimates on return; natural log.
     variance_out
@@ -233,60 +259,79 @@ def nb_log_irls_block(
     loglik_out, n_iter_out
         (G,) log-likelihood at `mu_out`, and iterations; `max_iter` means no convergence.
     """
-    n, p = counts.shape[1], beta_out.shape[1]
+    n, p, n_cells = counts.shape[1], plan[N_COLUMNS], plan[N_CELLS]
     shared = factors.shape[0] == 1
-    work = new_work(n_cells, n, p)
+    eta, weight, score = np.empty(n_cells), np.empty(n_cells), np.empty(n_cells)
+    mu, step, equations = np.empty(n), np.empty(p), new_equations(plan)
     for g in range(counts.shape[0]):
+        y = counts[g]
         f = factors[0] if shared else factors[g]
         log_f = log_factors[0] if shared else log_factors[g]
         v = weights[0] if weights.shape[0] == 1 else weights[g]
         a = alpha[g]
         beta = beta_out[g]
-        n_iter_out[g] = nb_log_irls_row(counts[g], f, log_f, v, a, cells, ridge, min_mu, tol, max_iter, beta, work)
-        working_weights(cells, a, v, work)
-        ridge_inverse(cells, ridge, work)
+        constant = log_constant(y, a, v)
+        n_iter_out[g] = nb_log_irls_row(
+            y, f, log_f, v, a, constant, plan, numbers, ridge, min_mu, tol, max_iter, beta,
+            eta, weight, score, mu, step, equations,
+        )  # fmt: skip
+        working_weights(plan, a, v, mu, weight)
+        regular = eliminate(plan, numbers, weight, ridge, equations)
         for k in range(p):
-            variance_out[g, k] = sandwich(cells, work.weight, work.inverse[k])
-        leverage(cells, work.inverse, work.score)
+            variance_out[g, k] = 1.0 if regular else math.nan
+        if not only_means:
+            for k in range(p):
+                for i in range(p):
+                    step[i] = 0.0
+                step[k] = 1.0
+                variance_out[g, k] = inverse_form(plan, numbers, weight, regular, step, equations)
+            if regular:
+                inverse_entries(plan, equations)
+                leverages(plan, numbers, equations, score)
+            else:
+                score[:] = np.nan
+            cell = plan[SAMPLE_CELL]
+            for j in range(n):
+                hat_out[g, j] = v[j] * (mu[j] / (1.0 + a * mu[j])) * score[plan[cell + j]]
+        floored_means(plan, numbers, f, beta, 0.0, eta, score, mu)
         for j in range(n):
-            hat_out[g, j] = v[j] * (work.mu[j] / (1.0 + a * work.mu[j])) * work.score[cells.of_sample[j]]
-        floored_mean(cells, f, beta, 0.0, work)
+            mu_out[g, j] = mu[j]
+        if only_means:
+            continue
         size = 1.0 / a
         remainder = stirling_remainder(size)
         loglik = 0.0
         for j in range(n):
-            mu_out[g, j] = work.mu[j]
-            loglik += v[j] * nb_loglik_point(counts[g, j], work.mu[j], size, remainder)
+            loglik += v[j] * nb_loglik_point(y[j], mu[j], size, remainder)
         loglik_out[g] = loglik
 
 
 @kernel
-def ridge_inverse(cells: Cells, ridge: FloatArray, work: Work) -> None:
-    """Write (X'WX + diag(ridge))^-1 into `work.inverse`, from `work.weight`; NaN where it does not exist."""
-    information(cells, work.weight, ridge, work.matrix)
-    if math.isnan(cholesky(work.matrix)):
-        work.inverse[:] = np.nan
-    else:
-        cholesky_inverse(work.matrix, work.inverse)
+def eliminate(
+    plan: IntArray, numbers: FloatArray, weight: FloatArray, ridge: FloatArray, equations: FloatArray
+) -> bool:
+    """Factorize X'WX + diag(ridge) for the cells' sums of weights (C,); return whether it is positive definite."""
+    information(plan, numbers, weight, equations)
+    add_ridge(plan, ridge, equations)
+    return not math.isnan(factorize(plan, equations))
 
 
 @kernel
-def sandwich(cells: Cells, weight: FloatArray, u: FloatArray) -> float:
-    """Return u' X'WX u."""
+def inverse_form(
+    plan: IntArray, numbers: FloatArray, weight: FloatArray, regular: bool, contrast: FloatArray, equations: FloatArray
+) -> float:
+    """Return c' A^-1 X'WX A^-1 c after `eliminate`, and write A^-1 c over c (p,); NaN where A is not `regular`."""
+    if not regular:
+        return math.nan
+    solve(plan, equations, contrast)
+    entry, column = plan[ENTRY], plan[COLUMN]
     total = 0.0
-    for c in range(weight.shape[0]):
-        inner = cell_product(cells, c, u)
+    for c in range(plan[N_CELLS]):
+        inner = 0.0
+        for k in range(plan[entry + c], plan[entry + c + 1]):
+            inner += numbers[FIRST_ENTRY + k] * contrast[plan[column + k]]
         total += weight[c] * inner * inner
     return total
-
-
-@kernel
-def cell_product(cells: Cells, c: int, u: FloatArray) -> float:
-    """Return x_c' u."""
-    inner = 0.0
-    for k in range(cells.start[c], cells.start[c + 1]):
-        inner += cells.value[k] * u[cells.column[k]]
-    return inner
 
 
 @kernel
@@ -296,32 +341,24 @@ def nb_log_variance_block(
     factors: FloatArray,
     weights: FloatArray,
     alpha: FloatArray,
-    cells: Cells,
-    n_cells: int,
+    plan: IntArray,
+    numbers: FloatArray,
     ridge: FloatArray,
     min_mu: float,
     variance_out: FloatArray,
 ) -> None:
     """Write the variances c' A^-1 X'WX A^-1 c of contrasts (k, p) of `beta` (G, p) into `variance_out` (G, k)."""
     shared = factors.shape[0] == 1
-    work = new_work(n_cells, factors.shape[1], beta.shape[1])
+    eta, weight = np.empty(plan[N_CELLS]), np.empty(plan[N_CELLS])
+    mu, step, equations = np.empty(factors.shape[1]), np.empty(plan[N_COLUMNS]), new_equations(plan)
     for g in range(beta.shape[0]):
-        floored_mean(cells, factors[0] if shared else factors[g], beta[g], min_mu, work)
-        working_weights(cells, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], work)
-        ridge_inverse(cells, ridge, work)
+        floored_means(plan, numbers, factors[0] if shared else factors[g], beta[g], min_mu, eta, weight, mu)
+        working_weights(plan, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], mu, weight)
+        regular = eliminate(plan, numbers, weight, ridge, equations)
         for i in range(contrasts.shape[0]):
-            apply_inverse(work.inverse, contrasts[i], work.step)
-            variance_out[g, i] = sandwich(cells, work.weight, work.step)
-
-
-@kernel
-def apply_inverse(inverse: FloatArray, contrast: FloatArray, product_out: FloatArray) -> None:
-    """Write A^-1 c into `product_out` (p,)."""
-    for k in range(contrast.shape[0]):
-        total = 0.0
-        for m in range(contrast.shape[0]):
-            total += inverse[k, m] * contrast[m]
-        product_out[k] = total
+            for k in range(contrasts.shape[1]):
+                step[k] = contrasts[i, k]
+            variance_out[g, i] = inverse_form(plan, numbers, weight, regular, step, equations)
 
 
 @kernel
@@ -331,30 +368,35 @@ def nb_log_covariance_block(
     factors: FloatArray,
     weights: FloatArray,
     alpha: FloatArray,
-    cells: Cells,
-    n_cells: int,
+    plan: IntArray,
+    numbers: FloatArray,
     ridge: FloatArray,
     min_mu: float,
     covariance_out: FloatArray,
 ) -> None:
     """Write the covariances C A^-1 X'WX A^-1 C' of contrasts C (k, p) into `covariance_out` (G, k, k)."""
-    n_rows = contrasts.shape[0]
+    n_rows, n_cells = contrasts.shape[0], plan[N_CELLS]
     shared = factors.shape[0] == 1
-    work = new_work(n_cells, factors.shape[1], beta.shape[1])
-    inner = np.empty((n_rows, n_cells))
+    eta, weight, mu = np.empty(n_cells), np.empty(n_cells), np.empty(factors.shape[1])
+    step, equations = np.empty(plan[N_COLUMNS]), new_equations(plan)
+    inner, row = np.empty((n_rows, n_cells)), np.empty(n_cells)
     for g in range(beta.shape[0]):
-        floored_mean(cells, factors[0] if shared else factors[g], beta[g], min_mu, work)
-        working_weights(cells, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], work)
-        ridge_inverse(cells, ridge, work)
+        floored_means(plan, numbers, factors[0] if shared else factors[g], beta[g], min_mu, eta, weight, mu)
+        working_weights(plan, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], mu, weight)
+        regular = eliminate(plan, numbers, weight, ridge, equations)
         for i in range(n_rows):
-            apply_inverse(work.inverse, contrasts[i], work.step)
+            for k in range(contrasts.shape[1]):
+                step[k] = contrasts[i, k] if regular else math.nan
+            if regular:
+                solve(plan, equations, step)
+            cell_predictors(plan, numbers, step, row)
             for c in range(n_cells):
-                inner[i, c] = cell_product(cells, c, work.step)
+                inner[i, c] = row[c]
         for i in range(n_rows):
             for j in range(i + 1):
                 total = 0.0
                 for c in range(n_cells):
-                    total += work.weight[c] * inner[i, c] * inner[j, c]
+                    total += weight[c] * inner[i, c] * inner[j, c]
                 covariance_out[g, i, j] = total
                 covariance_out[g, j, i] = total
 
@@ -367,7 +409,8 @@ def penalized_loss(
     v: FloatArray,
     size: float,
     remainder: float,
-    cells: Cells,
+    plan: IntArray,
+    numbers: FloatArray,
     prior_sd: FloatArray,
     means: FloatArray,
 ) -> float:
@@ -375,13 +418,14 @@ def penalized_loss(
 
     `means` (C,) is work space.
     """
-    cell_predictor(cells, log2_beta, means)
+    cell_predictors(plan, numbers, log2_beta, means)
+    cell = plan[SAMPLE_CELL]
     for c in range(means.shape[0]):
         means[c] = 2.0 ** means[c]
     total = 0.0
     rest = 0.0
     for j in range(y.shape[0]):
-        term = v[j] * nb_loglik_point(y[j], f[j] * means[cells.of_sample[j]], size, remainder)
+        term = v[j] * nb_loglik_point(y[j], f[j] * means[plan[cell + j]], size, remainder)
         partial = total + term  # summed with compensation (Neumaier)
         rest += (total - partial) + term if abs(total) >= abs(term) else (term - partial) + total
         total = partial
@@ -400,8 +444,8 @@ def nb_log_objective_row(
     f: FloatArray,
     v: FloatArray,
     alpha: float,
-    cells: Cells,
-    n_cells: int,
+    plan: IntArray,
+    numbers: FloatArray,
     prior_sd: FloatArray,
     gradient_out: FloatArray,
 ) -> float:
@@ -411,10 +455,10 @@ def nb_log_objective_row(
     The differences and their rounding, and
     not the exact derivative, decide where a quasi-Newton search stops on these flat likelihoods.
     """
-    means = np.empty(n_cells)
+    means = np.empty(plan[N_CELLS])
     size = 1.0 / alpha
     remainder = stirling_remainder(size)
-    loss = penalized_loss(log2_beta, y, f, v, size, remainder, cells, prior_sd, means)
+    loss = penalized_loss(log2_beta, y, f, v, size, remainder, plan, numbers, prior_sd, means)
     moved = log2_beta.copy()
     for k in range(log2_beta.shape[0]):
         at = log2_beta[k]
@@ -423,9 +467,9 @@ def nb_log_objective_row(
         width_up = up - at if up == BOX else DIFFERENCE
         width_down = at - down if down == -BOX else DIFFERENCE
         moved[k] = up
-        above = penalized_loss(moved, y, f, v, size, remainder, cells, prior_sd, means)
+        above = penalized_loss(moved, y, f, v, size, remainder, plan, numbers, prior_sd, means)
         moved[k] = down
-        below = penalized_loss(moved, y, f, v, size, remainder, cells, prior_sd, means)
+        below = penalized_loss(moved, y, f, v, size, remainder, plan, numbers, prior_sd, means)
         moved[k] = at
         gradient_out[k] = (above - below) / (width_up + width_down)
     return loss

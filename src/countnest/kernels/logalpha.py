@@ -12,16 +12,15 @@ cancellation-free forms of `special.log_rising_ratio`.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.cells import Cells, cox_reid
+from countnest.kernels.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, new_equations
 from countnest.kernels.jit import kernel
-from countnest.kernels.special import lgamma_digamma
+from countnest.kernels.special import digamma_from_log, lgamma_with_log
 
-__all__ = ["nb_logalpha_fit_block", "nb_logalpha_grid_block", "nb_logalpha_posterior_row"]
+__all__ = ["nb_logalpha_fit_block", "nb_logalpha_grid_block", "nb_logalpha_slope", "nb_logalpha_value"]
 
 # The line search stays within these values of log(alpha) and stops below LOWEST.
 LOWER, UPPER = -30.0, 10.0
@@ -33,37 +32,33 @@ GRID_POINTS = 20
 MIN_WEIGHT = 1e-2
 
 
-class Work(NamedTuple):
-    """Work space of one gene: sums over cells (C,), zeros (p,) and matrices (p, p)."""
-
-    weight: FloatArray
-    squared: FloatArray
-    quad: FloatArray
-    no_ridge: FloatArray
-    matrix: FloatArray
-    inverse: FloatArray
+# Rows of the work space by sample (5, n), and by cell (3, C).
+INVERSE_MU, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4
+WEIGHT, SQUARED, QUAD = 0, 1, 2
 
 
 @kernel
-def new_work(n_cells: int, p: int) -> Work:
-    """Return the work space for one gene."""
-    return Work(
-        np.empty(n_cells), np.empty(n_cells), np.empty(n_cells), np.zeros(p), np.empty((p, p)), np.empty((p, p))
-    )
+def invert_means(mu: FloatArray, by_sample: FloatArray) -> None:
+    """Write 1 / mu into the work space: the same in every evaluation for a gene."""
+    for j in range(mu.shape[0]):
+        by_sample[INVERSE_MU, j] = 1.0 / mu[j]
 
 
 @kernel
-def nb_logalpha_posterior_row(
+def nb_logalpha_value(
     log_alpha: float,
     y: FloatArray,
     mu: FloatArray,
     v: FloatArray,
-    cells: Cells,
+    plan: IntArray,
+    numbers: FloatArray,
     prior_mean: float,
     prior_variance: float,
-    work: Work,
-) -> tuple[float, float]:
-    """Return the log posterior of log_alpha, up to terms free of it, and its derivative.
+    by_sample: FloatArray,
+    weight: FloatArray,
+    equations: FloatArray,
+) -> float:
+    """Return the log posterior of log_alpha, up to terms free of it; `invert_means` comes first.
 
     Parameters
     ----------
@@ -71,88 +66,79 @@ def nb_logalpha_posterior_row(
         Natural logarithm of the dispersion.
     y, mu, v
         (n,) counts, fitted means and observation weights.
+    plan, numbers
+        Of the design, see `elimination`.
     prior_mean, prior_variance
         Of the normal prior on log_alpha; an infinite variance means no prior.
+    by_sample, weight, equations
+        Work space (5, n), (C,) and of `elimination.new_equations`, left with what `nb_logalpha_slope` needs.
     """
     alpha = math.exp(log_alpha)
     r = 1.0 / alpha
-    lgamma_r, digamma_r = lgamma_digamma(r)
-    for c in range(work.weight.shape[0]):
-        work.weight[c] = 0.0
-        work.squared[c] = 0.0
+    lgamma_r, _, _ = lgamma_with_log(r)
+    cell = plan[SAMPLE_CELL]
+    for c in range(weight.shape[0]):
+        weight[c] = 0.0
     value = 0.0
-    slope = 0.0
     for j in range(y.shape[0]):
         inflation = 1.0 + mu[j] * alpha
         log_inflation = math.log(inflation)
-        lgamma_y, digamma_y = lgamma_digamma(y[j] + r)
-        value += v[j] * (lgamma_y - lgamma_r - y[j] * math.log(mu[j] + r) - r * log_inflation)
-        slope += v[j] * (
-            digamma_r + log_inflation - mu[j] * alpha * (1.0 / inflation) - digamma_y + y[j] * (1.0 / (mu[j] + r))
-        )
+        by_sample[INFLATION, j] = inflation
+        by_sample[LOG_INFLATION, j] = log_inflation
+        if y[j] == 0.0:
+            value += v[j] * (-r * log_inflation)
+        else:
+            lgamma_y, z, log_z = lgamma_with_log(y[j] + r)
+            by_sample[SHIFTED, j] = z
+            by_sample[LOG_SHIFTED, j] = log_z
+            value += v[j] * (lgamma_y - lgamma_r - y[j] * math.log(mu[j] + r) - r * log_inflation)
         if v[j] > MIN_WEIGHT:
-            w = 1.0 / (1.0 / mu[j] + alpha)
-            c = cells.of_sample[j]
-            work.weight[c] += w
-            work.squared[c] += w * w
-    log_determinant, trace = cox_reid(
-        cells, work.weight, work.squared, work.no_ridge, work.matrix, work.inverse, work.quad
-    )
+            weight[plan[cell + j]] += 1.0 / (by_sample[INVERSE_MU, j] + alpha)
+    log_determinant = cox_reid_value(plan, numbers, weight, equations)
     distance = log_alpha - prior_mean
-    value = value + (-0.5 * distance * distance / prior_variance - 0.5 * log_determinant)
-    slope = (1.0 / (alpha * alpha) * slope + 0.5 * trace) * alpha - distance / prior_variance
-    return value, slope
+    return value + (-0.5 * distance * distance / prior_variance - 0.5 * log_determinant)
 
 
 @kernel
-def nb_logalpha_fit_row(
-    start: float,
+def nb_logalpha_slope(
+    log_alpha: float,
     y: FloatArray,
     mu: FloatArray,
     v: FloatArray,
-    cells: Cells,
+    plan: IntArray,
+    numbers: FloatArray,
     prior_mean: float,
     prior_variance: float,
-    tol: float,
-    max_iter: int,
-    work: Work,
-) -> tuple[float, int, float, float]:
-    """Maximise the log posterior by steps along its gradient with backtracking.
+    by_sample: FloatArray,
+    weight: FloatArray,
+    squared: FloatArray,
+    quad: FloatArray,
+    equations: FloatArray,
+) -> float:
+    """Return the derivative of the log posterior at the log_alpha where `nb_logalpha_value` was evaluated last.
 
-    Returns log_alpha, the number of iterations, and the log posterior at the start and at the end.
+    `squared`, `quad` (C,) are work space.
     """
-    a = start
-    value, slope = nb_logalpha_posterior_row(a, y, mu, v, cells, prior_mean, prior_variance, work)
-    initial = value
-    step = FIRST_STEP
-    accepted = 0
-    iteration = 0
-    while iteration < max_iter:
-        iteration += 1
-        proposal = a + step * slope
-        if proposal < LOWER:
-            step = (LOWER - a) / slope
-        if proposal > UPPER:
-            step = (UPPER - a) / slope
-        candidate = a + step * slope
-        new_value, new_slope = nb_logalpha_posterior_row(candidate, y, mu, v, cells, prior_mean, prior_variance, work)
-        if -new_value <= -value - step * ARMIJO * slope * slope:
-            accepted += 1
-            a = candidate
-            change = new_value - value
-            if change < tol:
-                value = new_value
-                break
-            if a < LOWEST:
-                break
-            value = new_value
-            slope = new_slope
-            step = min(1.1 * step, FIRST_STEP)
-            if accepted % 5 == 0:
-                step *= 0.5
+    alpha = math.exp(log_alpha)
+    r = 1.0 / alpha
+    _, z, log_z = lgamma_with_log(r)
+    digamma_r = digamma_from_log(r, z, log_z)
+    cell = plan[SAMPLE_CELL]
+    for c in range(squared.shape[0]):
+        squared[c] = 0.0
+    slope = 0.0
+    for j in range(y.shape[0]):
+        own = digamma_r + by_sample[LOG_INFLATION, j] - mu[j] * alpha * (1.0 / by_sample[INFLATION, j])
+        if y[j] == 0.0:
+            slope += v[j] * (own - digamma_r)
         else:
-            step *= 0.5
-    return a, iteration, initial, value
+            digamma_y = digamma_from_log(y[j] + r, by_sample[SHIFTED, j], by_sample[LOG_SHIFTED, j])
+            slope += v[j] * (own - digamma_y + y[j] * (1.0 / (mu[j] + r)))
+        if v[j] > MIN_WEIGHT:
+            w = 1.0 / (by_sample[INVERSE_MU, j] + alpha)
+            squared[plan[cell + j]] += w * w
+    trace = cox_reid_trace(plan, numbers, weight, squared, equations, quad)
+    return (1.0 / (alpha * alpha) * slope + 0.5 * trace) * alpha - (log_alpha - prior_mean) / prior_variance
 
 
 @kernel
@@ -161,9 +147,8 @@ def nb_logalpha_fit_block(
     counts: FloatArray,
     mu: FloatArray,
     weights: FloatArray,
-    cells: Cells,
-    n_cells: int,
-    p: int,
+    plan: IntArray,
+    numbers: FloatArray,
     prior_mean: FloatArray,
     prior_variance: float,
     tol: float,
@@ -173,44 +158,60 @@ def nb_logalpha_fit_block(
     initial_out: FloatArray,
     final_out: FloatArray,
 ) -> None:
-    """Fit the log dispersion of every gene of a block; see `nb_logalpha_fit_row`.
+    """Maximise the log posterior of every gene by steps along its gradient with backtracking.
 
-    Vectors are (G,), `weights` are (1, n) or (G, n).
+    Vectors are (G,), `counts` and `mu` (G, n), `weights` (1, n) or (G, n). Written are log_alpha, the number of
+    iterations, and the log posterior at the start and at the end.
     """
-    work = new_work(n_cells, p)
+    n_cells = plan[N_CELLS]
+    by_sample = np.empty((5, counts.shape[1]))
+    weight, squared, quad = np.empty(n_cells), np.empty(n_cells), np.empty(n_cells)
+    equations = new_equations(plan)
     for g in range(counts.shape[0]):
+        y, m, centre = counts[g], mu[g], prior_mean[g]
         v = weights[0] if weights.shape[0] == 1 else weights[g]
-        a, n_iter, initial, final = nb_logalpha_fit_row(
-            start[g], counts[g], mu[g], v, cells, prior_mean[g], prior_variance, tol, max_iter, work
+        a = start[g]
+        invert_means(m, by_sample)
+        value = nb_logalpha_value(a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations)
+        slope = nb_logalpha_slope(
+            a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, squared, quad, equations
         )
+        initial_out[g] = value
+        step = FIRST_STEP
+        accepted = 0
+        iteration = 0
+        while iteration < max_iter:
+            iteration += 1
+            proposal = a + step * slope
+            if proposal < LOWER:
+                step = (LOWER - a) / slope
+            if proposal > UPPER:
+                step = (UPPER - a) / slope
+            candidate = a + step * slope
+            new_value = nb_logalpha_value(
+                candidate, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations
+            )
+            if not -new_value <= -value - step * ARMIJO * slope * slope:  # so that NaN is no gain
+                step *= 0.5
+                continue
+            accepted += 1
+            a = candidate
+            change = new_value - value
+            if change < tol:
+                value = new_value
+                break
+            if a < LOWEST:
+                break
+            value = new_value
+            slope = nb_logalpha_slope(
+                a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, squared, quad, equations
+            )
+            step = min(1.1 * step, FIRST_STEP)
+            if accepted % 5 == 0:
+                step *= 0.5
         log_alpha_out[g] = a
-        n_iter_out[g] = n_iter
-        initial_out[g] = initial
-        final_out[g] = final
-
-
-@kernel
-def nb_logalpha_grid_row(
-    low: float,
-    high: float,
-    y: FloatArray,
-    mu: FloatArray,
-    v: FloatArray,
-    cells: Cells,
-    prior_mean: float,
-    prior_variance: float,
-    work: Work,
-) -> float:
-    """Return the first maximiser of the log posterior among equally spaced points from `low` to `high`."""
-    best = low
-    best_value = -np.inf
-    for k in range(GRID_POINTS):
-        a = low + (high - low) * k / (GRID_POINTS - 1)
-        value, _ = nb_logalpha_posterior_row(a, y, mu, v, cells, prior_mean, prior_variance, work)
-        if value > best_value:
-            best_value = value
-            best = a
-    return best
+        n_iter_out[g] = iteration
+        final_out[g] = value
 
 
 @kernel
@@ -220,20 +221,32 @@ def nb_logalpha_grid_block(
     counts: FloatArray,
     mu: FloatArray,
     weights: FloatArray,
-    cells: Cells,
-    n_cells: int,
-    p: int,
+    plan: IntArray,
+    numbers: FloatArray,
     prior_mean: FloatArray,
     prior_variance: float,
     log_alpha_out: FloatArray,
 ) -> None:
     """Maximise by a grid on [low, high] and a second, finer one around its best point, for every gene of a block."""
-    work = new_work(n_cells, p)
+    by_sample = np.empty((5, counts.shape[1]))
+    weight, equations = np.empty(plan[N_CELLS]), new_equations(plan)
     spacing = (high - low) / (GRID_POINTS - 1)
     for g in range(counts.shape[0]):
         y, m, centre = counts[g], mu[g], prior_mean[g]
         v = weights[0] if weights.shape[0] == 1 else weights[g]
-        best = nb_logalpha_grid_row(low, high, y, m, v, cells, centre, prior_variance, work)
-        log_alpha_out[g] = nb_logalpha_grid_row(
-            best - spacing, best + spacing, y, m, v, cells, centre, prior_variance, work
-        )
+        invert_means(m, by_sample)
+        first, last = low, high
+        best = low
+        for _ in range(2):
+            best = first
+            best_value = -np.inf
+            for k in range(GRID_POINTS):  # the first maximiser of equally spaced points
+                a = first + (last - first) * k / (GRID_POINTS - 1)
+                value = nb_logalpha_value(
+                    a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations
+                )
+                if value > best_value:
+                    best_value = value
+                    best = a
+            first, last = best - spacing, best + spacing
+        log_alpha_out[g] = best

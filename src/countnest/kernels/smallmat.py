@@ -1,4 +1,4 @@
-"""Symmetric positive definite matrices of the size of a design: Cholesky, log-determinant, inverse, solve."""
+"""Symmetric positive definite matrices of the size of a design: Cholesky, log-determinant, solve."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from countnest.arrays import FloatArray
 from countnest.kernels.jit import kernel
 
-__all__ = ["cholesky", "cholesky_inverse", "cholesky_solve"]
+__all__ = ["cholesky", "cholesky_solve"]
 
 
 @kernel
@@ -46,23 +46,3 @@ def cholesky_solve(factor: FloatArray, rhs: FloatArray) -> None:
         for k in range(i + 1, p):
             value -= factor[k, i] * rhs[k]
         rhs[i] = value / factor[i, i]
-
-
-@kernel
-def cholesky_inverse(factor: FloatArray, inverse_out: FloatArray) -> None:
-    """Write the inverse of A into `inverse_out` (p, p), given the Cholesky factor of A; `factor` is overwritten."""
-    p = factor.shape[0]
-    for j in range(p):  # the inverse of the factor, in place
-        factor[j, j] = 1.0 / factor[j, j]
-        for i in range(j + 1, p):
-            entry = 0.0
-            for k in range(j, i):
-                entry -= factor[i, k] * factor[k, j]
-            factor[i, j] = entry / factor[i, i]
-    for i in range(p):
-        for j in range(i + 1):
-            entry = 0.0
-            for k in range(i, p):
-                entry += factor[k, i] * factor[k, j]
-            inverse_out[i, j] = entry
-            inverse_out[j, i] = entry

@@ -6,7 +6,14 @@ import math
 
 from countnest.kernels.jit import kernel
 
-__all__ = ["lgamma_digamma", "log_factorial", "log_rising_ratio", "psi_remainder", "stirling_remainder"]
+__all__ = [
+    "digamma_from_log",
+    "lgamma_with_log",
+    "log_factorial",
+    "log_rising_ratio",
+    "psi_remainder",
+    "stirling_remainder",
+]
 
 # Below this argument the asymptotic series are not accurate to the last digits and the recurrence is used first.
 SERIES_FROM = 10.0
@@ -103,20 +110,30 @@ def log_rising_ratio(y: float, alpha: float, remainder: float, psi_rest: float) 
 
 
 @kernel
-def lgamma_digamma(x: float) -> tuple[float, float]:
-    """Return log Gamma(x) and its derivative for x > 0."""
-    shift = 0.0
-    product = 1.0
+def lgamma_with_log(x: float) -> tuple[float, float, float]:
+    """Return log Gamma(x) for x > 0, with z and log z: x itself, or x plus the integer that takes it to 10."""
     z = x
+    product = 1.0
     while z < SERIES_FROM:
-        shift += 1.0 / z
         product *= z
         z += 1.0
     log_z = math.log(z)
     value = HALF_LOG_TWO_PI + (z - 0.5) * log_z - z
     if z < SERIES_TO:
         value += stirling_series(z)
-    slope = log_z - (0.5 / z + psi_series(z))
     if z > x:
-        return value - math.log(product), log_z - (0.5 / z + psi_series(z) + shift)
-    return value, slope
+        value -= math.log(product)
+    return value, z, log_z
+
+
+@kernel
+def digamma_from_log(x: float, z: float, log_z: float) -> float:
+    """Return the derivative of log Gamma at x, from what `lgamma_with_log` returned."""
+    if z == x:
+        return log_z - (0.5 / z + psi_series(z))
+    shift = 0.0
+    at = x
+    while at < SERIES_FROM:
+        shift += 1.0 / at
+        at += 1.0
+    return log_z - (0.5 / z + psi_series(z) + shift)

@@ -25,9 +25,8 @@ def start(counts, factors, X):
     return beta
 
 
-def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100, v=None):
+def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100, v=None, only_means=False):
     (n_genes, n), p = counts.shape, X.shape[1]
-    cells = twins.cells_of(X)
     found = {
         "beta": beta.copy(),
         "variance": np.empty((n_genes, p)),
@@ -37,8 +36,8 @@ def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100, 
         "n_iter": np.empty(n_genes, dtype=np.int64),
     }
     nb_log_irls_block(
-        counts, factors, np.log(factors), np.ones((1, n)) if v is None else v, alpha, cells, twins.n_cells_of(cells),
-        np.broadcast_to(ridge, p).copy(), min_mu, 1e-8, max_iter,
+        counts, factors, np.log(factors), np.ones((1, n)) if v is None else v, alpha, *twins.plan_of(X),
+        np.broadcast_to(ridge, p).copy(), min_mu, 1e-8, max_iter, only_means,
         *found.values(),
     )  # fmt: skip
     return found
@@ -141,6 +140,35 @@ def test_fit_without_information_is_missing():
     found = fit(y, f, X, np.array([0.1]), np.zeros((1, 2)), ridge=0.0)
     assert found["n_iter"][0] == 100
     assert np.isnan(found["variance"]).all()
+    assert np.isnan(found["hat"]).all()
+
+
+def test_a_gene_without_information_takes_nothing_from_the_gene_before():
+    X = twins.one_way()
+    counts, f, _, alpha = twins.simulate(X, 3, seed=36)
+    beta = start(counts, f[None], X)
+    v = np.ones_like(counts)
+    v[1, X[:, 2] == 1.0] = 0.0
+    for only_means in (False, True):
+        together = fit(counts, f[None], X, alpha, beta, ridge=0.0, v=v, only_means=only_means)
+        assert np.isnan(together["variance"][1]).all()
+        assert together["n_iter"][1] == 100
+        for g in (0, 2):
+            assert (together["variance"][g] > 0).all()
+        if not only_means:
+            assert np.isnan(together["hat"][1]).all()
+            assert np.isfinite(together["hat"][[0, 2]]).all()
+
+
+def test_only_means_are_those_of_the_whole_fit(X):
+    counts, f, _, alpha = twins.simulate(X, 25, seed=35, low=1.0)
+    factors = f * np.random.default_rng(8).uniform(0.5, 2.0, counts.shape)
+    beta = start(counts, factors, X)
+    whole = fit(counts, factors, X, alpha, beta)
+    part = fit(counts, factors, X, alpha, beta, only_means=True)
+    for name in ("beta", "mu", "n_iter"):
+        np.testing.assert_array_equal(part[name], whole[name])
+    np.testing.assert_array_equal(part["variance"] > 0, whole["variance"] > 0)
 
 
 def test_estimates_maximise_the_penalized_likelihood():
@@ -170,25 +198,24 @@ def test_variance_of_contrasts(X, shared, min_mu):
     v = np.ones((1, len(X))) if shared else rng.uniform(0.01, 1.0, counts.shape)
     ridge = RIDGE * np.arange(1.0, X.shape[1] + 1.0)
     found = np.empty((8, len(contrasts)))
-    cells = twins.cells_of(X)
-    nb_log_variance_block(contrasts, beta, factors, v, alpha, cells, twins.n_cells_of(cells), ridge, min_mu, found)
+    plan = twins.plan_of(X)
+    nb_log_variance_block(contrasts, beta, factors, v, alpha, *plan, ridge, min_mu, found)
     for g in range(8):
         mu = np.maximum((factors[0] if shared else factors[g]) * np.exp(X @ beta[g]), min_mu)
         w = v[0 if shared else g] * mu / (1.0 + alpha[g] * mu)
         covariance = twins.covariance(X, w, ridge)
         np.testing.assert_allclose(found[g], np.einsum("ik,kl,il->i", contrasts, covariance, contrasts), rtol=1e-8)
     joint = np.empty((8, len(contrasts), len(contrasts)))
-    nb_log_covariance_block(contrasts, beta, factors, v, alpha, cells, twins.n_cells_of(cells), ridge, min_mu, joint)
+    nb_log_covariance_block(contrasts, beta, factors, v, alpha, *plan, ridge, min_mu, joint)
     np.testing.assert_allclose(np.einsum("gii->gi", joint), found, rtol=1e-12)
     np.testing.assert_allclose(joint[-1], contrasts @ covariance @ contrasts.T, rtol=1e-8, atol=1e-10)
 
 
 def objective(log2_beta, y, f, X, alpha, ridge=RIDGE_LOG2, v=None):
     gradient = np.full(X.shape[1], np.nan)
-    cells = twins.cells_of(X)
     prior_sd = 1.0 / np.sqrt(np.broadcast_to(ridge, X.shape[1]))
     v = np.ones(len(y)) if v is None else v
-    loss = nb_log_objective_row(log2_beta, y, f, v, alpha, cells, twins.n_cells_of(cells), prior_sd, gradient)
+    loss = nb_log_objective_row(log2_beta, y, f, v, alpha, *twins.plan_of(X), prior_sd, gradient)
     return loss, gradient
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels.smallmat import cholesky, cholesky_inverse, cholesky_solve
+from countnest.kernels.smallmat import cholesky, cholesky_solve
 
 SIZES = [1, 2, 3, 5, 16, 64]
 
@@ -40,16 +40,6 @@ def test_cholesky_solve(p):
     cholesky(factor)
     cholesky_solve(factor, solution)
     np.testing.assert_allclose(solution, np.linalg.solve(matrix, right), rtol=1e-10)
-
-
-@pytest.mark.parametrize("p", SIZES)
-def test_cholesky_inverse(p):
-    matrix = positive_definite(p)
-    factor, inverse = lower_triangle(matrix), np.full((p, p), np.nan)
-    cholesky(factor)
-    cholesky_inverse(factor, inverse)
-    np.testing.assert_allclose(inverse, np.linalg.inv(matrix), rtol=1e-10, atol=1e-13 * np.abs(inverse).max())
-    np.testing.assert_array_equal(inverse, inverse.T)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 import scipy.special
 
 from countnest.kernels.special import (
-    lgamma_digamma,
+    digamma_from_log,
+    lgamma_with_log,
     log_factorial,
     log_rising_ratio,
     psi_remainder,
@@ -74,9 +75,20 @@ def test_log_rising_ratio_beats_differences_of_lgamma(alpha):
 
 
 @pytest.mark.parametrize("x", ARGUMENTS)
-def test_lgamma_digamma(x):
-    value, slope = lgamma_digamma(x)
+def test_lgamma_and_digamma(x):
+    value, z, log_z = lgamma_with_log(x)
     expected_value, expected_slope = exact.lgamma(Decimal(x)), exact.digamma(Decimal(x))
     # near its zeros at 1 and 2 the value is a difference of terms of size 20
     assert error(value, expected_value) <= 4 * EPS * max(abs(float(expected_value)), 8.0)
-    assert error(slope, expected_slope) <= 4 * EPS * max(abs(float(expected_slope)), 1.0)
+    assert error(digamma_from_log(x, z, log_z), expected_slope) <= 4 * EPS * max(abs(float(expected_slope)), 1.0)
+
+
+@pytest.mark.parametrize("x", ARGUMENTS)
+def test_the_argument_of_the_series(x):
+    _, z, log_z = lgamma_with_log(x)
+    assert log_z == math.log(z)
+    if x >= 10.0:
+        assert z == x
+    else:
+        assert 10.0 <= z < 11.0
+        assert z - x == pytest.approx(round(z - x), abs=1e-9)

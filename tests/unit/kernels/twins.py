@@ -8,25 +8,34 @@ import scipy.special
 import scipy.stats
 
 from countnest.kernels.cells import Cells
-from countnest.kernels.logalpha import Work
+from countnest.stats.glm.structure import plan_elimination
 
 LN2 = np.log(2.0)
 
 
-def cells_of(X):
-    """Return X as the kernels want it: distinct rows, their non-zero entries, the row of each sample."""
+def distinct_rows(X):
+    """Return the distinct rows of X (C, p), and the row of each sample (n,)."""
     distinct, of_sample = np.unique(X, axis=0, return_inverse=True)
+    return distinct, of_sample.reshape(-1).astype(np.int64)
+
+
+def cells_of(X):
+    """Return distinct rows, their non-zero entries, the row of each sample."""
+    distinct, of_sample = distinct_rows(X)
     cell, column = np.nonzero(distinct)
     start = np.concatenate([[0], np.cumsum((distinct != 0).sum(axis=1))])
-    square = distinct.shape[0] == distinct.shape[1]
-    log_det = np.linalg.slogdet(distinct)[1] if square else np.nan
     return Cells(
-        of_sample.reshape(-1).astype(np.int64),
+        of_sample,
         start.astype(np.int64),
         column.astype(np.int64),
         np.ascontiguousarray(distinct[cell, column], dtype=np.float64),
-        np.array([float(log_det)]),
     )
+
+
+def plan_of(X):
+    """Return how the normal equations of X are worked out: the arrays of integers and of numbers."""
+    plan = plan_elimination(*distinct_rows(X))
+    return plan.index, plan.numbers
 
 
 def n_cells_of(cells):
@@ -46,14 +55,6 @@ def nb_loglik(y, mu, alpha):
 
 
 # ---- log posterior of log alpha ----
-
-
-def work_of(cells, p):
-    """Return the work space of one gene."""
-    n_cells = n_cells_of(cells)
-    return Work(
-        np.empty(n_cells), np.empty(n_cells), np.empty(n_cells), np.zeros(p), np.empty((p, p)), np.empty((p, p))
-    )
 
 
 def log_posterior(a, y, mu, X, prior_mean=0.0, prior_variance=np.inf, v=1.0):
@@ -101,7 +102,7 @@ def line_search(start, posterior, tol=1e-6, max_iter=100):
         if proposal > 10:
             kappa = (10 - a) / slope
         proposed_value, proposed_slope = posterior(a + kappa * slope)
-        if -proposed_value > -value - kappa * epsilon * slope**2:  # not enough: Armijo's rule
+        if not -proposed_value <= -value - kappa * epsilon * slope * slope:  # not enough, or missing: Armijo's rule
             kappa /= 2
             continue
         accept += 1

@@ -120,6 +120,18 @@ def test_the_search_stays_in_its_box():
     assert found[0, 1] == 30.0
 
 
+def test_only_means_are_those_of_the_whole_fit():
+    X = twins.two_way()
+    counts, f, _, alpha = twins.simulate(X, 20, seed=7)
+    counts, alpha = np.vstack([counts, SPARSE]), np.append(alpha, [0.1, 0.1, 0.1])
+    layout = Layout.of(X)
+    whole = fit_nb_glm(counts, f[None], layout, alpha, engine=ENGINE)
+    part = fit_nb_glm(counts, f[None], layout, alpha, only_means=True, engine=ENGINE)
+    for name in ("beta", "mu", "n_iter", "optimized", "converged"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
+    assert whole.optimized.any()  # by the search too
+
+
 def test_sparse_genes_get_finite_numbers():
     X = twins.two_way()
     fit = fit_nb_glm(SPARSE, np.ones((1, 12)), Layout.of(X), np.array([10.0, 10.0, 5.0]), engine=ENGINE)

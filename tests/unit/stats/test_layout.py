@@ -46,9 +46,9 @@ def test_log_determinant_of_square_cells(X):
     layout = Layout.of(X)
     distinct = np.unique(X, axis=0)
     if len(distinct) == X.shape[1]:
-        assert layout.cells.log_det[0] == pytest.approx(np.log(abs(np.linalg.det(distinct))), abs=1e-12)
+        assert layout.plan.numbers[0] == pytest.approx(np.log(abs(np.linalg.det(distinct))), abs=1e-12)
     else:
-        assert np.isnan(layout.cells.log_det[0])
+        assert np.isnan(layout.plan.numbers[0])
 
 
 def test_basis_and_triangle_give_the_pseudo_inverse(X):
@@ -68,7 +68,7 @@ def test_basis_spans_the_columns(X):
 def test_arrays_are_ready_for_the_kernels(X):
     layout = Layout.of(np.asfortranarray(X))
     arrays = [layout.matrix, layout.basis, layout.rows, layout.triangle, layout.cell_sizes, *layout.cells]
-    for array in arrays:
+    for array in [*arrays, layout.plan.index, layout.plan.numbers]:
         assert array.flags.c_contiguous
         assert array.flags.writeable
         assert array.dtype in (np.float64, np.int64)
@@ -97,8 +97,13 @@ def test_intercept_only(X, expected):
 
 
 def test_a_matrix_of_full_rank_has_the_layout_it_always_has(X):
+    of_any_rank, layout = Layout.of_any_rank(X), Layout.of(X)
     for attribute in ("matrix", "basis", "rows", "triangle", "cell_sizes"):
-        np.testing.assert_array_equal(getattr(Layout.of_any_rank(X), attribute), getattr(Layout.of(X), attribute))
+        np.testing.assert_array_equal(getattr(of_any_rank, attribute), getattr(layout, attribute))
+    for found, expected in zip(of_any_rank.cells, layout.cells, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(of_any_rank.plan.index, layout.plan.index)
+    np.testing.assert_array_equal(of_any_rank.plan.numbers, layout.plan.numbers)
 
 
 def test_dependent_columns():
@@ -110,7 +115,8 @@ def test_dependent_columns():
         np.linalg.solve(layout.triangle, layout.basis.T), np.linalg.pinv(X), rtol=1e-10, atol=1e-13
     )
     np.testing.assert_allclose(layout.rows @ layout.basis.T, X @ np.linalg.pinv(X), atol=1e-13)
-    for array in [layout.matrix, layout.basis, layout.rows, layout.triangle, layout.cell_sizes, *layout.cells]:
+    arrays = [layout.matrix, layout.basis, layout.rows, layout.triangle, layout.cell_sizes, *layout.cells]
+    for array in [*arrays, layout.plan.index, layout.plan.numbers]:
         assert array.flags.c_contiguous
         assert array.flags.writeable
         assert array.dtype in (np.float64, np.int64)

@@ -143,6 +143,7 @@ def _means(
             weights=weights,
             min_mu=min_mu,
             engine=engine,
+            only_means=True,
             text="means for the dispersion estimates",
         ).mu
     return np.maximum(mu, min_mu, out=mu)

@@ -59,7 +59,7 @@ def line_search(
     def task(block: slice) -> None:
         nb_logalpha_fit_block(
             start[block], counts[block], mu[block], v if len(v) == 1 else v[block],
-            layout.cells, layout.n_cells, layout.n_coefficients,
+            layout.plan.index, layout.plan.numbers,
             centre[block], prior_variance, TOLERANCE, MAX_ITER,
             out.log_alpha[block], out.n_iter[block], out.initial[block], out.final[block],
         )  # fmt: skip
@@ -88,7 +88,7 @@ def grid_search(
     def task(block: slice) -> None:
         nb_logalpha_grid_block(
             low, high, counts[block], mu[block], v if len(v) == 1 else v[block],
-            layout.cells, layout.n_cells, layout.n_coefficients,
+            layout.plan.index, layout.plan.numbers,
             centre[block], prior_variance, log_alpha[block],
         )  # fmt: skip
 

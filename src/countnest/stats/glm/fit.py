@@ -70,6 +70,7 @@ def fit_nb_glm(
     ridge: FloatArray | None = None,
     start: FloatArray | None = None,
     min_mu: float = 0.5,
+    only_means: bool = False,
     engine: Engine,
     text: str | None = None,
 ) -> NBFit:
@@ -93,6 +94,8 @@ def fit_nb_glm(
         (G, p) starting values, natural log; None: least squares.
     min_mu
         Floor of the means in weights, standard errors and hat values.
+    only_means
+        Leave out standard errors, hat values and log-likelihoods: they are not to be used then.
     engine
         Threads, blocks, progress.
     text
@@ -109,7 +112,7 @@ def fit_nb_glm(
     if ridge is None:
         ridge = np.full(layout.n_coefficients, RIDGE_LOG2)
     problem = _Problem(counts, factors, weights, layout, alpha, ridge, min_mu)
-    fit = _fit_irls(problem, _starts(problem) if start is None else start, engine, text)
+    fit = _fit_irls(problem, _starts(problem) if start is None else start, only_means, engine, text)
     with np.errstate(invalid="ignore"):
         lost = (fit.n_iter >= MAX_ITER) | ~np.isfinite(fit.beta).all(axis=1) | ~(fit.se > 0).all(axis=1)
     return _rescue(fit, lost, problem, engine) if lost.any() else fit
@@ -151,21 +154,23 @@ def _starts(problem: _Problem) -> FloatArray:
     return beta
 
 
-def _fit_irls(problem: _Problem, start: FloatArray, engine: Engine, text: str | None) -> NBFit:
+def _fit_irls(problem: _Problem, start: FloatArray, only_means: bool, engine: Engine, text: str | None) -> NBFit:
     counts, layout, alpha = problem.counts, problem.layout, problem.alpha
     n_genes, n = counts.shape
     log_factors = np.log(problem.factors)
     ridge = problem.ridge / LN2**2
     beta = start.copy()
     variance = np.empty_like(beta)
-    mu, hat = np.empty((n_genes, n)), np.empty((n_genes, n))
+    mu = np.empty((n_genes, n))
+    hat = np.empty((1, n)) if only_means else np.empty((n_genes, n))
     loglik, n_iter = np.empty(n_genes), np.empty(n_genes, dtype=np.int64)
 
     def task(block: slice) -> None:
         nb_log_irls_block(
             counts[block], _part(problem.factors, block), _part(log_factors, block), _part(problem.weights, block),
-            alpha[block], layout.cells, layout.n_cells, ridge, problem.min_mu, TOLERANCE, MAX_ITER,
-            beta[block], variance[block], mu[block], hat[block], loglik[block], n_iter[block],
+            alpha[block], layout.plan.index, layout.plan.numbers, ridge, problem.min_mu, TOLERANCE, MAX_ITER,
+            only_means,
+            beta[block], variance[block], mu[block], hat if only_means else hat[block], loglik[block], n_iter[block],
         )  # fmt: skip
 
     engine.run(task, n_genes, text)
@@ -301,8 +306,8 @@ def _by_block(
 
     def task(block: slice) -> None:
         kernel(
-            contrasts, beta[block], _part(factors, block), _part(v, block), alpha[block], layout.cells, layout.n_cells,
-            precision, min_mu, out[block],
+            contrasts, beta[block], _part(factors, block), _part(v, block), alpha[block], layout.plan.index,
+            layout.plan.numbers, precision, min_mu, out[block],
         )  # fmt: skip
 
     engine.run(task, len(beta))

@@ -9,6 +9,7 @@ import numpy as np
 from countnest.arrays import FloatArray, IntArray, as_float, as_int
 from countnest.kernels.cells import Cells
 from countnest.stats.glm.householder import householder_qr, inverse_triangle, ordered_product
+from countnest.stats.glm.structure import Plan, plan_elimination
 
 __all__ = ["Layout"]
 
@@ -25,6 +26,8 @@ class Layout:
         X, (n, p).
     cells
         Its distinct rows, see `kernels.cells.Cells`.
+    plan
+        How its normal equations are worked out.
     cell_sizes
         (C,) number of samples of each cell.
     basis
@@ -37,6 +40,7 @@ class Layout:
 
     matrix: FloatArray
     cells: Cells
+    plan: Plan
     cell_sizes: IntArray
     basis: FloatArray
     rows: FloatArray
@@ -51,6 +55,7 @@ class Layout:
         return cls(
             matrix,
             _compress(rows, of_sample),
+            plan_elimination(rows, of_sample),
             as_int(sizes),
             as_float(basis),
             as_float(ordered_product(matrix, inverse_triangle(triangle))),
@@ -71,6 +76,7 @@ class Layout:
         return cls(
             matrix,
             _compress(rows, of_sample),
+            plan_elimination(rows, of_sample),
             as_int(sizes),
             as_float(np.linalg.pinv(matrix).T),
             matrix,
@@ -123,8 +129,4 @@ def _distinct_rows(matrix: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
 def _compress(rows: FloatArray, of_sample: IntArray) -> Cells:
     cell, column = np.nonzero(rows)
     start = np.searchsorted(cell, np.arange(len(rows) + 1))
-    square = rows.shape[0] == rows.shape[1]
-    log_det = np.linalg.slogdet(rows)[1] if square else np.nan
-    return Cells(
-        as_int(of_sample), as_int(start), as_int(column), as_float(rows[cell, column]), np.array([float(log_det)])
-    )
+    return Cells(as_int(of_sample), as_int(start), as_int(column), as_float(rows[cell, column]))

@@ -59,7 +59,7 @@ def _minimize_row(
     def loss(log2_beta: FloatArray) -> tuple[float, FloatArray]:
         gradient = np.empty_like(log2_beta)
         value = nb_log_objective_row(
-            as_float(log2_beta), y, f, v, alpha, layout.cells, layout.n_cells, prior_sd, gradient
+            as_float(log2_beta), y, f, v, alpha, layout.plan.index, layout.plan.numbers, prior_sd, gradient
         )
         return value, gradient
 
