@@ -51,17 +51,22 @@ def cache_folder() -> Path | None:
     """Return the folder of the compiled kernels; None, with a line in the log, where nothing can be kept.
 
     Its name says what the compiled code depends on: the sources of all kernels, for callees are compiled into their
-    callers, and the versions of the compiler. numba's own cache looks at the file of the kernel alone.
+    callers, and the versions of the compiler. numba's own cache looks at the file of the kernel alone, and keeps it
+    beside the source.
     """
     try:
-        sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-        versions = (sys.implementation.cache_tag, numba.__version__, version("llvmlite"))
-        settings = (config.OPT, config.BOUNDSCHECK, config.DEBUGINFO_DEFAULT)
-        key = hashlib.sha256(sources + repr((versions, settings)).encode()).hexdigest()[:16]
-        return cache.kernel_folder(key)
+        return cache.kernel_folder(_version_key(Path(__file__).parent))
     except Exception as error:
         _logger.info(f"compiled kernels are not kept for the next process: {error!r}")
         return None
+
+
+def _version_key(sources: Path) -> str:
+    """Return 16 hexadecimal digits that are others for other kernels, compilers and settings of the compiler."""
+    texts = [(path.name, path.read_bytes()) for path in sorted(sources.glob("*.py"))]
+    versions = (sys.implementation.cache_tag, numba.__version__, version("llvmlite"))
+    settings = (config.OPT, config.BOUNDSCHECK, config.DEBUGINFO_DEFAULT)
+    return hashlib.sha256(repr((texts, versions, settings)).encode()).hexdigest()[:16]
 
 
 class KernelCache(_Cache):  # type: ignore[misc]  # numba has no types
