@@ -6,6 +6,7 @@ Files in it are read as code, so the folder is private: that of the user, or a t
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import logging
 import os
@@ -170,7 +171,5 @@ def _remove_old(root: Path, new: Path) -> None:
 
 def _mark_used(folder: Path) -> None:
     """Let the folder's time say when it was last used."""
-    try:
+    with contextlib.suppress(OSError):
         os.utime(folder)
-    except OSError:
-        pass

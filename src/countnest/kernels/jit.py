@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core import config
-from numba.core.caching import _Cache
-from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
+import numba.core.caching
+import numba.core.compiler
+import numba.core.serialize
 
 from countnest import cache
 
 __all__ = ["cache_folder", "kernel", "kernels"]
+
+_numba: Any = numba.core  # without types
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -65,11 +66,11 @@ def _version_key(sources: Path) -> str:
     """Return 16 hexadecimal digits that are others for other kernels, compilers and settings of the compiler."""
     texts = [(path.name, path.read_bytes()) for path in sorted(sources.glob("*.py"))]
     versions = (sys.implementation.cache_tag, numba.__version__, version("llvmlite"))
-    settings = (config.OPT, config.BOUNDSCHECK, config.DEBUGINFO_DEFAULT)
+    settings = tuple(getattr(_numba.config, name) for name in ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT"))
     return hashlib.sha256(repr((texts, versions, settings)).encode()).hexdigest()[:16]
 
 
-class KernelCache(_Cache):  # type: ignore[misc]  # numba has no types
+class KernelCache(numba.core.caching._Cache):
     """A file for each compiled signature, named by the kernel, its signature and the processor.
 
     There is no index that two processes could write at the same time; a file appears in one move. A file that cannot
@@ -93,7 +94,7 @@ class KernelCache(_Cache):  # type: ignore[misc]  # numba has no types
         if path is None:
             return None
         try:
-            return CompileResult._rebuild(target_context, *pickle.loads(path.read_bytes()))
+            return _numba.compiler.CompileResult._rebuild(target_context, *pickle.loads(path.read_bytes()))
         except FileNotFoundError:
             return None
         except Exception as error:
@@ -106,7 +107,7 @@ class KernelCache(_Cache):  # type: ignore[misc]  # numba has no types
         if path is None or data.library.has_dynamic_globals:
             return
         try:
-            cache.store(path, dumps(data._reduce()))
+            cache.store(path, _numba.serialize.dumps(data._reduce()))
         except Exception as error:
             _logger.info(f"{self._name} is not kept for the next process: {error!r}")
 

@@ -12,7 +12,7 @@ from countnest.stats.glm.layout import Layout
 __all__ = ["Cost", "expected_cost", "physical_memory"]
 
 # Seconds of one thread for a gene, for each of its samples, and for each operation in the plan of its normal equations:
-# those of the whole analysis, a least squares fit to its times (studies of 7 to 1,000 samples and 2 to 49 coefficients).
+# those of the whole analysis, a least squares fit to its times (7 to 1,000 samples and 2 to 49 coefficients).
 PER_GENE, PER_SAMPLE, PER_OPERATION = 6.4e-6, 0.60e-6, 0.071e-6
 # Part of the operations that a reduced model adds: it is fitted once, the dispersions are not.
 REDUCED = 0.2
@@ -50,7 +50,9 @@ class Cost:
 
     def __str__(self) -> str:
         """Return 'about 2 min on 4 threads, and about 3.1 GB of memory'."""
-        text = f"about {_duration(self.seconds)} on {counted(self.n_threads, 'thread')}, and about {_size(self.n_bytes)}"
+        text = (
+            f"about {_duration(self.seconds)} on {counted(self.n_threads, 'thread')}, and about {_size(self.n_bytes)}"
+        )
         if self.memory is None or self.n_bytes <= LARGE * self.memory:
             return f"{text} of memory"
         return f"{text} of the {_size(self.memory)} of memory"

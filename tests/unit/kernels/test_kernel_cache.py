@@ -139,7 +139,11 @@ def processes(number, wait, environment):
     start = str(time.time() + wait)
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", ONE, start], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", ONE, start],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for _ in range(number)
     ]
