@@ -143,7 +143,10 @@ _FIT = (
 )
 _RUN = (
     click.option(
-        "--threads", type=click.IntRange(1), metavar="NUMBER", help="Threads to use; the results do not depend on it."
+        "--threads",
+        type=click.IntRange(1),
+        metavar="NUMBER",
+        help="Threads to use; the results do not depend on it.  [default: COUNTNEST_NUM_THREADS, or all processors]",
     ),
     click.option(
         "--out",
