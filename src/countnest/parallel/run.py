@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -22,6 +22,9 @@ VARIABLE = "COUNTNEST_NUM_THREADS"
 BLOCK_SECONDS = 0.1
 # Genes in the first blocks, before it is known how long one takes.
 FIRST_BLOCK = 4
+# Seconds that Ctrl-C waits for the threads at most. One that compiles a kernel takes longer: it ends by itself, and
+# what it writes to belongs to nobody any more.
+PATIENCE = 1.0
 # Seconds between two looks at Ctrl-C, where waiting cannot be interrupted.
 _LOOK = 0.2
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -67,7 +70,8 @@ class Engine:
     def run(self, task: Callable[[slice], None], n_genes: int, text: str | None = None) -> None:
         """Call `task(block)` for blocks that cover `range(n_genes)`; tasks write into arrays of their caller.
 
-        An error in a task, or Ctrl-C, ends the run once the blocks that are being worked on are done.
+        An error in a task ends the run once the blocks that are being worked on are done; so does Ctrl-C, which waits
+        for them a second at most.
 
         Parameters
         ----------
@@ -99,20 +103,24 @@ class Engine:
             except BaseException as error:
                 done.put(error)
 
-        with ThreadPoolExecutor(n_threads) as pool:
-            try:
-                for _ in range(n_threads):
-                    pool.submit(work)
-                left = blocks.n_genes
-                while left:
-                    news = _next(done)
-                    if isinstance(news, BaseException):
-                        raise news
-                    left -= news
-                    advance(news)
-            except BaseException:
-                blocks.stop()
-                raise
+        pool = ThreadPoolExecutor(n_threads)
+        patience = None
+        working = [pool.submit(work) for _ in range(n_threads)]
+        try:
+            left = blocks.n_genes
+            while left:
+                news = _next(done)
+                if isinstance(news, BaseException):
+                    raise news
+                left -= news
+                advance(news)
+        except KeyboardInterrupt:
+            patience = PATIENCE
+            raise
+        finally:
+            blocks.stop()
+            at_work = wait(working, timeout=patience).not_done
+            pool.shutdown(wait=not at_work)
 
 
 def _work(task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:

@@ -162,3 +162,19 @@ def test_threads_heed_the_quota_of_a_container(text, expected, monkeypatch, tmp_
     (tmp_path / "cpu.max").write_text(text + "\n")
     monkeypatch.setattr(run, "_QUOTA", tmp_path / "cpu.max")
     assert default_threads() == (expected or 16)
+
+
+def test_ctrl_c_does_not_wait_for_the_compiler(monkeypatch):
+    monkeypatch.setattr(run, "PATIENCE", 0.05)
+    compiled = threading.Event()
+
+    def task(block):
+        if block.start == 0:
+            compiled.wait(timeout=30)  # as long as it takes
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Engine(n_threads=2, block_size=1).run(task, 10)
+    assert time.monotonic() - start < 10.0
+    compiled.set()
