@@ -73,7 +73,7 @@ def first_result(cache: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "countnest", "run", "airway", "--out", f"{folder}/out", "--quiet"]
         start = time.perf_counter()
-        subprocess.run(command, env={**os.environ, "NUMBA_CACHE_DIR": cache}, check=True, capture_output=True)
+        subprocess.run(command, env={**os.environ, "COUNTNEST_CACHE_DIR": cache}, check=True, capture_output=True)
         return time.perf_counter() - start
 
 

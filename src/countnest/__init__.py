@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         replace_outliers,
         results,
     )
+    from countnest.api.warming import warm
     from countnest.containers.result_set import ResultsSet
     from countnest.containers.results import Results
     from countnest.containers.transformed import Transformed
@@ -97,6 +98,7 @@ __all__ = [
     "unmix",
     "variance_stabilizing_transformation",
     "vst",
+    "warm",
 ]
 
 # Where the public names live. They are imported when they are first used, so that `import countnest` is quick.
@@ -144,6 +146,7 @@ _HOMES = {
     "unmix": "countnest.api.unmixing",
     "variance_stabilizing_transformation": "countnest.api.transformations",
     "vst": "countnest.api.transformations",
+    "warm": "countnest.api.warming",
 }
 _MODULES = ("datasets", "errors", "plots", "simulate")
 

@@ -17,7 +17,7 @@ Advance = Callable[[int], None]
 
 _DELAY = 0.3  # seconds: shorter work draws no bar
 _LOG_INTERVAL = 10.0  # seconds between two states of a bar where the stream is not a terminal
-_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} genes [{elapsed}<{remaining}]"
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} genes [{elapsed}, {remaining} left]"
 
 
 class Progress(Protocol):

@@ -32,6 +32,7 @@ from countnest.options import (
 from countnest.parallel.run import Engine
 from countnest.pipelines.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
 from countnest.pipelines.beta_prior import PriorModel
+from countnest.pipelines.cost import expected_cost
 from countnest.pipelines.outliers import ReplacementRule
 from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
@@ -144,7 +145,8 @@ class DESeqDataSet(AskedData):
         minmu
             Floor of the fitted means in the weights.
         n_threads
-            None: all processors. The results do not depend on it.
+            None: the environment variable COUNTNEST_NUM_THREADS or, without it, all processors that this process may
+            use. The results do not depend on it.
         quiet
             No progress display.
 
@@ -160,6 +162,7 @@ class DESeqDataSet(AskedData):
         model = self._model(test, reduced, use_t=use_t, minmu=minmu, prior=prior)
         check_residual_df(self._design)
         self._tell_notes(engine)
+        self._tell_cost(model, engine)
         counts = self._data.counts
         state = self._normalize(size_factor_type, engine)
         state = with_dispersions(
@@ -462,6 +465,14 @@ class DESeqDataSet(AskedData):
             engine.progress.note(f"-- reference levels: {shown}")
         for note in self._design.notes:
             engine.progress.note(note)
+
+    def _tell_cost(self, model: Model, engine: Engine) -> None:
+        """Say before a long or large analysis what to expect of it."""
+        layouts = [model.layout] if model.reduced is None else [model.layout, model.reduced]
+        n_genes = int(self._data.counts.any(axis=1).sum())
+        cost = expected_cost(n_genes, layouts, engine.threads)
+        if cost.is_notable:
+            engine.progress.note(f"this will take {cost}; Ctrl-C leaves the data set as it is")
 
     def _warn_of_convergence(self) -> None:
         fit = self._fitted()

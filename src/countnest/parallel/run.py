@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock
 
 from countnest.errors import OptionError
 from countnest.progress import Progress, SilentProgress
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "default_threads"]
+
+VARIABLE = "COUNTNEST_NUM_THREADS"
+# Seconds that a block should take: Ctrl-C waits for the blocks that are being worked on, and the bar moves with them.
+BLOCK_SECONDS = 0.1
+# Genes in the first blocks, before it is known how long one takes.
+FIRST_BLOCK = 4
+# Seconds that Ctrl-C waits for the threads at most. One that compiles a kernel takes longer: it ends by itself, and
+# what it writes to belongs to nobody any more.
+PATIENCE = 1.0
+# Seconds between two looks at Ctrl-C, where waiting cannot be interrupted.
+_LOOK = 0.2
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +37,21 @@ class Engine:
     Attributes
     ----------
     n_threads
-        Number of threads; None: all processors that this process may use.
+        Number of threads; None: $COUNTNEST_NUM_THREADS, or all processors that this process may use.
     block_size
-        Genes in a block.
+        Genes in a block at most; fewer where they take long.
     progress
         Told of every finished block.
+
+    Notes
+    -----
+    Tasks run compiled kernels, which call no BLAS. The one that does, the quasi-Newton search of single genes,
+    multiplies matrices of coefficients x coefficients, which BLAS leaves to one thread up to about a hundred of them.
+    So there are no more threads at work than the engine has, and BLAS is left as it is.
     """
 
     n_threads: int | None = None
-    block_size: int = 512
+    block_size: int = 4096
     progress: Progress = field(default_factory=SilentProgress)
 
     def __post_init__(self) -> None:
@@ -36,46 +59,151 @@ class Engine:
         for name, value in (("n_threads", self.n_threads), ("block_size", self.block_size)):
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise OptionError(f"{name}={value!r} must be a whole number of 1 or more.")
+        if self.n_threads is None:
+            default_threads()  # what the environment says is checked now, too
+
+    @property
+    def threads(self) -> int:
+        """Number of threads that work on many blocks."""
+        return self.n_threads or default_threads()
 
     def run(self, task: Callable[[slice], None], n_genes: int, text: str | None = None) -> None:
-        """Call `task(block)` for every block of `range(n_genes)`; tasks write into arrays of their caller.
+        """Call `task(block)` for blocks that cover `range(n_genes)`; tasks write into arrays of their caller.
+
+        An error in a task ends the run once the blocks that are being worked on are done; so does Ctrl-C, which waits
+        for them a second at most.
 
         Parameters
         ----------
         task
-            Writes the rows `block`; kernels in it release the interpreter lock.
+            Writes the rows `block`; kernels in it release the interpreter lock. It is not to depend on which rows form
+            a block: they are chosen by the clock.
         n_genes
             Number of rows.
         text
             What the progress bar says; None: no bar.
         """
-        blocks = [slice(i, min(i + self.block_size, n_genes)) for i in range(0, n_genes, self.block_size)]
+        blocks = _Blocks(n_genes, self.block_size)
         if text is None:
             self._run(task, blocks, lambda _: None)
             return
         with self.progress.bar(n_genes, text) as advance:
             self._run(task, blocks, advance)
 
-    def _run(self, task: Callable[[slice], None], blocks: list[slice], advance: Callable[[int], None]) -> None:
-        n_threads = min(self.n_threads or _available_cpus(), len(blocks))
+    def _run(self, task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
+        n_threads = min(self.threads, blocks.at_most)
         if n_threads <= 1:
-            for block in blocks:
-                task(block)
-                advance(block.stop - block.start)
+            _work(task, blocks, advance)
             return
-        with ThreadPoolExecutor(n_threads) as pool:
-            futures = {pool.submit(task, block): block for block in blocks}
+        done: SimpleQueue[int | BaseException] = SimpleQueue()
+
+        def work() -> None:
             try:
-                for future in as_completed(futures):
-                    future.result()
-                    advance(futures[future].stop - futures[future].start)
-            except BaseException:
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
+                _work(task, blocks, done.put)
+            except BaseException as error:
+                done.put(error)
+
+        pool = ThreadPoolExecutor(n_threads)
+        patience = None
+        working = [pool.submit(work) for _ in range(n_threads)]
+        try:
+            left = blocks.n_genes
+            while left:
+                news = _next(done)
+                if isinstance(news, BaseException):
+                    raise news
+                left -= news
+                advance(news)
+        except KeyboardInterrupt:
+            patience = PATIENCE
+            raise
+        finally:
+            blocks.stop()
+            at_work = wait(working, timeout=patience).not_done
+            pool.shutdown(wait=not at_work)
+
+
+def _work(task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
+    """Take block after block until none is left."""
+    while (block := blocks.take()) is not None:
+        start = time.perf_counter()
+        task(block)
+        blocks.took(block, time.perf_counter() - start)
+        advance(block.stop - block.start)
+
+
+def _next(done: SimpleQueue[int | BaseException]) -> int | BaseException:
+    """Return what the threads say next; Ctrl-C comes through on every system."""
+    while True:
+        try:
+            return done.get(timeout=_LOOK)
+        except Empty:
+            pass
+
+
+class _Blocks:
+    """Consecutive blocks of `range(n_genes)`, of a size that takes `BLOCK_SECONDS`, handed out to any thread."""
+
+    def __init__(self, n_genes: int, largest: int) -> None:
+        self.n_genes = n_genes
+        self._largest = largest
+        self._size = min(largest, FIRST_BLOCK)
+        self._next = 0
+        self._lock = Lock()
+
+    @property
+    def at_most(self) -> int:
+        """Number of blocks, were they all as small as the first."""
+        return math.ceil(self.n_genes / self._size)
+
+    def take(self) -> slice | None:
+        """Return the next block; None when all are taken."""
+        with self._lock:
+            if self._next >= self.n_genes:
+                return None
+            block = slice(self._next, min(self._next + self._size, self.n_genes))
+            self._next = block.stop
+            return block
+
+    def took(self, block: slice, seconds: float) -> None:
+        """Hear how long a block took, for the size of the next.
+
+        By at most a factor of two at a time: the first block may have waited for the compiler.
+        """
+        wanted = (block.stop - block.start) * BLOCK_SECONDS / max(seconds, 1e-9)
+        with self._lock:
+            size = min(max(wanted, self._size / 2.0), self._size * 2.0)
+            self._size = min(max(int(size), 1), self._largest)
+
+    def stop(self) -> None:
+        """Hand out no more."""
+        with self._lock:
+            self._next = self.n_genes
+
+
+def default_threads() -> int:
+    """Return $COUNTNEST_NUM_THREADS or, without it, the number of processors that this process may use.
+
+    Raises
+    ------
+    OptionError
+        The variable is not a whole number of 1 or more.
+    """
+    chosen = os.environ.get(VARIABLE, "").strip()
+    if not chosen:
+        return _available_cpus()
+    if not (chosen.isascii() and chosen.isdigit() and int(chosen) >= 1):
+        raise OptionError(
+            f"{VARIABLE}={chosen!r}, the number of threads in the environment, must be a whole number of 1 or more."
+        )
+    return int(chosen)
 
 
 def _available_cpus() -> int:
-    """Return the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return the number of processors that this process may use: its affinity, and the quota of its container."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _QUOTA.read_text().split()
+        return max(1, min(count, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # not in a container, or "max": no limit
+        return count

@@ -1,11 +1,14 @@
+import os
 import threading
+import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from countnest.errors import OptionError
-from countnest.parallel.run import Engine
+from countnest.parallel import run
+from countnest.parallel.run import Engine, default_threads
 from countnest.progress import SilentProgress
 
 
@@ -79,3 +82,99 @@ def test_an_error_in_a_block_is_raised(n_threads):
 def test_numbers_of_threads_and_rows_are_checked(name, value):
     with pytest.raises(OptionError, match=f"{name}={value!r} must be a whole number of 1 or more"):
         Engine(**{name: value})
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_blocks_take_about_the_same_time(n_threads, monkeypatch):
+    monkeypatch.setattr(run, "BLOCK_SECONDS", 0.02)
+    sizes = []
+
+    def task(block):
+        sizes.append(block.stop - block.start)
+        time.sleep(0.001 * (block.stop - block.start))
+
+    Engine(n_threads=n_threads).run(task, 400)
+    assert sizes[0] == run.FIRST_BLOCK
+    assert sum(sizes) == 400
+    assert 8 <= max(sizes) <= 40
+
+
+def test_a_slow_first_block_is_forgotten():
+    slow, sizes = [0.3], []
+
+    def task(block):
+        sizes.append(block.stop - block.start)
+        time.sleep(slow.pop() if slow else 0.0)
+
+    Engine(n_threads=1).run(task, 10_000)
+    assert sizes[1] < sizes[0]
+    assert max(sizes) > 1000
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_work_ends_with_the_blocks_at_hand_after_an_interruption(n_threads):
+    begun = []
+
+    def task(block):
+        begun.append(block)
+        if len(begun) == 5:
+            raise KeyboardInterrupt
+        time.sleep(0.001)
+
+    with pytest.raises(KeyboardInterrupt):
+        Engine(n_threads=n_threads, block_size=1).run(task, 1000)
+    assert len(begun) < 100
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
+
+
+def test_threads_by_default(monkeypatch):
+    monkeypatch.delenv("COUNTNEST_NUM_THREADS", raising=False)
+    assert 1 <= default_threads() <= (os.cpu_count() or 1)
+    assert Engine().threads == default_threads()
+    assert Engine(n_threads=7).threads == 7
+
+
+def test_threads_of_the_environment(monkeypatch):
+    monkeypatch.setenv("COUNTNEST_NUM_THREADS", " 3 ")
+    assert default_threads() == Engine().threads == 3
+    assert Engine(n_threads=2).threads == 2
+    monkeypatch.setenv("COUNTNEST_NUM_THREADS", "")
+    assert default_threads() >= 1
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "two", "1.5", "²"])
+def test_threads_of_the_environment_are_checked(value, monkeypatch):
+    monkeypatch.setenv("COUNTNEST_NUM_THREADS", value)
+    with pytest.raises(OptionError, match=f"COUNTNEST_NUM_THREADS={value!r}.* must be a whole number of 1 or more"):
+        Engine()
+    Engine(n_threads=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("150000 100000", 2), ("50000 100000", 1), ("max 100000", None), ("400000000 100000", None), ("odd", None)],
+)
+def test_threads_heed_the_quota_of_a_container(text, expected, monkeypatch, tmp_path):
+    monkeypatch.delenv("COUNTNEST_NUM_THREADS", raising=False)
+    monkeypatch.setattr(run, "_QUOTA", tmp_path / "missing")
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)), raising=False)
+    assert default_threads() == 16
+    (tmp_path / "cpu.max").write_text(text + "\n")
+    monkeypatch.setattr(run, "_QUOTA", tmp_path / "cpu.max")
+    assert default_threads() == (expected or 16)
+
+
+def test_ctrl_c_does_not_wait_for_the_compiler(monkeypatch):
+    monkeypatch.setattr(run, "PATIENCE", 0.05)
+    compiled = threading.Event()
+
+    def task(block):
+        if block.start == 0:
+            compiled.wait(timeout=30)  # as long as it takes
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        Engine(n_threads=2, block_size=1).run(task, 10)
+    assert time.monotonic() - start < 10.0
+    compiled.set()

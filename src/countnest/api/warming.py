@@ -1,0 +1,92 @@
+"""Compiling every kernel ahead, by a small analysis along every path."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+
+from countnest.api.access import covariance
+from countnest.api.dataset import DESeqDataSet
+from countnest.api.examples import make_example_dataset
+from countnest.api.shrinkage import lfc_shrink
+from countnest.api.transformations import rlog
+from countnest.kernels.jit import cache_folder, kernels
+from countnest.options import ShrinkType
+
+__all__ = ["Warmed", "warm"]
+
+_GENES, _SAMPLES = 300, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What `warm` did.
+
+    Attributes
+    ----------
+    seconds
+        That it took.
+    compiled
+        Number of kernels that were compiled now; the others were there already.
+    folder
+        Where later processes find them; None where nothing can be kept.
+    """
+
+    seconds: float
+    compiled: int
+    folder: Path | None
+
+
+def warm() -> Warmed:
+    """Compile every kernel, so that no later call waits for the compiler.
+
+    Kernels are kept on disk for later processes. Without this call they are compiled when they are first used, and
+    kept just the same.
+
+    Examples
+    --------
+    >>> import countnest as cn
+    >>> cn.warm()  # doctest: +SKIP
+    Warmed(seconds=21.3, compiled=74, folder=PosixPath('/home/user/.cache/countnest/kernels-4bb70b8a7d34a203'))
+    """
+    start = time.perf_counter()
+    missed = _misses()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of convergence and the like: the numbers do not matter
+        _walk()
+    return Warmed(time.perf_counter() - start, _misses() - missed, cache_folder())
+
+
+def _misses() -> int:
+    """Return how many kernels this process did not find on disk."""
+    return sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels())
+
+
+def _walk() -> None:
+    """Go along every path that meets a kernel."""
+    example = make_example_dataset(_GENES, _SAMPLES, beta_sd=1.0)
+    dds = _fitted(_with_a_gene_that_irls_loses(example))
+    dds.results()
+    dds.query("condition[B - A]").test(kind="lrt")
+    covariance(dds, [str(dds.gene_names[0])])
+    for shrinker in get_args(ShrinkType):
+        lfc_shrink(dds, coef="condition_B_vs_A", type=shrinker, quiet=True)
+    rlog(dds, quiet=True)
+    example.estimate_size_factors(type="iterate")
+
+
+def _fitted(dds: DESeqDataSet) -> DESeqDataSet:
+    return dds.deseq(quiet=True, min_replicates_for_replace=np.inf)
+
+
+def _with_a_gene_that_irls_loses(example: DESeqDataSet) -> DESeqDataSet:
+    """Return the data set with a covariate so small that the coefficient of a gene is beyond the bound."""
+    dose = np.linspace(0.0, 0.1, _SAMPLES)
+    counts = example.counts()
+    counts.iloc[0] = np.round(5.0 * np.exp(45.0 * dose)).astype(np.int64)
+    return DESeqDataSet(counts, example.samples.assign(dose=dose), design="~ dose + condition")

@@ -1,0 +1,97 @@
+"""What an analysis will cost, roughly: seconds and memory, before it begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from countnest.errors import counted
+from countnest.stats.glm.layout import Layout
+
+__all__ = ["Cost", "expected_cost", "physical_memory"]
+
+# Seconds of one thread for a gene, for each of its samples, and for each operation in the plan of its normal equations:
+# those of the whole analysis, a least squares fit to its times (7 to 1,000 samples and 2 to 49 coefficients).
+PER_GENE, PER_SAMPLE, PER_OPERATION = 6.4e-6, 0.60e-6, 0.071e-6
+# Part of the operations that a reduced model adds: it is fitted once, the dispersions are not.
+REDUCED = 0.2
+# Matrices of the size of the counts that are in memory at the same time.
+MATRICES = 10
+# From where on it is worth a word.
+LONG, LARGE = 10.0, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Expected cost of an analysis.
+
+    Attributes
+    ----------
+    seconds
+        On this many threads.
+    n_threads
+        As it says.
+    n_bytes
+        Of memory, at most at one time.
+    memory
+        Bytes of memory of the machine; None where it does not say.
+    """
+
+    seconds: float
+    n_threads: int
+    n_bytes: float
+    memory: float | None = None
+
+    @property
+    def is_notable(self) -> bool:
+        """Whether it takes more than 10 seconds, or more than a quarter of the memory."""
+        return self.seconds > LONG or (self.memory is not None and self.n_bytes > LARGE * self.memory)
+
+    def __str__(self) -> str:
+        """Return 'about 2 min on 4 threads, and about 3.1 GB of memory'."""
+        text = (
+            f"about {_duration(self.seconds)} on {counted(self.n_threads, 'thread')}, and about {_size(self.n_bytes)}"
+        )
+        if self.memory is None or self.n_bytes <= LARGE * self.memory:
+            return f"{text} of memory"
+        return f"{text} of the {_size(self.memory)} of memory"
+
+
+def expected_cost(n_genes: int, layouts: Sequence[Layout], n_threads: int) -> Cost:
+    """Return the expected cost of an analysis of `n_genes` genes with counts.
+
+    Parameters
+    ----------
+    n_genes
+        Genes that are fitted.
+    layouts
+        Of the model matrix and, for a likelihood ratio test, of the reduced one.
+    n_threads
+        That work on it.
+    """
+    full, *reduced = layouts
+    n = full.n_samples
+    operations = len(full.plan.index) + REDUCED * sum(len(each.plan.index) for each in reduced)
+    seconds = n_genes * (PER_GENE + PER_SAMPLE * n + PER_OPERATION * operations) / n_threads
+    return Cost(seconds, n_threads, 8.0 * MATRICES * n_genes * n, physical_memory())
+
+
+def physical_memory() -> float | None:
+    """Return the bytes of memory of this machine; None where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _duration(seconds: float) -> str:
+    """Return '14 s', '3 min' or '2.5 h'."""
+    if seconds < 90.0:
+        return f"{max(seconds, 1.0):.0f} s"
+    return f"{seconds / 60.0:.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"
+
+
+def _size(n_bytes: float) -> str:
+    """Return '120 MB' or '3.1 GB'."""
+    return f"{max(n_bytes / 1e6, 1.0):.0f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:.1f} GB"
