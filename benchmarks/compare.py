@@ -1,8 +1,8 @@
 """Time countnest beside other libraries on the same problems, check that the answers agree, and write the tables.
 
-Usage: python benchmarks/compare.py [--problems pasilla airway ...] [--libraries countnest deseq2 ...] [--threads 1 2]
-    [--repeat N] [--genes N] [--rival-python PATH] [--python LIBRARY=PATH ...] [--runs FILE] [--extra cold roofline
-    scaling] [--write docs/performance.md]
+Usage: python benchmarks/compare.py [--problems pasilla airway ...] [--alone large largest] [--libraries countnest ...]
+    [--threads 1 2] [--repeat N] [--genes N] [--rival-python PATH] [--python LIBRARY=PATH ...] [--runs FILE]
+    [--extra cold roofline scaling] [--write docs/performance.md]
 
 Every run is a process of its own; repeats are interleaved. What is not installed is left out with a message. Runs that
 are in the file of --runs are not made again, and new ones are added to it.
@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ HERE = Path(__file__).resolve().parent
 DEFAULT = ("pasilla", "airway", "factorial", "nested")
 THREAD_VARIABLES = tuple(f"{name}_NUM_THREADS" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "COUNTNEST"))
 KEY = ("problem", "genes", "library", "threads", "repeat")
+EARLIER = " Runs of a file (`--runs`) are among them, which were made before."
 Run = dict[str, Any]
 
 
@@ -124,19 +126,19 @@ class Bench:
 
 def compare(bench: Bench, options: argparse.Namespace) -> None:
     """Make all runs of the comparison."""
-    for repeat in range(options.repeat):
-        for name in options.problems:
-            for threads in options.threads:
-                for library in options.libraries:
-                    if threads == 1 or LIBRARIES[library].threaded:
-                        bench.run(name, library, threads=threads, repeat=repeat, genes=options.genes)
+    wanted = dict.fromkeys(options.problems, options.libraries) | {name: ["countnest"] for name in options.alone}
+    for repeat, (name, libraries), threads in product(range(options.repeat), wanted.items(), options.threads):
+        for library in libraries:
+            if threads == 1 or LIBRARIES[library].threaded:
+                bench.run(name, library, threads=threads, repeat=repeat, genes=options.genes)
 
 
 def document(bench: Bench, options: argparse.Namespace, command: str) -> str:
     """Return the whole text, and draw the figure beside the file that is written."""
-    table = bench.table(options.problems, options.genes)
-    parts = [report.head(command, table)]
-    sizes = {name: problems.shape(problems.prepare(name, options.genes)) for name in options.problems}
+    names = [*options.problems, *options.alone]
+    table = bench.table(names, options.genes)
+    parts = [report.head(command, table, EARLIER if options.runs else "")]
+    sizes = {name: problems.shape(problems.prepare(name, options.genes)) for name in names}
     for threads in options.threads:
         parts.append(report.comparison(table, threads, sizes))
     parts.append(report.left_out(bench.missing))
@@ -147,7 +149,7 @@ def document(bench: Bench, options: argparse.Namespace, command: str) -> str:
         wanted = [] if options.genes is None else ["--genes", str(options.genes)]
         command_line = [sys.executable, str(HERE / "roofline.py"), *options.problems, *wanted]
         done = subprocess.run(command_line, env=limited(1), stdout=subprocess.PIPE, text=True, check=True)
-        parts.append(done.stdout)
+        parts.append(done.stdout.rstrip("\n") + "\n")
     if "cold" in options.extra:
         parts.append(cold.section())
     return "\n".join(part for part in parts if part)
@@ -157,6 +159,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", nargs="+", default=list(DEFAULT), help="or genes x samples x coefficients")
+    parser.add_argument("--alone", nargs="+", default=[], help="problems that countnest has to itself")
     parser.add_argument("--libraries", nargs="+", default=list(LIBRARIES), choices=list(LIBRARIES))
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("--repeat", type=int, default=1)

@@ -19,7 +19,7 @@ QUIET = 0.5
 
 HEAD = """# Performance
 
-Made by `{command}` on {machine}, {processors} processors, Python {python}. {load}
+Made by `{command}` on {machine}, {processors} processors, Python {python}.{earlier} {load}
 
 Each library does its whole analysis, from the counts in memory to log2 fold changes and p-values of the last
 coefficient, with the same model matrix. Every run is a process of its own; reading and importing are not timed, and a
@@ -53,7 +53,7 @@ def quietness(load: pd.Series[float]) -> str:
     return f"Nothing else ran: {said}."
 
 
-def head(command: str, table: pd.DataFrame) -> str:
+def head(command: str, table: pd.DataFrame, earlier: str = "") -> str:
     """Return the introduction."""
     versions = table["version"].unique() if "version" in table else []
     return HEAD.format(
@@ -61,6 +61,7 @@ def head(command: str, table: pd.DataFrame) -> str:
         machine=platform.machine(),
         processors=os.cpu_count(),
         python=platform.python_version(),
+        earlier=earlier,
         load=quietness(table["load"]) if len(table) else "",
         close=CLOSE,
         versions="; ".join(sorted(versions)),
@@ -100,11 +101,12 @@ def _times(value: float) -> str:
 
 def _ratio(rows: pd.DataFrame, problem: str, threads: int, library: str, other: str) -> float:
     """Return seconds of a library over those of another, which may have run with one thread only."""
-    there = (problem, threads, other) if (problem, threads, other) in rows.index else (problem, 1, other)
+    same = (problem, threads, other) in rows.index
+    there = (problem, threads if same else 1, other)
     if there not in rows.index:
         return np.nan
-    column = "cpu" if threads == 1 else "best"
-    return float(rows.loc[(problem, threads, library), column] / rows.loc[there, column])
+    own = rows.loc[(problem, threads, library), "cpu" if threads == 1 else "best"]
+    return float(own / rows.loc[there, "best" if same and threads > 1 else "cpu"])
 
 
 def _agreement_cells(rows: pd.DataFrame, problem: str, threads: int, library: str) -> list[str]:
@@ -142,8 +144,10 @@ def comparison(table: pd.DataFrame, threads: int, sizes: Mapping[str, tuple[int,
     if threads == 1:
         text += [f"- *{name}*: {kind(name).title}; {g:,} genes, n = {n}, p = {p}" for name, (g, n, p) in sizes.items()]
     else:
-        text += ["R's libraries run on one thread: DESeq2's seconds are those above. Ratios are of the best seconds.",
-                 "Processes that a library starts have memory of their own, which is not counted."]  # fmt: skip
+        text += [
+            "R's libraries run on one thread. DESeq2's seconds of the processor, above, are compared with the best by",
+            "the clock here. Processes that a library starts have memory of their own, which is not counted.",
+        ]
     names = [
         "problem",
         "library",

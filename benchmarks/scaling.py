@@ -92,7 +92,8 @@ def section(bench: Bench, figure: Path, libraries: list[str]) -> str:
             f"![Seconds against genes, samples and coefficients]({figure.name})",
             "",
             "Simulated counts, `~ block + condition`: a coefficient for each block but the first, two cells in each.",
-            f"Between the last two points of each panel the seconds of countnest grow with the power: {said}.",
+            "Between the last two points of each panel the seconds of countnest grow with these powers of the size:",
+            f"{said}.",
             "",
         ]
     )

@@ -158,7 +158,7 @@ def test_tables_of_made_up_seconds(bench, tmp_path):
     assert one.splitlines()[-2:] == [ours, theirs]
     assert "50 genes, n = 7, p = 3" in one
     two = bench.report.comparison(table, 2, sizes)
-    assert "| countnest | 1 | 0.25 | 0.25 | 0.50 | 20x | 1.00x |" in two
+    assert "| countnest | 1 | 0.25 | 0.25 | 0.50 | 16x | 1.00x |" in two
     assert "DESeq2 (R)" not in two
     assert bench.report.comparison(table, 4, sizes) == ""
     alone = bench.report.comparison(table[table["library"] == "countnest"], 1, sizes)
@@ -222,3 +222,27 @@ def test_roofline_counts_the_first_fit_of_designs_with_more_cells_than_columns(b
     assert size.cells > size.p
     genes = pd.DataFrame({"dispGeneIter": [10.0], "dispGeneEst": 0.1, "dispIter": 8.0, "betaIter": 5.0})
     assert bench.roofline.counted(genes, np.array([8]), size)["exp"] == 20 + 2 * 5 * size.cells
+
+
+def test_which_runs_are_made(bench, monkeypatch):
+    asked = []
+    runs = bench.compare.Bench({})
+    monkeypatch.setattr(
+        bench.compare.Bench, "run", lambda _, name, library, **more: asked.append((name, library, more))
+    )
+    words = "--problems pasilla --alone large --libraries countnest voom --threads 1 2 --genes 9 --rival-python /a/b"
+    bench.compare.compare(runs, bench.compare.parsed(words.split()))
+    assert [(name, library, more["threads"]) for name, library, more in asked] == [
+        ("pasilla", "countnest", 1),
+        ("pasilla", "voom", 1),
+        ("pasilla", "countnest", 2),
+        ("large", "countnest", 1),
+        ("large", "countnest", 2),
+    ]
+    assert {more["genes"] for _, _, more in asked} == {9}
+
+
+def test_the_command_that_is_shown_names_no_paths_of_the_machine(bench):
+    words = "--python voom=/a b=/c --threads 1 2 --rival-python /d --extra --write docs/performance.md"
+    shown = bench.compare.shown(words.split())
+    assert shown == "python benchmarks/compare.py --threads 1 2 --extra --write docs/performance.md"
