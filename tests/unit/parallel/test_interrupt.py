@@ -20,6 +20,7 @@ design = "~ condition + " + " + ".join(f"x{i}" for i in range(30))
 dds = cn.DESeqDataSet(example.counts(), samples, design=design)
 dds.estimate_size_factors()
 before, shown = dds._state, repr(dds)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background may ignore it
 sent = []
 
 def interrupt():

@@ -144,9 +144,10 @@ def test_some_methods_are_counted_without_their_adjusted_values(alpha, shape, me
         p[rng.random(150) < 0.1] = np.nan
         mean = rng.random(150)
         found = independent_filtering(p, mean, alpha, method)
-        cutoffs = np.quantile(mean, found.thetas)
+        some = slice(None, None, 8)  # statsmodels takes its time over each
+        cutoffs = np.quantile(mean, found.thetas[some])
         expected = [rejections(p, mean, cutoff, alpha, method) for cutoff in cutoffs]
-        np.testing.assert_array_equal(found.n_rejected, expected)
+        np.testing.assert_array_equal(found.n_rejected[some], expected)
 
 
 # ---- a function instead ----
