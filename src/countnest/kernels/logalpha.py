@@ -32,9 +32,8 @@ GRID_POINTS = 20
 MIN_WEIGHT = 1e-2
 
 
-# Rows of the work space by sample (5, n), and by cell (3, C).
+# Rows of the work space by sample (5, n).
 INVERSE_MU, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4
-WEIGHT, SQUARED, QUAD = 0, 1, 2
 
 
 @kernel
