@@ -24,7 +24,7 @@ IMPORT = "import time; start = time.perf_counter(); import countnest; print(time
 def seconds(code: str, cache: str) -> float:
     """Return the seconds of a new process, with this cache of compiled code."""
     start = time.perf_counter()
-    environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+    environment = {**os.environ, "COUNTNEST_CACHE_DIR": cache}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
     return time.perf_counter() - start
 
