@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.containers.table_file import write_table
 from countnest.errors import OptionError, counted, listing
-from countnest.files import FilePath, whole_file
+from countnest.files import FilePath
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
 from countnest.version import installed_version
 
@@ -365,10 +366,7 @@ class Results:
         FileError
             The file cannot be written.
         """
-        label = self.table.index.name or "gene"
-        with whole_file(path) as draft:
-            # as objects: of arrays of numbers pandas first makes arrays of strings
-            self.table.astype(object).to_csv(draft, index_label=str(label), na_rep="NA", lineterminator="\n")
+        write_table(self.table, path)
 
     def descriptions(self) -> dict[str, str]:
         """Return what each column of the table holds, in words."""

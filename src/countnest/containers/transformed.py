@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from countnest.containers.fit import DispersionTrend
+from countnest.containers.table_file import write_table
 from countnest.errors import OptionError, counted
-from countnest.files import FilePath, whole_file
+from countnest.files import FilePath
 from countnest.stats.transform.principal import most_variable
 
 __all__ = ["TransformMethod", "Transformed"]
@@ -97,9 +98,7 @@ class Transformed:
         FileError
             The file cannot be written.
         """
-        label = self.table.index.name or "gene"
-        with whole_file(path) as draft:
-            self.table.to_csv(draft, index_label=str(label), na_rep="NA", lineterminator="\n")
+        write_table(self.table, path)
 
     def _headings(self) -> list[str]:
         n_genes, n = self.table.shape

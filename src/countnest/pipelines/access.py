@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
+from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.containers.fit import Analysis
 from countnest.options import ResidualType
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import estimate
-from countnest.pipelines.deseq import expand, rows_of
+from countnest.pipelines.deseq import expand
 from countnest.stats.glm.fit import LN2, contrast_covariance
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.predict import count_limits, mean_limits
 from countnest.stats.glm.residual import deviance_residuals, pearson_residuals, quantile_residuals, raw_residuals
-from countnest.stats.glm.weight import rows_of as weights_of
 
 __all__ = ["Prediction", "coefficient_covariance", "predict_means", "residuals_of"]
 
@@ -47,7 +46,7 @@ def coefficient_covariance(state: Analysis, layout: Layout, genes: IntArray) -> 
         rows_of(state.factors, rows),
         state.dispersions.final[rows],
         layout,
-        weights=weights_of(state.weights, rows),
+        weights=rows_of(state.weights, rows),
         min_mu=fit.min_mu,
         engine=Engine(),
     )

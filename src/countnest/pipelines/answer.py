@@ -7,17 +7,16 @@ from typing import TypedDict
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
 from countnest.containers.fit import Analysis, ModelFit
 from countnest.errors import MissingStepError, OptionError
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import expand, rows_of, t_df
+from countnest.pipelines.deseq import expand, t_df
 from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.outlier import ModelOutliers
 from countnest.stats.glm.outlier import model_outliers as flag_by_model
-from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.inference.lrt import likelihood_ratio_test
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
@@ -167,7 +166,7 @@ def _fitted(state: Analysis, rows: BoolArray, layout: Layout) -> _FittedTo:
         "factors": rows_of(state.factors, rows),
         "alpha": state.dispersions.final[rows],
         "layout": layout,
-        "weights": weights_of(state.weights, rows),
+        "weights": rows_of(state.weights, rows),
         "min_mu": _fit_of(state).min_mu,
     }
 
@@ -202,7 +201,7 @@ def model_outliers(counts: FloatArray, state: Analysis, layout: Layout, *, level
             f"{layout.residual_df}."
         )
     rows = ~np.isnan(fit.beta[:, 0])
-    weights = weights_of(state.weights, rows)
+    weights = rows_of(state.weights, rows)
     df = np.asarray(t_df(layout, weights))
     found = flag_by_model(
         counts[rows], fit.mu[rows], fit.hat[rows], dispersions.fitted[rows], layout,

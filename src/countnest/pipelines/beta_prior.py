@@ -9,17 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
 from countnest.containers.fit import Analysis, BetaPrior, ModelFit
 from countnest.design.expanded import PriorDesign
 from countnest.errors import OptionError
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, Estimates, single_tests
-from countnest.pipelines.deseq import expand, rows_of
+from countnest.pipelines.deseq import expand
 from countnest.stats.glm.fit import LN2, NBFit, contrast_variance, fit_nb_glm
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.norm.size_factors import base_mean, normalized_counts
 from countnest.stats.shrink.normal import FLAT_VARIANCE, lfc_weights, normal_prior_variance
 
@@ -166,7 +165,7 @@ def estimate_with_prior(
     beta = prior.beta[rows]
     variance = contrast_variance(
         contrasts, beta, rows_of(state.factors, rows), state.dispersions.final[rows], model.layout,
-        weights=weights_of(state.weights, rows), ridge=1.0 / prior.variance, min_mu=_fit_of(state).min_mu,
+        weights=rows_of(state.weights, rows), ridge=1.0 / prior.variance, min_mu=_fit_of(state).min_mu,
         engine=engine,
     )  # fmt: skip
     se = np.sqrt(variance)
@@ -254,7 +253,7 @@ def _fit_rows(
     k, f = counts[rows], rows_of(state.factors, rows)
     return fit_nb_glm(
         k, f, model.layout, state.dispersions.final[rows],
-        weights=weights_of(state.weights, rows),
+        weights=rows_of(state.weights, rows),
         ridge=None if (variance == FLAT_VARIANCE).all() else 1.0 / variance,
         start=model.starts(normalized_counts(k, f)),
         min_mu=_fit_of(state).min_mu, engine=engine, text="fitting the model with priors",

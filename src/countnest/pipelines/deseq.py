@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
 from countnest.containers.fit import BaseMoments, Dispersions, DispersionTrend, ModelFit, ReducedFit
 from countnest.errors import OptionError
 from countnest.options import DispersionSharing, FitType, TestType
@@ -19,7 +19,6 @@ from countnest.stats.dispersion.trend import TrendFunction, fit_trend, log_resid
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
 from countnest.stats.glm.fit import NBFit, fit_nb_glm
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.glm.weight import scaled_weights, weighted_counts, weights_suffice
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
 
@@ -32,7 +31,6 @@ __all__ = [
     "given_dispersions",
     "no_counts",
     "require_genes",
-    "rows_of",
     "t_df",
     "trend_of",
 ]
@@ -113,7 +111,7 @@ def estimate_dispersions(
     """
     require_genes(moments)
     rows = ~moments.all_zero
-    k, f, v = counts[rows], rows_of(factors, rows), weights_of(weights, rows)
+    k, f, v = counts[rows], rows_of(factors, rows), rows_of(weights, rows)
     base = moments.mean[rows], moments.variance[rows]
     genewise = estimate_genewise(k, f, layout, base=base, weights=v, min_mu=min_mu, engine=engine)
     if sharing == "gene_est_only":
@@ -223,7 +221,7 @@ def fit_model(
     R counterparts: DESeq2::nbinomWaldTest, DESeq2::nbinomLRT.
     """
     rows = ~moments.all_zero
-    k, f, v, alpha = counts[rows], rows_of(factors, rows), weights_of(weights, rows), dispersion[rows]
+    k, f, v, alpha = counts[rows], rows_of(factors, rows), rows_of(weights, rows), dispersion[rows]
     fit = fit_nb_glm(k, f, layout, alpha, weights=v, min_mu=min_mu, engine=engine, text="fitting model and testing")
     cooks = cooks_distance(k, normalized_counts(k, f), fit.mu, fit.hat, layout)
     null = None
@@ -284,11 +282,6 @@ def no_counts(counts: FloatArray) -> BoolArray:
     """Return the genes (G,) without any count."""
     empty: BoolArray = np.logical_not(np.any(counts, axis=1))
     return empty
-
-
-def rows_of(factors: FloatArray, rows: BoolArray) -> FloatArray:
-    """Return the factors of some genes: size factors (1, n) serve all."""
-    return factors if len(factors) == 1 else factors[rows]
 
 
 def expand(rows: BoolArray, values: np.ndarray) -> FloatArray:

@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import BoolArray, FloatArray, rows_of
 from countnest.containers.fit import Analysis, BaseMoments, Dispersions, ModelFit, ReducedFit, Replacement
 from countnest.options import DispersionSharing
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model, no_counts, rows_of
+from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model, no_counts
 from countnest.stats.glm.cooks import cooks_cutoff, max_cooks, replacement_counts
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.norm.size_factors import normalized_counts
 
 __all__ = ["ReplacementRule", "find_replacements", "refit", "with_observed_cooks"]
@@ -96,7 +95,7 @@ def refit(
     moments = base_moments(counts, state.factors, state.raw_weights, state.moments.weights_fail)
     if not rows.any():
         return moments, dispersions, fit
-    k, f, v = counts[rows], rows_of(state.factors, rows), weights_of(state.weights, rows)
+    k, f, v = counts[rows], rows_of(state.factors, rows), rows_of(state.weights, rows)
     part = BaseMoments(moments.mean[rows], moments.variance[rows], moments.all_zero[rows])
     new = estimate_dispersions(
         k,

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
 from countnest.containers.fit import Analysis
 from countnest.design.coded import CodedDesign
 from countnest.design.model import build_design
 from countnest.errors import CountnestError, CountnestWarning
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import expand, rows_of
+from countnest.pipelines.deseq import expand
 from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.shrink.apeglm import prior_scale, shrink_coefficient, swap_in
 from countnest.stats.shrink.ashr import adaptive_shrinkage
 
@@ -101,7 +100,7 @@ def shrink_apeglm(
         alpha[rows],
         place=place,
         scale=scale,
-        weights=weights_of(state.raw_weights, rows),
+        weights=rows_of(state.raw_weights, rows),
         converge=converge,
         engine=engine,
         text="shrinking log fold changes (apeglm)",

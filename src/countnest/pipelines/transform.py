@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import BoolArray, FloatArray, rows_of
 from countnest.containers.fit import Analysis, DispersionTrend
 from countnest.errors import DesignError, OptionError, counted
 from countnest.options import FitType
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import base_moments, expand, failing_weights, require_genes, rows_of, trend_of
+from countnest.pipelines.deseq import base_moments, expand, failing_weights, require_genes, trend_of
 from countnest.stats.dispersion.genewise import estimate_genewise
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import rows_of as weights_of
 from countnest.stats.norm.size_factors import base_mean, normalized_counts
 from countnest.stats.transform.rlog import MAX_ITER, effect_variance, fit_rlog
 from countnest.stats.transform.vst import stabilize
@@ -140,7 +139,7 @@ def estimate_trend(
         rows_of(state.factors, rows),
         layout,
         base=(mean, state.moments.variance[rows]),
-        weights=weights_of(state.weights, rows),
+        weights=rows_of(state.weights, rows),
         engine=engine,
     ).alpha
     engine.progress.step("mean-dispersion relationship")
@@ -214,7 +213,7 @@ def _fit(
         dispersion[rows],
         prior_var,
         intercept=None if intercept is None else intercept[rows],
-        weights=weights_of(state.weights, rows),
+        weights=rows_of(state.weights, rows),
         engine=engine,
         text="regularized logarithms",
     )

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
+from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.kernels.moments import projected_mean_block, rough_dispersion_block
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
 from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import rows_of
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
 
 __all__ = ["GeneWise", "estimate_genewise"]
@@ -103,7 +102,7 @@ def _start(
     rough = np.empty(len(counts))
 
     def task(block: slice) -> None:
-        f = factors if len(factors) == 1 else factors[block]
+        f = rows_of(factors, block)
         rough_dispersion_block(counts[block], f, layout.basis, layout.rows, np.empty(layout.n_samples), rough[block])
 
     engine.run(task, len(counts))
@@ -130,7 +129,7 @@ def _means(
         mu = np.empty_like(counts)
 
         def task(block: slice) -> None:
-            f = factors if len(factors) == 1 else factors[block]
+            f = rows_of(factors, block)
             projected_mean_block(counts[block], f, layout.basis, layout.rows, mu[block])
 
         engine.run(task, len(counts))

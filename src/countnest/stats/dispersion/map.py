@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.arrays import BoolArray, FloatArray, IntArray, rows_of
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import rows_of
 
 __all__ = ["Shrunken", "shrink_dispersions"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
+from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.kernels.logalpha import nb_logalpha_fit_block, nb_logalpha_grid_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
@@ -58,7 +58,7 @@ def line_search(
 
     def task(block: slice) -> None:
         nb_logalpha_fit_block(
-            start[block], counts[block], mu[block], v if len(v) == 1 else v[block],
+            start[block], counts[block], mu[block], rows_of(v, block),
             layout.plan.index, layout.plan.numbers,
             centre[block], prior_variance, TOLERANCE, MAX_ITER,
             out.log_alpha[block], out.n_iter[block], out.initial[block], out.final[block],
@@ -87,7 +87,7 @@ def grid_search(
 
     def task(block: slice) -> None:
         nb_logalpha_grid_block(
-            low, high, counts[block], mu[block], v if len(v) == 1 else v[block],
+            low, high, counts[block], mu[block], rows_of(v, block),
             layout.plan.index, layout.plan.numbers,
             centre[block], prior_variance, log_alpha[block],
         )  # fmt: skip

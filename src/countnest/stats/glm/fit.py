@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
 from countnest.kernels.irls import nb_log_covariance_block, nb_log_irls_block, nb_log_start_block, nb_log_variance_block
 from countnest.kernels.negbin import nb_loglik_block
 from countnest.parallel.run import Engine
@@ -135,15 +135,10 @@ class _Problem:
         return replace(
             self,
             counts=self.counts[rows],
-            factors=_part(self.factors, rows),
-            weights=_part(self.weights, rows),
+            factors=rows_of(self.factors, rows),
+            weights=rows_of(self.weights, rows),
             alpha=self.alpha[rows],
         )
-
-
-def _part(values: FloatArray, rows: IntArray | slice) -> FloatArray:
-    """Return some rows of (G, n), or what is shared by all, (1, n)."""
-    return values if len(values) == 1 else values[rows]
 
 
 def _starts(problem: _Problem) -> FloatArray:
@@ -167,8 +162,9 @@ def _fit_irls(problem: _Problem, start: FloatArray, only_means: bool, engine: En
 
     def task(block: slice) -> None:
         nb_log_irls_block(
-            counts[block], _part(problem.factors, block), _part(log_factors, block), _part(problem.weights, block),
-            alpha[block], layout.plan.index, layout.plan.numbers, ridge, problem.min_mu, TOLERANCE, MAX_ITER,
+            counts[block], rows_of(problem.factors, block), rows_of(log_factors, block),
+            rows_of(problem.weights, block), alpha[block],
+            layout.plan.index, layout.plan.numbers, ridge, problem.min_mu, TOLERANCE, MAX_ITER,
             only_means,
             beta[block], variance[block], mu[block], hat if only_means else hat[block], loglik[block], n_iter[block],
         )  # fmt: skip
@@ -306,7 +302,7 @@ def _by_block(
 
     def task(block: slice) -> None:
         kernel(
-            contrasts, beta[block], _part(factors, block), _part(v, block), alpha[block], layout.plan.index,
+            contrasts, beta[block], rows_of(factors, block), rows_of(v, block), alpha[block], layout.plan.index,
             layout.plan.numbers, precision, min_mu, out[block],
         )  # fmt: skip
 

@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.kernels.logalpha import MIN_WEIGHT
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["rows_of", "scaled_weights", "unit_weights", "weighted_counts", "weights_suffice"]
+__all__ = ["scaled_weights", "unit_weights", "weighted_counts", "weights_suffice"]
 
 
 def unit_weights(n: int) -> FloatArray:
     """Return the weights (1, n) of counts that all count alike."""
     return np.ones((1, n))
-
-
-def rows_of(weights: FloatArray | None, rows: BoolArray | IntArray | slice) -> FloatArray | None:
-    """Return the weights of some genes: (1, n) serve all, None stays None."""
-    return weights if weights is None or len(weights) == 1 else weights[rows]
 
 
 def weighted_counts(counts: FloatArray, factors: FloatArray, weights: FloatArray | None) -> FloatArray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
+from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.kernels.rlog import nb_rlog_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import LN2
@@ -126,18 +126,13 @@ def fit_rlog(
 
     def task(block: slice) -> None:
         nb_rlog_block(
-            counts[block], _rows(factors, block), _rows(log_factors, block), _rows(weights, block),
+            counts[block], rows_of(factors, block), rows_of(log_factors, block), rows_of(weights, block),
             dispersion[block], intercept_ridge, ridge, MIN_MU, TOLERANCE, MAX_ITER, beta[block], n_iter[block],
         )  # fmt: skip
 
     engine.run(task, n_genes, text)
     centre = beta[:, 0] / LN2 if intercept is None else intercept
     return RLog(centre[:, np.newaxis] + beta[:, 1:] / LN2, centre, n_iter)
-
-
-def _rows(values: FloatArray, block: slice) -> FloatArray:
-    """Return the rows of a block; (1, n) serves all."""
-    return values if len(values) == 1 else values[block]
 
 
 def sparse_share(normalized: FloatArray) -> float:
