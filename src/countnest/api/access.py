@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.held import HeldData, require_data_set
+from countnest.api.held import HeldData, make_engine, require_data_set
 from countnest.api.inputs import by_label, probability
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.design.coded import encode
@@ -19,6 +19,7 @@ from countnest.errors import ContrastError, OptionError, SamplesError, listing, 
 from countnest.options import ResidualType, check_option
 from countnest.pipelines.access import coefficient_covariance, predict_means, residuals_of
 from countnest.pipelines.answer import model_outliers
+from countnest.pipelines.fitted import means_of
 
 __all__ = ["covariance", "find_outliers", "predict", "residuals"]
 
@@ -94,11 +95,11 @@ def residuals(
     require_data_set(dds, "residuals")
     check_option("type", type, ResidualType)
     fitted = dds._answerable()
-    counts = fitted.counts_used if replaced else fitted.data.counts
+    counts = fitted.counts_used if replaced else fitted.data.matrix
     if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
         raise OptionError(f"seed={seed!r} must be a whole number of 0 or more, or None.")
     rng = None if seed is None else np.random.default_rng(seed)
-    return dds._frame(residuals_of(fitted.state, counts, type, rng))
+    return dds._frame(residuals_of(fitted.state, counts.whole(), fitted.layout, type, rng))
 
 
 def predict(
@@ -289,14 +290,16 @@ def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
     probability("level", level)
     fitted = dds._answerable()
     counts = fitted.counts_used
-    found = model_outliers(counts, fitted.state, fitted.layout, level=level)
+    engine = make_engine(None, True)
+    found = model_outliers(counts, fitted.state, fitted.layout, level=level, engine=engine)
     rows = np.flatnonzero(found.flagged)
     sample = found.sample[rows]
+    each = np.arange(len(rows)), sample
     table = pd.DataFrame(
         {
             "sample": fitted.data.samples[sample],
-            "count": counts[rows, sample],
-            "fitted": fitted.fit.mu[rows, sample],
+            "count": counts.read(rows)[each],
+            "fitted": means_of(fitted.state, fitted.layout, engine, found.flagged)[each],
             "pvalue": found.p_value[rows],
         },
         index=fitted.data.genes[rows],

@@ -15,6 +15,7 @@ from countnest.api.priors import shown
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
 from countnest.containers.fit import Analysis, ModelFit
+from countnest.containers.matrix import CountMatrix
 from countnest.containers.results import Results, ResultsInfo
 from countnest.design.contrast import Contrast, resolve_contrast
 from countnest.design.guard import between_message
@@ -23,13 +24,18 @@ from countnest.design.stratum import strata
 from countnest.errors import ContrastError, OptionError, warn
 from countnest.options import AltHypothesis, OutlierRule, TestType, check_option
 from countnest.parallel.run import Engine
-from countnest.pipelines.answer import Answer, cooks_outliers, estimate, model_outliers, single_tests
+from countnest.pipelines.answer import (
+    Answer,
+    cooks_outliers,
+    estimate,
+    model_outliers,
+    separated_by_design,
+    single_tests,
+)
 from countnest.pipelines.beta_prior import refuse_less_abs
-from countnest.pipelines.deseq import no_counts
+from countnest.pipelines.blocks import Genes, without_counts
 from countnest.stats.glm.cooks import cooks_cutoff as default_cutoff
-from countnest.stats.glm.cooks import max_cooks
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.separation import separated as separated_contrasts
 from countnest.stats.inference.adjust import Adjustment
 from countnest.stats.inference.filter import FilterFunction
 from countnest.stats.inference.lrt import likelihood_ratio_test
@@ -48,9 +54,13 @@ class Fitted:
     layout: Layout
 
     @property
-    def counts_used(self) -> FloatArray:
+    def counts_used(self) -> CountMatrix:
         """Counts (G, n) of the fit: with outliers replaced, if any were."""
-        return self.state.counts_used(self.data.counts)
+        return self.state.counts_used(self.data.matrix)
+
+    def without_counts(self, samples: BoolArray) -> BoolArray:
+        """Return for which genes and sets of samples (m, n) there was no count in any, as observed: (G, m)."""
+        return without_counts(Genes(self.data.matrix, self.state.factors), samples, Engine())
 
     @property
     def dispersion(self) -> FloatArray:
@@ -136,7 +146,7 @@ def make_results(
     if strata(fitted.design, asked.vector[np.newaxis, :], frozenset()) == ("between",):
         warn(between_message(fitted.design, [asked.label]))
     estimates = estimate(asked.vector[np.newaxis, :], fitted.state, fitted.layout, Engine())
-    zero = _zero(asked, fitted.data)
+    zero = _zero(asked, fitted)
     (found,) = single_tests(
         estimates,
         threshold=float(options.lfc_threshold),
@@ -170,7 +180,7 @@ def _shrunken_results(
     weights = found.without_prior(asked)
     if weights is not None and strata(fitted.design, weights[np.newaxis, :], frozenset()) == ("between",):
         warn(between_message(fitted.design, [asked.label]))
-    zero = _zero(asked, fitted.data)
+    zero = _zero(asked, fitted)
     (answer,) = single_tests(
         found.estimate(asked.vector, fitted.state),
         threshold=float(options.lfc_threshold),
@@ -197,7 +207,7 @@ def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | Non
 
     `zero` (G, k) are genes without any count in all cells that a contrast compares, which are called unchanged.
     """
-    found = separated_contrasts(fitted.counts_used, contrasts, fitted.layout, fitted.state.weights)
+    found = separated_by_design(fitted.counts_used, contrasts, fitted.state, fitted.layout, engine=Engine())
     found &= ~np.isnan(fitted.fit.beta[:, :1])
     if zero is not None:
         found &= ~zero
@@ -213,11 +223,9 @@ def _checked_test(test: TestType | None, fit: ModelFit) -> TestType:
     return test
 
 
-def _zero(asked: Contrast, data: CountData) -> BoolArray | None:
+def _zero(asked: Contrast, fitted: Fitted) -> BoolArray | None:
     """Return the genes (G, 1) without any count in the samples that the contrast compares."""
-    if asked.zero_samples is None:
-        return None
-    return no_counts(data.counts[:, asked.zero_samples])[:, np.newaxis]
+    return None if asked.zero_samples is None else fitted.without_counts(asked.zero_samples[np.newaxis, :])
 
 
 def make_table(
@@ -280,17 +288,17 @@ def make_table(
 def _outliers(fitted: Fitted, options: Options, cutoff: float | None, *, as_observed: bool) -> BoolArray:
     """Return the genes (G,) whose p-values are withheld."""
     outlier = np.zeros(len(fitted.data.genes), dtype=np.bool_)
-    fit, counts = fitted.fit, fitted.data.counts
+    counts, state, layout, engine = fitted.data.matrix, fitted.state, fitted.layout, Engine()
     if options.outliers == "model":
         used = counts if as_observed else fitted.counts_used
-        outlier |= model_outliers(used, fitted.state, fitted.layout).flagged
+        outlier |= model_outliers(used, state, layout, engine=engine).flagged
     if cutoff is None:
         return outlier
     design = fitted.design
     two_groups = len(design.variables) == 1 and len(design.levels.get(design.variables[0], ())) == 2
-    if as_observed:
-        fit = replace(fit, max_cooks=max_cooks(fit.cooks, fitted.layout))
-    return outlier | cooks_outliers(fit, counts, cutoff, two_groups=two_groups)
+    return outlier | cooks_outliers(
+        counts, state, layout, cutoff, two_groups=two_groups, as_observed=as_observed, engine=engine
+    )
 
 
 def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answer, BoolArray]:

@@ -163,7 +163,7 @@ class DESeqDataSet(AskedData):
         check_residual_df(self._design)
         self._tell_notes(engine)
         self._tell_cost(model, engine)
-        counts = self._data.counts
+        counts = self._data.matrix
         state = self._normalize(size_factor_type, engine)
         state = with_dispersions(
             state, counts, self._layout, fit_type=fit_type, sharing=sharing, min_mu=minmu, engine=engine
@@ -211,12 +211,12 @@ class DESeqDataSet(AskedData):
         R counterpart: DESeq2::estimateSizeFactors.
         """
         check_option("type", type, SizeFactorType)
-        counts, engine = self._data.counts, make_engine(None, True)
+        counts, engine = self._data.matrix, make_engine(None, True)
         given = given_normalization(
             self._data, lengths=self._lengths, weights=self._weights, locfunc=locfunc, control_genes=control_genes,
             geo_means=geo_means, norm_matrix=norm_matrix,
         )  # fmt: skip
-        self._state = self._weighted(normalize(counts, None, type, engine, normalization=given))
+        self._state = self._weighted(normalize(counts, None, type, engine, normalization=given), engine)
         self._given, self._given_by_gene = self._state.factors, self._state.by_gene
         return self
 
@@ -244,7 +244,7 @@ class DESeqDataSet(AskedData):
         check_residual_df(self._design)
         state = self._normalized()
         self._state = with_dispersions(
-            state, self._data.counts, self._layout, fit_type=fit_type, sharing=sharing, min_mu=minmu, engine=engine
+            state, self._data.matrix, self._layout, fit_type=fit_type, sharing=sharing, min_mu=minmu, engine=engine
         )
         return self
 
@@ -337,7 +337,7 @@ class DESeqDataSet(AskedData):
         rule = ReplacementRule(min_replicates, samples, cooks_cutoff, trim)
         priors = self._priors()
         model = Model(self._layout, use_t=fit.df is not None, min_mu=fit.min_mu, prior=priors.model if priors else None)
-        self._state = replace_outliers(self._analysis(), self._data.counts, model, rule, engine)
+        self._state = replace_outliers(self._analysis(), self._data.matrix, model, rule, engine)
         self._warn_of_convergence()
         return self
 
@@ -453,7 +453,7 @@ class DESeqDataSet(AskedData):
 
     def _fit_step(self, model: Model, engine: Engine) -> Self:
         self._dispersed()
-        self._state = with_fit(self._analysis(), self._data.counts, model, engine)
+        self._state = with_fit(self._analysis(), self._data.matrix, model, engine)
         self._warn_of_convergence()
         return self
 
@@ -469,7 +469,7 @@ class DESeqDataSet(AskedData):
     def _tell_cost(self, model: Model, engine: Engine) -> None:
         """Say before a long or large analysis what to expect of it."""
         layouts = [model.layout] if model.reduced is None else [model.layout, model.reduced]
-        n_genes = int(self._data.counts.any(axis=1).sum())
+        n_genes = int(self._data.counted.sum())
         cost = expected_cost(n_genes, layouts, engine.threads)
         if cost.is_notable:
             engine.progress.note(f"this will take {cost}; Ctrl-C leaves the data set as it is")

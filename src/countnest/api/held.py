@@ -38,8 +38,9 @@ from countnest.options import (
     SizeFactorType,
 )
 from countnest.parallel.run import Engine
-from countnest.pipelines.analysis import normalize, with_weights
-from countnest.pipelines.deseq import base_moments, given_dispersions
+from countnest.pipelines.analysis import normalize, original_moments, with_weights
+from countnest.pipelines.deseq import given_dispersions
+from countnest.pipelines.fitted import means_of, observed_cooks
 from countnest.pipelines.normalization import Normalization
 from countnest.progress import progress
 from countnest.stats.glm.fit import LN2
@@ -107,7 +108,7 @@ class HeldData:
             self._given = given_size_factors(size_factors, self._data)
 
     def __repr__(self) -> str:
-        n_genes, n = self._data.counts.shape
+        n_genes, n = self._data.shape
         design = self._design.formula or f"matrix of {counted(len(self._design.names), 'column')}"
         fitted = self._state.fit.test if self._state and self._state.fit else "not fitted"
         return (
@@ -166,13 +167,14 @@ class HeldData:
         -----
         R counterpart: DESeq2::counts.
         """
-        values = self._data.counts
+        values = self._data.matrix
         if replaced:
             if self._state is None or self._state.replacement is None:
                 self._fitted()
                 warn("no outliers were replaced: these are the original counts.")
             values = self._analysis().counts_used(values)
-        return self._frame(normalized_counts(values, self._normalized().factors) if normalized else values.copy())
+        whole = values.whole()
+        return self._frame(normalized_counts(whole, self._normalized().factors) if normalized else whole.copy())
 
     @property
     def size_factors(self) -> pd.Series[float] | None:
@@ -225,9 +227,7 @@ class HeldData:
     def dispersions(self, values: Any) -> None:  # noqa: ANN401 (Series, sequence)
         alpha = gene_dispersions(values, self._data)
         state = self._normalized()
-        moments = state.moments
-        if state.replacement is not None:
-            moments = base_moments(self._data.counts, state.factors, state.raw_weights, moments.weights_fail)
+        moments = original_moments(state, self._data.matrix, make_engine(None, True))
         alpha = np.where(moments.all_zero, np.nan, alpha)
         self._state = replace(state, moments=moments, dispersions=given_dispersions(alpha), fit=None, replacement=None)
 
@@ -270,7 +270,8 @@ class HeldData:
 
     def cooks(self) -> pd.DataFrame:
         """Return Cook's distances, genes x samples, of the original counts."""
-        return self._frame(self._fitted().cooks.copy())
+        self._fitted()
+        return self._frame(observed_cooks(self._analysis(), self._data.matrix, self._layout, make_engine(None, True)))
 
     def mu(self, *, normalized: bool = False) -> pd.DataFrame:
         """Return the fitted means, genes x samples.
@@ -284,8 +285,9 @@ class HeldData:
         -----
         R counterpart: assays(dds)[["mu"]].
         """
-        mu = self._fitted().mu
-        return self._frame(mu / self._analysis().factors if normalized else mu.copy())
+        self._fitted()
+        mu = means_of(self._analysis(), self._layout, make_engine(None, True))
+        return self._frame(mu / self._analysis().factors if normalized else mu)
 
     # ---- inside ----
 
@@ -297,13 +299,14 @@ class HeldData:
 
     def _normalize(self, kind: SizeFactorType, engine: Engine) -> Analysis:
         heeded = Normalization(lengths=self._lengths, weights=self._weights)
-        return self._weighted(normalize(self._data.counts, self._given, kind, engine, self._given_by_gene, heeded))
+        state = normalize(self._data.matrix, self._given, kind, engine, self._given_by_gene, heeded)
+        return self._weighted(state, engine)
 
-    def _weighted(self, state: Analysis) -> Analysis:
+    def _weighted(self, state: Analysis, engine: Engine) -> Analysis:
         """Return the state with the observation weights, where there are any."""
         if self._weights is None:
             return state
-        state = with_weights(state, self._data.counts, self._weights, self._layout)
+        state = with_weights(state, self._data.matrix, self._weights, self._layout, engine)
         fail = state.moments.weights_fail
         if fail is not None and fail.any():
             warn(

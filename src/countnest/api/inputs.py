@@ -186,7 +186,7 @@ def gene_dispersions(values: Any, data: CountData) -> FloatArray:  # noqa: ANN40
     alpha = _numbers(values, "dispersions")
     if alpha.shape != (len(data.genes),):
         raise OptionError(f"dispersions must be one number for each of the {len(data.genes)} genes; got {alpha.shape}.")
-    bad = ~(np.isfinite(alpha) & (alpha > 0.0)) & data.counts.any(axis=1)
+    bad = ~(np.isfinite(alpha) & (alpha > 0.0)) & data.counted
     if bad.any():
         raise OptionError(
             f"dispersions must be finite and greater than 0; {counted(int(bad.sum()), 'gene')} with counts have "
@@ -214,9 +214,9 @@ def gene_by_sample(values: Any, data: CountData, what: str) -> FloatArray:  # no
         if not isinstance(values.columns, pd.RangeIndex):
             values = by_label(values.T, data.samples, "sample", what).T
     numbers = _numbers(values, what)
-    if numbers.shape != data.counts.shape:
+    if numbers.shape != data.shape:
         raise NormalizationError(
-            f"{what} must have the shape of the counts, genes x samples {data.counts.shape}; got {numbers.shape}."
+            f"{what} must have the shape of the counts, genes x samples {data.shape}; got {numbers.shape}."
         )
     return numbers
 

@@ -19,7 +19,7 @@ from countnest.errors import ContrastError, OptionError, listing
 from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, estimate, joint_test, likelihood_ratio, single_tests
-from countnest.pipelines.deseq import no_counts, t_df
+from countnest.pipelines.deseq import t_df
 from countnest.stats.inference.adjust import Adjustment
 from countnest.stats.inference.filter import FilterFunction
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
@@ -209,24 +209,24 @@ class _Answering:
 
     def _empty_cells(self) -> tuple[BoolArray, BoolArray]:
         """Return which genes (G, k) have no count in all, and in some, of the cells that a row compares."""
-        counts = self.fitted.data.counts
-        zero = np.zeros((len(counts), len(self.query)), dtype=np.bool_)
-        boundary = zero.copy()
+        named = [[dict(cell.levels) for cell in cells if cell.weight and cell.levels] for cells in self.query.cells]
+        finer = [[each for levels in row for each in self._within(levels)] for row in named]
+        by_coefficients = [None if row else self._by_coefficients(i) for i, row in enumerate(named)]
+        chosen = [in_cell(self.query.design, levels) for rows in (named, finer) for row in rows for levels in row]
+        chosen += [samples for samples in by_coefficients if samples is not None]
+        n_genes, n = self.fitted.data.shape
+        columns = iter(self.fitted.without_counts(np.reshape(chosen, (len(chosen), n)).astype(np.bool_)).T)
+        empty = [[next(columns) for _ in row] for row in named]
+        some = [[next(columns) for _ in row] for row in finer]
+        zero, boundary = np.zeros((2, n_genes, len(named)), dtype=np.bool_)
         for i, cells in enumerate(self.query.cells):
-            named = [dict(cell.levels) for cell in cells if cell.weight and cell.levels]
-            if not named:
-                zero[:, i] = self._empty_by_coefficients(i)
-                continue
-            compares = abs(sum(cell.weight for cell in cells)) < NO_WEIGHT
-            empty = np.column_stack([self._without_counts(levels) for levels in named])
-            finer = np.column_stack([self._without_counts(each) for levels in named for each in self._within(levels)])
-            zero[:, i] = (empty.sum(axis=1) == empty.shape[1]) & compares
-            boundary[:, i] = (finer.sum(axis=1) > 0) & ~zero[:, i]
+            if named[i]:
+                if abs(sum(cell.weight for cell in cells)) < NO_WEIGHT:
+                    zero[:, i] = np.logical_and.reduce(empty[i])
+                boundary[:, i] = np.logical_or.reduce(some[i]) & ~zero[:, i]
+            elif by_coefficients[i] is not None:
+                zero[:, i] = next(columns)
         return zero, boundary
-
-    def _without_counts(self, levels: Mapping[str, str]) -> BoolArray:
-        """Return the genes (G,) without any count in a cell."""
-        return no_counts(self.fitted.data.counts[:, in_cell(self.query.design, levels)])
 
     def _within(self, levels: Mapping[str, str]) -> list[dict[str, str]]:
         """Return the cells that make up a cell, by the factors that the model lets interact with those it names."""
@@ -243,13 +243,11 @@ class _Answering:
         found = [dict(zip(others, row, strict=True)) for row in rows.to_numpy().tolist()]
         return [{**levels, **each} for each in found] if others else [dict(levels)]
 
-    def _empty_by_coefficients(self, i: int) -> BoolArray:
-        """Return the same for a row of coefficients, by R's rule: no count where those of either sign meet."""
+    def _by_coefficients(self, i: int) -> BoolArray | None:
+        """Return the samples (n,) that a row of coefficients compares, by R's rule: those where either sign meets."""
         vector = self.query.matrix[i]
         samples = self.fitted.design.matrix @ (vector != 0) != 0
-        if not ((vector > 0).any() and (vector < 0).any() and samples.any()):
-            return np.zeros(len(self.fitted.data.counts), dtype=np.bool_)
-        return no_counts(self.fitted.data.counts[:, samples])
+        return samples if (vector > 0).any() and (vector < 0).any() and samples.any() else None
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:

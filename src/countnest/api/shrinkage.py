@@ -23,7 +23,6 @@ from countnest.options import ShrinkType, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import estimate
 from countnest.pipelines.beta_prior import refuse_prior, shrink_normal
-from countnest.pipelines.deseq import no_counts
 from countnest.pipelines.shrinkage import ShrunkenChanges, shrink_apeglm, shrink_ashr
 from countnest.stats.inference.adjust import is_adjustment
 from countnest.stats.shrink.svalue import s_values
@@ -306,7 +305,7 @@ def _apeglm(
 ) -> ShrunkenChanges:
     lfc, se = estimates
     shrunken = shrink_apeglm(
-        fitted.design, vector, lfc, se, fitted.data.counts, fitted.state, threshold=threshold, converge=converge,
+        fitted.design, vector, lfc, se, fitted.data.matrix, fitted.state, threshold=threshold, converge=converge,
         engine=engine,
     )  # fmt: skip
     if shrunken.failed is not None and shrunken.failed.any():
@@ -336,9 +335,9 @@ def _normal(
         asked = resolve_contrast(prior.design, between, None, (1.0, -1.0))
         vector = asked.vector
         if asked.zero_samples is not None:
-            zero = no_counts(fitted.data.counts[:, asked.zero_samples])
+            zero = fitted.without_counts(asked.zero_samples[np.newaxis, :])[:, 0]
     answer = shrink_normal(
-        fitted.state, fitted.data.counts, prior, vector, zero=zero, threshold=threshold,
+        fitted.state, fitted.data.matrix, prior, vector, zero=zero, threshold=threshold,
         alternative=res.info.alt_hypothesis, engine=engine,
     )  # fmt: skip
     if threshold:

@@ -164,7 +164,7 @@ def rlog(
     else:
         trend = None if blind else _held_trend(state)
         if trend is None:
-            state, layout = _unfitted(dds, state, blind)
+            state, layout = _unfitted(dds, state, blind, engine)
             trend = transform.estimate_trend(counts, state, layout, fit_type=fit_type, engine=engine)
         dispersion = transform.trend_values(trend, state)
         found = transform.regularized_log(counts, state, dispersion, engine=engine)
@@ -279,7 +279,7 @@ def _state(dds: HeldData, engine: Engine) -> Analysis:
     return dds._normalize("ratio", engine)
 
 
-def _unfitted(dds: HeldData, state: Analysis, blind: bool) -> tuple[Analysis, Layout]:
+def _unfitted(dds: HeldData, state: Analysis, blind: bool, engine: Engine) -> tuple[Analysis, Layout]:
     """Return the state and the layout with which dispersions are to be estimated."""
     counts = dds._data.counts
     if blind:
@@ -287,7 +287,7 @@ def _unfitted(dds: HeldData, state: Analysis, blind: bool) -> tuple[Analysis, La
     else:
         check_residual_df(dds._design)
         layout = dds._layout
-    return transform.unfitted(state, counts, layout), layout
+    return transform.unfitted(state, counts, layout, engine), layout
 
 
 def _held_trend(state: Analysis) -> DispersionTrend | None:
@@ -307,7 +307,7 @@ def _stabilized(
         trend = held
     else:
         genes = None if nsub is None else transform.spanning_genes(counts, state.factors, nsub)
-        start, layout = _unfitted(dds, state, blind)
+        start, layout = _unfitted(dds, state, blind, engine)
         trend = transform.estimate_trend(counts, start, layout, fit_type=fit_type, genes=genes, engine=engine)
     assert trend is not None
     values = transform.variance_stabilized(counts, state.factors, trend)
@@ -334,7 +334,7 @@ def _of_genes(values: pd.Series[float], dds: HeldData) -> FloatArray:
 
 
 def _warn_of_new_genes(intercept: FloatArray, dds: HeldData) -> None:
-    new = ~np.isfinite(intercept) & dds._data.counts.any(axis=1)
+    new = ~np.isfinite(intercept) & dds._data.counted
     if new.any():
         warn(
             f"{counted(int(new.sum()), 'gene')} with counts had none in the samples of like=, and their values are 0: "

@@ -22,6 +22,7 @@ from countnest.containers.labels import (
     sheet_labels,
     text_labels,
 )
+from countnest.containers.matrix import CountMatrix, InMemory
 from countnest.errors import CountsError, OptionError, SamplesError, counted, listing, warn
 from countnest.options import Orientation, check_option
 
@@ -36,8 +37,10 @@ class CountData:
 
     Attributes
     ----------
-    counts : (G, n) float64, C-contiguous, writable
+    matrix : (G, n)
         Whole numbers >= 0, genes by samples; no sample is all zero.
+    counted : (G,)
+        Genes that have a count in some sample.
     genes : (G,) text labels, unique
     samples : (n,) text labels, unique
     sheet : n rows
@@ -50,10 +53,21 @@ class CountData:
     R counterpart: `DESeq2::DESeqDataSet` without the design (`counts(dds)` and `colData(dds)`).
     """
 
-    counts: FloatArray
+    matrix: CountMatrix
+    counted: BoolArray
     genes: pd.Index
     samples: pd.Index
     sheet: pd.DataFrame
+
+    @property
+    def counts(self) -> FloatArray:
+        """All counts (G, n), float64, C-contiguous; not to be written to."""
+        return self.matrix.whole()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of genes and samples, (G, n)."""
+        return self.matrix.shape
 
 
 def count_data(
@@ -118,11 +132,11 @@ def count_data(
 
     names, order = match_samples(sample_axis, n_samples, sheet, labels, table.numbered)
     gene_names = gene_labels(gene_axis, n_genes, genes)
-    dense = _dense(table.values, turned)
-    _check_values(dense, gene_names, names, table.advice)
+    matrix = InMemory(_dense(table.values, turned))
+    counted = _check_values(matrix, gene_names, names, table.advice)
     ordered = sheet.iloc[order].copy()
     ordered.index = names
-    return CountData(dense, gene_names, names, ordered)
+    return CountData(matrix, counted, gene_names, names, ordered)
 
 
 # Opening: every accepted kind becomes a Table
@@ -239,20 +253,25 @@ def _dense(values: Values, turned: bool) -> FloatArray:
     return (floats.T if turned else floats).toarray(order="C")
 
 
-def _blocks(counts: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
-    step = max(1, _BLOCK_CELLS // counts.shape[1])
-    for start in range(0, counts.shape[0], step):
-        rows = slice(start, start + step)
-        yield rows, counts[rows]
+def _blocks(counts: CountMatrix) -> Iterator[tuple[slice, FloatArray]]:
+    n_genes, n = counts.shape
+    step = max(1, _BLOCK_CELLS // n)
+    for start in range(0, n_genes, step):
+        rows = slice(start, min(start + step, n_genes))
+        yield rows, counts.read(rows)
 
 
-def _check_values(counts: FloatArray, genes: pd.Index, samples: pd.Index, advice: str) -> None:
-    seen = np.zeros(counts.shape[1], dtype=np.bool_)
+def _check_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advice: str) -> BoolArray:
+    """Return which genes have a count, after a look at all values."""
+    n_genes, n = counts.shape
+    counted_genes, seen = np.zeros(n_genes, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
     varies = False
-    for _, block in _blocks(counts):
+    for rows, block in _blocks(counts):
         if not np.all((np.floor(block) == block) & (block >= 0) & (block < np.inf)):
             _refuse_values(counts, genes, samples, advice)
-        seen |= block.any(axis=0)
+        positive = block > 0
+        seen |= positive.any(axis=0)
+        counted_genes[rows] = positive.any(axis=1)
         varies = varies or bool(np.any(block != block[:, :1]))
     if not seen.any():
         raise CountsError("all counts are zero; is this the right table?")
@@ -262,8 +281,9 @@ def _check_values(counts: FloatArray, genes: pd.Index, samples: pd.Index, advice
             f"all counts are zero in {counted(len(empty), 'sample')}: {listing(empty)}; "
             "drop these samples from counts and from the sample sheet."
         )
-    if not varies and counts.shape[1] > 1:
+    if not varies and n > 1:
         warn("all genes have equal values for all samples, so there is nothing to compare; are these raw counts?")
+    return counted_genes
 
 
 class _Fault(NamedTuple):
@@ -286,7 +306,7 @@ _FAULTS = (
 )
 
 
-def _refuse_values(counts: FloatArray, genes: pd.Index, samples: pd.Index, advice: str) -> None:
+def _refuse_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advice: str) -> None:
     """Raise for the first kind of fault that occurs, naming the genes, the samples and one cell."""
     for noun, test, remedy in _FAULTS:
         in_gene, in_sample = np.zeros(len(genes), dtype=np.bool_), np.zeros(len(samples), dtype=np.bool_)
@@ -298,10 +318,11 @@ def _refuse_values(counts: FloatArray, genes: pd.Index, samples: pd.Index, advic
             in_sample |= bad.any(axis=0)
         if total:
             g = int(np.argmax(in_gene))
-            j = int(np.argmax(test(counts[g])))
+            values = counts.read(slice(g, g + 1))[0]
+            j = int(np.argmax(test(values)))
             raise CountsError(
                 f"{counted(total, 'count')} {'is' if total == 1 else 'are'} {noun}, in "
                 f"{counted(int(in_gene.sum()), 'gene')} ({listing(genes[in_gene])}) and "
                 f"{counted(int(in_sample.sum()), 'sample')} ({listing(samples[in_sample])}); for example gene "
-                f"{genes[g]!r}, sample {samples[j]!r}: {float(counts[g, j])}. {remedy}{advice}"
+                f"{genes[g]!r}, sample {samples[j]!r}: {float(values[j])}. {remedy}{advice}"
             )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.matrix import CountMatrix, Replaced
 from countnest.options import DispersionSharing, TestType
 from countnest.stats.dispersion.trend import Trend
 
@@ -155,12 +158,15 @@ class ModelFit:
         "Wald" or "LRT".
     beta, se
         (G, p) coefficients and standard errors, natural log.
-    mu, hat, cooks
-        (G, n) means, hat values, Cook's distances.
     loglik, n_iter, converged
         (G,) log-likelihood, IRLS iterations, 1 where converged and 0 where not.
     optimized
         (G,) whether the coefficients come from the quasi-Newton search.
+    irls_beta
+        (G, p) coefficients at which IRLS ended; the hat values are those there. Means, hat values and Cook's distances,
+        (G, n) each, are not kept: `pipelines.fitted` has them again.
+    highest_cooks
+        (G,) largest Cook's distance of any sample.
     max_cooks
         (G,) largest Cook's distance of samples with replicates; after replacement of outliers, of those among them
         whose counts could not be replaced.
@@ -178,13 +184,12 @@ class ModelFit:
     test: TestType
     beta: FloatArray
     se: FloatArray
-    mu: FloatArray
-    hat: FloatArray
-    cooks: FloatArray
     loglik: FloatArray
     n_iter: FloatArray
     converged: FloatArray
     optimized: BoolArray
+    irls_beta: FloatArray
+    highest_cooks: FloatArray
     max_cooks: FloatArray
     min_mu: float
     df: float | FloatArray | None
@@ -198,10 +203,10 @@ class Replacement:
 
     Attributes
     ----------
-    counts
-        (G, n) counts after replacement.
     flagged
-        (G,) genes with an outlier in any sample.
+        (G,) genes with an outlier in any sample, k of them.
+    counts
+        (k, n) their counts after replacement.
     refitted
         (G,) flagged genes that still have a count and were fitted anew.
     emptied
@@ -211,11 +216,11 @@ class Replacement:
     mean_before
         (G,) means of the normalized counts before replacement.
     cooks
-        (G, n) Cook's distances of the original counts.
+        (k, n) Cook's distances of the original counts of the flagged genes.
     """
 
-    counts: FloatArray
     flagged: BoolArray
+    counts: FloatArray
     refitted: BoolArray
     emptied: BoolArray
     replaceable: BoolArray
@@ -255,6 +260,8 @@ class Analysis:
     raw_weights: FloatArray | None = None
     by_gene: bool = False
 
-    def counts_used(self, counts: FloatArray) -> FloatArray:
+    def counts_used(self, counts: CountMatrix) -> CountMatrix:
         """Return the counts (G, n) of the fit, given the original ones: those with outliers replaced, if any were."""
-        return counts if self.replacement is None else self.replacement.counts
+        if self.replacement is None:
+            return counts
+        return Replaced(counts, np.flatnonzero(self.replacement.flagged), self.replacement.counts)

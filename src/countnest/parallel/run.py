@@ -15,12 +15,12 @@ from threading import Lock
 from countnest.errors import OptionError
 from countnest.progress import Progress, SilentProgress
 
-__all__ = ["Engine", "default_threads"]
+__all__ = ["INSIDE", "Engine", "default_threads"]
 
 VARIABLE = "COUNTNEST_NUM_THREADS"
 # Seconds that a block should take: Ctrl-C waits for the blocks that are being worked on, and the bar moves with them.
 BLOCK_SECONDS = 0.1
-# Genes in the first blocks, before it is known how long one takes.
+# Genes in the first blocks, where nothing is known of what one takes.
 FIRST_BLOCK = 4
 # Seconds that Ctrl-C waits for the threads at most. One that compiles a kernel takes longer: it ends by itself, and
 # what it writes to belongs to nobody any more.
@@ -42,6 +42,8 @@ class Engine:
         Genes in a block at most; fewer where they take long.
     progress
         Told of every finished block.
+    inside
+        Whether a block is being worked on already: it is then taken whole, by the thread at hand.
 
     Notes
     -----
@@ -53,6 +55,7 @@ class Engine:
     n_threads: int | None = None
     block_size: int = 4096
     progress: Progress = field(default_factory=SilentProgress)
+    inside: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -67,7 +70,15 @@ class Engine:
         """Number of threads that work on many blocks."""
         return self.n_threads or default_threads()
 
-    def run(self, task: Callable[[slice], None], n_genes: int, text: str | None = None) -> None:
+    def run(
+        self,
+        task: Callable[[slice], None],
+        n_genes: int,
+        text: str | None = None,
+        *,
+        first: int = FIRST_BLOCK,
+        largest: int | None = None,
+    ) -> None:
         """Call `task(block)` for blocks that cover `range(n_genes)`; tasks write into arrays of their caller.
 
         An error in a task ends the run once the blocks that are being worked on are done; so does Ctrl-C, which waits
@@ -82,8 +93,15 @@ class Engine:
             Number of rows.
         text
             What the progress bar says; None: no bar.
+        first
+            Rows in the first blocks, before it is known how long one takes.
+        largest
+            Rows in a block at most, where fewer than `block_size` fit in the memory; None: `block_size`.
         """
-        blocks = _Blocks(n_genes, self.block_size)
+        if self.inside:
+            task(slice(0, n_genes))
+            return
+        blocks = _Blocks(n_genes, first, min(self.block_size, largest or self.block_size))
         if text is None:
             self._run(task, blocks, lambda _: None)
             return
@@ -123,6 +141,9 @@ class Engine:
             pool.shutdown(wait=not at_work)
 
 
+INSIDE = Engine(n_threads=1, inside=True)
+
+
 def _work(task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
     """Take block after block until none is left."""
     while (block := blocks.take()) is not None:
@@ -144,10 +165,10 @@ def _next(done: SimpleQueue[int | BaseException]) -> int | BaseException:
 class _Blocks:
     """Consecutive blocks of `range(n_genes)`, of a size that takes `BLOCK_SECONDS`, handed out to any thread."""
 
-    def __init__(self, n_genes: int, largest: int) -> None:
+    def __init__(self, n_genes: int, first: int, largest: int) -> None:
         self.n_genes = n_genes
         self._largest = largest
-        self._size = min(largest, FIRST_BLOCK)
+        self._size = min(largest, first)
         self._next = 0
         self._lock = Lock()
 

@@ -12,6 +12,7 @@ from countnest.options import ResidualType
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import estimate
 from countnest.pipelines.deseq import expand
+from countnest.pipelines.fitted import means_of
 from countnest.stats.glm.fit import LN2, contrast_covariance
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.predict import count_limits, mean_limits
@@ -85,12 +86,11 @@ def predict_means(
 
 
 def residuals_of(
-    state: Analysis, counts: FloatArray, kind: ResidualType, rng: np.random.Generator | None
+    state: Analysis, counts: FloatArray, layout: Layout, kind: ResidualType, rng: np.random.Generator | None
 ) -> FloatArray:
     """Return residuals (G, n) of counts (G, n) about the fitted means; missing for genes that are not fitted."""
-    assert state.fit is not None
     assert state.dispersions is not None
-    mu, alpha = state.fit.mu, state.dispersions.final
+    mu, alpha = means_of(state, layout, Engine()), state.dispersions.final
     if kind == "raw":
         return raw_residuals(counts, mu)
     if kind == "pearson":

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from countnest.arrays import FloatArray
-from countnest.containers.fit import Analysis
+from countnest.containers.fit import Analysis, BaseMoments
+from countnest.containers.matrix import CountMatrix
 from countnest.errors import counted
 from countnest.options import DispersionSharing, FitType, SizeFactorType, TestType
 from countnest.parallel.run import Engine
 from countnest.pipelines.beta_prior import PriorModel, fit_beta_prior, refit_beta_prior
+from countnest.pipelines.blocks import Genes
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, failing_weights, fit_model
 from countnest.pipelines.normalization import Normalization, estimate_factors
 from countnest.pipelines.outliers import ReplacementRule, find_replacements, refit, with_observed_cooks
@@ -17,7 +19,7 @@ from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import scaled_weights
 
-__all__ = ["Model", "normalize", "replace_outliers", "with_dispersions", "with_fit", "with_weights"]
+__all__ = ["Model", "normalize", "original_moments", "replace_outliers", "with_dispersions", "with_fit", "with_weights"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,7 @@ class Model:
 
 
 def normalize(
-    counts: FloatArray,
+    counts: CountMatrix,
     given: FloatArray | None,
     kind: SizeFactorType,
     engine: Engine,
@@ -68,18 +70,28 @@ def normalize(
     else:
         engine.progress.step(f"using pre-existing {'normalization' if by_gene else 'size'} factors")
         factors = given
-    return Analysis(factors, given is not None, base_moments(counts, factors), by_gene=by_gene)
+    return Analysis(factors, given is not None, base_moments(Genes(counts, factors), engine), by_gene=by_gene)
 
 
-def with_weights(state: Analysis, counts: FloatArray, weights: FloatArray, layout: Layout) -> Analysis:
+def with_weights(state: Analysis, counts: CountMatrix, weights: FloatArray, layout: Layout, engine: Engine) -> Analysis:
     """Return the state with observation weights (G, n), which moments and fits then heed."""
-    moments = base_moments(counts, state.factors, weights, failing_weights(weights, layout))
+    moments = base_moments(
+        Genes(counts, state.factors), engine, weights=weights, weights_fail=failing_weights(weights, layout)
+    )
     return replace(state, weights=scaled_weights(weights), raw_weights=weights, moments=moments)
+
+
+def original_moments(state: Analysis, counts: CountMatrix, engine: Engine) -> BaseMoments:
+    """Return the moments of the counts as observed."""
+    if state.replacement is None:
+        return state.moments
+    genes, fail = Genes(counts, state.factors), state.moments.weights_fail
+    return base_moments(genes, engine, weights=state.raw_weights, weights_fail=fail)
 
 
 def with_dispersions(
     state: Analysis,
-    counts: FloatArray,
+    counts: CountMatrix,
     layout: Layout,
     *,
     fit_type: FitType | TrendFunction,
@@ -89,15 +101,11 @@ def with_dispersions(
 ) -> Analysis:
     """Return the state with dispersions, and without what was fitted before."""
     engine.progress.step("estimating dispersions")
-    moments = state.moments
-    if state.replacement is not None:
-        moments = base_moments(counts, state.factors, state.raw_weights, moments.weights_fail)
+    moments = original_moments(state, counts, engine)
     dispersions = estimate_dispersions(
-        counts,
-        state.factors,
+        Genes(counts, state.factors, state.weights),
         moments,
         layout,
-        weights=state.weights,
         fit_type=fit_type,
         sharing=sharing,
         min_mu=min_mu,
@@ -106,7 +114,7 @@ def with_dispersions(
     return replace(state, moments=moments, dispersions=dispersions, fit=None, replacement=None)
 
 
-def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) -> Analysis:
+def with_fit(state: Analysis, counts: CountMatrix, model: Model, engine: Engine) -> Analysis:
     """Return the state with the fitted model; it must have dispersions.
 
     Counts that were replaced as outliers stay replaced, as moments and dispersions of their genes are those of the
@@ -115,12 +123,10 @@ def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) 
     assert state.dispersions is not None
     used = state.counts_used(counts)
     fit = fit_model(
-        used,
-        state.factors,
+        Genes(used, state.factors, state.weights),
         state.moments,
         model.layout,
         state.dispersions.final,
-        weights=state.weights,
         test=model.test,
         reduced=model.reduced,
         reduced_description=model.reduced_description,
@@ -129,19 +135,19 @@ def with_fit(state: Analysis, counts: FloatArray, model: Model, engine: Engine) 
         engine=engine,
     )
     if state.replacement is not None:
-        fit = with_observed_cooks(fit, state.replacement, model.layout)
+        fit = with_observed_cooks(replace(state, fit=fit), counts, model.layout, engine)
     if model.prior is not None:
         fit = replace(fit, prior=fit_beta_prior(replace(state, fit=fit), used, model.prior, engine))
     return replace(state, fit=fit)
 
 
 def replace_outliers(
-    state: Analysis, counts: FloatArray, model: Model, rule: ReplacementRule, engine: Engine
+    state: Analysis, counts: CountMatrix, model: Model, rule: ReplacementRule, engine: Engine
 ) -> Analysis:
     """Return the state after outlier counts were replaced and their genes fitted anew; the same if there are none."""
     assert state.dispersions is not None
     assert state.fit is not None
-    replacement = find_replacements(counts, state, state.fit.cooks, model.layout, rule)
+    replacement = find_replacements(counts, state, model.layout, rule, engine)
     if replacement is None:
         return state
     engine.progress.note(
@@ -151,6 +157,7 @@ def replace_outliers(
     moments, dispersions, fit = refit(
         replacement,
         state,
+        counts,
         model.layout,
         reduced=model.reduced,
         engine=engine,
@@ -159,5 +166,5 @@ def replace_outliers(
     if fit.prior is None or not replacement.refitted.any():
         return after
     assert model.prior is not None
-    prior = refit_beta_prior(fit.prior, after, replacement.counts, model.prior, replacement.refitted, engine)
+    prior = refit_beta_prior(fit.prior, after, after.counts_used(counts), model.prior, replacement.refitted, engine)
     return replace(after, fit=replace(fit, prior=prior))

@@ -7,16 +7,20 @@ from typing import TypedDict
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
 from countnest.containers.fit import Analysis, ModelFit
+from countnest.containers.matrix import CountMatrix
 from countnest.errors import MissingStepError, OptionError
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import expand, t_df
-from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fit_nb_glm
+from countnest.pipelines.blocks import Genes, over_genes
+from countnest.pipelines.deseq import expand, fit_null, t_df
+from countnest.pipelines.fitted import observed_cooks, observed_max_cooks
+from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fitted_means, hat_values
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.outlier import ModelOutliers
 from countnest.stats.glm.outlier import model_outliers as flag_by_model
+from countnest.stats.glm.separation import separated
 from countnest.stats.inference.lrt import likelihood_ratio_test
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
@@ -29,6 +33,7 @@ __all__ = [
     "likelihood_ratio",
     "model_outliers",
     "row_basis",
+    "separated_by_design",
     "single_tests",
 ]
 
@@ -132,7 +137,7 @@ def joint_test(
 
 
 def likelihood_ratio(
-    contrasts: FloatArray, counts: FloatArray, state: Analysis, layout: Layout, *, engine: Engine
+    contrasts: FloatArray, counts: CountMatrix, state: Analysis, layout: Layout, *, engine: Engine
 ) -> tuple[FloatArray, FloatArray, int]:
     """Return statistic and p-value (G,) of the likelihood ratio test that all contrasts (k, p) are zero, and its df.
 
@@ -142,11 +147,12 @@ def likelihood_ratio(
     basis, null = row_basis(contrasts)
     fit = _fit_of(state)
     rows = ~np.isnan(fit.beta[:, 0])
-    null_layout = Layout.of(layout.matrix @ null)
-    reduced = fit_nb_glm(
-        counts[rows], **_fitted(state, rows, null_layout), engine=engine, text="fitting the null model"
-    )
-    statistic, p_value = likelihood_ratio_test(fit.loglik[rows], reduced.loglik, len(basis))
+    assert state.dispersions is not None
+    loglik, _ = over_genes(
+        fit_null, Genes(counts, state.factors, state.weights).at(rows), state.dispersions.final[rows],
+        layout=Layout.of(layout.matrix @ null), min_mu=fit.min_mu, engine=engine, text="fitting the null model",
+    )  # fmt: skip
+    statistic, p_value = likelihood_ratio_test(fit.loglik[rows], loglik, len(basis))
     return expand(rows, statistic), expand(rows, p_value), len(basis)
 
 
@@ -176,7 +182,33 @@ def _fit_of(state: Analysis) -> ModelFit:
     return state.fit
 
 
-def model_outliers(counts: FloatArray, state: Analysis, layout: Layout, *, level: float = 0.01) -> ModelOutliers:
+def separated_by_design(
+    counts: CountMatrix, contrasts: FloatArray, state: Analysis, layout: Layout, *, engine: Engine
+) -> BoolArray:
+    """Return for which genes and contrasts (k, p) the estimate is not finite, (G, k); see `stats.glm.separation`.
+
+    `counts` (G, n) are those that the model was fitted to.
+    """
+    genes = Genes(counts, state.factors, state.weights)
+    (found,) = over_genes(_separated, genes, contrasts=contrasts, layout=layout, engine=engine)
+    return found
+
+
+def _separated(
+    counts: FloatArray,
+    factors: FloatArray,  # noqa: ARG001 (tasks have it)
+    weights: FloatArray | None,
+    *,
+    contrasts: FloatArray,
+    layout: Layout,
+    engine: Engine,  # noqa: ARG001
+) -> tuple[BoolArray]:
+    return (separated(counts, contrasts, layout, weights),)
+
+
+def model_outliers(
+    counts: CountMatrix, state: Analysis, layout: Layout, *, level: float = 0.01, engine: Engine
+) -> ModelOutliers:
     """Return the genes with a count that the model cannot explain; see `stats.glm.outlier`.
 
     Observation weights count instead of samples; genes that they leave fewer than two residual degrees of freedom are
@@ -201,31 +233,67 @@ def model_outliers(counts: FloatArray, state: Analysis, layout: Layout, *, level
             f"{layout.residual_df}."
         )
     rows = ~np.isnan(fit.beta[:, 0])
-    weights = rows_of(state.weights, rows)
-    df = np.asarray(t_df(layout, weights))
-    found = flag_by_model(
-        counts[rows], fit.mu[rows], fit.hat[rows], dispersions.fitted[rows], layout,
-        prior_var=dispersions.trend.disp_prior_var, level=level, weights=weights,
-        residual_df=as_float(np.where(df >= MIN_OUTLIER_DF, df, np.nan)),
+    df = np.broadcast_to(np.asarray(t_df(layout, rows_of(state.weights, rows))), int(rows.sum()))
+    found_flagged, found_sample, p_value = over_genes(
+        _model_outliers, Genes(counts, state.factors, state.weights).at(rows), fit.beta[rows], fit.irls_beta[rows],
+        dispersions.final[rows], dispersions.fitted[rows], as_float(np.where(df >= MIN_OUTLIER_DF, df, np.nan)),
+        layout=layout, min_mu=fit.min_mu, prior_var=dispersions.trend.disp_prior_var, level=level, engine=engine,
     )  # fmt: skip
     flagged = np.zeros(len(rows), dtype=np.bool_)
-    flagged[rows] = found.flagged
+    flagged[rows] = found_flagged
     sample = np.full(len(rows), -1)
-    sample[rows] = found.sample
-    return ModelOutliers(flagged, sample, expand(rows, found.p_value))
+    sample[rows] = found_sample
+    return ModelOutliers(flagged, sample, expand(rows, p_value))
 
 
-def cooks_outliers(fit: ModelFit, counts: FloatArray, cutoff: float, *, two_groups: bool) -> BoolArray:
+def _model_outliers(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    beta: FloatArray,
+    irls_beta: FloatArray,
+    alpha: FloatArray,
+    expected_alpha: FloatArray,
+    residual_df: FloatArray,
+    *,
+    layout: Layout,
+    min_mu: float,
+    prior_var: float,
+    level: float,
+    engine: Engine,
+) -> tuple[BoolArray, IntArray, FloatArray]:
+    mu = fitted_means(beta, factors, layout, engine=engine)
+    hat = hat_values(irls_beta, factors, alpha, layout, weights=weights, min_mu=min_mu, engine=engine)
+    found = flag_by_model(
+        counts, mu, hat, expected_alpha, layout, prior_var=prior_var, level=level, weights=weights,
+        residual_df=residual_df,
+    )  # fmt: skip
+    return found.flagged, found.sample, found.p_value
+
+
+def cooks_outliers(
+    counts: CountMatrix,
+    state: Analysis,
+    layout: Layout,
+    cutoff: float,
+    *,
+    two_groups: bool,
+    as_observed: bool,
+    engine: Engine,
+) -> BoolArray:
     """Return the genes (G,) whose largest Cook's distance is beyond `cutoff`.
 
     In a design of one factor with two levels (`two_groups`) a gene is spared where three or more samples have larger
-    counts than the sample with the largest distance: that sample is not extreme.
+    counts than the sample with the largest distance: that sample is not extreme. `counts` (G, n) are those observed.
+    `as_observed` says that outliers count that were replaced for the fit.
     """
+    largest = observed_max_cooks(state, counts, layout, engine) if as_observed else _fit_of(state).max_cooks
     with np.errstate(invalid="ignore"):
-        outlier = fit.max_cooks > cutoff
+        outlier = largest > cutoff
     if two_groups and outlier.any():
         rows = np.flatnonzero(outlier)
-        suspect = counts[rows, np.argmax(fit.cooks[rows], axis=1)]
-        larger = (counts[rows] > suspect[:, np.newaxis]).sum(axis=1)
+        observed, cooks = counts.read(rows), observed_cooks(state, counts, layout, engine, outlier)
+        suspect = observed[np.arange(len(rows)), np.argmax(cooks, axis=1)]
+        larger = (observed > suspect[:, np.newaxis]).sum(axis=1)
         outlier[rows[larger >= LARGER_COUNTS]] = False
     return outlier

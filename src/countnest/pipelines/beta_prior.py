@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
 from countnest.containers.fit import Analysis, BetaPrior, ModelFit
+from countnest.containers.matrix import CountMatrix
 from countnest.design.expanded import PriorDesign
 from countnest.errors import OptionError
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, Estimates, single_tests
+from countnest.pipelines.blocks import Genes, over_genes
 from countnest.pipelines.deseq import expand
-from countnest.stats.glm.fit import LN2, NBFit, contrast_variance, fit_nb_glm
+from countnest.stats.glm.fit import LN2, contrast_variance, fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import base_mean, normalized_counts
 from countnest.stats.shrink.normal import FLAT_VARIANCE, lfc_weights, normal_prior_variance
@@ -99,7 +101,7 @@ def prior_variances(log2_beta: FloatArray, weights: FloatArray, model: PriorMode
 
 
 def fit_beta_prior(
-    state: Analysis, counts: FloatArray, model: PriorModel, engine: Engine, *, variance: FloatArray | None = None
+    state: Analysis, counts: CountMatrix, model: PriorModel, engine: Engine, *, variance: FloatArray | None = None
 ) -> BetaPrior:
     """Return the fit with priors on the coefficients.
 
@@ -128,17 +130,17 @@ def fit_beta_prior(
         expected = dispersions.final if dispersions.trend is None else dispersions.fitted
         weights = lfc_weights(state.moments.mean[rows], expected[rows])
         variance = prior_variances(as_float(fit.beta[rows] / LN2), weights, model)
-    return _expanded(_fit_rows(state, counts, rows, model, variance, engine), rows, model, variance)
+    return _fit_rows(state, counts, rows, model, variance, engine)
 
 
 def refit_beta_prior(
-    prior: BetaPrior, state: Analysis, counts: FloatArray, model: PriorModel, rows: BoolArray, engine: Engine
+    prior: BetaPrior, state: Analysis, counts: CountMatrix, model: PriorModel, rows: BoolArray, engine: Engine
 ) -> BetaPrior:
     """Return the fit with the genes `rows` (G,) fitted anew, to `counts` (G, n), with the same priors.
 
     Genes that `state` has no fit of any more are missing.
     """
-    part = _expanded(_fit_rows(state, counts, rows, model, prior.variance, engine), rows, model, prior.variance)
+    part = _fit_rows(state, counts, rows, model, prior.variance, engine)
     gone = np.isnan(_fit_of(state).beta[:, 0])
 
     def merged(old: FloatArray, new: FloatArray) -> FloatArray:
@@ -177,7 +179,7 @@ def estimate_with_prior(
 
 def shrink_normal(
     state: Analysis,
-    counts: FloatArray,
+    counts: CountMatrix,
     design: PriorDesign,
     contrast: FloatArray,
     *,
@@ -247,27 +249,33 @@ def _fit_of(state: Analysis) -> ModelFit:
 
 
 def _fit_rows(
-    state: Analysis, counts: FloatArray, rows: BoolArray, model: PriorModel, variance: FloatArray, engine: Engine
-) -> NBFit:
+    state: Analysis, counts: CountMatrix, rows: BoolArray, model: PriorModel, variance: FloatArray, engine: Engine
+) -> BetaPrior:
+    """Return the fit of the genes `rows` among all genes."""
     assert state.dispersions is not None
-    k, f = counts[rows], rows_of(state.factors, rows)
-    return fit_nb_glm(
-        k, f, model.layout, state.dispersions.final[rows],
-        weights=rows_of(state.weights, rows),
-        ridge=None if (variance == FLAT_VARIANCE).all() else 1.0 / variance,
-        start=model.starts(normalized_counts(k, f)),
+    genes = Genes(counts, state.factors, state.weights)
+    answers = over_genes(
+        _fit_with_prior, genes.at(rows), state.dispersions.final[rows], model=model, variance=variance,
         min_mu=_fit_of(state).min_mu, engine=engine, text="fitting the model with priors",
     )  # fmt: skip
+    beta, se, loglik, n_iter, converged = (expand(rows, answer) for answer in answers)
+    return BetaPrior(model.expanded, variance, beta, se, loglik, n_iter, converged)
 
 
-def _expanded(fit: NBFit, rows: BoolArray, model: PriorModel, variance: FloatArray) -> BetaPrior:
-    """Return the fit of the genes `rows` among all genes."""
-    return BetaPrior(
-        expanded=model.expanded,
-        variance=variance,
-        beta=expand(rows, fit.beta),
-        se=expand(rows, fit.se),
-        loglik=expand(rows, fit.loglik),
-        n_iter=expand(rows, fit.n_iter),
-        converged=expand(rows, fit.converged),
-    )
+def _fit_with_prior(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    alpha: FloatArray,
+    *,
+    model: PriorModel,
+    variance: FloatArray,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray, FloatArray, FloatArray, IntArray, BoolArray]:
+    fit = fit_nb_glm(
+        counts, factors, model.layout, alpha, weights=weights,
+        ridge=None if (variance == FLAT_VARIANCE).all() else 1.0 / variance,
+        start=model.starts(normalized_counts(counts, factors)), min_mu=min_mu, engine=engine,
+    )  # fmt: skip
+    return fit.beta, fit.se, fit.loglik, fit.n_iter, fit.converged

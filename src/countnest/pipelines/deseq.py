@@ -5,19 +5,22 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
 from countnest.containers.fit import BaseMoments, Dispersions, DispersionTrend, ModelFit, ReducedFit
 from countnest.errors import OptionError
 from countnest.options import DispersionSharing, FitType, TestType
 from countnest.parallel.run import Engine
-from countnest.stats.dispersion.genewise import GeneWise, estimate_genewise
+from countnest.pipelines.blocks import Genes, over_genes
+from countnest.stats.dispersion.genewise import dispersion_means, estimate_genewise, mean_inverse_factor
 from countnest.stats.dispersion.map import shrink_dispersions
 from countnest.stats.dispersion.prior import prior_variance
 from countnest.stats.dispersion.trend import TrendFunction, fit_trend, log_residual_variance
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
-from countnest.stats.glm.fit import NBFit, fit_nb_glm
+from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import scaled_weights, weighted_counts, weights_suffice
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
@@ -28,6 +31,8 @@ __all__ = [
     "expand",
     "failing_weights",
     "fit_model",
+    "fit_null",
+    "genewise_dispersions",
     "given_dispersions",
     "no_counts",
     "require_genes",
@@ -37,27 +42,34 @@ __all__ = [
 
 
 def base_moments(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None = None,
-    weights_fail: BoolArray | None = None,
+    genes: Genes, engine: Engine, *, weights: FloatArray | None = None, weights_fail: BoolArray | None = None
 ) -> BaseMoments:
     """Return the moments of the normalized counts.
 
     Parameters
     ----------
-    counts, factors
-        (G, n), (1, n) or (G, n).
+    genes
+        G genes; their weights are not looked at.
     weights
         (G, n) observation weights as they were given. A gene whose counts all have weight zero is one without counts.
     weights_fail
         (G,) what `failing_weights` says of them.
     """
-    normalized = weighted_counts(counts, factors, weights)
-    all_zero = no_counts(normalized)
+    mean, variance, all_zero = over_genes(_moments, replace(genes, weights=weights), engine=engine)
     if weights_fail is not None:
         all_zero |= weights_fail
-    return BaseMoments(base_mean(normalized), base_variance(normalized), all_zero, weights_fail)
+    return BaseMoments(mean, variance, all_zero, weights_fail)
+
+
+def _moments(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    *,
+    engine: Engine,  # noqa: ARG001 (tasks over genes have it)
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    normalized = weighted_counts(counts, factors, weights)
+    return base_mean(normalized), base_variance(normalized), no_counts(normalized)
 
 
 def failing_weights(weights: FloatArray | None, layout: Layout) -> BoolArray | None:
@@ -66,12 +78,10 @@ def failing_weights(weights: FloatArray | None, layout: Layout) -> BoolArray | N
 
 
 def estimate_dispersions(
-    counts: FloatArray,
-    factors: FloatArray,
+    genes: Genes,
     moments: BaseMoments,
     layout: Layout,
     *,
-    weights: FloatArray | None = None,
     fit_type: FitType | TrendFunction = "parametric",
     sharing: DispersionSharing = "MAP",
     min_mu: float = 0.5,
@@ -82,12 +92,10 @@ def estimate_dispersions(
 
     Parameters
     ----------
-    counts, factors, moments
-        (G, n) counts, (1, n) or (G, n) factors, and their moments.
+    genes, moments
+        G genes, and the moments of their counts.
     layout
         Of the model matrix.
-    weights
-        (G, n) observation weights.
     fit_type
         Of the trend; a function of the mean is taken as the trend.
     sharing
@@ -111,48 +119,99 @@ def estimate_dispersions(
     """
     require_genes(moments)
     rows = ~moments.all_zero
-    k, f, v = counts[rows], rows_of(factors, rows), rows_of(weights, rows)
-    base = moments.mean[rows], moments.variance[rows]
-    genewise = estimate_genewise(k, f, layout, base=base, weights=v, min_mu=min_mu, engine=engine)
-    if sharing == "gene_est_only":
-        return _unshared(rows, genewise)
+    fitted_genes = genes.at(rows)
     mean = moments.mean[rows]
+    alpha, n_iter, beta = genewise_dispersions(
+        fitted_genes, mean, moments.variance[rows], layout, min_mu=min_mu, engine=engine
+    )
+    if sharing == "gene_est_only":
+        return _unshared(rows, alpha, n_iter)
     if known is None:
         engine.progress.step("mean-dispersion relationship")
-        known = trend_of(mean, genewise.alpha, layout, fit_type)
+        known = trend_of(mean, alpha, layout, fit_type)
         if known.note:
             engine.progress.note(known.note)
     fitted = known(mean)
-    shrunken = shrink_dispersions(
-        genewise.alpha,
-        fitted,
-        k,
-        genewise.mu,
-        layout,
-        weights=v,
-        prior_var=known.disp_prior_var,
-        var_log_disp_ests=known.var_log_disp_ests,
-        engine=engine,
-    )
+    final, map_alpha, map_iter, outlier = over_genes(
+        _shrink, fitted_genes, alpha, fitted, beta, layout=layout, prior_var=known.disp_prior_var,
+        var_log_disp_ests=known.var_log_disp_ests, min_mu=min_mu, engine=engine, text="final dispersion estimates",
+    )  # fmt: skip
     return Dispersions(
-        genewise=expand(rows, genewise.alpha),
-        genewise_iter=expand(rows, genewise.n_iter),
+        genewise=expand(rows, alpha),
+        genewise_iter=expand(rows, n_iter),
         fitted=expand(rows, fitted),
-        map=expand(rows, shrunken.map_alpha),
-        map_iter=expand(rows, shrunken.n_iter),
-        final=expand(rows, fitted if sharing == "fit_only" else shrunken.alpha),
-        outlier=expand(rows, shrunken.outlier),
+        map=expand(rows, map_alpha),
+        map_iter=expand(rows, map_iter),
+        final=expand(rows, fitted if sharing == "fit_only" else final),
+        outlier=expand(rows, outlier),
         trend=known,
         sharing=sharing,
     )
 
 
-def _unshared(rows: BoolArray, genewise: GeneWise) -> Dispersions:
+def genewise_dispersions(
+    genes: Genes, mean: FloatArray, variance: FloatArray, layout: Layout, *, min_mu: float = 0.5, engine: Engine
+) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Return alpha, n_iter and beta of `stats.dispersion.genewise.GeneWise`, of genes with counts.
+
+    `mean` and `variance` (k,) are those of the normalized counts of these k genes.
+    """
+    factors = genes.factors if genes.places is None else rows_of(genes.factors, genes.places)
+    alpha, n_iter, beta = over_genes(
+        _genewise, genes, mean, variance, layout=layout,
+        inverse_factor=mean_inverse_factor(factors), min_mu=min_mu, engine=engine,
+        text="gene-wise dispersion estimates",
+    )  # fmt: skip
+    return alpha, n_iter, beta
+
+
+def _genewise(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    mean: FloatArray,
+    variance: FloatArray,
+    *,
+    layout: Layout,
+    inverse_factor: float,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray, IntArray, FloatArray]:
+    found = estimate_genewise(
+        counts, factors, layout, base=(mean, variance), weights=weights, inverse_factor=inverse_factor, min_mu=min_mu,
+        engine=engine,
+    )  # fmt: skip
+    return found.alpha, found.n_iter, found.beta
+
+
+def _shrink(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    genewise: FloatArray,
+    fitted: FloatArray,
+    beta: FloatArray,
+    *,
+    layout: Layout,
+    prior_var: float,
+    var_log_disp_ests: float,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray, FloatArray, IntArray, BoolArray]:
+    mu = dispersion_means(counts, factors, layout, beta, min_mu=min_mu, engine=engine)
+    found = shrink_dispersions(
+        genewise, fitted, counts, mu, layout, weights=weights, prior_var=prior_var,
+        var_log_disp_ests=var_log_disp_ests, engine=engine,
+    )  # fmt: skip
+    return found.alpha, found.map_alpha, found.n_iter, found.outlier
+
+
+def _unshared(rows: BoolArray, alpha: FloatArray, n_iter: IntArray) -> Dispersions:
     """Return gene-wise dispersions as final ones."""
-    alpha, missing = expand(rows, genewise.alpha), np.full(len(rows), np.nan)
+    alpha, missing = expand(rows, alpha), np.full(len(rows), np.nan)
     return Dispersions(
         genewise=alpha,
-        genewise_iter=expand(rows, genewise.n_iter),
+        genewise_iter=expand(rows, n_iter),
         fitted=missing,
         map=missing,
         map_iter=missing,
@@ -198,13 +257,11 @@ def trend_of(mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitT
 
 
 def fit_model(
-    counts: FloatArray,
-    factors: FloatArray,
+    genes: Genes,
     moments: BaseMoments,
     layout: Layout,
     dispersion: FloatArray,
     *,
-    weights: FloatArray | None = None,
     test: TestType = "Wald",
     reduced: Layout | None = None,
     reduced_description: str | None = None,
@@ -221,22 +278,73 @@ def fit_model(
     R counterparts: DESeq2::nbinomWaldTest, DESeq2::nbinomLRT.
     """
     rows = ~moments.all_zero
-    k, f, v, alpha = counts[rows], rows_of(factors, rows), rows_of(weights, rows), dispersion[rows]
-    fit = fit_nb_glm(k, f, layout, alpha, weights=v, min_mu=min_mu, engine=engine, text="fitting model and testing")
-    cooks = cooks_distance(k, normalized_counts(k, f), fit.mu, fit.hat, layout)
+    alpha = dispersion[rows]
+    beta, se, loglik, n_iter, converged, optimized, irls_beta, highest, largest = (
+        expand(rows, answer)
+        for answer in over_genes(
+            _fit, genes.at(rows), alpha, layout=layout, min_mu=min_mu, engine=engine, text="fitting model and testing"
+        )
+    )
     null = None
     if reduced is not None:
-        null_fit = fit_nb_glm(
-            k, f, reduced, alpha, weights=v, min_mu=min_mu, engine=engine, text="fitting the reduced model"
-        )
+        null_loglik, null_converged = over_genes(
+            fit_null, genes.at(rows), alpha, layout=reduced, min_mu=min_mu, engine=engine,
+            text="fitting the reduced model",
+        )  # fmt: skip
         null = ReducedFit(
-            expand(rows, null_fit.loglik),
-            expand(rows, null_fit.converged),
+            expand(rows, null_loglik),
+            expand(rows, null_converged),
             layout.n_coefficients - reduced.n_coefficients,
             reduced_description,
         )
-    df = t_df(layout, weights) if use_t else None
-    return _expanded(fit, cooks, rows, layout, test=test, min_mu=min_mu, df=df, reduced=null)
+    return ModelFit(
+        test=test,
+        beta=beta,
+        se=se,
+        loglik=loglik,
+        n_iter=n_iter,
+        converged=converged,
+        optimized=optimized == 1.0,
+        irls_beta=irls_beta,
+        highest_cooks=highest,
+        max_cooks=largest,
+        min_mu=min_mu,
+        df=t_df(layout, genes.weights) if use_t else None,
+        reduced=null,
+    )
+
+
+def _fit(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    alpha: FloatArray,
+    *,
+    layout: Layout,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[np.ndarray, ...]:
+    fit = fit_nb_glm(counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
+    cooks = cooks_distance(counts, normalized_counts(counts, factors), fit.mu, fit.hat, layout)
+    return (
+        fit.beta, fit.se, fit.loglik, fit.n_iter, fit.converged, fit.optimized, fit.irls_beta,
+        np.fmax.reduce(cooks, axis=1), max_cooks(cooks, layout),
+    )  # fmt: skip
+
+
+def fit_null(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    alpha: FloatArray,
+    *,
+    layout: Layout,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray, BoolArray]:
+    """Return log-likelihoods and convergence of a block of genes, for `over_genes`."""
+    fit = fit_nb_glm(counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
+    return fit.loglik, fit.converged
 
 
 def t_df(layout: Layout, weights: FloatArray | None) -> float | FloatArray:
@@ -245,37 +353,6 @@ def t_df(layout: Layout, weights: FloatArray | None) -> float | FloatArray:
         return float(layout.residual_df)
     df = weights.sum(axis=1) - layout.n_coefficients
     return as_float(np.where(df > 0.0, df, np.nan))
-
-
-def _expanded(
-    fit: NBFit,
-    cooks: FloatArray,
-    rows: BoolArray,
-    layout: Layout,
-    *,
-    test: TestType,
-    min_mu: float,
-    df: float | FloatArray | None,
-    reduced: ReducedFit | None,
-) -> ModelFit:
-    optimized = np.zeros(len(rows), dtype=np.bool_)
-    optimized[rows] = fit.optimized
-    return ModelFit(
-        test=test,
-        beta=expand(rows, fit.beta),
-        se=expand(rows, fit.se),
-        mu=expand(rows, fit.mu),
-        hat=expand(rows, fit.hat),
-        cooks=expand(rows, cooks),
-        loglik=expand(rows, fit.loglik),
-        n_iter=expand(rows, fit.n_iter),
-        converged=expand(rows, fit.converged),
-        optimized=optimized,
-        max_cooks=expand(rows, max_cooks(cooks, layout)),
-        min_mu=min_mu,
-        df=df,
-        reduced=reduced,
-    )
 
 
 def no_counts(counts: FloatArray) -> BoolArray:

@@ -10,8 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from countnest.arrays import FloatArray
+from countnest.containers.matrix import InMemory
 from countnest.errors import NormalizationError
 from countnest.parallel.run import Engine
+from countnest.pipelines.blocks import Genes
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, failing_weights
 from countnest.progress import SilentProgress
 from countnest.stats.dispersion.trend import FlatDispersionsError
@@ -45,7 +47,8 @@ def iterated_size_factors(counts: FloatArray, engine: Engine, weights: FloatArra
     if n < 2:
         raise NormalizationError("type='iterate' estimates dispersions, which needs 2 samples or more.")
     layout, silent = Layout.of(np.ones((n, 1))), replace(engine, progress=SilentProgress())
-    rows = ~base_moments(counts, np.ones((1, n)), weights, failing_weights(weights, layout)).all_zero
+    genes = Genes(InMemory(counts), np.ones((1, n)))
+    rows = ~base_moments(genes, silent, weights=weights, weights_fail=failing_weights(weights, layout)).all_zero
     k, v = counts[rows], None if weights is None else weights[rows]
     factors, change = np.ones(n), np.inf
     for done in range(MAX_ROUNDS):
@@ -64,11 +67,11 @@ def _next_factors(
     k: FloatArray, weights: FloatArray | None, factors: FloatArray, layout: Layout, engine: Engine
 ) -> FloatArray:
     row = factors[np.newaxis, :]
-    moments = base_moments(k, row, weights)
+    moments = base_moments(Genes(InMemory(k), row), engine, weights=weights)
     scaled = None if weights is None else scaled_weights(weights)
     try:
         alpha = estimate_dispersions(
-            k, row, moments, layout, weights=scaled, fit_type="mean", min_mu=MIN_MU, engine=engine
+            Genes(InMemory(k), row, scaled), moments, layout, fit_type="mean", min_mu=MIN_MU, engine=engine
         ).final
     except FlatDispersionsError as error:
         raise NormalizationError(

@@ -10,11 +10,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, rows_of
+from countnest.arrays import BoolArray, as_float, rows_of
 from countnest.containers.fit import Analysis, BaseMoments, Dispersions, ModelFit, ReducedFit, Replacement
+from countnest.containers.matrix import CountMatrix, InMemory
 from countnest.options import DispersionSharing
 from countnest.parallel.run import Engine
+from countnest.pipelines.blocks import Genes
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model, no_counts
+from countnest.pipelines.fitted import cooks_of, max_cooks_without
 from countnest.stats.glm.cooks import cooks_cutoff, max_cooks, replacement_counts
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
@@ -54,7 +57,7 @@ class ReplacementRule:
 
 
 def find_replacements(
-    counts: FloatArray, state: Analysis, cooks: FloatArray, layout: Layout, rule: ReplacementRule
+    counts: CountMatrix, state: Analysis, layout: Layout, rule: ReplacementRule, engine: Engine
 ) -> Replacement | None:
     """Return the replacement of counts whose Cook's distance is beyond the cutoff; None where none is.
 
@@ -64,45 +67,55 @@ def find_replacements(
     -----
     R counterpart: DESeq2::replaceOutliers.
     """
+    assert state.dispersions is not None
+    assert state.fit is not None
     replaceable = rule.replaceable(layout)
     if not replaceable.any():
         return None
+    cutoff = cooks_cutoff(layout) if rule.cutoff is None else rule.cutoff
     with np.errstate(invalid="ignore"):
-        outlying = cooks > (cooks_cutoff(layout) if rule.cutoff is None else rule.cutoff)
-    flagged = np.asarray(np.any(outlying, axis=1))
-    if not flagged.any():
-        return None
-    replaced = counts.copy()
-    f = rows_of(state.factors, flagged)
-    suggested = replacement_counts(normalized_counts(counts[flagged], f), f, rule.trim)
-    replaced[flagged] = np.where(outlying[flagged] & replaceable, suggested, counts[flagged])
-    empty = no_counts(replaced if state.weights is None else replaced * state.weights)
+        flagged = state.fit.highest_cooks > cutoff
+        if not flagged.any():
+            return None
+        genes = Genes(counts, state.factors, state.weights)
+        cooks = cooks_of(genes, flagged, state.fit, state.dispersions.final, layout, engine)
+        outlying = cooks > cutoff
+    observed, f = counts.read(np.flatnonzero(flagged)), rows_of(state.factors, flagged)
+    suggested = replacement_counts(normalized_counts(observed, f), f, rule.trim)
+    replaced = as_float(np.where(outlying & replaceable, suggested, observed))
+    empty = np.zeros_like(flagged)
+    empty[flagged] = no_counts(replaced if state.weights is None else replaced * state.weights[flagged])
     refitted, emptied = flagged & ~empty, flagged & empty
-    return Replacement(replaced, flagged, refitted, emptied, replaceable, state.moments.mean, cooks)
+    return Replacement(flagged, replaced, refitted, emptied, replaceable, state.moments.mean, cooks)
 
 
 def refit(
-    replacement: Replacement, state: Analysis, layout: Layout, *, reduced: Layout | None = None, engine: Engine
+    replacement: Replacement,
+    state: Analysis,
+    counts: CountMatrix,
+    layout: Layout,
+    *,
+    reduced: Layout | None = None,
+    engine: Engine,
 ) -> tuple[BaseMoments, Dispersions, ModelFit]:
     """Return moments, dispersions and model of a fitted state, with the flagged genes fitted to their replaced counts.
 
-    The trend and the prior stay; Cook's distances stay those of the original counts.
+    The trend and the prior stay; Cook's distances stay those of the original `counts` (G, n).
     """
-    counts, rows = replacement.counts, replacement.refitted
+    rows = replacement.refitted
     dispersions, fit = state.dispersions, state.fit
     assert dispersions is not None
     assert fit is not None
-    moments = base_moments(counts, state.factors, state.raw_weights, state.moments.weights_fail)
+    moments = _moments_after(replacement, state, engine)
     if not rows.any():
         return moments, dispersions, fit
-    k, f, v = counts[rows], rows_of(state.factors, rows), rows_of(state.weights, rows)
+    k = replacement.counts[rows[replacement.flagged]]
+    genes = Genes(InMemory(k), rows_of(state.factors, rows), rows_of(state.weights, rows))
     part = BaseMoments(moments.mean[rows], moments.variance[rows], moments.all_zero[rows])
     new = estimate_dispersions(
-        k,
-        f,
+        genes,
         part,
         layout,
-        weights=v,
         min_mu=fit.min_mu,
         sharing=_sharing(dispersions),
         known=dispersions.trend,
@@ -110,37 +123,57 @@ def refit(
     )
     description = fit.reduced.description if fit.reduced else None
     refitted = fit_model(
-        k, f, part, layout, new.final, weights=v, test=fit.test, reduced=reduced, reduced_description=description,
+        genes, part, layout, new.final, test=fit.test, reduced=reduced, reduced_description=description,
         use_t=fit.df is not None, min_mu=fit.min_mu, engine=engine,
     )  # fmt: skip
     merged = _merge(fit, refitted, rows, replacement.emptied)
     reduced_fit = None
     if fit.reduced and refitted.reduced:
         reduced_fit = _merge(fit.reduced, refitted.reduced, rows, replacement.emptied)
-    merged = with_observed_cooks(replace(merged, reduced=reduced_fit), replacement, layout)
-    return moments, _merge(dispersions, new, rows, np.zeros_like(rows)), merged
+    merged_dispersions = _merge(dispersions, new, rows, np.zeros_like(rows))
+    after = replace(
+        state, dispersions=merged_dispersions, fit=replace(merged, reduced=reduced_fit), replacement=replacement
+    )
+    return moments, merged_dispersions, with_observed_cooks(after, counts, layout, engine)
 
 
-def with_observed_cooks(fit: ModelFit, replacement: Replacement, layout: Layout) -> ModelFit:
-    """Return the fit of replaced counts with the Cook's distances of the counts that were observed.
+def _moments_after(replacement: Replacement, state: Analysis, engine: Engine) -> BaseMoments:
+    """Return the moments (G,) with those of the flagged genes from their replaced counts."""
+    flagged, before = replacement.flagged, state.moments
+    fail = before.weights_fail
+    genes = Genes(InMemory(replacement.counts), rows_of(state.factors, flagged))
+    new = base_moments(
+        genes, engine, weights=rows_of(state.raw_weights, flagged), weights_fail=None if fail is None else fail[flagged]
+    )
+    mean, variance, all_zero = before.mean.copy(), before.variance.copy(), before.all_zero.copy()
+    mean[flagged], variance[flagged], all_zero[flagged] = new.mean, new.variance, new.all_zero
+    return BaseMoments(mean, variance, all_zero, fail)
+
+
+def with_observed_cooks(state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine) -> ModelFit:
+    """Return the fit of a state, of replaced counts, with the largest Cook's distances of the `counts` as observed.
 
     Those of samples whose counts could be replaced no longer count in the largest ones, once a gene was fitted again.
     """
-    cooks = np.where(replacement.flagged[:, np.newaxis], replacement.cooks, fit.cooks)
-    kept = ~replacement.replaceable if replacement.refitted.any() else np.ones(len(replacement.replaceable), np.bool_)
-    return replace(fit, cooks=cooks, max_cooks=_max_cooks_after(cooks, kept, layout))
+    fit, replacement = state.fit, state.replacement
+    assert fit is not None
+    assert replacement is not None
+    assert state.dispersions is not None
+    gone = replacement.replaceable if replacement.refitted.any() else np.zeros_like(replacement.replaceable)
+    if gone.all():
+        return replace(fit, max_cooks=np.full(len(fit.max_cooks), np.nan))
+    largest = fit.max_cooks.copy()
+    if gone.any():
+        genes = Genes(state.counts_used(counts), state.factors, state.weights)
+        largest = max_cooks_without(gone, genes, fit, state.dispersions.final, layout, engine)
+    observed = replacement.cooks
+    largest[replacement.flagged] = max_cooks(np.where(gone & ~np.isnan(observed), 0.0, observed), layout)
+    return replace(fit, max_cooks=largest)
 
 
 def _sharing(dispersions: Dispersions) -> DispersionSharing:
     """Return how dispersions of replaced counts are made; where they were given, they are estimated gene by gene."""
     return "gene_est_only" if dispersions.sharing == "given" else dispersions.sharing
-
-
-def _max_cooks_after(cooks: FloatArray, kept: BoolArray, layout: Layout) -> FloatArray:
-    """Return the largest Cook's distances (G,) with those of replaceable samples taken as zero; NaN if all are."""
-    if not kept.any():
-        return np.full(len(cooks), np.nan)
-    return max_cooks(np.where(kept | np.isnan(cooks), cooks, 0.0), layout)
 
 
 def _merge(whole: Record, part: Record, rows: BoolArray, emptied: BoolArray) -> Record:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.fit import Analysis
+from countnest.containers.matrix import CountMatrix
 from countnest.design.coded import CodedDesign
 from countnest.design.model import build_design
 from countnest.errors import CountnestError, CountnestWarning
 from countnest.parallel.run import Engine
+from countnest.pipelines.blocks import Genes, over_genes, without_counts
 from countnest.pipelines.deseq import expand
 from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout
@@ -57,7 +59,7 @@ def shrink_apeglm(
     contrast: FloatArray,
     lfc: FloatArray,
     se: FloatArray,
-    counts: FloatArray,
+    counts: CountMatrix,
     state: Analysis,
     *,
     threshold: float = 0.0,
@@ -91,27 +93,35 @@ def shrink_apeglm(
     assert state.dispersions is not None
     matrix, place = coefficient_for(design, contrast)
     alpha = state.dispersions.final
-    rows = np.isfinite(alpha) & counts.any(axis=1)
+    genes = Genes(counts, state.factors, state.raw_weights)
+    rows = np.isfinite(alpha) & ~without_counts(genes, np.ones((1, counts.shape[1]), np.bool_), engine)[:, 0]
     scale = prior_scale(lfc * LN2, se * LN2)
-    fit = shrink_coefficient(
-        counts[rows],
-        rows_of(state.factors, rows),
-        Layout.of(matrix),
-        alpha[rows],
-        place=place,
-        scale=scale,
-        weights=rows_of(state.raw_weights, rows),
-        converge=converge,
-        engine=engine,
-        text="shrinking log fold changes (apeglm)",
-    )
+    mode, sd, rate, found = over_genes(
+        _shrink, genes.at(rows), alpha[rows], layout=Layout.of(matrix), place=place, scale=scale, converge=converge,
+        threshold=threshold * LN2, engine=engine, text="shrinking log fold changes (apeglm)",
+    )  # fmt: skip
     return ShrunkenChanges(
-        expand(rows, fit.mode / LN2),
-        expand(rows, fit.sd / LN2),
-        expand(rows, fit.false_sign_or_small(threshold * LN2)),
-        scale / LN2,
-        expand(rows, ~fit.found) == 1.0,
+        expand(rows, mode / LN2), expand(rows, sd / LN2), expand(rows, rate), scale / LN2, expand(rows, ~found) == 1.0
     )
+
+
+def _shrink(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    alpha: FloatArray,
+    *,
+    layout: Layout,
+    place: int,
+    scale: float,
+    converge: bool,
+    threshold: float,
+    engine: Engine,
+) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
+    fit = shrink_coefficient(
+        counts, factors, layout, alpha, place=place, scale=scale, weights=weights, converge=converge, engine=engine
+    )
+    return fit.mode, fit.sd, fit.false_sign_or_small(threshold), fit.found
 
 
 def shrink_ashr(lfc: FloatArray, se: FloatArray, *, threshold: float = 0.0) -> ShrunkenChanges:

@@ -12,11 +12,19 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, rows_of
 from countnest.containers.fit import Analysis, DispersionTrend
+from countnest.containers.matrix import InMemory
 from countnest.errors import DesignError, OptionError, counted
 from countnest.options import FitType
 from countnest.parallel.run import Engine
-from countnest.pipelines.deseq import base_moments, expand, failing_weights, require_genes, trend_of
-from countnest.stats.dispersion.genewise import estimate_genewise
+from countnest.pipelines.blocks import Genes
+from countnest.pipelines.deseq import (
+    base_moments,
+    expand,
+    failing_weights,
+    genewise_dispersions,
+    require_genes,
+    trend_of,
+)
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import base_mean, normalized_counts
 from countnest.stats.transform.rlog import MAX_ITER, effect_variance, fit_rlog
@@ -76,10 +84,11 @@ def blind_layout(n: int) -> Layout:
     return Layout.of(np.ones((n, 1)))
 
 
-def unfitted(state: Analysis, counts: FloatArray, layout: Layout) -> Analysis:
+def unfitted(state: Analysis, counts: FloatArray, layout: Layout, engine: Engine) -> Analysis:
     """Return a state with the same factors and weights, with the moments of `counts`, and without any fit."""
     weights = state.raw_weights
-    moments = base_moments(counts, state.factors, weights, failing_weights(weights, layout))
+    genes, fail = Genes(InMemory(counts), state.factors), failing_weights(weights, layout)
+    moments = base_moments(genes, engine, weights=weights, weights_fail=fail)
     return replace(state, moments=moments, dispersions=None, fit=None, replacement=None)
 
 
@@ -134,14 +143,10 @@ def estimate_trend(
     require_genes(state.moments)
     rows = ~state.moments.all_zero if genes is None else genes & ~state.moments.all_zero
     mean = state.moments.mean[rows]
-    alpha = estimate_genewise(
-        counts[rows],
-        rows_of(state.factors, rows),
-        layout,
-        base=(mean, state.moments.variance[rows]),
-        weights=rows_of(state.weights, rows),
+    alpha, _, _ = genewise_dispersions(
+        Genes(InMemory(counts), state.factors, state.weights).at(rows), mean, state.moments.variance[rows], layout,
         engine=engine,
-    ).alpha
+    )  # fmt: skip
     engine.progress.step("mean-dispersion relationship")
     trend = trend_of(mean, alpha, layout, fit_type)
     if trend.note:

@@ -10,11 +10,11 @@ from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.kernels.moments import projected_mean_block, rough_dispersion_block
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
-from countnest.stats.glm.fit import fit_nb_glm
+from countnest.stats.glm.fit import fit_nb_glm, fitted_means
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
 
-__all__ = ["GeneWise", "estimate_genewise"]
+__all__ = ["GeneWise", "dispersion_means", "estimate_genewise", "mean_inverse_factor"]
 
 # A search that gains less than this fraction of the log-likelihood has found nothing better than its start.
 MIN_GAIN = 1e-6
@@ -34,11 +34,15 @@ class GeneWise:
         (G,) iterations of the line search.
     mu
         (G, n) means, floored, that they were estimated with.
+    beta
+        (G, p) coefficients of these means, natural log, from which `dispersion_means` has them again; (G, 0) where they
+        are a linear projection.
     """
 
     alpha: FloatArray
     n_iter: IntArray
     mu: FloatArray
+    beta: FloatArray
 
 
 def estimate_genewise(
@@ -48,6 +52,7 @@ def estimate_genewise(
     *,
     base: tuple[FloatArray, FloatArray] | None = None,
     weights: FloatArray | None = None,
+    inverse_factor: float | None = None,
     min_mu: float = 0.5,
     engine: Engine,
 ) -> GeneWise:
@@ -65,6 +70,8 @@ def estimate_genewise(
         Mean and variance (G,) of the normalized counts, where they are known.
     weights
         (G, n) observation weights; None: all one.
+    inverse_factor
+        `mean_inverse_factor` of all genes, where these are some of them; None: of these.
     min_mu
         Floor of the means.
     engine
@@ -75,8 +82,18 @@ def estimate_genewise(
     R counterpart: DESeq2::estimateDispersionsGeneEst.
     """
     upper = max_dispersion(layout.n_samples)
-    start = np.clip(_start(counts, factors, layout, base, engine), MIN_DISPERSION, upper)
-    mu = _means(counts, factors, layout, start, weights, min_mu, engine)
+    if inverse_factor is None:
+        inverse_factor = mean_inverse_factor(factors)
+    start = np.clip(_start(counts, factors, layout, base, inverse_factor, engine), MIN_DISPERSION, upper)
+    if _is_linear(layout, weights):
+        beta = np.empty((len(counts), 0))
+        mu = dispersion_means(counts, factors, layout, beta, min_mu=min_mu, engine=engine)
+    else:
+        fit = fit_nb_glm(
+            counts, factors, layout, start, weights=weights, min_mu=min_mu, engine=engine, only_means=True,
+            text="means for the dispersion estimates",
+        )  # fmt: skip
+        beta, mu = fit.beta, np.maximum(fit.mu, min_mu, out=fit.mu)
     floored = None if weights is None else np.maximum(weights, MIN_WEIGHT)
     search = line_search(
         np.log(start), counts, mu, layout, weights=floored, engine=engine, text="gene-wise dispersion estimates"
@@ -88,7 +105,12 @@ def estimate_genewise(
     if stuck.any():
         rows = np.flatnonzero(stuck)
         alpha[rows] = np.exp(grid_search(counts[rows], mu[rows], layout, weights=rows_of(floored, rows), engine=engine))
-    return GeneWise(np.clip(alpha, MIN_DISPERSION, upper), search.n_iter, mu)
+    return GeneWise(np.clip(alpha, MIN_DISPERSION, upper), search.n_iter, mu, beta)
+
+
+def mean_inverse_factor(factors: FloatArray) -> float:
+    """Return the mean over samples of the inverse of their mean factor; `factors` are (1, n) or (G, n)."""
+    return float((1.0 / factors.mean(axis=0)).mean(dtype=np.longdouble))
 
 
 def _start(
@@ -96,6 +118,7 @@ def _start(
     factors: FloatArray,
     layout: Layout,
     base: tuple[FloatArray, FloatArray] | None,
+    inverse_factor: float,
     engine: Engine,
 ) -> FloatArray:
     """Return the smaller of two rough estimates (G,): about the linear fit, and by moments about the mean."""
@@ -110,22 +133,22 @@ def _start(
         normalized = normalized_counts(counts, factors)
         base = base_mean(normalized), base_variance(normalized)
     mean, variance = base
-    inverse_factor = float((1.0 / factors.mean(axis=0)).mean(dtype=np.longdouble))
     moments = (variance - inverse_factor * mean) / mean**2
     return np.minimum(rough, moments)
 
 
-def _means(
-    counts: FloatArray,
-    factors: FloatArray,
-    layout: Layout,
-    alpha: FloatArray,
-    weights: FloatArray | None,
-    min_mu: float,
-    engine: Engine,
+def _is_linear(layout: Layout, weights: FloatArray | None) -> bool:
+    """Return whether the means are a linear projection: with as many cells as columns, where it is that of the GLM."""
+    return layout.n_cells == layout.n_coefficients and weights is None
+
+
+def dispersion_means(
+    counts: FloatArray, factors: FloatArray, layout: Layout, beta: FloatArray, *, min_mu: float = 0.5, engine: Engine
 ) -> FloatArray:
-    """Return means (G, n), at least `min_mu`: linear with as many cells as columns, else those of the GLM."""
-    if layout.n_cells == layout.n_coefficients and weights is None:
+    """Return the means (G, n), at least `min_mu`, of dispersion estimates: `beta` is that of `GeneWise`."""
+    if beta.shape[1]:
+        mu = fitted_means(beta, factors, layout, engine=engine)
+    else:
         mu = np.empty_like(counts)
 
         def task(block: slice) -> None:
@@ -133,16 +156,4 @@ def _means(
             projected_mean_block(counts[block], f, layout.basis, layout.rows, mu[block])
 
         engine.run(task, len(counts))
-    else:
-        mu = fit_nb_glm(
-            counts,
-            factors,
-            layout,
-            alpha,
-            weights=weights,
-            min_mu=min_mu,
-            engine=engine,
-            only_means=True,
-            text="means for the dispersion estimates",
-        ).mu
     return np.maximum(mu, min_mu, out=mu)

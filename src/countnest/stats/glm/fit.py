@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
+from countnest.kernels.fitted import nb_log_hat_block, nb_log_mean_block
 from countnest.kernels.irls import nb_log_covariance_block, nb_log_irls_block, nb_log_start_block, nb_log_variance_block
 from countnest.kernels.negbin import nb_loglik_block
 from countnest.parallel.run import Engine
@@ -18,7 +19,15 @@ from countnest.stats.glm.weight import unit_weights
 
 Array = TypeVar("Array", FloatArray, BoolArray)
 
-__all__ = ["LN2", "NBFit", "contrast_covariance", "contrast_variance", "fit_nb_glm"]
+__all__ = [
+    "LN2",
+    "NBFit",
+    "contrast_covariance",
+    "contrast_variance",
+    "fit_nb_glm",
+    "fitted_means",
+    "hat_values",
+]
 
 LN2 = float(np.log(2.0))
 # Prior precision of every coefficient: 1e-6 on the log2 scale.
@@ -48,6 +57,8 @@ class NBFit:
         (G,) IRLS iterations; the maximum where IRLS was given up.
     optimized
         (G,) whether the coefficients come from the quasi-Newton search.
+    irls_beta
+        (G, p) coefficients at which IRLS ended, natural log: the hat values are those there.
     """
 
     beta: FloatArray
@@ -58,6 +69,7 @@ class NBFit:
     converged: BoolArray
     n_iter: IntArray
     optimized: BoolArray
+    irls_beta: FloatArray
 
 
 def fit_nb_glm(
@@ -172,7 +184,7 @@ def _fit_irls(problem: _Problem, start: FloatArray, only_means: bool, engine: En
     engine.run(task, n_genes, text)
     with np.errstate(invalid="ignore"):
         se = np.sqrt(np.maximum(variance, 0.0))
-    return NBFit(beta, se, mu, hat, loglik, n_iter < MAX_ITER, n_iter, np.zeros(n_genes, dtype=np.bool_))
+    return NBFit(beta, se, mu, hat, loglik, n_iter < MAX_ITER, n_iter, np.zeros(n_genes, dtype=np.bool_), beta)
 
 
 def _rescue(fit: NBFit, lost: BoolArray, whole: _Problem, engine: Engine) -> NBFit:
@@ -190,7 +202,7 @@ def _rescue(fit: NBFit, lost: BoolArray, whole: _Problem, engine: Engine) -> NBF
         engine,
     )  # fmt: skip
     beta = log2_beta * LN2
-    mu = problem.factors * np.exp(beta @ layout.matrix.T)
+    mu = fitted_means(beta, problem.factors, layout, engine=engine)
     variance = contrast_variance(
         np.eye(beta.shape[1]), beta, problem.factors, problem.alpha, layout,
         weights=problem.weights, ridge=problem.ridge, min_mu=problem.min_mu, engine=engine,
@@ -200,7 +212,7 @@ def _rescue(fit: NBFit, lost: BoolArray, whole: _Problem, engine: Engine) -> NBF
     nb_loglik_block(problem.counts, mu, problem.weights, problem.alpha, floor, loglik)
     return replace(
         fit,
-        beta=_scatter(fit.beta, rows, beta),
+        beta=_scatter(fit.beta.copy(), rows, beta),
         se=_scatter(fit.se, rows, np.sqrt(variance)),
         mu=_scatter(fit.mu, rows, mu),
         loglik=_scatter(fit.loglik, rows, loglik),
@@ -236,7 +248,56 @@ def _fit_intercept(counts: FloatArray, factors: FloatArray, alpha: FloatArray, w
         converged=np.ones(n_genes, dtype=np.bool_),
         n_iter=np.ones(n_genes, dtype=np.int64),
         optimized=np.zeros(n_genes, dtype=np.bool_),
+        irls_beta=beta[:, None],
     )
+
+
+def fitted_means(beta: FloatArray, factors: FloatArray, layout: Layout, *, engine: Engine) -> FloatArray:
+    """Return the means (G, n) that coefficients (G, p), natural log, give at factors (1, n) or (G, n); not floored.
+
+    To the last bit those of the fit that the coefficients come from.
+    """
+    if layout.is_intercept_only:
+        return factors * np.exp(beta)
+    mu = np.empty((len(beta), layout.n_samples))
+
+    def task(block: slice) -> None:
+        nb_log_mean_block(beta[block], rows_of(factors, block), layout.plan.index, layout.plan.numbers, mu[block])
+
+    engine.run(task, len(beta))
+    return mu
+
+
+def hat_values(
+    beta: FloatArray,
+    factors: FloatArray,
+    alpha: FloatArray,
+    layout: Layout,
+    *,
+    weights: FloatArray | None = None,
+    min_mu: float = 0.5,
+    engine: Engine,
+) -> FloatArray:
+    """Return the diagonals (G, n) of the hat matrices at the `irls_beta` (G, p) of a fit without priors.
+
+    To the last bit those of the fit; other arguments are those of `fit_nb_glm`.
+    """
+    v = unit_weights(layout.n_samples) if weights is None else weights
+    if layout.is_intercept_only:
+        mu = fitted_means(beta, factors, layout, engine=engine)
+        weight = v * (mu / (1.0 + alpha[:, None] * mu))
+        return as_float(weight / weight.sum(axis=1)[:, None])
+    hat = np.empty((len(beta), layout.n_samples))
+    ridge = np.full(layout.n_coefficients, RIDGE_LOG2) / LN2**2
+
+    def task(block: slice) -> None:
+        nb_log_hat_block(
+            beta[block], rows_of(factors, block), rows_of(v, block), alpha[block], layout.plan.index,
+            layout.plan.numbers, ridge, min_mu, hat[block],
+        )  # fmt: skip
+
+    engine.run(task, len(beta))
+    return hat
 
 
 def contrast_variance(

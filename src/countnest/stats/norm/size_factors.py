@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.errors import NormalizationError, called, listing
 
 __all__ = [
@@ -20,9 +20,13 @@ __all__ = [
     "base_variance",
     "check_factors",
     "estimate_size_factors",
+    "factors_from_logs",
+    "is_centered",
     "log_geometric_means",
+    "log_locations",
     "normalized_counts",
     "row_mean",
+    "usable_genes",
 ]
 
 RatioType = Literal["ratio", "poscounts"]
@@ -70,13 +74,32 @@ def estimate_size_factors(
     R counterparts: DESeq2::estimateSizeFactors, which centers the factors of "poscounts", and
     DESeq2::estimateSizeFactorsForMatrix, which does not.
     """
-    log_counts = _log(counts)
     log_means = _log(geo_means) if geo_means is not None else log_geometric_means(counts, kind)
+    genes = usable_genes(log_means, control, given=geo_means is not None)
+    log_factors = log_locations(as_float(counts[genes].T), log_means[genes], location)
+    return factors_from_logs(log_factors, centered=is_centered(kind, geo_means, centered))
+
+
+def is_centered(kind: RatioType, geo_means: FloatArray | None, centered: bool | None = None) -> bool:
+    """Return whether size factors are divided by their geometric mean; see `estimate_size_factors`."""
+    return (kind == "poscounts" or geo_means is not None) if centered is None else centered
+
+
+def usable_genes(log_means: FloatArray, control: BoolArray | None, *, given: bool) -> IntArray:
+    """Return the places of the genes with a geometric mean, among the `control` genes (G,) only if there are any.
+
+    `log_means` (G,) are logs of geometric means; `given` says whether they were given.
+
+    Raises
+    ------
+    NormalizationError
+        If there is none.
+    """
     usable = np.isfinite(log_means)
     if not usable.any():
         raise NormalizationError(
             "no gene has a geometric mean greater than 0 in geo_means."
-            if geo_means is not None
+            if given
             else "every gene contains at least one zero, cannot compute log geometric means. Use type='poscounts' "
             "(size_factor_type='poscounts' in deseq()), which takes the positive counts only, or give geo_means, "
             "or size factors."
@@ -88,9 +111,14 @@ def estimate_size_factors(
                 f"none of the {control.sum()} control genes has a geometric mean: each of them has a zero. Choose "
                 "others, or use type='poscounts' or geo_means."
             )
-    factors = np.exp(_log_locations(log_counts, log_means, usable, location))
+    return np.flatnonzero(usable)
+
+
+def factors_from_logs(log_factors: FloatArray, *, centered: bool) -> FloatArray:
+    """Return size factors (n,) from their logs, checked."""
+    factors = np.exp(log_factors)
     check_factors(factors, "size factors")
-    if centered or (centered is None and (kind == "poscounts" or geo_means is not None)):
+    if centered:
         factors /= np.exp(float(np.log(factors).mean(dtype=np.longdouble)))
     return factors
 
@@ -119,16 +147,34 @@ def row_mean(values: FloatArray) -> FloatArray:
     return as_float(total / values.shape[1])
 
 
-def _log_locations(log_counts: FloatArray, log_means: FloatArray, usable: BoolArray, location: Location) -> FloatArray:
-    log_factors = np.empty(log_counts.shape[1])
-    for j in range(log_counts.shape[1]):
-        kept = usable & np.isfinite(log_counts[:, j])
-        if not kept.any():
+def log_locations(by_sample: FloatArray, log_means: FloatArray, location: Location, first: int = 0) -> FloatArray:
+    """Return the log size factors (s,) of some samples: the medians of their log ratios.
+
+    Parameters
+    ----------
+    by_sample
+        (s, m) counts of m genes, samples x genes.
+    log_means
+        (m,) logs of the geometric means of the genes.
+    location
+        In place of the median.
+    first
+        Number of samples before these, for messages.
+
+    Raises
+    ------
+    NormalizationError
+        If a sample has no positive count.
+    """
+    log_factors = np.empty(len(by_sample))
+    for j, counts in enumerate(by_sample):
+        positive = counts > 0
+        if not positive.any():
             raise NormalizationError(
-                f"sample number {j + 1} has no positive count in the genes that have a geometric mean, "
+                f"sample number {first + j + 1} has no positive count in the genes that have a geometric mean, "
                 "so it has no size factor. Remove the sample, or give size factors."
             )
-        found = np.asarray(called(location, "locfunc", log_counts[kept, j] - log_means[kept]))
+        found = np.asarray(called(location, "locfunc", np.log(counts[positive]) - log_means[positive]))
         if found.dtype.kind not in "iuf":
             raise NormalizationError(
                 f"the function of the log ratios (locfunc) must return a number; it returned type {found.dtype}."

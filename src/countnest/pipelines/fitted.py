@@ -1,0 +1,121 @@
+"""What a fit does not keep, from its coefficients: means, hat values and Cook's distances, genes x samples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, rows_of
+from countnest.containers.fit import Analysis, ModelFit
+from countnest.containers.matrix import CountMatrix
+from countnest.parallel.run import Engine
+from countnest.pipelines.blocks import Genes, over_genes
+from countnest.pipelines.deseq import expand
+from countnest.stats.glm.cooks import cooks_distance, max_cooks
+from countnest.stats.glm.fit import fitted_means, hat_values
+from countnest.stats.glm.layout import Layout
+from countnest.stats.norm.size_factors import normalized_counts
+
+__all__ = ["cooks_of", "max_cooks_without", "means_of", "observed_cooks", "observed_max_cooks"]
+
+
+def means_of(state: Analysis, layout: Layout, engine: Engine, rows: BoolArray | None = None) -> FloatArray:
+    """Return the fitted means of all genes (G, n), or of `rows` (G,) alone; missing for genes that are not fitted."""
+    fit = _fit_of(state)
+    wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
+    fitted = wanted & ~np.isnan(fit.beta[:, 0])
+    mu = fitted_means(fit.beta[fitted], rows_of(state.factors, fitted), layout, engine=engine)
+    return expand(fitted[wanted], mu)
+
+
+def cooks_of(
+    genes: Genes, rows: BoolArray, fit: ModelFit, alpha: FloatArray, layout: Layout, engine: Engine
+) -> FloatArray:
+    """Return the Cook's distances (k, n) of the fitted genes `rows` (G,), of the counts that they were fitted to."""
+    (cooks,) = over_genes(
+        _cooks, genes.at(rows), fit.beta[rows], fit.irls_beta[rows], alpha[rows], layout=layout, min_mu=fit.min_mu,
+        engine=engine,
+    )  # fmt: skip
+    return cooks
+
+
+def max_cooks_without(
+    samples: BoolArray, genes: Genes, fit: ModelFit, alpha: FloatArray, layout: Layout, engine: Engine
+) -> FloatArray:
+    """Return the largest Cook's distances (G,) of a fit with those of some samples (n,) taken as zero."""
+    rows = ~np.isnan(fit.beta[:, 0])
+    (largest,) = over_genes(
+        _max_cooks_without, genes.at(rows), fit.beta[rows], fit.irls_beta[rows], alpha[rows], samples=samples,
+        layout=layout, min_mu=fit.min_mu, engine=engine,
+    )  # fmt: skip
+    return expand(rows, largest)
+
+
+def observed_cooks(
+    state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine, rows: BoolArray | None = None
+) -> FloatArray:
+    """Return the Cook's distances of the counts as observed, of all genes (G, n) or of `rows` (G,) alone.
+
+    They are missing for genes that are not fitted.
+    """
+    assert state.dispersions is not None
+    fit = _fit_of(state)
+    wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
+    fitted = wanted & ~np.isnan(fit.beta[:, 0])
+    genes = Genes(state.counts_used(counts), state.factors, state.weights)
+    cooks = expand(fitted[wanted], cooks_of(genes, fitted, fit, state.dispersions.final, layout, engine))
+    if state.replacement is not None:
+        flagged = state.replacement.flagged
+        cooks[flagged[wanted]] = state.replacement.cooks[wanted[flagged]]
+    return cooks
+
+
+def observed_max_cooks(state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine) -> FloatArray:
+    """Return the largest Cook's distances (G,) of the counts as observed, also of those that were replaced."""
+    assert state.dispersions is not None
+    fit = _fit_of(state)
+    if state.replacement is None:
+        return fit.max_cooks
+    genes = Genes(state.counts_used(counts), state.factors, state.weights)
+    nobody = np.zeros(layout.n_samples, dtype=np.bool_)
+    largest = max_cooks_without(nobody, genes, fit, state.dispersions.final, layout, engine)
+    largest[state.replacement.flagged] = max_cooks(state.replacement.cooks, layout)
+    return largest
+
+
+def _cooks(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    beta: FloatArray,
+    irls_beta: FloatArray,
+    alpha: FloatArray,
+    *,
+    layout: Layout,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray]:
+    mu = fitted_means(beta, factors, layout, engine=engine)
+    hat = hat_values(irls_beta, factors, alpha, layout, weights=weights, min_mu=min_mu, engine=engine)
+    return (cooks_distance(counts, normalized_counts(counts, factors), mu, hat, layout),)
+
+
+def _max_cooks_without(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    beta: FloatArray,
+    irls_beta: FloatArray,
+    alpha: FloatArray,
+    *,
+    samples: BoolArray,
+    layout: Layout,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray]:
+    (cooks,) = _cooks(counts, factors, weights, beta, irls_beta, alpha, layout=layout, min_mu=min_mu, engine=engine)
+    return (max_cooks(np.where(samples & ~np.isnan(cooks), 0.0, cooks), layout),)
+
+
+def _fit_of(state: Analysis) -> ModelFit:
+    assert state.fit is not None
+    return state.fit
