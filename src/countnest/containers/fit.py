@@ -150,7 +150,7 @@ class BetaPrior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelFit:
-    """The fitted model.
+    """The fitted model. Means, hat values and Cook's distances, (G, n) each, are not kept: see `pipelines.fitted`.
 
     Attributes
     ----------
@@ -162,9 +162,6 @@ class ModelFit:
         (G,) log-likelihood, IRLS iterations, 1 where converged and 0 where not.
     optimized
         (G,) whether the coefficients come from the quasi-Newton search.
-    irls_beta
-        (G, p) coefficients at which IRLS ended; the hat values are those there. Means, hat values and Cook's distances,
-        (G, n) each, are not kept: `pipelines.fitted` has them again.
     highest_cooks
         (G,) largest Cook's distance of any sample.
     max_cooks
@@ -188,7 +185,6 @@ class ModelFit:
     n_iter: FloatArray
     converged: FloatArray
     optimized: BoolArray
-    irls_beta: FloatArray
     highest_cooks: FloatArray
     max_cooks: FloatArray
     min_mu: float

@@ -235,7 +235,7 @@ def model_outliers(
     rows = ~np.isnan(fit.beta[:, 0])
     df = np.broadcast_to(np.asarray(t_df(layout, rows_of(state.weights, rows))), int(rows.sum()))
     found_flagged, found_sample, p_value = over_genes(
-        _model_outliers, Genes(counts, state.factors, state.weights).at(rows), fit.beta[rows], fit.irls_beta[rows],
+        _model_outliers, Genes(counts, state.factors, state.weights).at(rows), fit.beta[rows], fit.optimized[rows],
         dispersions.final[rows], dispersions.fitted[rows], as_float(np.where(df >= MIN_OUTLIER_DF, df, np.nan)),
         layout=layout, min_mu=fit.min_mu, prior_var=dispersions.trend.disp_prior_var, level=level, engine=engine,
     )  # fmt: skip
@@ -251,7 +251,7 @@ def _model_outliers(
     factors: FloatArray,
     weights: FloatArray | None,
     beta: FloatArray,
-    irls_beta: FloatArray,
+    optimized: BoolArray,
     alpha: FloatArray,
     expected_alpha: FloatArray,
     residual_df: FloatArray,
@@ -263,7 +263,7 @@ def _model_outliers(
     engine: Engine,
 ) -> tuple[BoolArray, IntArray, FloatArray]:
     mu = fitted_means(beta, factors, layout, engine=engine)
-    hat = hat_values(irls_beta, factors, alpha, layout, weights=weights, min_mu=min_mu, engine=engine)
+    hat = hat_values(beta, optimized, counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
     found = flag_by_model(
         counts, mu, hat, expected_alpha, layout, prior_var=prior_var, level=level, weights=weights,
         residual_df=residual_df,

@@ -279,7 +279,7 @@ def fit_model(
     """
     rows = ~moments.all_zero
     alpha = dispersion[rows]
-    beta, se, loglik, n_iter, converged, optimized, irls_beta, highest, largest = (
+    beta, se, loglik, n_iter, converged, optimized, highest, largest = (
         expand(rows, answer)
         for answer in over_genes(
             _fit, genes.at(rows), alpha, layout=layout, min_mu=min_mu, engine=engine, text="fitting model and testing"
@@ -305,7 +305,6 @@ def fit_model(
         n_iter=n_iter,
         converged=converged,
         optimized=optimized == 1.0,
-        irls_beta=irls_beta,
         highest_cooks=highest,
         max_cooks=largest,
         min_mu=min_mu,
@@ -327,7 +326,7 @@ def _fit(
     fit = fit_nb_glm(counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
     cooks = cooks_distance(counts, normalized_counts(counts, factors), fit.mu, fit.hat, layout)
     return (
-        fit.beta, fit.se, fit.loglik, fit.n_iter, fit.converged, fit.optimized, fit.irls_beta,
+        fit.beta, fit.se, fit.loglik, fit.n_iter, fit.converged, fit.optimized,
         np.fmax.reduce(cooks, axis=1), max_cooks(cooks, layout),
     )  # fmt: skip
 

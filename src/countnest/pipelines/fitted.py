@@ -32,7 +32,7 @@ def cooks_of(
 ) -> FloatArray:
     """Return the Cook's distances (k, n) of the fitted genes `rows` (G,), of the counts that they were fitted to."""
     (cooks,) = over_genes(
-        _cooks, genes.at(rows), fit.beta[rows], fit.irls_beta[rows], alpha[rows], layout=layout, min_mu=fit.min_mu,
+        _cooks, genes.at(rows), fit.beta[rows], fit.optimized[rows], alpha[rows], layout=layout, min_mu=fit.min_mu,
         engine=engine,
     )  # fmt: skip
     return cooks
@@ -44,7 +44,7 @@ def max_cooks_without(
     """Return the largest Cook's distances (G,) of a fit with those of some samples (n,) taken as zero."""
     rows = ~np.isnan(fit.beta[:, 0])
     (largest,) = over_genes(
-        _max_cooks_without, genes.at(rows), fit.beta[rows], fit.irls_beta[rows], alpha[rows], samples=samples,
+        _max_cooks_without, genes.at(rows), fit.beta[rows], fit.optimized[rows], alpha[rows], samples=samples,
         layout=layout, min_mu=fit.min_mu, engine=engine,
     )  # fmt: skip
     return expand(rows, largest)
@@ -87,7 +87,7 @@ def _cooks(
     factors: FloatArray,
     weights: FloatArray | None,
     beta: FloatArray,
-    irls_beta: FloatArray,
+    optimized: BoolArray,
     alpha: FloatArray,
     *,
     layout: Layout,
@@ -95,7 +95,7 @@ def _cooks(
     engine: Engine,
 ) -> tuple[FloatArray]:
     mu = fitted_means(beta, factors, layout, engine=engine)
-    hat = hat_values(irls_beta, factors, alpha, layout, weights=weights, min_mu=min_mu, engine=engine)
+    hat = hat_values(beta, optimized, counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
     return (cooks_distance(counts, normalized_counts(counts, factors), mu, hat, layout),)
 
 
@@ -104,7 +104,7 @@ def _max_cooks_without(
     factors: FloatArray,
     weights: FloatArray | None,
     beta: FloatArray,
-    irls_beta: FloatArray,
+    optimized: BoolArray,
     alpha: FloatArray,
     *,
     samples: BoolArray,
@@ -112,7 +112,7 @@ def _max_cooks_without(
     min_mu: float,
     engine: Engine,
 ) -> tuple[FloatArray]:
-    (cooks,) = _cooks(counts, factors, weights, beta, irls_beta, alpha, layout=layout, min_mu=min_mu, engine=engine)
+    (cooks,) = _cooks(counts, factors, weights, beta, optimized, alpha, layout=layout, min_mu=min_mu, engine=engine)
     return (max_cooks(np.where(samples & ~np.isnan(cooks), 0.0, cooks), layout),)
 
 

@@ -57,8 +57,6 @@ class NBFit:
         (G,) IRLS iterations; the maximum where IRLS was given up.
     optimized
         (G,) whether the coefficients come from the quasi-Newton search.
-    irls_beta
-        (G, p) coefficients at which IRLS ended, natural log: the hat values are those there.
     """
 
     beta: FloatArray
@@ -69,7 +67,6 @@ class NBFit:
     converged: BoolArray
     n_iter: IntArray
     optimized: BoolArray
-    irls_beta: FloatArray
 
 
 def fit_nb_glm(
@@ -184,7 +181,7 @@ def _fit_irls(problem: _Problem, start: FloatArray, only_means: bool, engine: En
     engine.run(task, n_genes, text)
     with np.errstate(invalid="ignore"):
         se = np.sqrt(np.maximum(variance, 0.0))
-    return NBFit(beta, se, mu, hat, loglik, n_iter < MAX_ITER, n_iter, np.zeros(n_genes, dtype=np.bool_), beta)
+    return NBFit(beta, se, mu, hat, loglik, n_iter < MAX_ITER, n_iter, np.zeros(n_genes, dtype=np.bool_))
 
 
 def _rescue(fit: NBFit, lost: BoolArray, whole: _Problem, engine: Engine) -> NBFit:
@@ -212,7 +209,7 @@ def _rescue(fit: NBFit, lost: BoolArray, whole: _Problem, engine: Engine) -> NBF
     nb_loglik_block(problem.counts, mu, problem.weights, problem.alpha, floor, loglik)
     return replace(
         fit,
-        beta=_scatter(fit.beta.copy(), rows, beta),
+        beta=_scatter(fit.beta, rows, beta),
         se=_scatter(fit.se, rows, np.sqrt(variance)),
         mu=_scatter(fit.mu, rows, mu),
         loglik=_scatter(fit.loglik, rows, loglik),
@@ -248,7 +245,6 @@ def _fit_intercept(counts: FloatArray, factors: FloatArray, alpha: FloatArray, w
         converged=np.ones(n_genes, dtype=np.bool_),
         n_iter=np.ones(n_genes, dtype=np.int64),
         optimized=np.zeros(n_genes, dtype=np.bool_),
-        irls_beta=beta[:, None],
     )
 
 
@@ -270,17 +266,20 @@ def fitted_means(beta: FloatArray, factors: FloatArray, layout: Layout, *, engin
 
 def hat_values(
     beta: FloatArray,
+    optimized: BoolArray,
+    counts: FloatArray,
     factors: FloatArray,
-    alpha: FloatArray,
     layout: Layout,
+    alpha: FloatArray,
     *,
     weights: FloatArray | None = None,
     min_mu: float = 0.5,
     engine: Engine,
 ) -> FloatArray:
-    """Return the diagonals (G, n) of the hat matrices at the `irls_beta` (G, p) of a fit without priors.
+    """Return the diagonals (G, n) of the hat matrices of a fit without priors, to the last bit as it had them.
 
-    To the last bit those of the fit; other arguments are those of `fit_nb_glm`.
+    Those of `optimized` genes (G,) are as IRLS left them, which is run for these genes again. Other arguments are those
+    of `fit_nb_glm`.
     """
     v = unit_weights(layout.n_samples) if weights is None else weights
     if layout.is_intercept_only:
@@ -297,6 +296,10 @@ def hat_values(
         )  # fmt: skip
 
     engine.run(task, len(beta))
+    if optimized.any():
+        problem = _Problem(counts, factors, v, layout, alpha, np.full(layout.n_coefficients, RIDGE_LOG2), min_mu)
+        lost = problem.rows(np.flatnonzero(optimized))
+        hat[optimized] = _fit_irls(lost, _starts(lost), False, engine, None).hat
     return hat
 
 
