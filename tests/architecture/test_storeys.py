@@ -41,9 +41,12 @@ ONLY_IN = {
     "click": ("cli",),
     "tqdm": ("progress",),
     "anndata": (),
+    "joblib": ("parallel.pool",),
     "concurrent": ("parallel",),
     "threading": ("parallel", "progress"),
 }
+# Extras whose libraries the package imports where somebody uses them.
+OPTIONAL = ("anndata", "dask")
 NEVER_IN = {"stats": {"pandas", "formulaic", "matplotlib"}, "design": {"scipy"}}
 KERNELS_MAY = {"__future__", "collections", "math", "numba", "numpy", "typing"}
 HOMELESS = {"utils", "util", "helpers", "helper", "core", "misc", "common", "base", "impl"}
@@ -129,10 +132,12 @@ def test_the_rules_are_about_something():
 
 def test_every_library_is_declared():
     with (ROOT / "pyproject.toml").open("rb") as file:
-        declared = tomllib.load(file)["project"]["dependencies"]
-    names = {re.match(r"[A-Za-z0-9_-]+", line)[0] for line in declared}
+        project = tomllib.load(file)["project"]
+    names = {re.match(r"[A-Za-z0-9_-]+", line)[0] for line in project["dependencies"]}
+    lines = [line for kind in OPTIONAL for line in project["optional-dependencies"][kind]]
+    extras = {re.match(r"[A-Za-z0-9_-]+", line)[0] for line in lines}
     used = {library for name in FILES for library in libraries(name)} - sys.stdlib_module_names
-    assert used == names
+    assert names <= used <= names | extras
 
 
 @pytest.mark.parametrize("name", list(FILES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from unittest.mock import patch
@@ -18,7 +18,8 @@ from reference import Reference
 import countnest as cn
 from countnest.errors import CountnestWarning
 from countnest.pipelines import deseq
-from countnest.stats.dispersion.genewise import estimate_genewise
+from countnest.pipelines.blocks import Genes
+from countnest.pipelines.deseq import genewise_dispersions
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,17 @@ class Run:
         if self.truth.name in reference.STUDIES:
             options["min_replicates_for_replace"] = np.inf
         dds = self.dataset(self.truth.design if design is None else design)
-        with warnings.catch_warnings(), patch.object(deseq, "estimate_genewise", self._with_given):
+        with warnings.catch_warnings(), patch.object(deseq, "genewise_dispersions", self._with_given):
             warnings.simplefilter("ignore", CountnestWarning)
             return cn.DESeq(dds, size_factor_type=self.truth.info["size_factor_type"], quiet=True, **options)
 
-    def _with_given(self, counts: np.ndarray, *arguments: Any, **options: Any) -> Any:
+    def _with_given(self, chosen: Genes, *arguments: Any, **options: Any) -> Any:
         """Estimate gene-wise dispersions, then put the given ones in place."""
-        found = estimate_genewise(counts, *arguments, **options)
+        alpha, *others = genewise_dispersions(chosen, *arguments, **options)
         genes = self.truth.counts.index[self.truth.counts.any(axis=1)]
-        if not self.given or len(counts) != len(genes):  # fewer genes: those that are fitted again
-            return found
-        alpha = found.alpha.copy()
-        alpha[genes.get_indexer(self.given)] = self.truth.genes.loc[self.given, "dispGeneEst"]
-        return replace(found, alpha=alpha)
+        if self.given and len(chosen) == len(genes):  # where there are fewer, they are fitted again
+            alpha[genes.get_indexer(self.given)] = self.truth.genes.loc[self.given, "dispGeneEst"]
+        return alpha, *others
 
     @cached_property
     def wald(self) -> Any:

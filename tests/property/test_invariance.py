@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from countnest.containers.matrix import InMemory
 from countnest.design.model import build_design
 from countnest.parallel.run import Engine
 from countnest.pipelines.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
@@ -108,7 +109,7 @@ def test_a_second_run(study, fitted):
 @pytest.mark.parametrize(("n_threads", "block_size"), [(1, 1), (1, 300), (2, 7), (3, 64), (4, 1)])
 def test_blocks(study, n_threads, block_size):
     counts, sheet = study
-    values = np.ascontiguousarray(counts, dtype=np.float64)
+    values = InMemory(np.ascontiguousarray(counts, dtype=np.float64))
     full, null = (Layout.of(build_design(text, sheet).matrix) for text in ("~ batch + condition", "~ batch"))
     model = Model(full, null, "~ batch", "LRT")
 

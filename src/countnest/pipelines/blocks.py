@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, rows_of
 from countnest.containers.matrix import CountMatrix
+from countnest.parallel.collected import Arrays, Collected
 from countnest.parallel.pool import Pool, active_pool
 from countnest.parallel.run import INSIDE, Engine
 from countnest.progress import SilentProgress
@@ -30,8 +30,6 @@ FIRST_CELLS = 1 << 14
 # Numbers that are sent to a worker at a time, at most; and jobs for each worker, at least, so that none waits long.
 JOB_CELLS = 1 << 24
 JOBS_PER_WORKER = 4
-
-Arrays = tuple[npt.NDArray[Any], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +124,7 @@ def _here(
     text: str | None = None,
 ) -> Arrays:
     """Return what a task says of every gene, by the threads of this process."""
-    found = _Collected(len(genes))
+    found = Collected(len(genes))
 
     def work(block: slice) -> None:
         found.put(block, task(*genes.read(block), *(values[block] for values in by_gene), engine=INSIDE, **shared))
@@ -160,23 +158,6 @@ def _without_counts(
     return (empty,)
 
 
-class _Collected:
-    """The answers of all blocks, each at its place."""
-
-    def __init__(self, n_genes: int) -> None:
-        self.arrays: Arrays = ()
-        self._n_genes = n_genes
-        self._lock = Lock()
-
-    def put(self, block: slice, answers: Arrays) -> None:
-        """Write the answers of a block; called from any thread."""
-        with self._lock:
-            if not self.arrays:
-                self.arrays = tuple(np.empty((self._n_genes, *each.shape[1:]), each.dtype) for each in answers)
-        for whole, part in zip(self.arrays, answers, strict=True):
-            whole[block] = part
-
-
 def _on_workers(
     pool: Pool,
     task: Callable[..., Arrays],
@@ -196,7 +177,7 @@ def _on_workers(
         for block in blocks:
             yield task, genes.part(block), [values[block] for values in by_gene], shared, each
 
-    found = _Collected(len(genes))
+    found = Collected(len(genes))
     progress = SilentProgress() if text is None else engine.progress
     with progress.bar(len(genes), text or "") as advance:
         for block, answers in zip(blocks, pool.map(_here, jobs()), strict=True):

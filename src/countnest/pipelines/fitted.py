@@ -15,7 +15,7 @@ from countnest.stats.glm.fit import fitted_means, hat_values
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["cooks_of", "max_cooks_without", "means_of", "observed_cooks", "observed_max_cooks"]
+__all__ = ["cooks_of", "means_of", "observed_cooks", "observed_max_cooks"]
 
 
 def means_of(state: Analysis, layout: Layout, engine: Engine, rows: BoolArray | None = None) -> FloatArray:
@@ -38,18 +38,6 @@ def cooks_of(
     return cooks
 
 
-def max_cooks_without(
-    samples: BoolArray, genes: Genes, fit: ModelFit, alpha: FloatArray, layout: Layout, engine: Engine
-) -> FloatArray:
-    """Return the largest Cook's distances (G,) of a fit with those of some samples (n,) taken as zero."""
-    rows = ~np.isnan(fit.beta[:, 0])
-    (largest,) = over_genes(
-        _max_cooks_without, genes.at(rows), fit.beta[rows], fit.optimized[rows], alpha[rows], samples=samples,
-        layout=layout, min_mu=fit.min_mu, engine=engine,
-    )  # fmt: skip
-    return expand(rows, largest)
-
-
 def observed_cooks(
     state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine, rows: BoolArray | None = None
 ) -> FloatArray:
@@ -60,26 +48,42 @@ def observed_cooks(
     assert state.dispersions is not None
     fit = _fit_of(state)
     wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
-    fitted = wanted & ~np.isnan(fit.beta[:, 0])
-    genes = Genes(state.counts_used(counts), state.factors, state.weights)
-    cooks = expand(fitted[wanted], cooks_of(genes, fitted, fit, state.dispersions.final, layout, engine))
+    known = _fitted_as_observed(state)
+    genes = Genes(counts, state.factors, state.weights)
+    cooks = expand(known[wanted], cooks_of(genes, wanted & known, fit, state.dispersions.final, layout, engine))
     if state.replacement is not None:
         flagged = state.replacement.flagged
         cooks[flagged[wanted]] = state.replacement.cooks[wanted[flagged]]
     return cooks
 
 
-def observed_max_cooks(state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine) -> FloatArray:
-    """Return the largest Cook's distances (G,) of the counts as observed, also of those that were replaced."""
+def observed_max_cooks(
+    state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine, without: BoolArray | None = None
+) -> FloatArray:
+    """Return the largest Cook's distances (G,) of the counts as observed, also of those that were replaced.
+
+    Those of the samples `without` (n,) are taken as zero.
+    """
     assert state.dispersions is not None
     fit = _fit_of(state)
-    if state.replacement is None:
+    if state.replacement is None and without is None:
         return fit.max_cooks
-    genes = Genes(state.counts_used(counts), state.factors, state.weights)
-    nobody = np.zeros(layout.n_samples, dtype=np.bool_)
-    largest = max_cooks_without(nobody, genes, fit, state.dispersions.final, layout, engine)
-    largest[state.replacement.flagged] = max_cooks(state.replacement.cooks, layout)
+    samples = np.zeros(layout.n_samples, dtype=np.bool_) if without is None else without
+    rows = _fitted_as_observed(state)
+    (largest,) = over_genes(
+        _max_cooks, Genes(counts, state.factors, state.weights).at(rows), fit.beta[rows], fit.optimized[rows],
+        state.dispersions.final[rows], without=samples, layout=layout, min_mu=fit.min_mu, engine=engine,
+    )  # fmt: skip
+    largest = expand(rows, largest)
+    if state.replacement is not None:
+        largest[state.replacement.flagged] = _largest(state.replacement.cooks, samples, layout)
     return largest
+
+
+def _fitted_as_observed(state: Analysis) -> BoolArray:
+    """Return the genes (G,) that are fitted to their counts as observed: no outlier of theirs was replaced."""
+    rows = ~np.isnan(_fit_of(state).beta[:, 0])
+    return rows if state.replacement is None else rows & ~state.replacement.flagged
 
 
 def _cooks(
@@ -99,7 +103,7 @@ def _cooks(
     return (cooks_distance(counts, normalized_counts(counts, factors), mu, hat, layout),)
 
 
-def _max_cooks_without(
+def _max_cooks(
     counts: FloatArray,
     factors: FloatArray,
     weights: FloatArray | None,
@@ -107,13 +111,17 @@ def _max_cooks_without(
     optimized: BoolArray,
     alpha: FloatArray,
     *,
-    samples: BoolArray,
+    without: BoolArray,
     layout: Layout,
     min_mu: float,
     engine: Engine,
 ) -> tuple[FloatArray]:
     (cooks,) = _cooks(counts, factors, weights, beta, optimized, alpha, layout=layout, min_mu=min_mu, engine=engine)
-    return (max_cooks(np.where(samples & ~np.isnan(cooks), 0.0, cooks), layout),)
+    return (_largest(cooks, without, layout),)
+
+
+def _largest(cooks: FloatArray, without: BoolArray, layout: Layout) -> FloatArray:
+    return max_cooks(np.where(without & ~np.isnan(cooks), 0.0, cooks), layout)
 
 
 def _fit_of(state: Analysis) -> ModelFit:

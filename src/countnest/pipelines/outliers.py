@@ -17,8 +17,8 @@ from countnest.options import DispersionSharing
 from countnest.parallel.run import Engine
 from countnest.pipelines.blocks import Genes
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, fit_model, no_counts
-from countnest.pipelines.fitted import cooks_of, max_cooks_without
-from countnest.stats.glm.cooks import cooks_cutoff, max_cooks, replacement_counts
+from countnest.pipelines.fitted import cooks_of, observed_max_cooks
+from countnest.stats.glm.cooks import cooks_cutoff, replacement_counts
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
 
@@ -162,13 +162,7 @@ def with_observed_cooks(state: Analysis, counts: CountMatrix, layout: Layout, en
     gone = replacement.replaceable if replacement.refitted.any() else np.zeros_like(replacement.replaceable)
     if gone.all():
         return replace(fit, max_cooks=np.full(len(fit.max_cooks), np.nan))
-    largest = fit.max_cooks.copy()
-    if gone.any():
-        genes = Genes(state.counts_used(counts), state.factors, state.weights)
-        largest = max_cooks_without(gone, genes, fit, state.dispersions.final, layout, engine)
-    observed = replacement.cooks
-    largest[replacement.flagged] = max_cooks(np.where(gone & ~np.isnan(observed), 0.0, observed), layout)
-    return replace(fit, max_cooks=largest)
+    return replace(fit, max_cooks=observed_max_cooks(state, counts, layout, engine, without=gone))
 
 
 def _sharing(dispersions: Dispersions) -> DispersionSharing:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import countnest as cn
+from countnest.containers.matrix import InMemory
 from countnest.design.contrast import resolve_contrast
 from countnest.design.expanded import expanded_design, prior_design, standard_design
 from countnest.errors import OptionError
@@ -31,7 +32,7 @@ def fitted(request, dds):
     """Return the model, what was fitted, counts, size factors and dispersions of the genes with counts."""
     state, counts = dds._analysis(), dds.counts().to_numpy(dtype=float)
     model = PriorModel.of(prior_design(dds.design, request.param))
-    prior = fit_beta_prior(state, counts, model, Engine())
+    prior = fit_beta_prior(state, InMemory(counts), model, Engine())
     rows = ~state.moments.all_zero
     return model, prior, counts[rows], state.factors, state.dispersions.final[rows], rows
 
@@ -82,7 +83,7 @@ def test_contrasts_of_shrunken_coefficients(fitted, dds):
 
 def test_levels_with_the_same_prior_sum_to_zero(dds):
     model = PriorModel.of(expanded_design(dds.design))
-    prior = fit_beta_prior(dds._analysis(), dds.counts().to_numpy(dtype=float), model, Engine())
+    prior = fit_beta_prior(dds._analysis(), dds._data.matrix, model, Engine())
     assert prior.expanded
     beta = prior.beta[prior.converged == 1]
     assert np.abs(beta[:, 1:3].sum(axis=1)).max() < 1e-3  # batches
@@ -105,7 +106,7 @@ def test_variances_are_averages_over_comparisons(dds):
 def shrunken(dds, make_design, threshold=0.0, **asked):
     design = make_design(dds.design)
     vector = resolve_contrast(design.design, **asked).vector
-    counts = dds.counts().to_numpy(dtype=float)
+    counts = dds._data.matrix
     return shrink_normal(dds._analysis(), counts, design, vector, threshold=threshold, engine=Engine())
 
 
@@ -120,7 +121,7 @@ def test_shrunken_comparisons_do_not_depend_on_the_reference_level(dds):
 def test_coefficients_shrink(dds):
     state = dds._analysis()
     model = PriorModel.of(standard_design(dds.design))
-    prior = fit_beta_prior(state, dds.counts().to_numpy(dtype=float), model, Engine())
+    prior = fit_beta_prior(state, dds._data.matrix, model, Engine())
     here, there = ((beta[:, 1:] ** 2 / prior.variance[1:]).sum(axis=1) for beta in (prior.beta, state.fit.beta))
     fitted = ~np.isnan(here)
     assert (here < there)[fitted].all()
@@ -136,7 +137,7 @@ def test_thresholds(dds):
 
 def test_refusals(dds):
     design, vector = standard_design(dds.design), np.array([0.0, 0.0, 0.0, 1.0])
-    counts = dds.counts().to_numpy(dtype=float)
+    counts = dds._data.matrix
     with pytest.raises(OptionError, match="lessAbs' needs estimates without prior"):
         shrink_normal(dds._analysis(), counts, design, vector, alternative="lessAbs", threshold=1.0, engine=Engine())
     shrunk = cn.DESeqDataSet(*study(), design="~ batch + group").deseq(quiet=True, beta_prior=True)

@@ -10,7 +10,7 @@ import statsmodels.api as sm
 import countnest as cn
 from countnest.errors import OptionError
 from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import fit_nb_glm
+from countnest.stats.glm.fit import fit_nb_glm, fitted_means, hat_values
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.outlier import model_outliers, prior_df, studentized_residuals
 
@@ -23,10 +23,11 @@ def outliers(counts, sheet, design, reference):
     dds.deseq(quiet=True, min_replicates_for_replace=np.inf)
     state = dds._analysis()
     rows = ~state.moments.all_zero
+    k, alpha, fit, engine = counts.to_numpy(dtype=np.float64)[rows], state.dispersions.final[rows], state.fit, Engine()
     found = model_outliers(
-        counts.to_numpy(dtype=np.float64)[rows],
-        state.fit.mu[rows],
-        state.fit.hat[rows],
+        k,
+        fitted_means(fit.beta[rows], state.factors, dds._layout, engine=engine),
+        hat_values(fit.beta[rows], fit.optimized[rows], k, state.factors, dds._layout, alpha, engine=engine),
         state.dispersions.fitted[rows],
         dds._layout,
         prior_var=state.dispersions.trend.disp_prior_var,
