@@ -191,3 +191,22 @@ def test_import_is_quick_and_light():
         assert not {"numba", "pandas", "scipy", "matplotlib", "formulaic", "statsmodels"} & set(modules)
         times.append(float(seconds))
     assert min(times) < 0.6
+
+
+ANALYSIS = """
+import sys
+import countnest as cn
+dds = cn.DESeq(cn.make_example_dataset(200, 6), quiet=True)
+assert cn.results(dds).table["padj"].notna().any()
+print(*sys.modules)
+"""
+
+
+def test_an_analysis_is_light():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-W", "ignore", "-c", ANALYSIS]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    modules = set(run.stdout.split())
+    assert {"numba", "pandas", "scipy.special", "formulaic"} <= modules
+    heavy = {"scipy.stats", "scipy.optimize", "scipy.interpolate", "scipy.integrate", "statsmodels", "matplotlib"}
+    assert heavy & modules == set()

@@ -1,3 +1,4 @@
+import gc
 import math
 
 import pytest
@@ -121,3 +122,21 @@ def test_faults_are_not_hidden(monkeypatch):
     monkeypatch.setattr("countnest.cli.run.run_request", fail)
     with pytest.raises(ZeroDivisionError):
         entry.main(["run", "airway"])
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_garbage_is_sought_less_often_during_the_command_only(capsys, monkeypatch, failing):
+    during = []
+
+    def run_request(request):
+        during.append(gc.get_threshold())
+        if failing:
+            raise DesignError(f"no {request.study}")
+
+    monkeypatch.setattr("countnest.cli.run.run_request", run_request)
+    before = gc.get_threshold()
+    assert leave(capsys, "run", "airway")[0] == int(failing)
+    assert gc.get_threshold() == before
+    ((young, *older),) = during
+    assert young > before[0]
+    assert tuple(older) == before[1:]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -20,6 +23,7 @@ __all__ = ["cli", "main"]
 
 _FAILED = 1
 _INTERRUPTED = 130
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 _EXAMPLE = (
     "countnest run --counts counts.csv --samples samples.csv --design '~ batch + condition' "
@@ -29,8 +33,10 @@ _EXAMPLE = (
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and leave with its exit code: 0 done, 1 an error in the data, 2 in the options, 130 Ctrl-C."""
+    atexit.register(gc.freeze)  # what a process leaves behind is not worth looking through
     try:
-        status = cli.main(arguments, prog_name="countnest", standalone_mode=False)
+        with _few_collections():
+            status = cli.main(arguments, prog_name="countnest", standalone_mode=False)
     except CountnestError as error:
         click.echo(f"error: {as_in_the_shell(str(error))}", err=True)
         status = _FAILED
@@ -41,6 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         click.echo("interrupted", err=True)
         status = _INTERRUPTED
     sys.exit(status or 0)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Look for garbage less often: imports alone make a hundred thousand objects to keep."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001 (click's shape)

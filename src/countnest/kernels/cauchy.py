@@ -34,8 +34,9 @@ LAST_STEP = 1e-8
 LARGEST_STEP = 5.0
 ARMIJO = 1e-4
 HALVINGS = 60
-# Precision that holds a coefficient where it is.
-HELD = 1e30
+# Precision that holds a coefficient where it is, and that which lets it move: numbers, for a kernel would be compiled
+# once for True and once for False.
+HELD, FREE = 1e30, 0.0
 # Two searches that end within this distance have found the same mode.
 SAME_MODE = 1e-6
 # Scale of a Cauchy prior that says nothing.
@@ -168,20 +169,20 @@ def gain(t: float, gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, wor
 
 
 @kernel
-def nb_cauchy_climb(gene: Gene, cells: Cells, prior: Prior, held: bool, beta: FloatArray, work: Work) -> bool:
+def nb_cauchy_climb(gene: Gene, cells: Cells, prior: Prior, hold: float, beta: FloatArray, work: Work) -> bool:
     """Move `beta` (p,) uphill to a mode of the posterior by Newton's method; return whether it was reached.
 
-    With `held`, the coefficient at `prior.place` stays. Steps are halved until the posterior grows. Where it is not
-    concave, the Cauchy prior's curvature is replaced by that of the parabola which touches it from below, so that the
-    direction still leads uphill.
+    `hold` is `FREE`, or `HELD`, with which the coefficient at `prior.place` stays. Steps are halved until the posterior
+    grows. Where it is not concave, the Cauchy prior's curvature is replaced by that of the parabola which touches it
+    from below, so that the direction still leads uphill.
     """
     p = beta.shape[0]
     for _ in range(MAX_ITER):
         loss(gene, cells, prior, beta, work)
         b = beta[prior.place]
-        if held:
+        if hold > FREE:
             work.downhill[prior.place] = 0.0
-        curvature = HELD if held else cauchy_curvature(b, prior.scale)
+        curvature = hold if hold > FREE else cauchy_curvature(b, prior.scale)
         if math.isnan(factorize(cells, prior, curvature, work)) and math.isnan(
             factorize(cells, prior, 2.0 / (prior.scale * prior.scale + b * b), work)
         ):
@@ -227,10 +228,10 @@ def highest_mode(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, near:
         near[k] = beta[k]
     near[prior.place] = 0.0
     no_prior = Prior(prior.place, FLAT, prior.precision)
-    reached = nb_cauchy_climb(gene, cells, no_prior, False, beta, work)
-    reached = nb_cauchy_climb(gene, cells, prior, False, beta, work) and reached
-    near_reached = nb_cauchy_climb(gene, cells, prior, True, near, work)
-    near_reached = nb_cauchy_climb(gene, cells, prior, False, near, work) and near_reached
+    reached = nb_cauchy_climb(gene, cells, no_prior, FREE, beta, work)
+    reached = nb_cauchy_climb(gene, cells, prior, FREE, beta, work) and reached
+    near_reached = nb_cauchy_climb(gene, cells, prior, HELD, near, work)
+    near_reached = nb_cauchy_climb(gene, cells, prior, FREE, near, work) and near_reached
     if near_reached and not (reached and abs(near[prior.place] - beta[prior.place]) <= SAME_MODE):
         if not reached or loss(gene, cells, prior, near, work) < loss(gene, cells, prior, beta, work):
             for k in range(beta.shape[0]):

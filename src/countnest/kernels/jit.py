@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numba.core.caching
 import numba.core.compiler
+import numba.core.runtime
 import numba.core.serialize
 
 from countnest import cache
@@ -88,12 +89,16 @@ class KernelCache(numba.core.caching._Cache):
         return None if folder is None else str(folder)
 
     def load_overload(self, sig: object, target_context: Any) -> Any:  # noqa: ANN401 (numba has no types)
-        """Return the compiled function, or None."""
-        target_context.refresh()
+        """Return the compiled function, or None.
+
+        Where it is found, of numba's machinery only the memory of arrays is started: a kernel needs nothing else to
+        run. What the compiler knows, which takes a tenth of a second to import, is called for when it compiles.
+        """
         path = self._path(sig, target_context.codegen())
         if path is None:
             return None
         try:
+            _numba.runtime.rtsys.initialize(target_context)
             return _numba.compiler.CompileResult._rebuild(target_context, *pickle.loads(path.read_bytes()))
         except FileNotFoundError:
             return None

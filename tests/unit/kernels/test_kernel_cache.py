@@ -184,3 +184,34 @@ def test_without_a_home_that_can_be_written(tmp_path):
         (said,) = processes(1, 0.0, environment)
         assert said[:3] == [*expected(), missed]
         assert Path(said[3]).is_relative_to(tmp_path / "tmp")
+
+
+FOUND_THEN_COMPILED = """
+import sys
+from countnest.kernels.jit import kernel
+from countnest.kernels.special import stirling_remainder
+found = stirling_remainder(20.0)
+missed = len(stirling_remainder.stats.cache_misses)
+late = "numba.typed.typeddict" in sys.modules
+if not missed:
+    @kernel
+    def twice(x):
+        return 2.0 * stirling_remainder(x)
+    assert twice(20.0) == 2.0 * found
+    assert len(twice.stats.cache_misses) == 1
+print(found, missed, late)
+"""
+
+
+@compiled
+def test_what_is_found_does_without_the_compiler_until_something_else_is_compiled(tmp_path):
+    environment = {**os.environ, "COUNTNEST_CACHE_DIR": str(tmp_path / "cache")}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-c", FOUND_THEN_COMPILED]
+    said = [
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    ]
+    (compiled_number, *compiled_how), (found_number, *found_how) = said
+    assert compiled_number == found_number
+    assert (compiled_how, found_how) == (["1", "True"], ["0", "False"])

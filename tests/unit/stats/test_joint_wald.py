@@ -50,3 +50,23 @@ def test_basis_of_dependent_rows():
     assert null.shape == (4, 2)
     np.testing.assert_allclose(contrasts @ null, 0.0, atol=1e-14)
     np.testing.assert_allclose(contrasts @ basis.T @ basis, contrasts, atol=1e-14)
+
+
+@pytest.mark.parametrize("df", [None, 6.0, np.linspace(1.0, 60.0, 300)])
+def test_far_tails(df):
+    size = np.linspace(0.0, 37.0, 300)
+    b = np.column_stack([size, np.zeros(300)])
+    statistic, p = joint_wald_test(b, np.broadcast_to(np.eye(2), (300, 2, 2)), df=df)
+    np.testing.assert_allclose(statistic, size**2 if df is None else size**2 / 2.0, rtol=1e-14)
+    expected = scipy.stats.chi2.sf(statistic, 2) if df is None else scipy.stats.f.sf(statistic, 2, df)
+    np.testing.assert_allclose(p, expected, rtol=1e-13)
+    if df is None:
+        assert 0.0 < p[-1] < 1e-290
+
+
+@pytest.mark.parametrize("df", [None, 6.0])
+def test_a_form_that_rounding_takes_below_zero_has_the_p_value_of_zero(df):
+    b = np.array([[1e-9, 1e-9]])
+    statistic, p = joint_wald_test(b, -np.eye(2)[np.newaxis], df=df)
+    assert statistic[0] < 0.0
+    assert p[0] == 1.0

@@ -47,3 +47,13 @@ FULL = np.column_stack([np.ones(6), [0, 0, 1, 1, 0, 1], [0, 1, 0, 1, 0, 1]]).ast
 )
 def test_nesting_is_of_spans(reduced, nested):
     assert is_nested(reduced, FULL) is nested
+
+
+def test_far_tails_and_rounding_below_zero():
+    statistic = np.concatenate([np.linspace(0.0, 1400.0, 500), [-1e-13, -3.0]])
+    for df in (1, 2, 3, 30):
+        found, p = likelihood_ratio_test(statistic / 2.0, np.zeros(len(statistic)), df)
+        np.testing.assert_array_equal(found, statistic)
+        np.testing.assert_allclose(p, scipy.stats.chi2.sf(statistic, df), rtol=1e-14)
+        np.testing.assert_array_equal(p[-2:], 1.0)  # the larger model fitted less well by rounding
+    assert 0.0 < p[np.searchsorted(statistic[:-2], 1300.0)] < 1e-200

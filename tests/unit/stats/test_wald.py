@@ -157,3 +157,15 @@ def test_upshot_is_for_the_normal_distribution():
 def test_upshot_of_missing_is_missing():
     found = upshot(np.array([np.nan, 1.0]), np.array([np.nan, 1.0]), 0.5)
     np.testing.assert_array_equal(np.isnan(found), [[True, False], [True, False]])
+
+
+@pytest.mark.parametrize("df", [None, 0.5, 1.0, 4.0, 33.3, 1e6, np.linspace(1.0, 200.0, 761)])
+def test_far_tails(df):
+    z = np.linspace(-37.5, 37.5, 761)
+    tail = scipy.stats.norm.sf if df is None else scipy.stats.t(df).sf
+    for alternative, expected in {"greaterAbs": 2.0 * tail(np.abs(z)), "greater": tail(z), "less": tail(-z)}.items():
+        _, p = wald_test(z, np.ones(len(z)), alternative=alternative, df=df)
+        np.testing.assert_allclose(p, expected, rtol=1e-14, err_msg=alternative)
+        assert (p > 0.0).all()
+        if df is None and alternative != "greaterAbs":
+            assert (p.min(), p.max()) == (pytest.approx(4.6e-308, rel=0.02), 1.0)

@@ -6,7 +6,7 @@ Sources: Cook (1977), doi:10.2307/1268249; Love, Huber and Anders (2014), doi:10
 from __future__ import annotations
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from countnest.arrays import FloatArray, as_float
 from countnest.stats.glm.layout import Layout
@@ -79,7 +79,7 @@ def max_cooks(cooks: FloatArray, layout: Layout) -> FloatArray:
 
 def cooks_cutoff(layout: Layout) -> float:
     """Return the 99 % quantile of F(p, n - p), above which a Cook's distance marks an outlier."""
-    return float(scipy.stats.f.ppf(CUTOFF_QUANTILE, layout.n_coefficients, layout.residual_df))
+    return float(scipy.special.fdtri(layout.n_coefficients, layout.residual_df, CUTOFF_QUANTILE))
 
 
 def replacement_counts(normalized: FloatArray, factors: FloatArray, trim: float = 0.2) -> FloatArray:

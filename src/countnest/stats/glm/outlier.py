@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
-import scipy.stats
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.stats.glm.layout import Layout
@@ -94,7 +93,7 @@ def model_outliers(
     residual = np.where(missing, 0.0, residual)
     size = np.abs(residual)
     looked_at = counts.shape[1] if weights is None else np.count_nonzero(weights, axis=1)
-    p_value = np.minimum(2.0 * scipy.stats.t.sf(size.max(axis=1), df) * looked_at, 1.0)
+    p_value = np.minimum(2.0 * scipy.special.stdtr(df, -size.max(axis=1)) * looked_at, 1.0)
     sample = _named(residual, np.argmax(size, axis=1), layout)
     nothing = missing.all(axis=1)
     p_value = np.where(nothing, np.nan, p_value)

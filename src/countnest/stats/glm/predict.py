@@ -6,7 +6,7 @@ Source: McCullagh and Nelder (1989), Generalized Linear Models, doi:10.1201/9780
 from __future__ import annotations
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from countnest.arrays import FloatArray
 
@@ -30,7 +30,7 @@ def mean_limits(
         Degrees of freedom of the t distribution, one number or (G,); None: the normal.
     """
     tail = (1.0 + level) / 2.0
-    quantile = scipy.stats.norm.ppf(tail) if df is None else np.reshape(scipy.stats.t.ppf(tail, df), (-1, 1))
+    quantile = scipy.special.ndtri(tail) if df is None else np.reshape(scipy.special.stdtrit(df, tail), (-1, 1))
     with np.errstate(over="ignore"):
         return np.exp(predictor - quantile * se), np.exp(predictor + quantile * se)
 
@@ -41,6 +41,8 @@ def count_limits(mean: FloatArray, alpha: FloatArray, level: float) -> tuple[Flo
     Mean (G, m) and dispersion (G,) are plugged in as if they were known, so that the limits are somewhat too narrow
     where few samples tell the mean.
     """
+    import scipy.stats  # late: it takes a while to import, and scipy.special has no quantiles of counts
+
     size = np.broadcast_to(1.0 / alpha[:, np.newaxis], mean.shape)
     tails = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     low, high = (np.asarray(scipy.stats.nbinom.ppf(tail, size, size / (size + mean))) for tail in tails)

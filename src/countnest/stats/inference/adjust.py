@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-import scipy.stats
 
 from countnest.arrays import FloatArray
 from countnest.errors import OptionError, called, listing, suggestion
+from countnest.stats.inference.benjamini_hochberg import benjamini_hochberg
 from countnest.stats.inference.qvalue import q_values
 
 __all__ = ["Adjustment", "adjust", "adjustment_name", "check_adjusted", "check_adjustment", "is_adjustment"]
@@ -109,8 +109,7 @@ def _adjust_all(p_values: FloatArray, method: Adjustment, alpha: float) -> Float
     if method == "none":
         return p_values
     if method == "BH":
-        adjusted: FloatArray = scipy.stats.false_discovery_control(p_values, method="bh")
-        return adjusted
+        return benjamini_hochberg(p_values)
     if method == "storey":
         return q_values(p_values)
     check_adjustment(method)

@@ -10,12 +10,10 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-import scipy.interpolate
-import scipy.optimize
-import scipy.stats
 
 from countnest.arrays import FloatArray
 from countnest.options import check_option
+from countnest.stats.inference.benjamini_hochberg import benjamini_hochberg
 
 __all__ = ["TrueNulls", "q_values", "share_of_true_nulls"]
 
@@ -36,8 +34,7 @@ def q_values(p_values: FloatArray, *, method: TrueNulls = "smoother") -> FloatAr
     R counterpart: qvalue::qvalue.
     """
     share = share_of_true_nulls(p_values, method=method)
-    adjusted: FloatArray = scipy.stats.false_discovery_control(p_values, method="bh")
-    return share * adjusted
+    return share * benjamini_hochberg(p_values)
 
 
 def share_of_true_nulls(p_values: FloatArray, *, method: TrueNulls = "smoother") -> float:
@@ -78,12 +75,14 @@ def _least_error(estimates: FloatArray, beyond: np.ndarray, m: int) -> float:
 @lru_cache(maxsize=1)
 def _end_of_spline() -> FloatArray:
     """Return the weights of the estimates in the smoothing spline at the largest lambda."""
+    from scipy.interpolate import make_smoothing_spline  # late: they take a while to import
+    from scipy.optimize import brentq
 
     def smoother(log_penalty: float) -> FloatArray:
         penalty = float(np.exp(log_penalty))
         unit = np.eye(len(LAMBDAS))
-        return np.array([scipy.interpolate.make_smoothing_spline(LAMBDAS, e, lam=penalty)(LAMBDAS) for e in unit]).T
+        return np.array([make_smoothing_spline(LAMBDAS, e, lam=penalty)(LAMBDAS) for e in unit]).T
 
-    log_penalty: float = scipy.optimize.brentq(lambda x: np.trace(smoother(x)) - SMOOTHER_DF, -20.0, 10.0)
+    log_penalty: float = brentq(lambda x: np.trace(smoother(x)) - SMOOTHER_DF, -20.0, 10.0)
     weights: FloatArray = smoother(log_penalty)[-1]
     return weights

@@ -6,7 +6,6 @@ Source: the likelihood is that of Love, Huber and Anders (2014), doi:10.1186/s13
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize
 
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import NormalizationError
@@ -48,6 +47,8 @@ def likeliest_size_factors(
     NormalizationError
         If the search does not converge.
     """
+    from scipy.optimize import minimize  # late: it takes a while to import
+
     loss = _Loss(counts, expected, alpha, engine)
     search = minimize(
         loss,

@@ -5,11 +5,12 @@ Source: Forsythe, Malcolm and Moler (1977), Computer Methods for Mathematical Co
 
 from __future__ import annotations
 
-from typing import Any
-
-from scipy.interpolate import BSpline, make_interp_spline
+from typing import TYPE_CHECKING, Any
 
 from countnest.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from scipy.interpolate import BSpline
 
 __all__ = ["cubic_spline"]
 
@@ -24,6 +25,8 @@ def cubic_spline(x: FloatArray, y: FloatArray) -> BSpline:
     -----
     R counterpart: stats::splinefun(x, y, method = "fmm").
     """
+    from scipy.interpolate import make_interp_spline  # late: it takes a while to import
+
     ends: Any = tuple([(3, _third_derivative(x[at], y[at]))] for at in (slice(None, 4), slice(-4, None)))
     return make_interp_spline(x, y, k=3, bc_type=ends)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.integrate import cumulative_trapezoid
 
 from countnest.arrays import FloatArray
 from countnest.errors import CountsError
@@ -81,6 +80,8 @@ def stabilize_constant(q: FloatArray, a: float) -> FloatArray:
 
 
 def _stabilize_numerically(q: FloatArray, factors: FloatArray, trend: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    from scipy.integrate import cumulative_trapezoid  # late: it takes a while to import
+
     means = base_mean(q)
     low, high = np.quantile(means, ANCHORS)
     if not 0 < low < high:
