@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.special
 
-from countnest.arrays import FloatArray, as_float
+from countnest.arrays import FloatArray, as_float, as_int
+from countnest.kernels.robust import robust_dispersion_block
 from countnest.stats.glm.layout import Layout
 
 __all__ = ["cooks_cutoff", "cooks_distance", "max_cooks", "replacement_counts", "trimmed_mean"]
@@ -47,21 +48,17 @@ def _robust_dispersion(normalized: FloatArray, layout: Layout) -> FloatArray:
     """Return method-of-moments dispersions (G,) from the largest trimmed variance of the cells of three or more."""
     large = np.flatnonzero(layout.cell_sizes >= MIN_CELL)
     if len(large):
-        variance = np.max([_cell_variance(normalized[:, layout.cells.of_sample == c]) for c in large], axis=0)
-    else:
-        variance = _trimmed_variance(normalized, TRIM[-1][1], TRIM[-1][2])
-    mean = normalized.mean(axis=1)
-    return as_float(np.maximum((variance - mean) / mean**2, MIN_ROBUST_DISPERSION))
-
-
-def _cell_variance(values: FloatArray) -> FloatArray:
-    _, trim, scale = next(rule for rule in TRIM if values.shape[1] <= rule[0])
-    return _trimmed_variance(values, trim, scale)
-
-
-def _trimmed_variance(values: FloatArray, trim: float, scale: float) -> FloatArray:
-    centre = trimmed_mean(values, trim)[:, None]
-    return scale * trimmed_mean((values - centre) ** 2, trim)
+        sizes = layout.cell_sizes[large]
+        place = np.argsort(layout.cells.of_sample, kind="stable")
+        samples = place[np.isin(layout.cells.of_sample[place], large)]
+        rules = [next((trim, scale) for most, trim, scale in TRIM if size <= most) for size in sizes]
+    else:  # all samples as one cell
+        sizes, samples, rules = np.array([layout.n_samples]), np.arange(layout.n_samples), [TRIM[-1][1:]]
+    trim, scale = (as_float(values) for values in zip(*rules, strict=True))
+    start = as_int(np.concatenate([[0], np.cumsum(sizes)]))
+    alpha = np.empty(len(normalized))
+    robust_dispersion_block(as_float(normalized), as_int(samples), start, trim, scale, MIN_ROBUST_DISPERSION, alpha)
+    return alpha
 
 
 def max_cooks(cooks: FloatArray, layout: Layout) -> FloatArray:
