@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
+
+from threadpoolctl import ThreadpoolController
 
 from countnest.errors import OptionError
 from countnest.progress import Progress, SilentProgress
@@ -47,9 +50,8 @@ class Engine:
 
     Notes
     -----
-    Tasks run compiled kernels, which call no BLAS. The one that does, the quasi-Newton search of single genes,
-    multiplies matrices of coefficients x coefficients, which BLAS leaves to one thread up to about a hundred of them.
-    So there are no more threads at work than the engine has, and BLAS is left as it is.
+    While several threads are at work, linear algebra in a task has one thread, so that no more are at work than the
+    engine has.
     """
 
     n_threads: int | None = None
@@ -123,6 +125,7 @@ class Engine:
 
         pool = ThreadPoolExecutor(n_threads)
         patience = None
+        alone = _blas().limit(limits=1, user_api="blas")
         working = [pool.submit(work) for _ in range(n_threads)]
         try:
             left = blocks.n_genes
@@ -138,6 +141,7 @@ class Engine:
         finally:
             blocks.stop()
             at_work = wait(working, timeout=patience).not_done
+            alone.restore_original_limits()
             pool.shutdown(wait=not at_work)
 
 
@@ -151,6 +155,12 @@ def _work(task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int
         task(block)
         blocks.took(block, time.perf_counter() - start)
         advance(block.stop - block.start)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return the handle on the threads of NumPy's and SciPy's linear algebra."""
+    return ThreadpoolController()
 
 
 def _next(done: SimpleQueue[int | BaseException]) -> int | BaseException:
