@@ -45,8 +45,8 @@ class Engine:
 
     Notes
     -----
-    Tasks run compiled kernels, which call no BLAS. So there are no more threads at work than the engine has, and BLAS is
-    left as it is.
+    Tasks run compiled kernels, which call no BLAS. So there are no more threads at work than the engine has, and BLAS
+    is left as it is.
     """
 
     n_threads: int | None = None
