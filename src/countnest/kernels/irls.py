@@ -31,7 +31,6 @@ from countnest.kernels.elimination import (
 from countnest.kernels.jit import kernel
 from countnest.kernels.negbin import nb_loglik_point
 from countnest.kernels.special import (
-    HALF_LOG_TWO_PI,
     log_factorial,
     log_rising_ratio,
     psi_remainder,
@@ -41,7 +40,6 @@ from countnest.kernels.special import (
 __all__ = [
     "nb_log_covariance_block",
     "nb_log_irls_block",
-    "nb_log_objective_row",
     "nb_log_start_block",
     "nb_log_variance_block",
 ]
@@ -52,11 +50,6 @@ LARGE_BETA = 30.0
 START_OFFSET = 0.1
 # Beyond this, log(1 + x) is as accurate as log1p(x) needs to be, and faster.
 DIRECT_LOG = 0.5
-# Of the gradient by central differences, log2 scale; and the box of the coefficients.
-DIFFERENCE = 1e-3
-BOX = 30.0
-# What a non-finite objective is taken as.
-HUGE = 1e300
 
 
 @kernel
@@ -399,77 +392,3 @@ def nb_log_covariance_block(
                     total += weight[c] * inner[i, c] * inner[j, c]
                 covariance_out[g, i, j] = total
                 covariance_out[g, j, i] = total
-
-
-@kernel
-def penalized_loss(
-    log2_beta: FloatArray,
-    y: FloatArray,
-    f: FloatArray,
-    v: FloatArray,
-    size: float,
-    remainder: float,
-    plan: IntArray,
-    numbers: FloatArray,
-    prior_sd: FloatArray,
-    means: FloatArray,
-) -> float:
-    """Return the negative log-likelihood and normal prior of log2 coefficients; 1e300 where it is not finite.
-
-    `means` (C,) is work space.
-    """
-    cell_predictors(plan, numbers, log2_beta, means)
-    cell = plan[SAMPLE_CELL]
-    for c in range(means.shape[0]):
-        means[c] = 2.0 ** means[c]
-    total = 0.0
-    rest = 0.0
-    for j in range(y.shape[0]):
-        term = v[j] * nb_loglik_point(y[j], f[j] * means[plan[cell + j]], size, remainder)
-        partial = total + term  # summed with compensation (Neumaier)
-        rest += (total - partial) + term if abs(total) >= abs(term) else (term - partial) + total
-        total = partial
-    prior = 0.0
-    for k in range(log2_beta.shape[0]):
-        x = log2_beta[k] / prior_sd[k]
-        prior -= HALF_LOG_TWO_PI + 0.5 * x * x + math.log(prior_sd[k])
-    loss = -(total + rest + prior)
-    return loss if math.isfinite(loss) else HUGE
-
-
-@kernel
-def nb_log_objective_row(
-    log2_beta: FloatArray,
-    y: FloatArray,
-    f: FloatArray,
-    v: FloatArray,
-    alpha: float,
-    plan: IntArray,
-    numbers: FloatArray,
-    prior_sd: FloatArray,
-    gradient_out: FloatArray,
-) -> float:
-    """Return the loss of log2 coefficients (p,), and write its gradient, by central differences within the box.
-
-    `v` (n,) are observation weights, `prior_sd` (p,) the standard deviations of the normal priors on the log2 scale.
-    The differences and their rounding, and
-    not the exact derivative, decide where a quasi-Newton search stops on these flat likelihoods.
-    """
-    means = np.empty(plan[N_CELLS])
-    size = 1.0 / alpha
-    remainder = stirling_remainder(size)
-    loss = penalized_loss(log2_beta, y, f, v, size, remainder, plan, numbers, prior_sd, means)
-    moved = log2_beta.copy()
-    for k in range(log2_beta.shape[0]):
-        at = log2_beta[k]
-        up = min(at + DIFFERENCE, BOX)
-        down = max(at - DIFFERENCE, -BOX)
-        width_up = up - at if up == BOX else DIFFERENCE
-        width_down = at - down if down == -BOX else DIFFERENCE
-        moved[k] = up
-        above = penalized_loss(moved, y, f, v, size, remainder, plan, numbers, prior_sd, means)
-        moved[k] = down
-        below = penalized_loss(moved, y, f, v, size, remainder, plan, numbers, prior_sd, means)
-        moved[k] = at
-        gradient_out[k] = (above - below) / (width_up + width_down)
-    return loss

@@ -13,7 +13,7 @@ from countnest.arrays import FloatArray
 from countnest.kernels.jit import kernel
 from countnest.kernels.special import stirling_remainder
 
-__all__ = ["nb_loglik_block", "nb_loglik_point"]
+__all__ = ["nb_loglik_block", "nb_loglik_constants", "nb_loglik_point", "nb_loglik_rest", "nb_loglik_zero"]
 
 LOG_TWO_PI = 1.8378770664093455
 # Within this fraction of their sum, x and m are near enough for the series of the deviance.
@@ -42,14 +42,35 @@ def deviance_part(x: float, m: float) -> float:
 def nb_loglik_point(y: float, mu: float, size: float, remainder: float) -> float:
     """Return log NB(y; mean mu, size = 1 / dispersion); `remainder` is `stirling_remainder(size)`."""
     if y == 0.0:
-        return size * (math.log(size / (size + mu)) if size < mu else math.log1p(-mu / (size + mu)))
+        return nb_loglik_zero(mu, size)
+    rest, scale, log_share = nb_loglik_constants(y, size, remainder)
+    return nb_loglik_rest(y, mu, size, rest, scale, log_share)
+
+
+@kernel
+def nb_loglik_zero(mu: float, size: float) -> float:
+    """Return `nb_loglik_point` for a count of zero."""
+    return size * (math.log(size / (size + mu)) if size < mu else math.log1p(-mu / (size + mu)))
+
+
+@kernel
+def nb_loglik_constants(y: float, size: float, remainder: float) -> tuple[float, float, float]:
+    """Return the three terms of `nb_loglik_point` that the mean has no part in, for y > 0."""
+    n = y + size
+    failures = n - size
+    rest = stirling_remainder(n) - remainder - stirling_remainder(failures)
+    return rest, 0.5 * (LOG_TWO_PI + math.log(size) + math.log1p(-size / n)), math.log(size / n)
+
+
+@kernel
+def nb_loglik_rest(y: float, mu: float, size: float, rest: float, scale: float, log_share: float) -> float:
+    """Return `nb_loglik_point` for y > 0 from `nb_loglik_constants`."""
     n = y + size
     failures = n - size  # y, but for rounding: a quasi-Newton search on a flat likelihood feels the difference
-    value = stirling_remainder(n) - remainder - stirling_remainder(failures)
-    value -= deviance_part(size, n * (size / (size + mu)))
+    value = rest - deviance_part(size, n * (size / (size + mu)))
     value -= deviance_part(failures, n * (mu / (size + mu)))
-    value -= 0.5 * (LOG_TWO_PI + math.log(size) + math.log1p(-size / n))
-    return math.log(size / n) + value
+    value -= scale
+    return log_share + value
 
 
 @kernel

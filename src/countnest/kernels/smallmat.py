@@ -1,4 +1,4 @@
-"""Symmetric positive definite matrices of the size of a design: Cholesky, log-determinant, solve."""
+"""Matrices of the size of a design: Cholesky factor, log-determinant, equations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from countnest.arrays import FloatArray
 from countnest.kernels.jit import kernel
 
-__all__ = ["cholesky", "cholesky_solve"]
+__all__ = ["cholesky", "cholesky_solve", "lu_solve"]
 
 
 @kernel
@@ -46,3 +46,34 @@ def cholesky_solve(factor: FloatArray, rhs: FloatArray) -> None:
         for k in range(i + 1, p):
             value -= factor[k, i] * rhs[k]
         rhs[i] = value / factor[i, i]
+
+
+@kernel
+def lu_solve(matrix: FloatArray, rhs: FloatArray) -> bool:
+    """Replace `rhs` (p,) by the solution of A x = rhs, by elimination with partial pivoting; return False: singular.
+
+    `matrix` A (p, p), any square one, is used up.
+    """
+    p = matrix.shape[0]
+    for k in range(p):
+        best = k
+        for i in range(k + 1, p):
+            if abs(matrix[i, k]) > abs(matrix[best, k]):
+                best = i
+        if matrix[best, k] == 0.0:
+            return False
+        if best != k:
+            for j in range(k, p):
+                matrix[k, j], matrix[best, j] = matrix[best, j], matrix[k, j]
+            rhs[k], rhs[best] = rhs[best], rhs[k]
+        for i in range(k + 1, p):
+            factor = matrix[i, k] / matrix[k, k]
+            for j in range(k + 1, p):
+                matrix[i, j] -= factor * matrix[k, j]
+            rhs[i] -= factor * rhs[k]
+    for i in range(p - 1, -1, -1):
+        value = rhs[i]
+        for j in range(i + 1, p):
+            value -= matrix[i, j] * rhs[j]
+        rhs[i] = value / matrix[i, i]
+    return True

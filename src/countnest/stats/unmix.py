@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.stats.glm.lbfgsb import minimize_in_box
+from countnest.stats.minimize import minimize_in_box
 from countnest.stats.transform.vst import stabilize_constant
 
 __all__ = ["mixing_shares", "stabilized"]

@@ -7,7 +7,6 @@ import scipy.optimize
 from countnest.kernels.irls import (
     nb_log_covariance_block,
     nb_log_irls_block,
-    nb_log_objective_row,
     nb_log_start_block,
     nb_log_variance_block,
 )
@@ -211,58 +210,6 @@ def test_variance_of_contrasts(X, shared, min_mu):
     np.testing.assert_allclose(joint[-1], contrasts @ covariance @ contrasts.T, rtol=1e-8, atol=1e-10)
 
 
-def objective(log2_beta, y, f, X, alpha, ridge=RIDGE_LOG2, v=None):
-    gradient = np.full(X.shape[1], np.nan)
-    prior_sd = 1.0 / np.sqrt(np.broadcast_to(ridge, X.shape[1]))
-    v = np.ones(len(y)) if v is None else v
-    loss = nb_log_objective_row(log2_beta, y, f, v, alpha, *twins.plan_of(X), prior_sd, gradient)
-    return loss, gradient
-
-
-@pytest.mark.parametrize("ridge", [RIDGE_LOG2, 0.3])
-@pytest.mark.parametrize("kind", ["fitted", "random", "far"])
-def test_objective_and_its_gradient(X, kind, ridge):
-    counts, f, _, alpha = twins.simulate(X, 6, seed=29, low=1.0, high=300.0)
-    rng = np.random.default_rng(4)
-    for y, a in zip(counts, alpha, strict=True):
-        at = {
-            "fitted": twins.start(y, f, X) / np.log(2.0),
-            "random": rng.normal(0.0, 2.0, X.shape[1]),
-            "far": rng.uniform(-12.0, 12.0, X.shape[1]),
-        }[kind]
-        loss, gradient = objective(at, y, f, X, a, ridge)
-        assert loss == pytest.approx(twins.penalized_loss(at, y, f, X, a, ridge), rel=1e-11)
-        h = 1e-3
-        differences = [
-            (twins.penalized_loss(at + step, y, f, X, a, ridge) - twins.penalized_loss(at - step, y, f, X, a, ridge))
-            / (2 * h)
-            for step in h * np.eye(len(at))
-        ]
-        np.testing.assert_allclose(gradient, differences, rtol=1e-8, atol=1e-10 * abs(loss) / h)
-        # the error of differences of second order at this step
-        exact = twins.penalized_gradient(at, y, f, X, a, ridge)
-        np.testing.assert_allclose(gradient, exact, rtol=1e-5, atol=1e-6 * (1.0 + y.sum()))
-
-
-def test_differences_stay_within_the_box():
-    X = twins.saturated_groups()
-    y, f, alpha = np.arange(8.0), np.ones(8), 0.5
-    at = np.array([30.0, -30.0])
-    _, gradient = objective(at, y, f, X, alpha)
-    h = 1e-3
-    inward = np.array([[-h, 0.0], [0.0, h]])
-    here = twins.penalized_loss(at, y, f, X, alpha, RIDGE_LOG2)
-    differences = [(twins.penalized_loss(at + step, y, f, X, alpha, RIDGE_LOG2) - here) / step.sum() for step in inward]
-    np.testing.assert_allclose(gradient, differences, rtol=1e-8, atol=1e-9)
-
-
-def test_objective_that_is_not_finite_is_huge():
-    X = np.column_stack([np.ones(6), np.arange(6.0)])
-    with np.errstate(all="ignore"):  # uncompiled kernels warn
-        loss, _ = objective(np.array([0.0, 3e3]), np.arange(6.0), np.ones(6), X, 0.1)
-    assert loss == 1e300
-
-
 def test_weights_and_ridges_of_each_coefficient(X):
     counts, f, _, alpha = twins.simulate(X, 10, seed=31)
     rng = np.random.default_rng(5)
@@ -291,14 +238,3 @@ def test_a_weight_of_two_is_two_samples():
     for name in ("beta", "variance", "loglik"):
         np.testing.assert_allclose(weighted[name], repeated[name], rtol=1e-9)
     np.testing.assert_array_equal(weighted["n_iter"], repeated["n_iter"])
-
-
-def test_objective_heeds_weights(X):
-    counts, f, _, alpha = twins.simulate(X, 3, seed=34)
-    rng = np.random.default_rng(6)
-    for y, a in zip(counts, alpha, strict=True):
-        at, v = rng.normal(0.0, 1.0, X.shape[1]), rng.uniform(0.0, 1.0, len(y))
-        ridge = rng.uniform(0.1, 2.0, X.shape[1])
-        loss, gradient = objective(at, y, f, X, a, ridge, v)
-        assert loss == pytest.approx(twins.penalized_loss(at, y, f, X, a, ridge, v), rel=1e-11)
-        np.testing.assert_allclose(gradient, twins.penalized_gradient(at, y, f, X, a, ridge, v), rtol=1e-4, atol=1e-4)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels.smallmat import cholesky, cholesky_solve
+from countnest.kernels.smallmat import cholesky, cholesky_solve, lu_solve
 
 SIZES = [1, 2, 3, 5, 16, 64]
 
@@ -49,3 +49,29 @@ def test_cholesky_solve(p):
 )
 def test_no_factor_without_positive_definiteness(matrix):
     assert np.isnan(cholesky(np.array(matrix)))
+
+
+@pytest.mark.parametrize("p", SIZES)
+def test_equations_with_pivots(p):
+    rng = np.random.default_rng(p)
+    matrix, right = rng.normal(size=(p, p)), rng.normal(size=p)
+    matrix[0, 0] = 0.0 if p > 1 else 2.0
+    solution = right.copy()
+    assert lu_solve(matrix.copy(), solution)
+    np.testing.assert_allclose(solution, np.linalg.solve(matrix, right), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.zeros((1, 1)), [[1.0, 2.0], [2.0, 4.0]], [[1.0, 0.0, 1.0], [0, 0, 1], [0, 0, 2]]]
+)
+def test_singular_equations_are_told(matrix):
+    matrix = np.array(matrix)
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.solve(matrix, np.ones(len(matrix)))
+    assert not lu_solve(matrix.copy(), np.ones(len(matrix)))
+
+
+def test_missing_values_are_no_singular_equations():
+    solution = np.ones(2)
+    assert lu_solve(np.array([[np.nan, 1.0], [1.0, 1.0]]), solution)
+    assert np.isnan(solution).all()

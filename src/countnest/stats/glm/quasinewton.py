@@ -2,22 +2,23 @@
 
 The likelihoods of these genes are almost flat in some direction, so the result depends on the search itself. The
 settings are those of R's optim: gradients by central differences, five corrections, a relative tolerance of 1e7 machine
-epsilons, bounds of 30 on the log2 scale; `lbfgsb` says why the search is our own.
+epsilons, bounds of 30 on the log2 scale; `kernels.lbfgsb` says why the search is our own.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.kernels.irls import nb_log_objective_row
+from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
+from countnest.kernels.quasinewton import nb_log_search_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.lbfgsb import minimize_in_box
 
 __all__ = ["minimize_rows"]
 
-BOUND = 30.0
+# A search ends when an iteration gains less than this many machine epsilons, or after this many iterations.
+FACTOR = 1e7
+MAX_ITER = 100
 
 
 def minimize_rows(
@@ -34,34 +35,15 @@ def minimize_rows(
 
     `start` is (G, p) on the log2 scale, `prior_sd` (p,) the standard deviations of the normal priors on it.
     """
+    start = as_float(start)
     found = np.empty_like(start)
     success = np.empty(len(start), dtype=np.bool_)
 
     def task(block: slice) -> None:
-        for g in range(block.start, block.stop):
-            f = factors[0] if len(factors) == 1 else factors[g]
-            v = weights[0] if len(weights) == 1 else weights[g]
-            found[g], success[g] = _minimize_row(start[g], counts[g], f, v, float(alpha[g]), layout, prior_sd)
+        nb_log_search_block(
+            start[block], counts[block], rows_of(factors, block), rows_of(weights, block), alpha[block],
+            layout.plan.index, layout.plan.numbers, prior_sd, FACTOR, MAX_ITER, found[block], success[block],
+        )  # fmt: skip
 
     engine.run(task, len(start), "fitting genes that did not converge by quasi-Newton search")
     return found, success
-
-
-def _minimize_row(
-    start: FloatArray,
-    y: FloatArray,
-    f: FloatArray,
-    v: FloatArray,
-    alpha: float,
-    layout: Layout,
-    prior_sd: FloatArray,
-) -> tuple[FloatArray, bool]:
-    def loss(log2_beta: FloatArray) -> tuple[float, FloatArray]:
-        gradient = np.empty_like(log2_beta)
-        value = nb_log_objective_row(
-            as_float(log2_beta), y, f, v, alpha, layout.plan.index, layout.plan.numbers, prior_sd, gradient
-        )
-        return value, gradient
-
-    minimum = minimize_in_box(loss, start, BOUND)
-    return minimum.x, minimum.converged

@@ -1,26 +1,13 @@
-"""Bounded limited-memory quasi-Newton minimisation, with the subspace step truncated at the bounds.
+"""The bounded search once more, for readers: one function from start to end, as the papers have it.
 
-Sources: Byrd, Lu, Nocedal and Zhu (1995), doi:10.1137/0916069 (generalized Cauchy point; subspace minimisation by the
-direct primal method, truncated at the first bound that it meets); Moré and Thuente (1994), doi:10.1145/192115.192132
-(line search). R's optim has this method of 1995. Later versions, SciPy's among them, project the subspace step onto the
-box instead of truncating it, and end elsewhere where a likelihood is flat and a bound is met.
+Sources: Byrd, Lu, Nocedal and Zhu (1995), doi:10.1137/0916069; Moré and Thuente (1994), doi:10.1145/192115.192132.
+Sums are in plain order, for the kernel is to give the same bits.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
-from countnest.arrays import BoolArray, FloatArray
-
-__all__ = ["Minimum", "minimize_in_box"]
-
-Objective = Callable[[FloatArray], tuple[float, FloatArray]]
-# New point, value, gradient, step, and the slopes at both ends.
-Found = tuple[FloatArray, float, FloatArray, float, tuple[float, float]]
 
 EPSILON = float(np.finfo(np.float64).eps)
 MEMORY = 5
@@ -29,18 +16,44 @@ DECREASE, CURVATURE, WIDTH, MAX_EVALUATIONS = 1e-3, 0.9, 0.1, 20
 LONGEST_STEP = 1e10
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True)
 class Minimum:
-    """Where a search ended: the point (p,), its value, and whether it converged."""
-
-    x: FloatArray
+    x: np.ndarray
     value: float
     converged: bool
 
 
-def minimize_in_box(
-    objective: Objective, start: FloatArray, bound: float, *, factor: float = 1e7, max_iter: int = 100
-) -> Minimum:
+def inner(a, b):
+    total = 0.0
+    for left, right in zip(a.tolist(), b.tolist(), strict=True):
+        total += left * right
+    return np.float64(total)
+
+
+def image_of(matrix, vector):
+    return np.array([inner(row, vector) for row in matrix])
+
+
+def solution(matrix, rhs):
+    """Return the solution of matrix x = rhs by elimination with partial pivoting."""
+    rows = np.column_stack([matrix, rhs])
+    p = len(rhs)
+    for k in range(p):
+        best = k + int(np.argmax(np.abs(rows[k:, k])))
+        if rows[best, k] == 0.0:
+            raise np.linalg.LinAlgError
+        rows[[k, best]] = rows[[best, k]]
+        for i in range(k + 1, p):
+            rows[i, k + 1 :] -= rows[i, k] / rows[k, k] * rows[k, k + 1 :]
+    x = rows[:, p].copy()
+    for i in range(p - 1, -1, -1):
+        for j in range(i + 1, p):
+            x[i] -= rows[i, j] * x[j]
+        x[i] /= rows[i, i]
+    return x
+
+
+def minimize_in_box(objective, start, bound, *, factor=1e7, max_iter=100):
     """Minimise a function, given with its gradient, over |x_k| <= `bound`.
 
     The search ends when an iteration gains less than `factor` machine epsilons, relative to the value (at least 1).
@@ -49,7 +62,7 @@ def minimize_in_box(
         return _minimize(objective, np.clip(start, -bound, bound), bound, factor, max_iter)
 
 
-def _minimize(objective: Objective, x: FloatArray, bound: float, factor: float, max_iter: int) -> Minimum:
+def _minimize(objective, x, bound, factor, max_iter):
     value, gradient = objective(x)
     memory = _Memory(len(x))
     for _ in range(max_iter + 1):
@@ -73,9 +86,7 @@ def _minimize(objective: Objective, x: FloatArray, bound: float, factor: float, 
     return Minimum(x, value, False)
 
 
-def _step(
-    objective: Objective, x: FloatArray, value: float, gradient: FloatArray, memory: _Memory, bound: float
-) -> tuple[FloatArray, Found | None]:
+def _step(objective, x, value, gradient, memory, bound):
     """Return a direction and what the line search finds along it; None where the numbers give no step."""
     try:
         direction = memory.direction(x, gradient, bound)
@@ -86,7 +97,7 @@ def _step(
     return np.zeros_like(x), None
 
 
-def _projected(x: FloatArray, gradient: FloatArray, bound: float) -> FloatArray:
+def _projected(x, gradient, bound):
     """Return the gradient (p,) as far as the box lets one follow it."""
     return np.where(gradient < 0, np.maximum(x - bound, gradient), np.minimum(x + bound, gradient))
 
@@ -94,41 +105,42 @@ def _projected(x: FloatArray, gradient: FloatArray, bound: float) -> FloatArray:
 class _Memory:
     """The last pairs of steps and gradient changes, and the quadratic model that they make."""
 
-    def __init__(self, p: int) -> None:
+    def __init__(self, p):
         self.p = p
         self.started = False
         self.forget()
 
-    def forget(self) -> None:
+    def forget(self):
         """Start anew from steepest descent."""
-        self.pairs: list[tuple[FloatArray, FloatArray]] = []
+        self.pairs = []
         self.scale = 1.0
         self.fresh = False  # the newest pair came with the last iteration
         self.gap = False  # a pair came and no subspace step used it
 
     @property
-    def is_empty(self) -> bool:
+    def is_empty(self):
         """Whether the model is that of steepest descent."""
         return not self.pairs
 
-    def learn(self, step: FloatArray, change: FloatArray, length: float, slopes: tuple[float, float]) -> None:
+    def learn(self, step, change, length, slopes):
         """Keep a pair unless its curvature is lost in rounding."""
         before, after = slopes
         curvature = (after - before) * length
         self.fresh = curvature > -EPSILON * before * length
         if self.fresh:
             self.pairs = [*self.pairs[-(MEMORY - 1) :], (step, change)]
-            self.scale = float(change @ change) / curvature
+            self.scale = float(inner(change, change)) / curvature
 
-    def hessian(self) -> FloatArray:
+    def hessian(self):
         """Return the matrix (p, p) of the quadratic model, by BFGS updates of a multiple of the identity."""
         matrix = self.scale * np.eye(self.p)
         for step, change in self.pairs:
-            image = matrix @ step
-            matrix = matrix - np.outer(image, image) / (step @ image) + np.outer(change, change) / (step @ change)
+            image = image_of(matrix, step)
+            matrix = matrix - np.outer(image, image) / inner(step, image)
+            matrix = matrix + np.outer(change, change) / inner(step, change)
         return matrix
 
-    def direction(self, x: FloatArray, gradient: FloatArray, bound: float) -> FloatArray | None:
+    def direction(self, x, gradient, bound):
         """Return the step (p,) to the minimum of the model in the box; None where the memory has to be given up.
 
         In the compact form of the method, the inner products of a new pair are entered at the next subspace step.
@@ -145,16 +157,14 @@ class _Memory:
         return cauchy - x
 
 
-def _cauchy_point(
-    x: FloatArray, gradient: FloatArray, matrix: FloatArray, bound: float
-) -> tuple[FloatArray, BoolArray]:
+def _cauchy_point(x, gradient, matrix, bound):
     """Return the first minimum of the model along the projected gradient path, and which variables are free there."""
     with np.errstate(divide="ignore", invalid="ignore"):
         times = np.where(gradient < 0, (x - bound) / gradient, np.where(gradient > 0, (x + bound) / gradient, np.inf))
     free = times > 0
     direction = np.where(free & (gradient != 0), -gradient, 0.0)
     point, moved, reached = x.copy(), np.zeros_like(x), 0.0
-    slope, curvature = -float(direction @ direction), float(direction @ matrix @ direction)
+    slope, curvature = -float(inner(direction, direction)), float(inner(image_of(matrix, direction), direction))
     best = -slope / curvature if curvature > 0 else 0.0
     for k in np.argsort(np.where(free, times, np.inf), kind="stable"):
         if not free[k] or not np.isfinite(times[k]) or best < times[k] - reached:
@@ -167,20 +177,18 @@ def _cauchy_point(
         direction[k] = 0.0
         if not direction.any():
             return point, free
-        slope = float(gradient @ direction + direction @ matrix @ moved)
-        best = -slope / float(direction @ matrix @ direction)
+        slope = float(inner(gradient, direction) + inner(image_of(matrix, direction), moved))
+        best = -slope / float(inner(image_of(matrix, direction), direction))
     moving = direction != 0
     point[moving] = x[moving] + (reached + max(best, 0.0)) * direction[moving]
     return point, free
 
 
-def _subspace_minimum(
-    x: FloatArray, gradient: FloatArray, matrix: FloatArray, cauchy: FloatArray, free: BoolArray, bound: float
-) -> FloatArray:
+def _subspace_minimum(x, gradient, matrix, cauchy, free, bound):
     """Return the minimum of the model over the free variables, truncated at the first bound on the way to it."""
     rows = np.flatnonzero(free)
-    residual = (gradient + matrix @ (cauchy - x))[rows]
-    step = -np.linalg.solve(matrix[np.ix_(rows, rows)], residual)
+    residual = (gradient + image_of(matrix, cauchy - x))[rows]
+    step = -solution(matrix[np.ix_(rows, rows)], residual)
     room = np.where(step < 0, -bound, bound) - cauchy[rows]
     with np.errstate(divide="ignore", invalid="ignore"):
         fraction = np.where(step == 0, np.inf, room / step)
@@ -195,17 +203,9 @@ def _subspace_minimum(
     return point
 
 
-def _search(
-    objective: Objective,
-    x: FloatArray,
-    value: float,
-    gradient: FloatArray,
-    direction: FloatArray,
-    memory: _Memory,
-    bound: float,
-) -> Found | None:
+def _search(objective, x, value, gradient, direction, memory, bound):
     """Search along `direction`; return the new point, value, gradient, the step and the slopes, or None."""
-    slope = float(gradient @ direction)
+    slope = float(inner(gradient, direction))
     if slope >= 0.0:
         return None
     search = _LineSearch(value, slope, _longest(x, direction, bound) if memory.started else 1.0)
@@ -215,13 +215,13 @@ def _search(
         step = search.step
         new_x = target if step == 1.0 else step * direction + x
         new_value, new_gradient = objective(new_x)
-        new_slope = float(new_gradient @ direction)
+        new_slope = float(inner(new_gradient, direction))
         if search.accepts(new_value, new_slope):
             return new_x, new_value, new_gradient, step, (slope, new_slope)
     return None
 
 
-def _longest(x: FloatArray, direction: FloatArray, bound: float) -> float:
+def _longest(x, direction, bound):
     """Return the longest step along `direction` within the box."""
     longest = LONGEST_STEP
     for k in range(len(x)):
@@ -238,7 +238,7 @@ def _longest(x: FloatArray, direction: FloatArray, bound: float) -> float:
 class _LineSearch:
     """Search for a step of sufficient decrease and small slope (Moré and Thuente 1994)."""
 
-    def __init__(self, value: float, slope: float, longest: float) -> None:
+    def __init__(self, value, slope, longest):
         self.value, self.slope, self.longest = value, slope, longest
         self.test = DECREASE * slope
         self.bracketed, self.first_stage = False, True
@@ -250,7 +250,7 @@ class _LineSearch:
         if self.step > longest:
             self.step = longest
 
-    def accepts(self, value: float, slope: float) -> bool:
+    def accepts(self, value, slope):
         """Take the value and slope at `step`; return whether to stop there, otherwise set the next `step`."""
         limit = self.value + self.step * self.test
         if self.first_stage and value <= limit and slope >= 0.0:
@@ -268,7 +268,7 @@ class _LineSearch:
         self._next(value, slope, limit)
         return False
 
-    def _next(self, value: float, slope: float, limit: float) -> None:
+    def _next(self, value, slope, limit):
         if self.first_stage and value <= self.fx and value > limit:  # of the function less the sufficient decrease
             t = self.test
             self.fx, self.dx = self.fx - self.x * t, self.dx - t
@@ -292,7 +292,7 @@ class _LineSearch:
         ):
             self.step = self.x
 
-    def _interpolate(self, f: float, d: float) -> None:
+    def _interpolate(self, f, d):
         """Set the next step by interpolation, and the ends of the interval of uncertainty."""
         stp, x, fx, dx, y = self.step, self.x, self.fx, self.dx, self.y
         opposite = d * math.copysign(1.0, dx) < 0.0
@@ -321,7 +321,7 @@ class _LineSearch:
             self.x, self.fx, self.dx = stp, f, d
         self.step = new
 
-    def _beyond(self, f: float, d: float) -> float:
+    def _beyond(self, f, d):
         """Return the step where the cubic may have its minimum beyond, or none at all."""
         stp, x, fx, dx, y = self.step, self.x, self.fx, self.dx, self.y
         theta = 3.0 * (fx - f) / (stp - x) + dx + d
@@ -343,7 +343,7 @@ class _LineSearch:
         return min(max(new, low), high)
 
 
-def _cubic_between(a: float, fa: float, da: float, b: float, fb: float, db: float) -> float:
+def _cubic_between(a, fa, da, b, fb, db):
     """Return the minimiser of the cubic with values fa, fb and slopes da, db at a, b."""
     theta = 3.0 * (fa - fb) / (b - a) + da + db
     size = max(abs(theta), abs(da), abs(db))
