@@ -30,6 +30,10 @@ FLAT = Tolerance("flat likelihood of the mixture", 1e-2)
 MANY_COEFFICIENTS = {"study48", "nested_unbalanced_22"}
 ENDS = "where the search ends is decided by the ninth digit of the dispersion"
 MIXTURE = "mixsqp ends short of the maximum of the likelihood that is reached here"
+# Of two quasi-Newton genes here, where the search ends hangs on the twelfth digit of the scale of the prior, which rounding
+# in another gene moves: random changes of 1e-12 move these fold changes by 1e-4 or more in half of the cases.
+SCALE_DECIDES = {"two_group_12"}
+SCALE_ENDS = "where the search ends is decided by the twelfth digit of the scale of the prior"
 # Two components of the mixture explain these fold changes almost equally well.
 FLAT_MIXTURE = {"sparse_poscounts_30"}
 TRANSFORMATIONS: dict[str, Callable[..., cn.Transformed]] = {
@@ -55,10 +59,12 @@ def shrunken(run: Run, kind: str, **options: object) -> pd.DataFrame:
     return run._results[key].table
 
 
-def loosened(name: str, kind: str) -> tuple[Tolerance, str]:
-    """Return the tolerance of a kind of shrinkage, and the reason why it is not the target."""
+def loosened(name: str, kind: str, of_kind: str = "ordinary") -> tuple[Tolerance, str]:
+    """Return the tolerance of a kind of shrinkage for a kind of genes, and the reason why it is not the target."""
     if kind == "ashr":
         return (FLAT if name in FLAT_MIXTURE else ROUNDING), MIXTURE
+    if kind == "apeglm" and of_kind == "quasi-Newton" and name in SCALE_DECIDES:
+        return ROUNDING, SCALE_ENDS
     if kind == "apeglm":
         return (EARLY_END if name in MANY_COEFFICIENTS else OTHER_OPTIMISER), ENDS
     return SAME_ALGORITHM, ""
@@ -82,7 +88,7 @@ def shrinkage(name: str, table: str) -> Iterator[Quantity]:
                 if column == "log2FoldChange"
                 else 0.0,
                 target=SAME_ALGORITHM if kind == "normal" else SHRINKAGE,
-                loosened=loosened(name, kind),
+                loosened=loosened(name, kind, of_kind),
             )  # fmt: skip
 
 
