@@ -30,8 +30,8 @@ FLAT = Tolerance("flat likelihood of the mixture", 1e-2)
 MANY_COEFFICIENTS = {"study48", "nested_unbalanced_22"}
 ENDS = "where the search ends is decided by the ninth digit of the dispersion"
 MIXTURE = "mixsqp ends short of the maximum of the likelihood that is reached here"
-# Of two quasi-Newton genes here, where the search ends hangs on the twelfth digit of the scale of the prior, which rounding
-# in another gene moves: random changes of 1e-12 move these fold changes by 1e-4 or more in half of the cases.
+# Of two quasi-Newton genes here, where the search ends hangs on the twelfth digit of the scale of the prior: rounding
+# in another gene moves it, and random changes of 1e-12 move these fold changes by 1e-4 or more in half of the cases.
 SCALE_DECIDES = {"two_group_12"}
 SCALE_ENDS = "where the search ends is decided by the twelfth digit of the scale of the prior"
 # Two components of the mixture explain these fold changes almost equally well.
