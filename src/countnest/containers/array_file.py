@@ -180,5 +180,5 @@ def _zarr_file(array: Any) -> _Zarr:  # noqa: ANN401
     store = array.store
     folder = getattr(store, "root", getattr(store, "path", None))  # of version 3, of version 2
     local = isinstance(folder, (str, os.PathLike)) and os.path.isdir(folder)
-    place = os.path.abspath(folder) if local else store
+    place = os.path.abspath(str(folder)) if local else store
     return _Zarr(place, tuple(array.shape), array.dtype, str(array.path or ""), tuple(array.chunks))

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import tables_in_files as files
 from scipy import sparse
 
+import tables_in_files as files
 from countnest.containers import source, stored, working_copy
 from countnest.containers.counts import count_data
 from countnest.containers.matrix import InMemory, Selected
@@ -237,13 +237,13 @@ def test_a_file_that_has_gone_or_changed(kind, tmp_path):
         (tmp_path / name).rename(tmp_path / f"old {name}")
     stored._READERS = type(stored._READERS)(2)
     for _ in range(2):  # the second time as the first
-        with pytest.raises(CountsError, match="which cannot be read: .* must stay as it was"):
+        with pytest.raises(CountsError, match=r"which cannot be read: .* must stay as it was"):
             pickle.loads(sent).read(slice(0, 1))
     if kind is files.compressed_rows:
         return  # of another length, which its three arrays show
     for name in names:
         (other / name).rename(tmp_path / name)
-    with pytest.raises(CountsError, match="which cannot be read: it (now holds an array of shape|is shorter)"):
+    with pytest.raises(CountsError, match=r"which cannot be read: it (now holds an array of shape|is shorter)"):
         pickle.loads(sent).read(slice(0, 1))
 
 
@@ -366,7 +366,7 @@ def test_zarr_of_a_relative_path(tmp_path, monkeypatch):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(counts)).whole(), VALUES)
 
 
-def test_zarr_in_memory(tmp_path):
+def test_zarr_in_memory():
     zarr = pytest.importorskip("zarr")
     store = pytest.importorskip("zarr.storage").MemoryStore()
     made_here = zarr.open_array(store=store, mode="w", shape=VALUES.shape, chunks=(5, 5), dtype="int32")
