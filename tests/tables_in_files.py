@@ -53,12 +53,12 @@ def zarr_array(values, folder):
 
 def zarr_in_a_group(values, folder):
     zarr = pytest.importorskip("zarr")
-    group = zarr.open_group(store=str(folder / "g.zarr"), mode="w")
-    made = group.require_group("layers").require_array(
-        "counts", shape=values.shape, chunks=values.shape, dtype="float64"
+    store = str(folder / "g.zarr")
+    made = zarr.open_array(
+        store=store, path="layers/counts", mode="w", shape=values.shape, chunks=values.shape, dtype="float64"
     )
     made[:] = values
-    return group["layers/counts"]
+    return zarr.open_array(store=store, path="layers/counts", mode="r")
 
 
 def _sparse_dataset(values, folder):

@@ -34,7 +34,7 @@ class Folder:
     """
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="countnest-"))
+        self.path = Path(tempfile.mkdtemp(prefix="countnest-counts-"))
         self._end = weakref.finalize(self, _remove, self.path, os.getpid())
 
     def __reduce__(self) -> tuple[Any, ...]:
