@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from countnest.containers.source import source_of
 from countnest.errors import CountsError, OptionError, listing, suggestion
 
 __all__ = ["AnnDataLike", "AnnDataTable", "anndata_table", "is_anndata"]
@@ -29,7 +30,7 @@ class AnnDataLike(Protocol):
 class AnnDataTable(NamedTuple):
     """What an AnnData object says about its counts: `values` is (n, G), samples by genes."""
 
-    values: object  # ndarray or SciPy sparse, in memory
+    values: object  # ndarray or SciPy sparse, in memory; or a table in a file
     samples: pd.Index
     genes: pd.Index
     sheet: pd.DataFrame
@@ -69,7 +70,7 @@ def anndata_table(adata: AnnDataLike, layer: str | None = None) -> AnnDataTable:
         hint = f"name the layer that holds the counts with layer=: {listing(layers)}" if layers else "store counts in X"
         raise CountsError(f"the AnnData object has no X; {hint}.")
     return AnnDataTable(
-        values=_in_memory(values),
+        values=_readable(values),
         samples=adata.obs_names,
         genes=adata.var_names,
         sheet=pd.DataFrame(adata.obs),
@@ -77,8 +78,10 @@ def anndata_table(adata: AnnDataLike, layer: str | None = None) -> AnnDataTable:
     )
 
 
-def _in_memory(values: object) -> object:
-    """Return an array that may live in a file (HDF5, sparse or not) or be lazy as one in memory."""
+def _readable(values: object) -> object:
+    """Return a table in a file, sparse or not, as it is, and an array that is lazy otherwise as one in memory."""
+    if source_of(values) is not None:
+        return values
     if hasattr(values, "to_memory"):
         values = values.to_memory()
     return values if sparse.issparse(values) else np.asarray(values)

@@ -23,6 +23,8 @@ from countnest.containers.labels import (
     text_labels,
 )
 from countnest.containers.matrix import CountMatrix, InMemory
+from countnest.containers.source import Source, source_of
+from countnest.containers.stored import stored_counts
 from countnest.errors import CountsError, OptionError, SamplesError, counted, listing, warn
 from countnest.options import Orientation, check_option
 
@@ -48,7 +50,8 @@ class CountData:
 
     Notes
     -----
-    The samples stand in the order of the count table, and nothing is shared with the objects it was made from.
+    The samples stand in the order of the count table, and nothing is shared with the objects it was made from. Counts
+    that are in a file stay there: the file must not change as long as they are used.
 
     R counterpart: `DESeq2::DESeqDataSet` without the design (`counts(dds)` and `colData(dds)`).
     """
@@ -61,7 +64,7 @@ class CountData:
 
     @property
     def counts(self) -> FloatArray:
-        """All counts (G, n), float64, C-contiguous; not to be written to."""
+        """All counts (G, n), float64, C-contiguous; not to be written to. `CountsError` if they are too many."""
         return self.matrix.whole()
 
     @property
@@ -85,7 +88,9 @@ def count_data(
     counts
         Raw counts as a DataFrame, a 2-D NumPy array, a SciPy sparse matrix or array, or an AnnData object (samples in
         `obs`, genes in `var`). Either orientation; it is recognised by the labels of `samples`, or by the shape
-        where there are no labels.
+        where there are no labels. Counts in a file are left there and read when they are needed: a memory-mapped
+        array (`np.load(path, mmap_mode="r")`), a dataset of h5py, an array of zarr, or what an AnnData object that is
+        backed by a file has in it.
     samples
         The sample sheet, one row for each sample, labels in the index; `adata.obs` when `counts` is an AnnData object.
         A default RangeIndex counts as no labels: the rows are then taken in the order of the counts.
@@ -119,6 +124,10 @@ def count_data(
 
     Notes
     -----
+    A file that is stored by samples, such as sparse counts of samples x genes as CSR, cannot be read by genes. A copy
+    by genes is then made in the folder for temporary files ($TMPDIR), and removed when the record is no longer used;
+    workers on other machines need it on a disk that they see. Written as CSC, such counts need no copy.
+
     R counterpart: `DESeq2::DESeqDataSetFromMatrix`, which stops where the labels are in another order.
     """
     if orientation is not None:
@@ -132,7 +141,8 @@ def count_data(
 
     names, order = match_samples(sample_axis, n_samples, sheet, labels, table.numbered)
     gene_names = gene_labels(gene_axis, n_genes, genes)
-    matrix = InMemory(_dense(table.values, turned))
+    values = table.values
+    matrix = stored_counts(values, turned) if isinstance(values, Source) else InMemory(_dense(values, turned))
     counted = _check_values(matrix, gene_names, names, table.advice)
     ordered = sheet.iloc[order].copy()
     ordered.index = names
@@ -173,13 +183,17 @@ def _open_plain(counts: object) -> Table:
         return Table(_array(counts), None, None, numbered=False)
     _check_columns(counts)
     rows, columns = text_labels(counts.index, "counts"), text_labels(counts.columns, "counts")
-    return Table(_frame_values(counts), rows, columns, numbered=True)
+    values = _frame_values(counts)
+    return Table(source_of(values) or values, rows, columns, numbered=True)
 
 
 def _array(counts: object) -> Values:
-    """Return the array, or a CSR array for anything sparse, without a copy where possible."""
-    if isinstance(counts, np.ma.MaskedArray):
-        values: Values = np.where(np.ma.getmaskarray(counts), np.nan, counts.data)
+    """Return the array, a CSR array for anything sparse, or what is in a file, without a copy where possible."""
+    source = None if isinstance(counts, np.ma.MaskedArray) else source_of(counts)
+    if source is not None:
+        values: Values = source
+    elif isinstance(counts, np.ma.MaskedArray):
+        values = np.where(np.ma.getmaskarray(counts), np.nan, counts.data)
     elif isinstance(counts, np.ndarray):
         values = counts
     elif sparse.issparse(counts):
@@ -245,7 +259,7 @@ def _checked_sheet(samples: object) -> pd.DataFrame:
 # Values
 
 
-def _dense(values: Values, turned: bool) -> FloatArray:
+def _dense(values: npt.NDArray[Any] | sparse.csr_array, turned: bool) -> FloatArray:
     """Return a new (G, n) float64 array in C order."""
     if isinstance(values, np.ndarray):
         return np.array(values.T if turned else values, dtype=np.float64, order="C")

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from countnest.arrays import IntArray
+from countnest.containers.source import Source
 from countnest.errors import CountnestError, CountsError, SamplesError, counted, listing, warn
 from countnest.options import Orientation
 
@@ -19,7 +20,7 @@ __all__ = ["Table", "Values", "gene_labels", "match_samples", "recognise_orienta
 
 REPEATED_SAMPLE = "Each sample needs one label of its own; add up technical replicates first."
 
-Values = npt.NDArray[Any] | sparse.csr_array
+Values = npt.NDArray[Any] | sparse.csr_array | Source
 
 
 class Table(NamedTuple):

@@ -41,7 +41,8 @@ class CountMatrix(ABC):
 
     def part(self, genes: IntArray) -> CountMatrix:
         """Return the counts of some genes as something that can be sent to another process."""
-        return Selected(self, genes)
+        together = len(genes) and genes[-1] - genes[0] == len(genes) - 1
+        return Selected(self, slice(int(genes[0]), int(genes[-1]) + 1) if together else genes)
 
     def whole(self) -> FloatArray:
         """Return all counts (G, n); not to be written to."""
@@ -76,19 +77,27 @@ class InMemory(CountMatrix):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selected(CountMatrix):
-    """The counts of some genes, at increasing places in other counts."""
+    """The counts of some genes, at increasing places in other counts; consecutive ones from `start` to `stop`."""
 
     source: CountMatrix
-    places: IntArray
+    places: Rows
 
     @property
     def shape(self) -> tuple[int, int]:
         """Numbers of genes and samples."""
-        return len(self.places), self.source.shape[1]
+        n_genes, n = self.source.shape
+        places = self.places
+        return len(range(n_genes)[places] if isinstance(places, slice) else places), n
 
     def read(self, genes: Rows, samples: slice | BoolArray | None = None) -> FloatArray:
         """Return what the other counts have at these places."""
-        return self.source.read(self.places[genes], samples)
+        places = self.places
+        if not isinstance(places, slice):
+            return self.source.read(places[genes], samples)
+        if not isinstance(genes, slice):
+            return self.source.read(places.start + genes, samples)
+        rows = range(places.start, places.stop)[genes]
+        return self.source.read(slice(rows.start, rows.stop, rows.step), samples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from countnest.containers.memory import bytes_shown, physical_memory
 from countnest.errors import counted
 from countnest.stats.glm.layout import Layout
 
@@ -50,12 +50,11 @@ class Cost:
 
     def __str__(self) -> str:
         """Return 'about 2 min on 4 threads, and about 3.1 GB of memory'."""
-        text = (
-            f"about {_duration(self.seconds)} on {counted(self.n_threads, 'thread')}, and about {_size(self.n_bytes)}"
-        )
+        time = f"about {_duration(self.seconds)} on {counted(self.n_threads, 'thread')}"
+        text = f"{time}, and about {bytes_shown(self.n_bytes)}"
         if self.memory is None or self.n_bytes <= LARGE * self.memory:
             return f"{text} of memory"
-        return f"{text} of the {_size(self.memory)} of memory"
+        return f"{text} of the {bytes_shown(self.memory)} of memory"
 
 
 def expected_cost(n_genes: int, layouts: Sequence[Layout], n_threads: int) -> Cost:
@@ -77,21 +76,8 @@ def expected_cost(n_genes: int, layouts: Sequence[Layout], n_threads: int) -> Co
     return Cost(seconds, n_threads, 8.0 * MATRICES * n_genes * n, physical_memory())
 
 
-def physical_memory() -> float | None:
-    """Return the bytes of memory of this machine; None where the system does not say."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
 def _duration(seconds: float) -> str:
     """Return '14 s', '3 min' or '2.5 h'."""
     if seconds < 90.0:
         return f"{max(seconds, 1.0):.0f} s"
     return f"{seconds / 60.0:.0f} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"
-
-
-def _size(n_bytes: float) -> str:
-    """Return '120 MB' or '3.1 GB'."""
-    return f"{max(n_bytes / 1e6, 1.0):.0f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:.1f} GB"
