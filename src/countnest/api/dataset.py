@@ -29,6 +29,7 @@ from countnest.options import (
     TestType,
     check_option,
 )
+from countnest.parallel.pool import active_pool
 from countnest.parallel.run import Engine
 from countnest.pipelines.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
 from countnest.pipelines.beta_prior import PriorModel
@@ -470,7 +471,9 @@ class DESeqDataSet(AskedData):
         """Say before a long or large analysis what to expect of it."""
         layouts = [model.layout] if model.reduced is None else [model.layout, model.reduced]
         n_genes = int(self._data.counted.sum())
-        cost = expected_cost(n_genes, layouts, engine.threads)
+        pool = active_pool()
+        n_threads = engine.threads if pool is None else pool.n_workers * (engine.n_threads or 1)
+        cost = expected_cost(n_genes, layouts, n_threads, self._data.matrix.n_bytes)
         if cost.is_notable:
             engine.progress.note(f"this will take {cost}; Ctrl-C leaves the data set as it is")
 

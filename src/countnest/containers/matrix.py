@@ -39,6 +39,12 @@ class CountMatrix(ABC):
     def read(self, genes: Rows, samples: slice | BoolArray | None = None) -> FloatArray:
         """Return the counts of some genes, and of some samples only if they are named; not to be written to."""
 
+    @property
+    def n_bytes(self) -> float:
+        """Memory that the counts take, or what is read of them at a time."""
+        n_genes, n = self.shape
+        return 8.0 * min(n_genes * n, self.gathered_cells)
+
     def part(self, genes: IntArray) -> CountMatrix:
         """Return the counts of some genes as something that can be sent to another process."""
         together = len(genes) and genes[-1] - genes[0] == len(genes) - 1
@@ -60,6 +66,11 @@ class InMemory(CountMatrix):
         """Numbers of genes and samples."""
         n_genes, n = self.values.shape
         return n_genes, n
+
+    @property
+    def n_bytes(self) -> float:
+        """Memory of the array."""
+        return float(self.values.nbytes)
 
     def read(self, genes: Rows, samples: slice | BoolArray | None = None) -> FloatArray:
         """Return rows of the array, consecutive ones without a copy."""

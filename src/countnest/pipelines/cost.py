@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from countnest.containers.memory import bytes_shown, physical_memory
 from countnest.errors import counted
+from countnest.pipelines.blocks import BLOCK_CELLS
 from countnest.stats.glm.layout import Layout
 
 __all__ = ["Cost", "expected_cost", "physical_memory"]
@@ -16,8 +17,9 @@ __all__ = ["Cost", "expected_cost", "physical_memory"]
 PER_GENE, PER_SAMPLE, PER_OPERATION = 6.4e-6, 0.60e-6, 0.071e-6
 # Part of the operations that a reduced model adds: it is fitted once, the dispersions are not.
 REDUCED = 0.2
-# Matrices of the size of the counts that are in memory at the same time.
-MATRICES = 10
+# Arrays of the size of a block that a thread has at the same time, and numbers that are kept of every gene: some, and
+# some for each coefficient.
+ARRAYS, KEPT, KEPT_BY_COEFFICIENT = 14, 40, 8
 # From where on it is worth a word.
 LONG, LARGE = 10.0, 0.25
 
@@ -57,7 +59,7 @@ class Cost:
         return f"{text} of the {bytes_shown(self.memory)} of memory"
 
 
-def expected_cost(n_genes: int, layouts: Sequence[Layout], n_threads: int) -> Cost:
+def expected_cost(n_genes: int, layouts: Sequence[Layout], n_threads: int, counts_bytes: float = 0.0) -> Cost:
     """Return the expected cost of an analysis of `n_genes` genes with counts.
 
     Parameters
@@ -68,12 +70,16 @@ def expected_cost(n_genes: int, layouts: Sequence[Layout], n_threads: int) -> Co
         Of the model matrix and, for a likelihood ratio test, of the reduced one.
     n_threads
         That work on it.
+    counts_bytes
+        Memory of the counts themselves, or of what is read of them at a time.
     """
     full, *reduced = layouts
     n = full.n_samples
     operations = len(full.plan.index) + REDUCED * sum(len(each.plan.index) for each in reduced)
     seconds = n_genes * (PER_GENE + PER_SAMPLE * n + PER_OPERATION * operations) / n_threads
-    return Cost(seconds, n_threads, 8.0 * MATRICES * n_genes * n, physical_memory())
+    blocks = n_threads * ARRAYS * min(BLOCK_CELLS, n_genes * n)
+    kept = n_genes * (KEPT + KEPT_BY_COEFFICIENT * full.n_coefficients)
+    return Cost(seconds, n_threads, counts_bytes + 8.0 * (blocks + kept), physical_memory())
 
 
 def _duration(seconds: float) -> str:

@@ -25,8 +25,11 @@ def test_more_of_anything_costs_more():
     assert base.seconds < expected_cost(1000, [layout(20), layout(20)], 2).seconds < 1.5 * base.seconds
 
 
-def test_memory_is_that_of_ten_tables_of_counts():
-    assert expected_cost(1000, [layout(20)], 2).n_bytes == 10 * 8 * 1000 * 20
+def test_memory_is_that_of_the_counts_and_of_blocks():
+    here, elsewhere = (expected_cost(56_000, [layout(1000)], 2, held).n_bytes for held in (448e6, 0.0))
+    assert here - elsewhere == 448e6
+    assert expected_cost(560_000, [layout(1000)], 2).n_bytes < 3.0 * elsewhere  # ten times the genes
+    assert expected_cost(56_000, [layout(1000)], 4).n_bytes < 2.0 * elsewhere
 
 
 @pytest.mark.parametrize(
