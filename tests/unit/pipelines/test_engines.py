@@ -1,5 +1,6 @@
 """The same bits from threads, from processes and from a dask cluster."""
 
+import pickle
 import warnings
 
 import joblib
@@ -8,9 +9,11 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from countnest.containers.stored import Stored
 from countnest.errors import CountnestWarning
 from countnest.options import ShrinkType
 from countnest.parallel.pool import active_pool
+from countnest.pipelines.blocks import Genes
 
 N = 16
 
@@ -72,8 +75,25 @@ def test_joblib(study, expected, backend):
         assert_the_same(tables(*study), expected)
 
 
+@pytest.fixture(scope="module")
+def in_a_file(study, tmp_path_factory):
+    """Return the same counts as a memory-mapped array, with labels."""
+    counts, _ = study
+    path = tmp_path_factory.mktemp("counts") / "counts.npy"
+    np.save(path, counts.to_numpy(np.uint32))
+    return pd.DataFrame(np.load(path, mmap_mode="r"), index=counts.index, columns=counts.columns)
+
+
+def test_counts_in_a_file_do_not_travel(study, in_a_file):
+    data = cn.DESeqDataSet(in_a_file, study[1], design="~ condition")._data
+    assert isinstance(data.matrix, Stored)
+    sent = pickle.dumps(Genes(data.matrix, np.ones((1, N))).part(slice(100, 200)))
+    assert len(sent) < 2000
+    np.testing.assert_array_equal(pickle.loads(sent).counts.whole(), in_a_file.iloc[100:200])
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_dask(study, expected):
+def test_dask(study, in_a_file, expected):
     distributed = pytest.importorskip("distributed")
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with (
@@ -82,7 +102,7 @@ def test_dask(study, expected):
         joblib.parallel_config(backend="dask"),
     ):
         assert active_pool().n_workers == 2
-        assert_the_same(tables(*study), expected)
+        assert_the_same(tables(in_a_file, study[1]), expected)
 
 
 def test_without_a_backend_there_is_no_pool():
