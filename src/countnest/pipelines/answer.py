@@ -20,7 +20,7 @@ from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance,
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.outlier import ModelOutliers
 from countnest.stats.glm.outlier import model_outliers as flag_by_model
-from countnest.stats.glm.separation import separated
+from countnest.stats.glm.separation import cell_flags, separated_by_cells
 from countnest.stats.inference.lrt import likelihood_ratio_test
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
@@ -42,6 +42,8 @@ LARGER_COUNTS = 3
 # Singular values below this fraction of the largest are zero.
 RANK_TOLERANCE = 1e-10
 MIN_OUTLIER_DF = 2
+# Flags of genes and cells that are looked at together.
+FLAGS = 1 << 27
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,20 +192,30 @@ def separated_by_design(
     `counts` (G, n) are those that the model was fitted to.
     """
     genes = Genes(counts, state.factors, state.weights)
-    (found,) = over_genes(_separated, genes, contrasts=contrasts, layout=layout, engine=engine)
+    counted, used = over_genes(_cell_flags, genes, layout=layout, engine=engine)
+    found = np.empty((len(counted), len(contrasts)), dtype=np.bool_)
+    step = max(1, FLAGS // layout.n_cells)
+    for start in range(0, len(found), step):  # genes of all blocks together: few patterns of zeros occur, and often
+        rows = slice(start, start + step)
+        looked_at = np.ones((1, layout.n_cells), np.bool_) if state.weights is None else _unpacked(used[rows], layout)
+        found[rows] = separated_by_cells(_unpacked(counted[rows], layout), looked_at, contrasts, layout)
     return found
 
 
-def _separated(
+def _unpacked(flags: np.ndarray, layout: Layout) -> BoolArray:
+    return np.unpackbits(flags, axis=1, count=layout.n_cells).view(np.bool_)
+
+
+def _cell_flags(
     counts: FloatArray,
     factors: FloatArray,  # noqa: ARG001 (tasks have it)
     weights: FloatArray | None,
     *,
-    contrasts: FloatArray,
     layout: Layout,
     engine: Engine,  # noqa: ARG001
-) -> tuple[BoolArray]:
-    return (separated(counts, contrasts, layout, weights),)
+) -> tuple[np.ndarray, np.ndarray]:
+    counted, used = cell_flags(counts, layout, weights)
+    return np.packbits(counted, axis=1), np.packbits(np.broadcast_to(used, counted.shape), axis=1)
 
 
 def model_outliers(

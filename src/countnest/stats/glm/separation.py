@@ -17,7 +17,7 @@ from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
 
-__all__ = ["diverging_directions", "free_directions", "separated"]
+__all__ = ["cell_flags", "diverging_directions", "free_directions", "separated", "separated_by_cells"]
 
 # Lengths below this fraction of the largest are zero.
 TOLERANCE = 1e-9
@@ -47,9 +47,13 @@ def separated(
     weights
         (1, n) or (G, n) observation weights; samples of weight zero say nothing. None: all count.
     """
+    return separated_by_cells(*cell_flags(counts, layout, weights), contrasts, layout)
+
+
+def separated_by_cells(counted: BoolArray, used: BoolArray, contrasts: FloatArray, layout: Layout) -> BoolArray:
+    """Return what `separated` does, of genes given by their `cell_flags`."""
     contrasts = np.atleast_2d(contrasts)
-    found = np.zeros((len(counts), len(contrasts)), dtype=np.bool_)
-    counted, used = _cells(counts, layout, weights)
+    found = np.zeros((len(counted), len(contrasts)), dtype=np.bool_)
     rows = np.flatnonzero(counted.any(axis=1) & (counted != used).any(axis=1))
     if not len(rows):
         return found
@@ -188,7 +192,7 @@ def _least_squares(
         held = np.delete(held, first)
 
 
-def _cells(counts: FloatArray, layout: Layout, weights: FloatArray | None) -> tuple[BoolArray, BoolArray]:
+def cell_flags(counts: FloatArray, layout: Layout, weights: FloatArray | None) -> tuple[BoolArray, BoolArray]:
     """Return which cells have a count (G, C), and which have samples of positive weight, (1, C) or (G, C)."""
     if weights is None or (weights > 0).all():
         return _in_cells(counts > 0, layout), np.ones((1, layout.n_cells), dtype=np.bool_)
