@@ -25,10 +25,12 @@ from countnest.kernels.elimination import (
     information,
     inverse_entries,
     leverages,
+    n_equations,
     new_equations,
     solve,
 )
 from countnest.kernels.jit import kernel
+from countnest.kernels.lanes import LANES, as_lanes, exp, lanewise, new_lanes, select
 from countnest.kernels.negbin import nb_loglik_point
 from countnest.kernels.special import (
     HALF_LOG_TWO_PI,
@@ -52,11 +54,23 @@ LARGE_BETA = 30.0
 START_OFFSET = 0.1
 # Beyond this, log(1 + x) is as accurate as log1p(x) needs to be, and faster.
 DIRECT_LOG = 0.5
+# Rows of a gene's data (5, n), and of the numbers beside them.
+COUNT, FACTOR, LOG_FACTOR, WEIGHT, MEAN = 0, 1, 2, 3, 4
+ALPHA, CONSTANT, DEVIANCE, DETERMINANT = 0, 1, 2, 3
+# A lane without a gene; a gene that goes on.
+FREE, CONTINUED = -1, -1
 # Of the gradient by central differences, log2 scale; and the box of the coefficients.
 DIFFERENCE = 1e-3
 BOX = 30.0
 # What a non-finite objective is taken as.
 HUGE = 1e300
+
+
+@lanewise
+@kernel
+def log_growth(x: float) -> float:
+    """Return log(1 + x)."""
+    return math.log(1.0 + x) if x > DIRECT_LOG else math.log1p(x)
 
 
 @kernel
@@ -98,10 +112,11 @@ def floored_means(
     """Write X beta and exp(X beta) of the cells into `eta`, `rate` (C,), max(f exp(X beta), min_mu) into `mu` (n,)."""
     cell_predictors(plan, numbers, beta, eta)
     for c in range(eta.shape[0]):
-        rate[c] = math.exp(eta[c])
+        rate[c] = exp(eta[c])
     cell = plan[SAMPLE_CELL]
     for j in range(f.shape[0]):
-        mu[j] = max(f[j] * rate[plan[cell + j]], min_mu)
+        mean = f[j] * rate[plan[cell + j]]
+        mu[j] = select(mean < min_mu, min_mu, mean)
 
 
 @kernel
@@ -129,84 +144,166 @@ def log_constant(y: FloatArray, alpha: float, v: FloatArray) -> float:
 
 
 @kernel
-def nb_log_irls_row(
+def working_response(
     y: FloatArray,
-    f: FloatArray,
+    log_f: FloatArray,
+    v: FloatArray,
+    alpha: float,
+    min_mu: float,
+    plan: IntArray,
+    eta: FloatArray,
+    mu: FloatArray,
+    weight_out: FloatArray,
+    score_out: FloatArray,
+) -> None:
+    """Write the sums of the GLM weights and of the weighted working responses of the cells (C,)."""
+    cell = plan[SAMPLE_CELL]
+    log_min_mu = math.log(min_mu) if min_mu > 0.0 else -np.inf
+    for c in range(weight_out.shape[0]):
+        weight_out[c] = 0.0
+        score_out[c] = 0.0
+    for j in range(y.shape[0]):
+        c = plan[cell + j]
+        m = mu[j]
+        share = v[j] / (1.0 + alpha * m)
+        # working response less linear predictor; the logarithm differs only where the mean is floored
+        residual = y[j] - m
+        residual = select(m == min_mu, residual + m * (log_min_mu - log_f[j] - eta[c]), residual)
+        weight_out[c] += share * m
+        score_out[c] += share * residual
+
+
+@kernel
+def deviance(
+    y: FloatArray,
     log_f: FloatArray,
     v: FloatArray,
     alpha: float,
     constant: float,
+    min_mu: float,
+    plan: IntArray,
+    eta: FloatArray,
+    mu: FloatArray,
+) -> float:
+    """Return -2 times the log-likelihood; `constant` is `log_constant`."""
+    cell = plan[SAMPLE_CELL]
+    log_min_mu = math.log(min_mu) if min_mu > 0.0 else -np.inf
+    r = 1.0 / alpha
+    loglik = constant
+    for j in range(y.shape[0]):
+        growth = log_growth(alpha * mu[j])
+        log_mu = select(mu[j] == min_mu, log_min_mu, log_f[j] + eta[plan[cell + j]])
+        loglik = loglik + v[j] * (y[j] * log_mu - (y[j] + r) * growth)
+    return -2.0 * loglik
+
+
+@kernel
+def load_gene(
+    g: int,
+    lane: int,
+    counts: FloatArray,
+    factors: FloatArray,
+    log_factors: FloatArray,
+    weights: FloatArray,
+    alpha: FloatArray,
+    beta: FloatArray,
+    data: FloatArray,
+    coefficients: FloatArray,
+    ends: FloatArray,
+) -> None:
+    """Copy what is known of a gene, its dispersion and its coefficients into a lane."""
+    own, weighted = g if factors.shape[0] > 1 else 0, g if weights.shape[0] > 1 else 0
+    for j in range(counts.shape[1]):
+        data[COUNT, j, lane] = counts[g, j]
+        data[FACTOR, j, lane] = factors[own, j]
+        data[LOG_FACTOR, j, lane] = log_factors[own, j]
+        data[WEIGHT, j, lane] = weights[weighted, j]
+    for k in range(beta.shape[1]):
+        coefficients[k, lane] = beta[g, k]
+    ends[ALPHA, lane] = alpha[g]
+
+
+@kernel
+def iterate(
+    counts: FloatArray,
+    factors: FloatArray,
+    log_factors: FloatArray,
+    weights: FloatArray,
+    alpha: FloatArray,
     plan: IntArray,
     numbers: FloatArray,
     ridge: FloatArray,
     min_mu: float,
     tol: float,
     max_iter: int,
-    beta: FloatArray,
-    eta: FloatArray,
-    weight: FloatArray,
-    score: FloatArray,
-    mu: FloatArray,
-    step: FloatArray,
-    equations: FloatArray,
-) -> int:
-    """Iterate `beta` (p,) in place to the ridge maximum likelihood estimate; return the number of iterations.
+    beta_out: FloatArray,
+    mu_out: FloatArray,
+    n_iter_out: IntArray,
+) -> None:
+    """Iterate `beta_out` to the ridge maximum likelihood estimates, with the arguments of `nb_log_irls_block`.
 
-    `v` (n,) are observation weights, `constant` is `log_constant`, `ridge` (p,) the precisions of the coefficients'
-    priors. `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
-    `mu` (n,) is left with the floored means of the last accepted coefficients; `eta`, `weight`, `score` (C,), `step`
-    (p,) and `equations` are work space.
+    `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost. `mu_out` is
+    left with the floored means of the last accepted coefficients. A gene that is done leaves its lane to the next one.
     """
-    p = beta.shape[0]
-    r = 1.0 / alpha
-    cell = plan[SAMPLE_CELL]
-    log_min_mu = math.log(min_mu) if min_mu > 0.0 else -np.inf
-    floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
-    old_deviance = 0.0
-    for iteration in range(1, max_iter + 1):
-        for c in range(weight.shape[0]):
-            weight[c] = 0.0
-            score[c] = 0.0
-        for j in range(y.shape[0]):
-            c = plan[cell + j]
-            m = mu[j]
-            share = v[j] / (1.0 + alpha * m)
-            # working response less linear predictor; the logarithm differs only where the mean is floored
-            residual = y[j] - m
-            if m == min_mu:
-                residual += m * (log_min_mu - log_f[j] - eta[c])
-            weight[c] += share * m
-            score[c] += share * residual
+    (n_genes, n), p, n_cells = counts.shape, plan[N_COLUMNS], plan[N_CELLS]
+    data, coefficients, steps, ends = new_lanes(5 * n).reshape(5, n, LANES), new_lanes(p), new_lanes(p), new_lanes(4)
+    y, f, log_f, v = as_lanes(data[COUNT]), as_lanes(data[FACTOR]), as_lanes(data[LOG_FACTOR]), as_lanes(data[WEIGHT])
+    mu, beta, step, at = as_lanes(data[MEAN]), as_lanes(coefficients), as_lanes(steps), as_lanes(ends)
+    eta, weight, score = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells))
+    equations = as_lanes(new_lanes(n_equations(plan)))
+    gene, iteration, old_deviance = np.full(LANES, FREE), np.empty(LANES, np.int64), np.empty(LANES)
+    taken = done = 0
+    while done < n_genes:
+        for lane in range(LANES):
+            if gene[lane] == FREE and taken < n_genes:
+                load_gene(
+                    taken, lane, counts, factors, log_factors, weights, alpha, beta_out, data, coefficients, ends
+                )
+                ends[CONSTANT, lane] = log_constant(
+                    counts[taken], alpha[taken], weights[taken if weights.shape[0] > 1 else 0]
+                )
+                gene[lane], iteration[lane], old_deviance[lane] = taken, 0, 0.0
+                taken += 1
+        floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
+        at[DEVIANCE] = deviance(y, log_f, v, at[ALPHA], at[CONSTANT], min_mu, plan, eta, mu)
+        working_response(y, log_f, v, at[ALPHA], min_mu, plan, eta, mu, weight, score)
         information(plan, numbers, weight, equations)
         add_ridge(plan, ridge, equations)
         gather_scores(plan, numbers, score, step)
         for k in range(p):
             step[k] -= ridge[k] * beta[k]
-        if math.isnan(factorize(plan, equations)):
-            return max_iter
+        at[DETERMINANT] = factorize(plan, equations)
         solve(plan, equations, step)
-        large = False
-        for k in range(p):
-            beta[k] += step[k]
-            large = large or abs(beta[k]) > LARGE_BETA
-        if large:
-            return max_iter
-        floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
-        loglik = constant
-        for j in range(y.shape[0]):
-            m = mu[j]
-            inflation = alpha * m
-            growth = math.log(1.0 + inflation) if inflation > DIRECT_LOG else math.log1p(inflation)
-            log_mu = log_min_mu if m == min_mu else log_f[j] + eta[plan[cell + j]]
-            loglik += v[j] * (y[j] * log_mu - (y[j] + r) * growth)
-        deviance = -2.0 * loglik
-        change = abs(deviance - old_deviance) / (abs(deviance) + 0.1)
-        if math.isnan(change):
-            return max_iter
-        if iteration > 1 and change < tol:
-            return iteration
-        old_deviance = deviance
-    return max_iter
+        for lane in range(LANES):
+            g = gene[lane]
+            if g == FREE:
+                continue
+            ended = max_iter if iteration[lane] == max_iter else CONTINUED
+            if iteration[lane] > 0:
+                new = ends[DEVIANCE, lane]
+                change = abs(new - old_deviance[lane]) / (abs(new) + 0.1)
+                if iteration[lane] > 1 and change < tol:
+                    ended = iteration[lane]
+                elif math.isnan(change):
+                    ended = max_iter
+                old_deviance[lane] = new
+            if ended == CONTINUED:
+                iteration[lane] += 1
+                if math.isnan(ends[DETERMINANT, lane]):
+                    ended = max_iter
+                else:
+                    for k in range(p):
+                        coefficients[k, lane] += steps[k, lane]
+                        if abs(coefficients[k, lane]) > LARGE_BETA:
+                            ended = max_iter
+            if ended != CONTINUED:
+                n_iter_out[g] = ended
+                for k in range(p):
+                    beta_out[g, k] = coefficients[k, lane]
+                for j in range(n):
+                    mu_out[g, j] = data[MEAN, j, lane]
+                gene[lane] = FREE
+                done += 1
 
 
 @kernel
@@ -259,51 +356,57 @@ def nb_log_irls_block(
     loglik_out, n_iter_out
         (G,) log-likelihood at `mu_out`, and iterations; `max_iter` means no convergence.
     """
-    n, p, n_cells = counts.shape[1], plan[N_COLUMNS], plan[N_CELLS]
-    shared = factors.shape[0] == 1
-    eta, weight, score = np.empty(n_cells), np.empty(n_cells), np.empty(n_cells)
-    mu, step, equations = np.empty(n), np.empty(p), new_equations(plan)
-    for g in range(counts.shape[0]):
-        y = counts[g]
-        f = factors[0] if shared else factors[g]
-        log_f = log_factors[0] if shared else log_factors[g]
-        v = weights[0] if weights.shape[0] == 1 else weights[g]
-        a = alpha[g]
-        beta = beta_out[g]
-        constant = log_constant(y, a, v)
-        n_iter_out[g] = nb_log_irls_row(
-            y, f, log_f, v, a, constant, plan, numbers, ridge, min_mu, tol, max_iter, beta,
-            eta, weight, score, mu, step, equations,
-        )  # fmt: skip
-        working_weights(plan, a, v, mu, weight)
+    iterate(
+        counts, factors, log_factors, weights, alpha, plan, numbers, ridge, min_mu, tol, max_iter,
+        beta_out, mu_out, n_iter_out,
+    )  # fmt: skip
+    (n_genes, n), p, n_cells = counts.shape, plan[N_COLUMNS], plan[N_CELLS]
+    data, coefficients, steps, ends = new_lanes(5 * n).reshape(5, n, LANES), new_lanes(p), new_lanes(p), new_lanes(4)
+    f, v, mu = as_lanes(data[FACTOR]), as_lanes(data[WEIGHT]), as_lanes(data[MEAN])
+    beta, step, at = as_lanes(coefficients), as_lanes(steps), as_lanes(ends)
+    spread, hats = new_lanes(p), new_lanes(n)
+    variance, hat = as_lanes(spread), as_lanes(hats)
+    eta, weight, score = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells))
+    equations = as_lanes(new_lanes(n_equations(plan)))
+    cell = plan[SAMPLE_CELL]
+    for first in range(0, n_genes, LANES):
+        n_lanes = min(LANES, n_genes - first)
+        for lane in range(n_lanes):
+            g = first + lane
+            load_gene(g, lane, counts, factors, log_factors, weights, alpha, beta_out, data, coefficients, ends)
+            for j in range(n):
+                data[MEAN, j, lane] = mu_out[g, j]
+        working_weights(plan, at[ALPHA], v, mu, weight)
         regular = eliminate(plan, numbers, weight, ridge, equations)
         for k in range(p):
-            variance_out[g, k] = 1.0 if regular else math.nan
+            variance[k] = select(regular, 1.0, math.nan)
         if not only_means:
             for k in range(p):
                 for i in range(p):
                     step[i] = 0.0
                 step[k] = 1.0
-                variance_out[g, k] = inverse_form(plan, numbers, weight, regular, step, equations)
-            if regular:
-                inverse_entries(plan, equations)
-                leverages(plan, numbers, equations, score)
-            else:
-                score[:] = np.nan
-            cell = plan[SAMPLE_CELL]
+                variance[k] = inverse_form(plan, numbers, weight, regular, step, equations)
+            inverse_entries(plan, equations)
+            leverages(plan, numbers, equations, score)
             for j in range(n):
-                hat_out[g, j] = v[j] * (mu[j] / (1.0 + a * mu[j])) * score[plan[cell + j]]
+                leverage = select(regular, score[plan[cell + j]], math.nan)
+                hat[j] = v[j] * (mu[j] / (1.0 + at[ALPHA] * mu[j])) * leverage
         floored_means(plan, numbers, f, beta, 0.0, eta, score, mu)
-        for j in range(n):
-            mu_out[g, j] = mu[j]
-        if only_means:
-            continue
-        size = 1.0 / a
-        remainder = stirling_remainder(size)
-        loglik = 0.0
-        for j in range(n):
-            loglik += v[j] * nb_loglik_point(y[j], mu[j], size, remainder)
-        loglik_out[g] = loglik
+        for lane in range(n_lanes):
+            g = first + lane
+            for k in range(p):
+                variance_out[g, k] = spread[k, lane]
+            for j in range(n):
+                mu_out[g, j] = data[MEAN, j, lane]
+            if only_means:
+                continue
+            size = 1.0 / alpha[g]
+            remainder = stirling_remainder(size)
+            loglik = 0.0
+            for j in range(n):
+                hat_out[g, j] = hats[j, lane]
+                loglik += data[WEIGHT, j, lane] * nb_loglik_point(counts[g, j], mu_out[g, j], size, remainder)
+            loglik_out[g] = loglik
 
 
 @kernel
@@ -313,7 +416,8 @@ def eliminate(
     """Factorize X'WX + diag(ridge) for the cells' sums of weights (C,); return whether it is positive definite."""
     information(plan, numbers, weight, equations)
     add_ridge(plan, ridge, equations)
-    return not math.isnan(factorize(plan, equations))
+    determinant = factorize(plan, equations)
+    return determinant == determinant
 
 
 @kernel
@@ -321,8 +425,6 @@ def inverse_form(
     plan: IntArray, numbers: FloatArray, weight: FloatArray, regular: bool, contrast: FloatArray, equations: FloatArray
 ) -> float:
     """Return c' A^-1 X'WX A^-1 c after `eliminate`, and write A^-1 c over c (p,); NaN where A is not `regular`."""
-    if not regular:
-        return math.nan
     solve(plan, equations, contrast)
     entry, column = plan[ENTRY], plan[COLUMN]
     total = 0.0
@@ -331,7 +433,7 @@ def inverse_form(
         for k in range(plan[entry + c], plan[entry + c + 1]):
             inner += numbers[FIRST_ENTRY + k] * contrast[plan[column + k]]
         total += weight[c] * inner * inner
-    return total
+    return select(regular, total, math.nan)
 
 
 @kernel

@@ -16,8 +16,9 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, new_equations
+from countnest.kernels.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, n_equations
 from countnest.kernels.jit import kernel
+from countnest.kernels.lanes import LANES, any_lane, as_lanes, exp, log, new_lanes, select
 from countnest.kernels.special import digamma_from_log, lgamma_with_log
 
 __all__ = ["nb_logalpha_fit_block", "nb_logalpha_grid_block", "nb_logalpha_slope", "nb_logalpha_value"]
@@ -34,13 +35,11 @@ MIN_WEIGHT = 1e-2
 
 # Rows of the work space by sample (5, n).
 INVERSE_MU, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4
-
-
-@kernel
-def invert_means(mu: FloatArray, by_sample: FloatArray) -> None:
-    """Write 1 / mu into the work space: the same in every evaluation for a gene."""
-    for j in range(mu.shape[0]):
-        by_sample[INVERSE_MU, j] = 1.0 / mu[j]
+# Rows of a gene's data (3, n), and of what the lanes exchange with the search.
+COUNT, MEAN, WEIGHT = 0, 1, 2
+POINT, CENTRE, RESULT = 0, 1, 2
+# A lane is free, or has a gene at its start, one that searches, one that found a better point, one that is done.
+FREE, START, SEARCH, RISEN, DONE = 0, 1, 2, 3, 4
 
 
 @kernel
@@ -57,7 +56,9 @@ def nb_logalpha_value(
     weight: FloatArray,
     equations: FloatArray,
 ) -> float:
-    """Return the log posterior of log_alpha, up to terms free of it; `invert_means` comes first.
+    """Return the log posterior of log_alpha, up to terms free of it.
+
+    This is a number of one gene or, with vectors in place of floats and arrays of vectors (see `lanes`), of several.
 
     Parameters
     ----------
@@ -70,9 +71,10 @@ def nb_logalpha_value(
     prior_mean, prior_variance
         Of the normal prior on log_alpha; an infinite variance means no prior.
     by_sample, weight, equations
-        Work space (5, n), (C,) and of `elimination.new_equations`, left with what `nb_logalpha_slope` needs.
+        Work space (5, n), whose first row is 1 / mu, (C,), and of the length `elimination.n_equations`; left with what
+        `nb_logalpha_slope` needs.
     """
-    alpha = math.exp(log_alpha)
+    alpha = exp(log_alpha)
     r = 1.0 / alpha
     lgamma_r, _, _ = lgamma_with_log(r)
     cell = plan[SAMPLE_CELL]
@@ -81,18 +83,20 @@ def nb_logalpha_value(
     value = 0.0
     for j in range(y.shape[0]):
         inflation = 1.0 + mu[j] * alpha
-        log_inflation = math.log(inflation)
+        log_inflation = log(inflation)
         by_sample[INFLATION, j] = inflation
         by_sample[LOG_INFLATION, j] = log_inflation
-        if y[j] == 0.0:
-            value += v[j] * (-r * log_inflation)
-        else:
+        term = -r * log_inflation
+        counted = y[j] != 0.0
+        if any_lane(counted):
             lgamma_y, z, log_z = lgamma_with_log(y[j] + r)
             by_sample[SHIFTED, j] = z
             by_sample[LOG_SHIFTED, j] = log_z
-            value += v[j] * (lgamma_y - lgamma_r - y[j] * math.log(mu[j] + r) - r * log_inflation)
-        if v[j] > MIN_WEIGHT:
-            weight[plan[cell + j]] += 1.0 / (by_sample[INVERSE_MU, j] + alpha)
+            whole = lgamma_y - lgamma_r - y[j] * log(mu[j] + r) - r * log_inflation
+            term = select(counted, whole, term)
+        value += v[j] * term
+        c = plan[cell + j]
+        weight[c] = select(v[j] > MIN_WEIGHT, weight[c] + 1.0 / (by_sample[INVERSE_MU, j] + alpha), weight[c])
     log_determinant = cox_reid_value(plan, numbers, weight, equations)
     distance = log_alpha - prior_mean
     return value + (-0.5 * distance * distance / prior_variance - 0.5 * log_determinant)
@@ -118,7 +122,7 @@ def nb_logalpha_slope(
 
     `squared`, `quad` (C,) are work space.
     """
-    alpha = math.exp(log_alpha)
+    alpha = exp(log_alpha)
     r = 1.0 / alpha
     _, z, log_z = lgamma_with_log(r)
     digamma_r = digamma_from_log(r, z, log_z)
@@ -128,20 +132,41 @@ def nb_logalpha_slope(
     slope = 0.0
     for j in range(y.shape[0]):
         own = digamma_r + by_sample[LOG_INFLATION, j] - mu[j] * alpha * (1.0 / by_sample[INFLATION, j])
-        if y[j] == 0.0:
-            slope += v[j] * (own - digamma_r)
-        else:
+        term = own - digamma_r
+        counted = y[j] != 0.0
+        if any_lane(counted):
             digamma_y = digamma_from_log(y[j] + r, by_sample[SHIFTED, j], by_sample[LOG_SHIFTED, j])
-            slope += v[j] * (own - digamma_y + y[j] * (1.0 / (mu[j] + r)))
-        if v[j] > MIN_WEIGHT:
-            w = 1.0 / (by_sample[INVERSE_MU, j] + alpha)
-            squared[plan[cell + j]] += w * w
+            term = select(counted, own - digamma_y + y[j] * (1.0 / (mu[j] + r)), term)
+        slope += v[j] * term
+        w = 1.0 / (by_sample[INVERSE_MU, j] + alpha)
+        c = plan[cell + j]
+        squared[c] = select(v[j] > MIN_WEIGHT, squared[c] + w * w, squared[c])
     trace = cox_reid_trace(plan, numbers, weight, squared, equations, quad)
     return (1.0 / (alpha * alpha) * slope + 0.5 * trace) * alpha - (log_alpha - prior_mean) / prior_variance
 
 
 @kernel
+def load_gene(
+    g: int,
+    lane: int,
+    counts: FloatArray,
+    mu: FloatArray,
+    weights: FloatArray,
+    data: FloatArray,
+    by_sample: FloatArray,
+) -> None:
+    """Copy a gene's counts, means and weights, and the inverse of its means, into a lane."""
+    shared = weights.shape[0] == 1
+    for j in range(counts.shape[1]):
+        data[COUNT, j, lane] = counts[g, j]
+        data[MEAN, j, lane] = mu[g, j]
+        data[WEIGHT, j, lane] = weights[0, j] if shared else weights[g, j]
+        by_sample[INVERSE_MU, j, lane] = 1.0 / mu[g, j]
+
+
+@kernel
 def nb_logalpha_fit_block(
+    order: IntArray,
     start: FloatArray,
     counts: FloatArray,
     mu: FloatArray,
@@ -161,56 +186,83 @@ def nb_logalpha_fit_block(
 
     Vectors are (G,), `counts` and `mu` (G, n), `weights` (1, n) or (G, n). Written are log_alpha, the number of
     iterations, and the log posterior at the start and at the end.
+
+    A gene that is done leaves its lane to the next one of `order`. What a zero or a small count spares or costs is
+    saved or paid for all lanes together, so that genes of similar counts should follow each other.
     """
-    n_cells = plan[N_CELLS]
-    by_sample = np.empty((5, counts.shape[1]))
-    weight, squared, quad = np.empty(n_cells), np.empty(n_cells), np.empty(n_cells)
-    equations = new_equations(plan)
-    for g in range(counts.shape[0]):
-        y, m, centre = counts[g], mu[g], prior_mean[g]
-        v = weights[0] if weights.shape[0] == 1 else weights[g]
-        a = start[g]
-        invert_means(m, by_sample)
-        value = nb_logalpha_value(a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations)
-        slope = nb_logalpha_slope(
-            a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, squared, quad, equations
+    (n_genes, n), n_cells = counts.shape, plan[N_CELLS]
+    data, sample, ends = new_lanes(3 * n).reshape(3, n, LANES), new_lanes(5 * n).reshape(5, n, LANES), new_lanes(3)
+    y, m, v = as_lanes(data[COUNT]), as_lanes(data[MEAN]), as_lanes(data[WEIGHT])
+    by_sample, at = as_lanes(sample), as_lanes(ends)
+    weight, squared, quad = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells))
+    equations = as_lanes(new_lanes(n_equations(plan)))
+    a, value, slope, step = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    gene, iteration, accepted = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
+    status = np.full(LANES, FREE)
+    taken = done = 0
+    while done < n_genes:
+        for lane in range(LANES):
+            if status[lane] == FREE and taken < n_genes:
+                g = order[taken]
+                load_gene(g, lane, counts, mu, weights, data, sample)
+                ends[POINT, lane], ends[CENTRE, lane] = start[g], prior_mean[g]
+                gene[lane], a[lane], status[lane] = g, start[g], START
+                step[lane], iteration[lane], accepted[lane] = FIRST_STEP, 0, 0
+                taken += 1
+        at[RESULT] = nb_logalpha_value(
+            at[POINT], y, m, v, plan, numbers, at[CENTRE], prior_variance, by_sample, weight, equations
         )
-        initial_out[g] = value
-        step = FIRST_STEP
-        accepted = 0
-        iteration = 0
-        while iteration < max_iter:
-            iteration += 1
-            proposal = a + step * slope
-            if proposal < LOWER:
-                step = (LOWER - a) / slope
-            if proposal > UPPER:
-                step = (UPPER - a) / slope
-            candidate = a + step * slope
-            new_value = nb_logalpha_value(
-                candidate, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations
-            )
-            if not -new_value <= -value - step * ARMIJO * slope * slope:  # so that NaN is no gain
-                step *= 0.5
-                continue
-            accepted += 1
-            a = candidate
-            change = new_value - value
-            if change < tol:
-                value = new_value
-                break
-            if a < LOWEST:
-                break
-            value = new_value
-            slope = nb_logalpha_slope(
-                a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, squared, quad, equations
-            )
-            step = min(1.1 * step, FIRST_STEP)
-            if accepted % 5 == 0:
-                step *= 0.5
-        log_alpha_out[g] = a
-        n_iter_out[g] = iteration
-        final_out[g] = value
+        risen = False
+        for lane in range(LANES):
+            new_value = ends[RESULT, lane]
+            if status[lane] == START:
+                initial_out[gene[lane]] = value[lane] = new_value
+                risen = True
+            elif status[lane] == SEARCH:
+                if not -new_value <= -value[lane] - step[lane] * ARMIJO * slope[lane] * slope[lane]:
+                    step[lane] *= 0.5  # also where the value is NaN
+                    continue
+                accepted[lane] += 1
+                a[lane] = ends[POINT, lane]
+                change = new_value - value[lane]
+                if change < tol or a[lane] >= LOWEST:
+                    value[lane] = new_value
+                status[lane] = DONE if change < tol or a[lane] < LOWEST else RISEN
+                risen = risen or status[lane] == RISEN
+        if risen:
+            at[RESULT] = nb_logalpha_slope(
+                at[POINT], y, m, v, plan, numbers, at[CENTRE], prior_variance, by_sample, weight, squared, quad,
+                equations,
+            )  # fmt: skip
+        for lane in range(LANES):
+            if status[lane] == START or status[lane] == RISEN:
+                slope[lane] = ends[RESULT, lane]
+                if status[lane] == RISEN:
+                    step[lane] = min(1.1 * step[lane], FIRST_STEP)
+                    if accepted[lane] % 5 == 0:
+                        step[lane] *= 0.5
+                status[lane] = SEARCH
+            if status[lane] == SEARCH and iteration[lane] < max_iter:
+                iteration[lane] += 1
+                step[lane] = shortened(step[lane], a[lane], slope[lane])
+                ends[POINT, lane] = a[lane] + step[lane] * slope[lane]
+            elif status[lane] == SEARCH or status[lane] == DONE:
+                log_alpha_out[gene[lane]] = a[lane]
+                n_iter_out[gene[lane]] = iteration[lane]
+                final_out[gene[lane]] = value[lane]
+                status[lane] = FREE
+                done += 1
+
+
+@kernel
+def shortened(step: float, a: float, slope: float) -> float:
+    """Return a step that ends within the limits."""
+    proposal = a + step * slope
+    if proposal < LOWER:
+        step = (LOWER - a) / slope
+    if proposal > UPPER:
+        step = (UPPER - a) / slope
+    return step
 
 
 @kernel
@@ -227,25 +279,28 @@ def nb_logalpha_grid_block(
     log_alpha_out: FloatArray,
 ) -> None:
     """Maximise by a grid on [low, high] and a second, finer one around its best point, for every gene of a block."""
-    by_sample = np.empty((5, counts.shape[1]))
-    weight, equations = np.empty(plan[N_CELLS]), new_equations(plan)
+    (n_genes, n), n_cells = counts.shape, plan[N_CELLS]
+    data, sample, ends = new_lanes(3 * n).reshape(3, n, LANES), new_lanes(5 * n).reshape(5, n, LANES), new_lanes(3)
+    y, m, v = as_lanes(data[COUNT]), as_lanes(data[MEAN]), as_lanes(data[WEIGHT])
+    by_sample, at = as_lanes(sample), as_lanes(ends)
+    weight, equations = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_equations(plan)))
     spacing = (high - low) / (GRID_POINTS - 1)
-    for g in range(counts.shape[0]):
-        y, m, centre = counts[g], mu[g], prior_mean[g]
-        v = weights[0] if weights.shape[0] == 1 else weights[g]
-        invert_means(m, by_sample)
-        first, last = low, high
-        best = low
+    for g in range(0, n_genes, LANES):
+        n_lanes = min(LANES, n_genes - g)
+        for lane in range(n_lanes):
+            load_gene(g + lane, lane, counts, mu, weights, data, sample)
+            ends[CENTRE, lane] = prior_mean[g + lane]
+        first, last, best = low, high, low
         for _ in range(2):
-            best = first
-            best_value = -np.inf
+            best, best_value = first, -np.inf
             for k in range(GRID_POINTS):  # the first maximiser of equally spaced points
-                a = first + (last - first) * k / (GRID_POINTS - 1)
+                a = first + (last - first) * float(k) / float(GRID_POINTS - 1)
                 value = nb_logalpha_value(
-                    a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations
+                    a, y, m, v, plan, numbers, at[CENTRE], prior_variance, by_sample, weight, equations
                 )
-                if value > best_value:
-                    best_value = value
-                    best = a
+                better = value > best_value
+                best_value, best = select(better, value, best_value), select(better, a, best)
             first, last = best - spacing, best + spacing
-        log_alpha_out[g] = best
+        at[RESULT] = best
+        for lane in range(n_lanes):
+            log_alpha_out[g + lane] = ends[RESULT, lane]
