@@ -30,8 +30,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.jit import kernel
 from countnest.kernels.lanes import any_lane, log, select
@@ -47,7 +45,6 @@ __all__ = [
     "inverse_entries",
     "leverages",
     "n_equations",
-    "new_equations",
     "solve",
 ]
 
@@ -67,12 +64,6 @@ def n_equations(plan: IntArray) -> int:
     """Return the length of the work space of normal equations: entries, factor and inverse by slot, 1 / pivots."""
     length: int = 3 * plan[N_SLOTS] + plan[N_COLUMNS]
     return length
-
-
-@kernel
-def new_equations(plan: IntArray) -> FloatArray:
-    """Return the work space of one gene: entries, factor and inverse by slot (3 S), and reciprocal pivots (p,)."""
-    return np.empty(3 * plan[N_SLOTS] + plan[N_COLUMNS])
 
 
 @kernel
@@ -211,7 +202,7 @@ def cox_reid_value(plan: IntArray, numbers: FloatArray, weight: FloatArray, equa
 
     Columns that only cells without weight have are left out. `equations` are left as `cox_reid_trace` needs them.
     """
-    log_determinant = 2.0 * numbers[0]
+    log_determinant: float = 2.0 * numbers[0]
     if plan[N_CELLS] == plan[N_COLUMNS]:
         for c in range(plan[N_CELLS]):
             log_determinant = log_determinant + log(select(weight[c] > 0.0, weight[c], 1.0))

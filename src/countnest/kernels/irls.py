@@ -12,9 +12,6 @@ import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.elimination import (
-    COLUMN,
-    ENTRY,
-    FIRST_ENTRY,
     N_CELLS,
     N_COLUMNS,
     SAMPLE_CELL,
@@ -23,14 +20,11 @@ from countnest.kernels.elimination import (
     factorize,
     gather_scores,
     information,
-    inverse_entries,
-    leverages,
     n_equations,
-    new_equations,
     solve,
 )
 from countnest.kernels.jit import kernel
-from countnest.kernels.lanes import LANES, as_lanes, exp, lanewise, new_lanes, select
+from countnest.kernels.lanes import LANES, as_lanes, exp, lanewise, load_row, new_lanes, select
 from countnest.kernels.negbin import nb_loglik_point
 from countnest.kernels.special import (
     HALF_LOG_TWO_PI,
@@ -41,11 +35,9 @@ from countnest.kernels.special import (
 )
 
 __all__ = [
-    "nb_log_covariance_block",
     "nb_log_irls_block",
     "nb_log_objective_row",
     "nb_log_start_block",
-    "nb_log_variance_block",
 ]
 
 # A coefficient (natural log) beyond this has diverged.
@@ -54,11 +46,13 @@ LARGE_BETA = 30.0
 START_OFFSET = 0.1
 # Beyond this, log(1 + x) is as accurate as log1p(x) needs to be, and faster.
 DIRECT_LOG = 0.5
-# Rows of a gene's data (5, n), and of the numbers beside them.
+# Rows of the numbers by sample (5, n) and by column (2, p), and of those of a gene.
 COUNT, FACTOR, LOG_FACTOR, WEIGHT, MEAN = 0, 1, 2, 3, 4
-ALPHA, CONSTANT, DEVIANCE, DETERMINANT = 0, 1, 2, 3
-# A lane without a gene; a gene that goes on.
-FREE, CONTINUED = -1, -1
+BETA, STEP = 0, 1
+ALPHA, CONSTANT, DEVIANCE, BEFORE, DETERMINANT = 0, 1, 2, 3, 4
+BY_SAMPLE, N_NUMBERS = 5, np.int64(5)
+# Rows of the state of a lane, which has no gene or one in an iteration.
+GENE, ITERATION, DONE, FREE = 0, 1, 2, -1
 # Of the gradient by central differences, log2 scale; and the box of the coefficients.
 DIFFERENCE = 1e-3
 BOX = 30.0
@@ -117,16 +111,6 @@ def floored_means(
     for j in range(f.shape[0]):
         mean = f[j] * rate[plan[cell + j]]
         mu[j] = select(mean < min_mu, min_mu, mean)
-
-
-@kernel
-def working_weights(plan: IntArray, alpha: float, v: FloatArray, mu: FloatArray, weight_out: FloatArray) -> None:
-    """Write the summed GLM weights v mu / (1 + alpha mu) of the cells into `weight_out` (C,)."""
-    cell = plan[SAMPLE_CELL]
-    for c in range(weight_out.shape[0]):
-        weight_out[c] = 0.0
-    for j in range(mu.shape[0]):
-        weight_out[plan[cell + j]] += v[j] * (mu[j] / (1.0 + alpha * mu[j]))
 
 
 @kernel
@@ -198,112 +182,25 @@ def deviance(
 
 
 @kernel
-def load_gene(
-    g: int,
-    lane: int,
-    counts: FloatArray,
-    factors: FloatArray,
-    log_factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    beta: FloatArray,
-    data: FloatArray,
-    coefficients: FloatArray,
-    ends: FloatArray,
-) -> None:
-    """Copy what is known of a gene, its dispersion and its coefficients into a lane."""
-    own, weighted = g if factors.shape[0] > 1 else 0, g if weights.shape[0] > 1 else 0
-    for j in range(counts.shape[1]):
-        data[COUNT, j, lane] = counts[g, j]
-        data[FACTOR, j, lane] = factors[own, j]
-        data[LOG_FACTOR, j, lane] = log_factors[own, j]
-        data[WEIGHT, j, lane] = weights[weighted, j]
-    for k in range(beta.shape[1]):
-        coefficients[k, lane] = beta[g, k]
-    ends[ALPHA, lane] = alpha[g]
-
-
-@kernel
-def iterate(
-    counts: FloatArray,
-    factors: FloatArray,
-    log_factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    plan: IntArray,
-    numbers: FloatArray,
-    ridge: FloatArray,
-    min_mu: float,
-    tol: float,
-    max_iter: int,
-    beta_out: FloatArray,
-    mu_out: FloatArray,
-    n_iter_out: IntArray,
-) -> None:
-    """Iterate `beta_out` to the ridge maximum likelihood estimates, with the arguments of `nb_log_irls_block`.
-
-    `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost. `mu_out` is
-    left with the floored means of the last accepted coefficients. A gene that is done leaves its lane to the next one.
-    """
-    (n_genes, n), p, n_cells = counts.shape, plan[N_COLUMNS], plan[N_CELLS]
-    data, coefficients, steps, ends = new_lanes(5 * n).reshape(5, n, LANES), new_lanes(p), new_lanes(p), new_lanes(4)
-    y, f, log_f, v = as_lanes(data[COUNT]), as_lanes(data[FACTOR]), as_lanes(data[LOG_FACTOR]), as_lanes(data[WEIGHT])
-    mu, beta, step, at = as_lanes(data[MEAN]), as_lanes(coefficients), as_lanes(steps), as_lanes(ends)
-    eta, weight, score = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells))
-    equations = as_lanes(new_lanes(n_equations(plan)))
-    gene, iteration, old_deviance = np.full(LANES, FREE), np.empty(LANES, np.int64), np.empty(LANES)
-    taken = done = 0
-    while done < n_genes:
-        for lane in range(LANES):
-            if gene[lane] == FREE and taken < n_genes:
-                load_gene(
-                    taken, lane, counts, factors, log_factors, weights, alpha, beta_out, data, coefficients, ends
-                )
-                ends[CONSTANT, lane] = log_constant(
-                    counts[taken], alpha[taken], weights[taken if weights.shape[0] > 1 else 0]
-                )
-                gene[lane], iteration[lane], old_deviance[lane] = taken, 0, 0.0
-                taken += 1
-        floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
-        at[DEVIANCE] = deviance(y, log_f, v, at[ALPHA], at[CONSTANT], min_mu, plan, eta, mu)
-        working_response(y, log_f, v, at[ALPHA], min_mu, plan, eta, mu, weight, score)
-        information(plan, numbers, weight, equations)
-        add_ridge(plan, ridge, equations)
-        gather_scores(plan, numbers, score, step)
-        for k in range(p):
-            step[k] -= ridge[k] * beta[k]
-        at[DETERMINANT] = factorize(plan, equations)
-        solve(plan, equations, step)
-        for lane in range(LANES):
-            g = gene[lane]
-            if g == FREE:
-                continue
-            ended = max_iter if iteration[lane] == max_iter else CONTINUED
-            if iteration[lane] > 0:
-                new = ends[DEVIANCE, lane]
-                change = abs(new - old_deviance[lane]) / (abs(new) + 0.1)
-                if iteration[lane] > 1 and change < tol:
-                    ended = iteration[lane]
-                elif math.isnan(change):
-                    ended = max_iter
-                old_deviance[lane] = new
-            if ended == CONTINUED:
-                iteration[lane] += 1
-                if math.isnan(ends[DETERMINANT, lane]):
-                    ended = max_iter
-                else:
-                    for k in range(p):
-                        coefficients[k, lane] += steps[k, lane]
-                        if abs(coefficients[k, lane]) > LARGE_BETA:
-                            ended = max_iter
-            if ended != CONTINUED:
-                n_iter_out[g] = ended
-                for k in range(p):
-                    beta_out[g, k] = coefficients[k, lane]
-                for j in range(n):
-                    mu_out[g, j] = data[MEAN, j, lane]
-                gene[lane] = FREE
-                done += 1
+def advance(tol: float, max_iter: int, state: IntArray, coefficients: FloatArray, ends: FloatArray) -> None:
+    """Take the step of every lane whose gene is not done: its deviance has not converged."""
+    for lane in range(LANES):
+        iteration, now = state[ITERATION, lane], ends[DEVIANCE, lane]
+        change = abs(now - ends[BEFORE, lane]) / (abs(now) + 0.1)
+        lost = iteration > 0 and math.isnan(change)
+        done = state[GENE, lane] == FREE or lost or iteration >= max_iter or (iteration > 1 and change < tol)
+        if not done:
+            ends[BEFORE, lane] = now if iteration > 0 else 0.0
+            state[ITERATION, lane] += 1
+            lost = math.isnan(ends[DETERMINANT, lane])
+            if not lost:
+                for k in range(coefficients.shape[1]):
+                    coefficients[BETA, k, lane] += coefficients[STEP, k, lane]
+                    lost = lost or abs(coefficients[BETA, k, lane]) > LARGE_BETA
+            done = lost
+        if lost:
+            state[ITERATION, lane] = max_iter
+        state[DONE, lane] = done
 
 
 @kernel
@@ -319,15 +216,13 @@ def nb_log_irls_block(
     min_mu: float,
     tol: float,
     max_iter: int,
-    only_means: bool,
     beta_out: FloatArray,
-    variance_out: FloatArray,
     mu_out: FloatArray,
-    hat_out: FloatArray,
-    loglik_out: FloatArray,
     n_iter_out: IntArray,
 ) -> None:
-    """Fit every gene of a block.
+    """Find the ridge maximum likelihood estimates of every gene of a block.
+
+    A gene that is done leaves its lane to the next one.
 
     Parameters
     ----------
@@ -343,164 +238,60 @@ def nb_log_irls_block(
         Of the design, see `elimination`.
     ridge
         (p,) prior precisions.
-    only_means
-        Whether to leave out hat values, variances (but whether they are positive) and log-likelihoods.
     beta_out
         (G, p) starts on entry, estimates on return; natural log.
-    variance_out
-        (G, p) diagonal of A^-1 X'WX A^-1, A = X'WX + diag(ridge), with W from the floored means.
     mu_out
-        (G, n) means, not floored.
-    hat_out
-        (G, n) diagonal of the hat matrix.
-    loglik_out, n_iter_out
-        (G,) log-likelihood at `mu_out`, and iterations; `max_iter` means no convergence.
+        (G, n) floored means of the last coefficients that were accepted.
+    n_iter_out
+        (G,) iterations; `max_iter` means no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
     """
-    iterate(
-        counts, factors, log_factors, weights, alpha, plan, numbers, ridge, min_mu, tol, max_iter,
-        beta_out, mu_out, n_iter_out,
-    )  # fmt: skip
     (n_genes, n), p, n_cells = counts.shape, plan[N_COLUMNS], plan[N_CELLS]
-    data, coefficients, steps, ends = new_lanes(5 * n).reshape(5, n, LANES), new_lanes(p), new_lanes(p), new_lanes(4)
-    f, v, mu = as_lanes(data[FACTOR]), as_lanes(data[WEIGHT]), as_lanes(data[MEAN])
-    beta, step, at = as_lanes(coefficients), as_lanes(steps), as_lanes(ends)
-    spread, hats = new_lanes(p), new_lanes(n)
-    variance, hat = as_lanes(spread), as_lanes(hats)
-    eta, weight, score = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells))
+    data, coefficients = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(2 * p).reshape(2, p, LANES)
+    ends = new_lanes(N_NUMBERS)
+    by_sample, by_column, of_gene = as_lanes(data), as_lanes(coefficients), as_lanes(ends)
+    y_lanes, f_lanes, log_f_lanes, v_lanes = data[COUNT], data[FACTOR], data[LOG_FACTOR], data[WEIGHT]
+    beta_lanes = coefficients[BETA]
+    y, f, log_f, v, mu = by_sample[COUNT], by_sample[FACTOR], by_sample[LOG_FACTOR], by_sample[WEIGHT], by_sample[MEAN]
+    beta, step = by_column[BETA], by_column[STEP]
+    by_cell = as_lanes(new_lanes(3 * n_cells).reshape(3, n_cells, LANES))
+    eta, weight, score = by_cell[0], by_cell[1], by_cell[2]
     equations = as_lanes(new_lanes(n_equations(plan)))
-    cell = plan[SAMPLE_CELL]
-    for first in range(0, n_genes, LANES):
-        n_lanes = min(LANES, n_genes - first)
-        for lane in range(n_lanes):
-            g = first + lane
-            load_gene(g, lane, counts, factors, log_factors, weights, alpha, beta_out, data, coefficients, ends)
-            for j in range(n):
-                data[MEAN, j, lane] = mu_out[g, j]
-        working_weights(plan, at[ALPHA], v, mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
+    state = np.full((3, LANES), FREE)
+    taken = done = 0
+    while done < n_genes:
+        for lane in range(LANES):
+            if state[GENE, lane] == FREE and taken < n_genes:
+                state[GENE, lane], state[ITERATION, lane] = taken, 0
+                g = state[GENE, lane]
+                taken += 1
+                load_row(counts, g, lane, y_lanes)
+                load_row(factors, g, lane, f_lanes)
+                load_row(log_factors, g, lane, log_f_lanes)
+                load_row(weights, g, lane, v_lanes)
+                load_row(beta_out, g, lane, beta_lanes)
+                ends[ALPHA, lane], ends[BEFORE, lane] = alpha[g], 0.0
+                ends[CONSTANT, lane] = log_constant(counts[g], alpha[g], weights[g if weights.shape[0] > 1 else 0])
+        floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
+        of_gene[DEVIANCE] = deviance(y, log_f, v, of_gene[ALPHA], of_gene[CONSTANT], min_mu, plan, eta, mu)
+        working_response(y, log_f, v, of_gene[ALPHA], min_mu, plan, eta, mu, weight, score)
+        information(plan, numbers, weight, equations)
+        add_ridge(plan, ridge, equations)
+        gather_scores(plan, numbers, score, step)
         for k in range(p):
-            variance[k] = select(regular, 1.0, math.nan)
-        if not only_means:
-            for k in range(p):
-                for i in range(p):
-                    step[i] = 0.0
-                step[k] = 1.0
-                variance[k] = inverse_form(plan, numbers, weight, regular, step, equations)
-            inverse_entries(plan, equations)
-            leverages(plan, numbers, equations, score)
-            for j in range(n):
-                leverage = select(regular, score[plan[cell + j]], math.nan)
-                hat[j] = v[j] * (mu[j] / (1.0 + at[ALPHA] * mu[j])) * leverage
-        floored_means(plan, numbers, f, beta, 0.0, eta, score, mu)
-        for lane in range(n_lanes):
-            g = first + lane
-            for k in range(p):
-                variance_out[g, k] = spread[k, lane]
-            for j in range(n):
-                mu_out[g, j] = data[MEAN, j, lane]
-            if only_means:
-                continue
-            size = 1.0 / alpha[g]
-            remainder = stirling_remainder(size)
-            loglik = 0.0
-            for j in range(n):
-                hat_out[g, j] = hats[j, lane]
-                loglik += data[WEIGHT, j, lane] * nb_loglik_point(counts[g, j], mu_out[g, j], size, remainder)
-            loglik_out[g] = loglik
-
-
-@kernel
-def eliminate(
-    plan: IntArray, numbers: FloatArray, weight: FloatArray, ridge: FloatArray, equations: FloatArray
-) -> bool:
-    """Factorize X'WX + diag(ridge) for the cells' sums of weights (C,); return whether it is positive definite."""
-    information(plan, numbers, weight, equations)
-    add_ridge(plan, ridge, equations)
-    determinant = factorize(plan, equations)
-    return determinant == determinant
-
-
-@kernel
-def inverse_form(
-    plan: IntArray, numbers: FloatArray, weight: FloatArray, regular: bool, contrast: FloatArray, equations: FloatArray
-) -> float:
-    """Return c' A^-1 X'WX A^-1 c after `eliminate`, and write A^-1 c over c (p,); NaN where A is not `regular`."""
-    solve(plan, equations, contrast)
-    entry, column = plan[ENTRY], plan[COLUMN]
-    total = 0.0
-    for c in range(plan[N_CELLS]):
-        inner = 0.0
-        for k in range(plan[entry + c], plan[entry + c + 1]):
-            inner += numbers[FIRST_ENTRY + k] * contrast[plan[column + k]]
-        total += weight[c] * inner * inner
-    return select(regular, total, math.nan)
-
-
-@kernel
-def nb_log_variance_block(
-    contrasts: FloatArray,
-    beta: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    plan: IntArray,
-    numbers: FloatArray,
-    ridge: FloatArray,
-    min_mu: float,
-    variance_out: FloatArray,
-) -> None:
-    """Write the variances c' A^-1 X'WX A^-1 c of contrasts (k, p) of `beta` (G, p) into `variance_out` (G, k)."""
-    shared = factors.shape[0] == 1
-    eta, weight = np.empty(plan[N_CELLS]), np.empty(plan[N_CELLS])
-    mu, step, equations = np.empty(factors.shape[1]), np.empty(plan[N_COLUMNS]), new_equations(plan)
-    for g in range(beta.shape[0]):
-        floored_means(plan, numbers, factors[0] if shared else factors[g], beta[g], min_mu, eta, weight, mu)
-        working_weights(plan, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
-        for i in range(contrasts.shape[0]):
-            for k in range(contrasts.shape[1]):
-                step[k] = contrasts[i, k]
-            variance_out[g, i] = inverse_form(plan, numbers, weight, regular, step, equations)
-
-
-@kernel
-def nb_log_covariance_block(
-    contrasts: FloatArray,
-    beta: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    plan: IntArray,
-    numbers: FloatArray,
-    ridge: FloatArray,
-    min_mu: float,
-    covariance_out: FloatArray,
-) -> None:
-    """Write the covariances C A^-1 X'WX A^-1 C' of contrasts C (k, p) into `covariance_out` (G, k, k)."""
-    n_rows, n_cells = contrasts.shape[0], plan[N_CELLS]
-    shared = factors.shape[0] == 1
-    eta, weight, mu = np.empty(n_cells), np.empty(n_cells), np.empty(factors.shape[1])
-    step, equations = np.empty(plan[N_COLUMNS]), new_equations(plan)
-    inner, row = np.empty((n_rows, n_cells)), np.empty(n_cells)
-    for g in range(beta.shape[0]):
-        floored_means(plan, numbers, factors[0] if shared else factors[g], beta[g], min_mu, eta, weight, mu)
-        working_weights(plan, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
-        for i in range(n_rows):
-            for k in range(contrasts.shape[1]):
-                step[k] = contrasts[i, k] if regular else math.nan
-            if regular:
-                solve(plan, equations, step)
-            cell_predictors(plan, numbers, step, row)
-            for c in range(n_cells):
-                inner[i, c] = row[c]
-        for i in range(n_rows):
-            for j in range(i + 1):
-                total = 0.0
-                for c in range(n_cells):
-                    total += weight[c] * inner[i, c] * inner[j, c]
-                covariance_out[g, i, j] = total
-                covariance_out[g, j, i] = total
+            step[k] -= ridge[k] * beta[k]
+        of_gene[DETERMINANT] = factorize(plan, equations)
+        solve(plan, equations, step)
+        advance(tol, max_iter, state, coefficients, ends)
+        for lane in range(LANES):
+            g = state[GENE, lane]
+            if g != FREE and state[DONE, lane]:
+                n_iter_out[g] = state[ITERATION, lane]
+                for k in range(p):
+                    beta_out[g, k] = coefficients[BETA, k, lane]
+                for j in range(n):
+                    mu_out[g, j] = data[MEAN, j, lane]
+                state[GENE, lane] = FREE
+                done += 1
 
 
 @kernel

@@ -14,39 +14,45 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import numba.core.cgutils
+import numba.core.imputils
 import numba.extending
+import numba.np.arrayobj
 import numpy as np
-from numba.core import cgutils, types, typing
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import FloatArray
 from countnest.kernels.jit import kernel
 
-__all__ = ["LANES", "any_lane", "as_lanes", "exp", "lanewise", "log", "new_lanes", "select"]
+__all__ = ["LANES", "any_lane", "as_lanes", "exp", "lanewise", "load_row", "log", "new_lanes", "select"]
 
 # Genes that are worked on at once: as many doubles as the widest vector register holds.
 LANES = 8
 ALIGNMENT = 64  # bytes: of a line of the cache
 
+_numba: Any = numba  # without types
+_core, _extending, _arrays = _numba.core, _numba.extending, _numba.np.arrayobj
+ir, types = _core.cgutils.ir, _core.types
 _float, _bool = types.float64, types.boolean
-_extending: Any = numba.extending  # without types
-ir: Any = cgutils.ir
+_Type: Any = types.Type
+_Model: Any = _extending.models.PrimitiveModel
+_Template: Any = _core.typing.templates.AbstractTemplate
 
 
-class LanesType(types.Type):  # type: ignore[misc]
+class LanesType(_Type):  # type: ignore[misc]
     """A double of each gene."""
 
-    def can_convert_from(self, typingctx: object, other: object) -> object:
+    def can_convert_from(self, _context: object, other: object) -> Any:  # noqa: ANN401
         """Take a float as the number of all lanes."""
-        return numba.core.typeconv.Conversion.safe if other == _float else None
+        return _core.typeconv.Conversion.safe if other == _float else None
 
-    def unify(self, typingctx: object, other: object) -> object:
+    def unify(self, _context: object, other: object) -> Any:  # noqa: ANN401
         """Of lanes and a float there are lanes."""
         return self if other == _float else None
 
 
-class MaskType(types.Type):  # type: ignore[misc]
+class MaskType(_Type):  # type: ignore[misc]
     """A truth value of each gene."""
 
 
@@ -55,7 +61,7 @@ _VECTOR, _BITS = ir.VectorType(ir.DoubleType(), LANES), ir.VectorType(ir.IntType
 
 
 def _model(bits: object) -> type:
-    class Model(_extending.models.PrimitiveModel):  # type: ignore[misc]
+    class Model(_Model):  # type: ignore[misc]
         def __init__(self, manager: object, of: object) -> None:
             super().__init__(manager, of, bits)
 
@@ -74,32 +80,27 @@ def _spread(builder: Any, value: Any) -> Any:  # noqa: ANN401
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
 
-@_extending.lower_cast(_float, lanes)
-def _cast(context: Any, builder: Any, fromty: object, toty: object, value: Any) -> Any:  # noqa: ANN401
-    return _spread(builder, value)
+_extending.lower_cast(_float, lanes)(lambda _context, builder, _from, _to, value: _spread(builder, value))
 
 
 def _type(function: object, result: Callable[[tuple[Any, ...]], object]) -> None:
     """Teach the compiler the type that `function` returns for arguments of some types; None where it takes none."""
 
-    class Template(typing.templates.AbstractTemplate):  # type: ignore[misc]
+    class Template(_Template):  # type: ignore[misc]
         key = function
 
-        def generic(self, args: tuple[object, ...], kws: object) -> object:
+        def generic(self, args: tuple[object, ...], _kws: object) -> object:
             found = result(args)
-            return None if found is None else typing.signature(found, *args)
+            return None if found is None else _core.typing.signature(found, *args)
 
-    typing.templates.infer_global(function, types.Function(Template))
+    _core.typing.templates.infer_global(function, types.Function(Template))
 
 
 def _lower(function: object, build: Callable[..., Any], result: object, *signatures: tuple[object, ...]) -> None:
     """Teach the compiler `function` of arguments of any of the `signatures`; `build(builder, *values)` emits it."""
-
     _type(function, lambda arguments: result if arguments in signatures else None)
     for signature in signatures:
-        _extending.lower_builtin(function, *signature)(
-            lambda context, builder, sig, values: build(builder, *values)
-        )
+        _extending.lower_builtin(function, *signature)(lambda _context, builder, _sig, values: build(builder, *values))
 
 
 _PAIRS = ((lanes, lanes), (lanes, _float), (_float, lanes))
@@ -134,12 +135,12 @@ _lower(operator.or_, lambda builder, a, b: builder.or_(a, b), mask, (mask, mask)
 _lower(operator.invert, lambda builder, a: builder.not_(a), mask, (mask,))
 
 
-def select(condition: BoolArray, one: FloatArray, other: FloatArray) -> FloatArray:
+def select(condition: bool, one: float, other: float) -> float:
     """Return `one` where the condition holds, else `other`."""
-    return np.where(condition, one, other)[()]
+    return cast("float", np.where(condition, one, other)[()])
 
 
-def any_lane(condition: BoolArray) -> bool:
+def any_lane(condition: bool) -> bool:
     """Return whether the condition holds in any lane."""
     return bool(np.any(condition))
 
@@ -156,14 +157,15 @@ _lower(
     _bool,
     (mask,),
 )
-_lower(any_lane, lambda builder, a: a, _bool, (_bool,))
+_lower(any_lane, lambda _builder, a: a, _bool, (_bool,))
 
 
-def lanewise(single: Callable[[float], float]) -> Callable[..., Any]:
+def lanewise(single: Callable[[float], float]) -> Callable[[float], float]:
     """Return `single`, a compiled function of one number, as one that also takes vectors, and works lane by lane."""
 
-    def function(x: FloatArray) -> FloatArray:
-        return np.vectorize(single, otypes=[np.float64])(x)[()]
+    def function(x: float) -> float:
+        each: Any = x
+        return single(x) if np.ndim(each) == 0 else cast("float", np.array([single(one) for one in each]))
 
     def call(context: Any, builder: Any, value: Any) -> Any:  # noqa: ANN401
         of = context.typing_context.resolve_value_type(single)
@@ -172,18 +174,15 @@ def lanewise(single: Callable[[float], float]) -> Callable[..., Any]:
         context.add_linking_libs(getattr(compiled, "libs", ()))
         return compiled(builder, (value,))
 
-    @_extending.lower_builtin(function, _float)
-    def _(context: Any, builder: Any, sig: object, values: Any) -> Any:  # noqa: ANN401
-        return call(context, builder, values[0])
-
-    @_extending.lower_builtin(function, lanes)
-    def _(context: Any, builder: Any, sig: object, values: Any) -> Any:  # noqa: ANN401
+    def call_each(context: Any, builder: Any, _sig: object, values: Any) -> Any:  # noqa: ANN401
         result = ir.Constant(_VECTOR, ir.Undefined)
         for lane in range(LANES):
             at = ir.Constant(ir.IntType(32), lane)
             result = builder.insert_element(result, call(context, builder, builder.extract_element(values[0], at)), at)
         return result
 
+    _extending.lower_builtin(function, _float)(lambda context, builder, _, values: call(context, builder, values[0]))
+    _extending.lower_builtin(function, lanes)(call_each)
     _type(function, lambda arguments: arguments[0] if arguments[0] in (lanes, _float) else None)
     return function
 
@@ -196,16 +195,12 @@ def as_lanes(values: FloatArray) -> FloatArray:
     return values
 
 
-_type(as_lanes, lambda arguments: types.Array(lanes, arguments[0].ndim - 1, "C", aligned=False))
-
-
-@_extending.lower_builtin(as_lanes, types.Array)
-def _(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ANN401
-    make = numba.np.arrayobj.make_array
+def _view(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ANN401
+    make = _arrays.make_array
     given, result = make(sig.args[0])(context, builder, values[0]), make(sig.return_type)(context, builder)
-    shape, strides = (cgutils.unpack_tuple(builder, each)[:-1] for each in (given.shape, given.strides))
+    shape, strides = (_core.cgutils.unpack_tuple(builder, each)[:-1] for each in (given.shape, given.strides))
     items = ir.Constant(given.nitems.type, LANES)
-    numba.np.arrayobj.populate_array(
+    _arrays.populate_array(
         result,
         data=builder.bitcast(given.data, result.data.type),
         shape=shape,
@@ -214,15 +209,29 @@ def _(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ANN401
         meminfo=given.meminfo,
         parent=given.parent,
     )
-    return numba.core.imputils.impl_ret_borrowed(context, builder, sig.return_type, result._getvalue())
+    return _core.imputils.impl_ret_borrowed(context, builder, sig.return_type, result._getvalue())
+
+
+_type(as_lanes, lambda arguments: types.Array(lanes, arguments[0].ndim - 1, "C", aligned=False))
+_extending.lower_builtin(as_lanes, types.Array)(_view)
 
 
 @kernel
-def new_lanes(n: int) -> FloatArray:
+def new_lanes(n: int | np.int64) -> FloatArray:
     """Return memory for n vectors (n, LANES), of ones, so that idle lanes run on harmless numbers.
 
     No vector crosses lines of the cache.
     """
-    memory = np.ones((n + 1) * LANES)
+    memory = np.empty((n + 1) * LANES)
+    for i in range(memory.size):
+        memory[i] = 1.0
     gap = (-memory.ctypes.data % ALIGNMENT) // memory.itemsize
     return memory[gap : gap + n * LANES].reshape(n, LANES)
+
+
+@kernel
+def load_row(values: FloatArray, g: int, lane: int, memory_out: FloatArray) -> None:
+    """Copy the row of a gene, or the one row that all genes share, into a lane of `memory_out` (n, LANES)."""
+    row = g if values.shape[0] > 1 else 0
+    for j in range(values.shape[1]):
+        memory_out[j, lane] = values[row, j]

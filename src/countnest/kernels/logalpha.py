@@ -18,7 +18,7 @@ import numpy as np
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, n_equations
 from countnest.kernels.jit import kernel
-from countnest.kernels.lanes import LANES, any_lane, as_lanes, exp, log, new_lanes, select
+from countnest.kernels.lanes import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
 from countnest.kernels.special import digamma_from_log, lgamma_with_log
 
 __all__ = ["nb_logalpha_fit_block", "nb_logalpha_grid_block", "nb_logalpha_slope", "nb_logalpha_value"]
@@ -33,26 +33,27 @@ GRID_POINTS = 20
 MIN_WEIGHT = 1e-2
 
 
-# Rows of the work space by sample (5, n).
-INVERSE_MU, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4
-# Rows of a gene's data (3, n), and of what the lanes exchange with the search.
-COUNT, MEAN, WEIGHT = 0, 1, 2
-POINT, CENTRE, RESULT = 0, 1, 2
+# Rows of the numbers by sample (8, n): what is known of a gene, then work space.
+COUNT, MEAN, WEIGHT, INVERSE_MEAN, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4, 5, 6, 7
+BY_SAMPLE = 8
+# Rows of the numbers of a search: where it is and what it proposes, in log(alpha); the centre of the prior; the result
+# of an evaluation; value and slope where it is, and the step.
+AT, POINT, CENTRE, RESULT, VALUE, SLOPE, STEP = 0, 1, 2, 3, 4, 5, 6
+N_NUMBERS = np.int64(7)
 # A lane is free, or has a gene at its start, one that searches, one that found a better point, one that is done.
 FREE, START, SEARCH, RISEN, DONE = 0, 1, 2, 3, 4
+# Rows of its counters.
+STATUS, GENE, ITERATION, ACCEPTED = 0, 1, 2, 3
 
 
 @kernel
 def nb_logalpha_value(
     log_alpha: float,
-    y: FloatArray,
-    mu: FloatArray,
-    v: FloatArray,
+    by_sample: FloatArray,
     plan: IntArray,
     numbers: FloatArray,
     prior_mean: float,
     prior_variance: float,
-    by_sample: FloatArray,
     weight: FloatArray,
     equations: FloatArray,
 ) -> float:
@@ -64,15 +65,14 @@ def nb_logalpha_value(
     ----------
     log_alpha
         Natural logarithm of the dispersion.
-    y, mu, v
-        (n,) counts, fitted means and observation weights.
+    by_sample
+        (8, n): counts, fitted means, observation weights and 1 / mu; the other rows are written.
     plan, numbers
         Of the design, see `elimination`.
     prior_mean, prior_variance
         Of the normal prior on log_alpha; an infinite variance means no prior.
-    by_sample, weight, equations
-        Work space (5, n), whose first row is 1 / mu, (C,), and of the length `elimination.n_equations`; left with what
-        `nb_logalpha_slope` needs.
+    weight, equations
+        Work space (C,) and of the length `elimination.n_equations`, left with what `nb_logalpha_slope` needs.
     """
     alpha = exp(log_alpha)
     r = 1.0 / alpha
@@ -81,22 +81,23 @@ def nb_logalpha_value(
     for c in range(weight.shape[0]):
         weight[c] = 0.0
     value = 0.0
-    for j in range(y.shape[0]):
-        inflation = 1.0 + mu[j] * alpha
+    for j in range(by_sample.shape[1]):
+        y, mu, v = by_sample[COUNT, j], by_sample[MEAN, j], by_sample[WEIGHT, j]
+        inflation = 1.0 + mu * alpha
         log_inflation = log(inflation)
         by_sample[INFLATION, j] = inflation
         by_sample[LOG_INFLATION, j] = log_inflation
         term = -r * log_inflation
-        counted = y[j] != 0.0
+        counted = y != 0.0
         if any_lane(counted):
-            lgamma_y, z, log_z = lgamma_with_log(y[j] + r)
+            lgamma_y, z, log_z = lgamma_with_log(y + r)
             by_sample[SHIFTED, j] = z
             by_sample[LOG_SHIFTED, j] = log_z
-            whole = lgamma_y - lgamma_r - y[j] * log(mu[j] + r) - r * log_inflation
+            whole = lgamma_y - lgamma_r - y * log(mu + r) - r * log_inflation
             term = select(counted, whole, term)
-        value += v[j] * term
+        value += v * term
         c = plan[cell + j]
-        weight[c] = select(v[j] > MIN_WEIGHT, weight[c] + 1.0 / (by_sample[INVERSE_MU, j] + alpha), weight[c])
+        weight[c] = select(v > MIN_WEIGHT, weight[c] + 1.0 / (by_sample[INVERSE_MEAN, j] + alpha), weight[c])
     log_determinant = cox_reid_value(plan, numbers, weight, equations)
     distance = log_alpha - prior_mean
     return value + (-0.5 * distance * distance / prior_variance - 0.5 * log_determinant)
@@ -105,14 +106,11 @@ def nb_logalpha_value(
 @kernel
 def nb_logalpha_slope(
     log_alpha: float,
-    y: FloatArray,
-    mu: FloatArray,
-    v: FloatArray,
+    by_sample: FloatArray,
     plan: IntArray,
     numbers: FloatArray,
     prior_mean: float,
     prior_variance: float,
-    by_sample: FloatArray,
     weight: FloatArray,
     squared: FloatArray,
     quad: FloatArray,
@@ -130,38 +128,69 @@ def nb_logalpha_slope(
     for c in range(squared.shape[0]):
         squared[c] = 0.0
     slope = 0.0
-    for j in range(y.shape[0]):
-        own = digamma_r + by_sample[LOG_INFLATION, j] - mu[j] * alpha * (1.0 / by_sample[INFLATION, j])
+    for j in range(by_sample.shape[1]):
+        y, mu, v = by_sample[COUNT, j], by_sample[MEAN, j], by_sample[WEIGHT, j]
+        own = digamma_r + by_sample[LOG_INFLATION, j] - mu * alpha * (1.0 / by_sample[INFLATION, j])
         term = own - digamma_r
-        counted = y[j] != 0.0
+        counted = y != 0.0
         if any_lane(counted):
-            digamma_y = digamma_from_log(y[j] + r, by_sample[SHIFTED, j], by_sample[LOG_SHIFTED, j])
-            term = select(counted, own - digamma_y + y[j] * (1.0 / (mu[j] + r)), term)
-        slope += v[j] * term
-        w = 1.0 / (by_sample[INVERSE_MU, j] + alpha)
+            digamma_y = digamma_from_log(y + r, by_sample[SHIFTED, j], by_sample[LOG_SHIFTED, j])
+            term = select(counted, own - digamma_y + y * (1.0 / (mu + r)), term)
+        slope += v * term
+        w = 1.0 / (by_sample[INVERSE_MEAN, j] + alpha)
         c = plan[cell + j]
-        squared[c] = select(v[j] > MIN_WEIGHT, squared[c] + w * w, squared[c])
+        squared[c] = select(v > MIN_WEIGHT, squared[c] + w * w, squared[c])
     trace = cox_reid_trace(plan, numbers, weight, squared, equations, quad)
     return (1.0 / (alpha * alpha) * slope + 0.5 * trace) * alpha - (log_alpha - prior_mean) / prior_variance
 
 
 @kernel
-def load_gene(
-    g: int,
-    lane: int,
-    counts: FloatArray,
-    mu: FloatArray,
-    weights: FloatArray,
-    data: FloatArray,
-    by_sample: FloatArray,
-) -> None:
-    """Copy a gene's counts, means and weights, and the inverse of its means, into a lane."""
-    shared = weights.shape[0] == 1
-    for j in range(counts.shape[1]):
-        data[COUNT, j, lane] = counts[g, j]
-        data[MEAN, j, lane] = mu[g, j]
-        data[WEIGHT, j, lane] = weights[0, j] if shared else weights[g, j]
-        by_sample[INVERSE_MU, j, lane] = 1.0 / mu[g, j]
+def judge(search: FloatArray, state: IntArray, tol: float, initial_out: FloatArray) -> bool:
+    """Accept the values at the proposed points, or halve the steps; return whether any lane needs a slope."""
+    needed = False
+    for lane in range(LANES):
+        value, before, slope = search[RESULT, lane], search[VALUE, lane], search[SLOPE, lane]
+        if state[STATUS, lane] == START:
+            search[VALUE, lane] = value
+            initial_out[state[GENE, lane]] = value
+            needed = True
+        elif state[STATUS, lane] == SEARCH:
+            if -value <= -before - search[STEP, lane] * ARMIJO * slope * slope:  # NaN is no gain
+                state[ACCEPTED, lane] += 1
+                search[AT, lane] = search[POINT, lane]
+                small, low = value - before < tol, search[AT, lane] < LOWEST
+                if small or not low:
+                    search[VALUE, lane] = value
+                state[STATUS, lane] = DONE if small or low else RISEN
+                needed = needed or state[STATUS, lane] == RISEN
+            else:
+                search[STEP, lane] *= 0.5
+    return needed
+
+
+@kernel
+def propose(search: FloatArray, state: IntArray, max_iter: int) -> None:
+    """Propose the next point of every lane, with the slope where it began or rose; done is one after `max_iter`."""
+    for lane in range(LANES):
+        if state[STATUS, lane] == START or state[STATUS, lane] == RISEN:
+            search[SLOPE, lane] = search[RESULT, lane]
+            if state[STATUS, lane] == RISEN:
+                search[STEP, lane] = min(1.1 * search[STEP, lane], FIRST_STEP)
+                if state[ACCEPTED, lane] % 5 == 0:
+                    search[STEP, lane] *= 0.5
+            state[STATUS, lane] = SEARCH
+        if state[STATUS, lane] == SEARCH and state[ITERATION, lane] >= max_iter:
+            state[STATUS, lane] = DONE
+        elif state[STATUS, lane] == SEARCH:
+            state[ITERATION, lane] += 1
+            at, step, slope = search[AT, lane], search[STEP, lane], search[SLOPE, lane]
+            proposal = at + step * slope
+            if proposal < LOWER:
+                step = (LOWER - at) / slope
+            if proposal > UPPER:
+                step = (UPPER - at) / slope
+            search[STEP, lane] = step
+            search[POINT, lane] = at + step * slope
 
 
 @kernel
@@ -191,78 +220,45 @@ def nb_logalpha_fit_block(
     saved or paid for all lanes together, so that genes of similar counts should follow each other.
     """
     (n_genes, n), n_cells = counts.shape, plan[N_CELLS]
-    data, sample, ends = new_lanes(3 * n).reshape(3, n, LANES), new_lanes(5 * n).reshape(5, n, LANES), new_lanes(3)
-    y, m, v = as_lanes(data[COUNT]), as_lanes(data[MEAN]), as_lanes(data[WEIGHT])
-    by_sample, at = as_lanes(sample), as_lanes(ends)
-    weight, squared, quad = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_cells))
+    data, search = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(N_NUMBERS)
+    y_lanes, mu_lanes, v_lanes = data[COUNT], data[MEAN], data[WEIGHT]
+    by_sample, numbers_of = as_lanes(data), as_lanes(search)
+    by_cell = as_lanes(new_lanes(3 * n_cells).reshape(3, n_cells, LANES))
+    weight, squared, quad = by_cell[0], by_cell[1], by_cell[2]
     equations = as_lanes(new_lanes(n_equations(plan)))
-    a, value, slope, step = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    gene, iteration, accepted = np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64)
-    status = np.full(LANES, FREE)
+    state = np.zeros((4, LANES), np.int64)
     taken = done = 0
     while done < n_genes:
         for lane in range(LANES):
-            if status[lane] == FREE and taken < n_genes:
+            if state[STATUS, lane] == FREE and taken < n_genes:
                 g = order[taken]
-                load_gene(g, lane, counts, mu, weights, data, sample)
-                ends[POINT, lane], ends[CENTRE, lane] = start[g], prior_mean[g]
-                gene[lane], a[lane], status[lane] = g, start[g], START
-                step[lane], iteration[lane], accepted[lane] = FIRST_STEP, 0, 0
                 taken += 1
-        at[RESULT] = nb_logalpha_value(
-            at[POINT], y, m, v, plan, numbers, at[CENTRE], prior_variance, by_sample, weight, equations
+                load_row(counts, g, lane, y_lanes)
+                load_row(mu, g, lane, mu_lanes)
+                load_row(weights, g, lane, v_lanes)
+                for j in range(n):
+                    data[INVERSE_MEAN, j, lane] = 1.0 / mu[g, j]
+                search[AT, lane], search[POINT, lane] = start[g], start[g]
+                search[CENTRE, lane], search[STEP, lane] = prior_mean[g], FIRST_STEP
+                state[STATUS, lane], state[GENE, lane] = START, g
+                state[ITERATION, lane], state[ACCEPTED, lane] = 0, 0
+        numbers_of[RESULT] = nb_logalpha_value(
+            numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance, weight, equations
         )
-        risen = False
-        for lane in range(LANES):
-            new_value = ends[RESULT, lane]
-            if status[lane] == START:
-                initial_out[gene[lane]] = value[lane] = new_value
-                risen = True
-            elif status[lane] == SEARCH:
-                if not -new_value <= -value[lane] - step[lane] * ARMIJO * slope[lane] * slope[lane]:
-                    step[lane] *= 0.5  # also where the value is NaN
-                    continue
-                accepted[lane] += 1
-                a[lane] = ends[POINT, lane]
-                change = new_value - value[lane]
-                if change < tol or a[lane] >= LOWEST:
-                    value[lane] = new_value
-                status[lane] = DONE if change < tol or a[lane] < LOWEST else RISEN
-                risen = risen or status[lane] == RISEN
-        if risen:
-            at[RESULT] = nb_logalpha_slope(
-                at[POINT], y, m, v, plan, numbers, at[CENTRE], prior_variance, by_sample, weight, squared, quad,
-                equations,
+        if judge(search, state, tol, initial_out):
+            numbers_of[RESULT] = nb_logalpha_slope(
+                numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance,
+                weight, squared, quad, equations,
             )  # fmt: skip
+        propose(search, state, max_iter)
         for lane in range(LANES):
-            if status[lane] == START or status[lane] == RISEN:
-                slope[lane] = ends[RESULT, lane]
-                if status[lane] == RISEN:
-                    step[lane] = min(1.1 * step[lane], FIRST_STEP)
-                    if accepted[lane] % 5 == 0:
-                        step[lane] *= 0.5
-                status[lane] = SEARCH
-            if status[lane] == SEARCH and iteration[lane] < max_iter:
-                iteration[lane] += 1
-                step[lane] = shortened(step[lane], a[lane], slope[lane])
-                ends[POINT, lane] = a[lane] + step[lane] * slope[lane]
-            elif status[lane] == SEARCH or status[lane] == DONE:
-                log_alpha_out[gene[lane]] = a[lane]
-                n_iter_out[gene[lane]] = iteration[lane]
-                final_out[gene[lane]] = value[lane]
-                status[lane] = FREE
+            if state[STATUS, lane] == DONE:
+                g = state[GENE, lane]
+                log_alpha_out[g] = search[AT, lane]
+                n_iter_out[g] = state[ITERATION, lane]
+                final_out[g] = search[VALUE, lane]
+                state[STATUS, lane] = FREE
                 done += 1
-
-
-@kernel
-def shortened(step: float, a: float, slope: float) -> float:
-    """Return a step that ends within the limits."""
-    proposal = a + step * slope
-    if proposal < LOWER:
-        step = (LOWER - a) / slope
-    if proposal > UPPER:
-        step = (UPPER - a) / slope
-    return step
 
 
 @kernel
@@ -280,27 +276,32 @@ def nb_logalpha_grid_block(
 ) -> None:
     """Maximise by a grid on [low, high] and a second, finer one around its best point, for every gene of a block."""
     (n_genes, n), n_cells = counts.shape, plan[N_CELLS]
-    data, sample, ends = new_lanes(3 * n).reshape(3, n, LANES), new_lanes(5 * n).reshape(5, n, LANES), new_lanes(3)
-    y, m, v = as_lanes(data[COUNT]), as_lanes(data[MEAN]), as_lanes(data[WEIGHT])
-    by_sample, at = as_lanes(sample), as_lanes(ends)
+    data, search = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(N_NUMBERS)
+    y_lanes, mu_lanes, v_lanes = data[COUNT], data[MEAN], data[WEIGHT]
+    by_sample, numbers_of = as_lanes(data), as_lanes(search)
     weight, equations = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_equations(plan)))
     spacing = (high - low) / (GRID_POINTS - 1)
-    for g in range(0, n_genes, LANES):
-        n_lanes = min(LANES, n_genes - g)
+    for begin in range(0, n_genes, LANES):
+        n_lanes = min(LANES, n_genes - begin)
         for lane in range(n_lanes):
-            load_gene(g + lane, lane, counts, mu, weights, data, sample)
-            ends[CENTRE, lane] = prior_mean[g + lane]
-        first, last, best = low, high, low
-        for _ in range(2):
-            best, best_value = first, -np.inf
+            g = begin + lane
+            load_row(counts, g, lane, y_lanes)
+            load_row(mu, g, lane, mu_lanes)
+            load_row(weights, g, lane, v_lanes)
+            for j in range(n):
+                data[INVERSE_MEAN, j, lane] = 1.0 / mu[g, j]
+            search[CENTRE, lane] = prior_mean[g]
+        for again in range(2):
+            first = low if again == 0 else numbers_of[AT] - spacing
+            last = high if again == 0 else numbers_of[AT] + spacing
+            numbers_of[AT], numbers_of[VALUE] = first, -np.inf
             for k in range(GRID_POINTS):  # the first maximiser of equally spaced points
-                a = first + (last - first) * float(k) / float(GRID_POINTS - 1)
+                numbers_of[POINT] = first + (last - first) * float(k) / float(GRID_POINTS - 1)
                 value = nb_logalpha_value(
-                    a, y, m, v, plan, numbers, at[CENTRE], prior_variance, by_sample, weight, equations
+                    numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance, weight, equations
                 )
-                better = value > best_value
-                best_value, best = select(better, value, best_value), select(better, a, best)
-            first, last = best - spacing, best + spacing
-        at[RESULT] = best
+                better = value > numbers_of[VALUE]
+                numbers_of[VALUE] = select(better, value, numbers_of[VALUE])
+                numbers_of[AT] = select(better, numbers_of[POINT], numbers_of[AT])
         for lane in range(n_lanes):
-            log_alpha_out[g + lane] = ends[RESULT, lane]
+            log_alpha_out[begin + lane] = search[AT, lane]

@@ -6,7 +6,6 @@ import scipy.special
 
 from countnest.kernels.elimination import N_CELLS, n_equations
 from countnest.kernels.logalpha import (
-    INVERSE_MU,
     nb_logalpha_fit_block,
     nb_logalpha_grid_block,
     nb_logalpha_slope,
@@ -59,14 +58,14 @@ def posterior_of(y, mu, plan, prior_mean=0.0, prior_variance=np.inf, v=None):
     index, numbers = plan
     v = np.ones(len(y)) if v is None else v
     n_cells = index[N_CELLS]
-    by_sample, equations = np.full((5, len(y)), np.nan), np.full(n_equations(index), np.nan)
+    by_sample, equations = np.full((8, len(y)), np.nan), np.full(n_equations(index), np.nan)
     weight, squared, quad = np.full((3, n_cells), np.nan)
-    by_sample[INVERSE_MU] = 1.0 / mu
+    by_sample[:4] = y, mu, v, 1.0 / mu
 
     def value_and_slope(a):
         prior = prior_mean, prior_variance
-        value = nb_logalpha_value(a, y, mu, v, index, numbers, *prior, by_sample, weight, equations)
-        slope = nb_logalpha_slope(a, y, mu, v, index, numbers, *prior, by_sample, weight, squared, quad, equations)
+        value = nb_logalpha_value(a, by_sample, index, numbers, *prior, weight, equations)
+        slope = nb_logalpha_slope(a, by_sample, index, numbers, *prior, weight, squared, quad, equations)
         return value, slope
 
     return value_and_slope
