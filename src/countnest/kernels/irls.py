@@ -94,17 +94,9 @@ def nb_log_start_block(
 
 @kernel
 def floored_means(
-    plan: IntArray,
-    numbers: FloatArray,
-    f: FloatArray,
-    beta: FloatArray,
-    min_mu: float,
-    eta: FloatArray,
-    rate: FloatArray,
-    mu: FloatArray,
+    plan: IntArray, f: FloatArray, min_mu: float, eta: FloatArray, rate: FloatArray, mu: FloatArray
 ) -> None:
-    """Write X beta and exp(X beta) of the cells into `eta`, `rate` (C,), max(f exp(X beta), min_mu) into `mu` (n,)."""
-    cell_predictors(plan, numbers, beta, eta)
+    """Write exp(eta) of the cells into `rate` (C,), max(f rate, min_mu) into `mu` (n,), after `cell_predictors`."""
     for c in range(eta.shape[0]):
         rate[c] = exp(eta[c])
     cell = plan[SAMPLE_CELL]
@@ -271,7 +263,8 @@ def nb_log_irls_block(
                 load_row(beta_out, g, lane, beta_lanes)
                 ends[ALPHA, lane], ends[BEFORE, lane] = alpha[g], 0.0
                 ends[CONSTANT, lane] = log_constant(counts[g], alpha[g], weights[g if weights.shape[0] > 1 else 0])
-        floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
+        cell_predictors(plan, numbers, beta, eta)
+        floored_means(plan, f, min_mu, eta, score, mu)
         of_gene[DEVIANCE] = deviance(y, log_f, v, of_gene[ALPHA], of_gene[CONSTANT], min_mu, plan, eta, mu)
         working_response(y, log_f, v, of_gene[ALPHA], min_mu, plan, eta, mu, weight, score)
         information(plan, numbers, weight, equations)

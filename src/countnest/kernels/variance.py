@@ -141,7 +141,8 @@ def nb_log_inference_block(
             for j in range(n):
                 leverage = select(regular, score[plan[cell + j]], math.nan)
                 hat[j] = v[j] * (mu[j] / (1.0 + a[0] * mu[j])) * leverage
-        floored_means(plan, numbers, f, b, 0.0, eta, score, mu)
+        cell_predictors(plan, numbers, b, eta)
+        floored_means(plan, f, 0.0, eta, score, mu)
         for lane in range(n_lanes):
             g = begin + lane
             for k in range(p):
@@ -193,7 +194,8 @@ def nb_log_variance_block(
             load_row(weights, g, lane, v_lanes)
             load_row(beta, g, lane, coefficients)
             dispersion[0, lane] = alpha[g]
-        floored_means(plan, numbers, f, b, min_mu, eta, weight, mu)
+        cell_predictors(plan, numbers, b, eta)
+        floored_means(plan, f, min_mu, eta, weight, mu)
         working_weights(plan, a[0], v, mu, weight)
         regular = eliminate(plan, numbers, weight, ridge, equations)
         for i in range(n_contrasts):
@@ -240,7 +242,8 @@ def nb_log_covariance_block(
             load_row(weights, g, lane, v_lanes)
             load_row(beta, g, lane, coefficients)
             dispersion[0, lane] = alpha[g]
-        floored_means(plan, numbers, f, b, min_mu, eta, weight, mu)
+        cell_predictors(plan, numbers, b, eta)
+        floored_means(plan, f, min_mu, eta, weight, mu)
         working_weights(plan, a[0], v, mu, weight)
         regular = eliminate(plan, numbers, weight, ridge, equations)
         for i in range(n_contrasts):

@@ -8,6 +8,7 @@ import pytest
 from countnest.kernels.elimination import (
     N_CELLS,
     add_ridge,
+    cell_predictors,
     factorize,
     gather_scores,
     information,
@@ -256,7 +257,8 @@ def irls_of_one(genes, g, beta, min_mu, max_iter=30):
     log_f, constant = np.log(f), log_constant(y, a, v)
     eta, rate, weight, score = np.empty((4, index[N_CELLS]))
     mu, step, equations = np.empty(len(y)), np.empty(len(beta)), np.empty(n_equations(index))
-    floored_means(index, numbers, f, beta, min_mu, eta, rate, mu)
+    cell_predictors(index, numbers, beta, eta)
+    floored_means(index, f, min_mu, eta, rate, mu)
     before = 0.0
     for iteration in range(1, max_iter + 1):
         working_response(y, log_f, v, a, min_mu, index, eta, mu, weight, score)
@@ -270,7 +272,8 @@ def irls_of_one(genes, g, beta, min_mu, max_iter=30):
         beta += step
         if (np.abs(beta) > 30).any():
             break
-        floored_means(index, numbers, f, beta, min_mu, eta, rate, mu)
+        cell_predictors(index, numbers, beta, eta)
+        floored_means(index, f, min_mu, eta, rate, mu)
         now = deviance(y, log_f, v, a, constant, min_mu, index, eta, mu)
         change = abs(now - before) / (abs(now) + 0.1)
         if np.isnan(change):
