@@ -6,7 +6,11 @@ every lane goes through the operations that the gene would go through alone, so 
 `new_lanes` makes the memory, whose last axis is the lane and which compiled code reads and writes as plain floats too;
 `as_lanes` is the same memory without that axis, and its elements are vectors. These know the four operations,
 comparisons, and the functions below; a float beside them stands for all lanes. Each function takes single numbers as
-well, so that one source serves both. Without the compiler vectors are arrays of NumPy.
+well, so that one source serves both. Without the compiler vectors are arrays of NumPy, and one that was taken from an
+array is a view of it: it is not to be changed in place.
+
+Functions that pass arrays on to others count references, which costs more than their arithmetic where they are called
+for every lane; such functions loop over the lanes themselves.
 """
 
 from __future__ import annotations
@@ -220,7 +224,8 @@ _extending.lower_builtin(as_lanes, types.Array)(_view)
 def new_lanes(n: int | np.int64) -> FloatArray:
     """Return memory for n vectors (n, LANES), of ones, so that idle lanes run on harmless numbers.
 
-    No vector crosses lines of the cache.
+    No vector crosses lines of the cache. A constant n is an `np.int64`: for each literal one there would be another
+    compilation.
     """
     memory = np.empty((n + 1) * LANES)
     for i in range(memory.size):

@@ -31,8 +31,6 @@ FIRST_STEP = 1.0
 GRID_POINTS = 20
 # Samples of a smaller observation weight do not enter the Cox-Reid term.
 MIN_WEIGHT = 1e-2
-
-
 # Rows of the numbers by sample (8, n): what is known of a gene, then work space.
 COUNT, MEAN, WEIGHT, INVERSE_MEAN, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4, 5, 6, 7
 BY_SAMPLE = 8
