@@ -30,10 +30,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.jit import kernel
+from countnest.kernels.lanes import any_lane, log, select
 
 __all__ = [
     "N_PLACES",
@@ -45,7 +44,7 @@ __all__ = [
     "information",
     "inverse_entries",
     "leverages",
-    "new_equations",
+    "n_equations",
     "solve",
 ]
 
@@ -61,9 +60,10 @@ SMALL, LARGE = 1e-200, 1e200
 
 
 @kernel
-def new_equations(plan: IntArray) -> FloatArray:
-    """Return the work space of one gene: entries, factor and inverse by slot (3 S), and reciprocal pivots (p,)."""
-    return np.empty(3 * plan[N_SLOTS] + plan[N_COLUMNS])
+def n_equations(plan: IntArray) -> int:
+    """Return the length of the work space of normal equations: entries, factor and inverse by slot, 1 / pivots."""
+    length: int = 3 * plan[N_SLOTS] + plan[N_COLUMNS]
+    return length
 
 
 @kernel
@@ -122,19 +122,19 @@ def factorize(plan: IntArray, equations: FloatArray) -> float:
     first = plan[update]
     for j in range(plan[N_COLUMNS]):
         pivot = equations[plan[diagonal + j]]
-        if not pivot > 0.0:
-            return math.nan
-        product *= pivot
-        if product > LARGE or product < SMALL:
-            log_determinant += math.log(product)
-            product = 1.0
+        pivot = select(pivot > 0.0, pivot, math.nan)
+        product = product * pivot
+        outside = (product > LARGE) | (product < SMALL)
+        if any_lane(outside):
+            log_determinant = select(outside, log_determinant + log(product), log_determinant)
+            product = select(outside, 1.0, product)
         reciprocal = 1.0 / pivot
         equations[3 * n_slots + j] = reciprocal
         last = plan[update + j + 1]
         for u in range(first, last):
             equations[plan[out + u]] -= equations[plan[left + u]] * reciprocal * equations[plan[right + u]]
         first = last
-    return log_determinant + math.log(product)
+    return log_determinant + log(product)
 
 
 @kernel
@@ -177,7 +177,7 @@ def inverse_entries(plan: IntArray, equations: FloatArray) -> None:
         value = reciprocal
         for q in range(first, last):
             slot = plan[below_slot + q]
-            value -= equations[n_slots + slot] * equations[inverse + slot]
+            value = value - equations[n_slots + slot] * equations[inverse + slot]
         equations[inverse + plan[diagonal + j]] = value
 
 
@@ -202,17 +202,19 @@ def cox_reid_value(plan: IntArray, numbers: FloatArray, weight: FloatArray, equa
 
     Columns that only cells without weight have are left out. `equations` are left as `cox_reid_trace` needs them.
     """
-    if as_many_as_columns(plan, weight):
-        log_determinant: float = 2.0 * numbers[0]
+    log_determinant: float = 2.0 * numbers[0]
+    if plan[N_CELLS] == plan[N_COLUMNS]:
         for c in range(plan[N_CELLS]):
-            log_determinant += math.log(weight[c])
+            log_determinant = log_determinant + log(select(weight[c] > 0.0, weight[c], 1.0))
+    matrix = needs_matrix(plan, weight)
+    if not any_lane(matrix):
         return log_determinant
     information(plan, numbers, weight, equations)
     diagonal = plan[DIAGONAL]
     for j in range(plan[N_COLUMNS]):
-        if equations[plan[diagonal + j]] == 0.0:
-            equations[plan[diagonal + j]] = 1.0
-    return factorize(plan, equations)
+        pivot = equations[plan[diagonal + j]]
+        equations[plan[diagonal + j]] = select(pivot == 0.0, 1.0, pivot)
+    return select(matrix, factorize(plan, equations), log_determinant)
 
 
 @kernel
@@ -229,23 +231,26 @@ def cox_reid_trace(
     `quad` (C,) is work space.
     """
     trace = 0.0
-    if as_many_as_columns(plan, weight):  # x' (X'WX)^-1 x is 1 / weight
+    if plan[N_CELLS] == plan[N_COLUMNS]:  # x' (X'WX)^-1 x is 1 / weight
         for c in range(plan[N_CELLS]):
-            trace += squared[c] / weight[c]
+            trace = trace + squared[c] / select(weight[c] > 0.0, weight[c], 1.0)
+    matrix = needs_matrix(plan, weight)
+    if not any_lane(matrix):
         return trace
     inverse_entries(plan, equations)
     leverages(plan, numbers, equations, quad)
+    full = 0.0
     for c in range(plan[N_CELLS]):
-        trace += squared[c] * quad[c]
-    return trace
+        full = full + squared[c] * quad[c]
+    return select(matrix, full, trace)
 
 
 @kernel
-def as_many_as_columns(plan: IntArray, weight: FloatArray) -> bool:
-    """Return whether there are as many cells as columns, each with weight: X'WX needs no matrix then."""
+def needs_matrix(plan: IntArray, weight: FloatArray) -> bool:
+    """Return whether X'WX is needed: with as many cells as columns, each with weight, its determinant is a product."""
+    lost = select(weight[0] > 0.0, 0.0, 1.0)
     if plan[N_CELLS] != plan[N_COLUMNS]:
-        return False
-    lost = 0
+        return lost >= 0.0
     for c in range(plan[N_CELLS]):
-        lost += 0 if weight[c] > 0.0 else 1
-    return lost == 0
+        lost = select(weight[c] > 0.0, lost, 1.0)
+    return lost > 0.0

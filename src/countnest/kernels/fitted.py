@@ -7,9 +7,17 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.elimination import N_CELLS, SAMPLE_CELL, inverse_entries, leverages, new_equations
-from countnest.kernels.irls import eliminate, floored_means, working_weights
+from countnest.kernels.elimination import (
+    N_CELLS,
+    SAMPLE_CELL,
+    cell_predictors,
+    inverse_entries,
+    leverages,
+    n_equations,
+)
+from countnest.kernels.irls import floored_means
 from countnest.kernels.jit import kernel
+from countnest.kernels.variance import eliminate, working_weights
 
 __all__ = ["nb_log_hat_block", "nb_log_mean_block"]
 
@@ -22,7 +30,8 @@ def nb_log_mean_block(
     eta, rate = np.empty(plan[N_CELLS]), np.empty(plan[N_CELLS])
     for g in range(beta.shape[0]):
         f = factors[0] if factors.shape[0] == 1 else factors[g]
-        floored_means(plan, numbers, f, beta[g], 0.0, eta, rate, mu_out[g])
+        cell_predictors(plan, numbers, beta[g], eta)
+        floored_means(plan, f, 0.0, eta, rate, mu_out[g])
 
 
 @kernel
@@ -40,12 +49,13 @@ def nb_log_hat_block(
     """Write the diagonals of the hat matrices at coefficients (G, p), means floored at `min_mu`, into `hat_out`."""
     n = factors.shape[1]
     eta, weight, leverage = np.empty(plan[N_CELLS]), np.empty(plan[N_CELLS]), np.empty(plan[N_CELLS])
-    mu, equations = np.empty(n), new_equations(plan)
+    mu, equations = np.empty(n), np.empty(n_equations(plan))
     cell = plan[SAMPLE_CELL]
     for g in range(beta.shape[0]):
         f = factors[0] if factors.shape[0] == 1 else factors[g]
         v = weights[0] if weights.shape[0] == 1 else weights[g]
-        floored_means(plan, numbers, f, beta[g], min_mu, eta, weight, mu)
+        cell_predictors(plan, numbers, beta[g], eta)
+        floored_means(plan, f, min_mu, eta, weight, mu)
         working_weights(plan, alpha[g], v, mu, weight)
         if eliminate(plan, numbers, weight, ridge, equations):
             inverse_entries(plan, equations)

@@ -12,9 +12,6 @@ import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.elimination import (
-    COLUMN,
-    ENTRY,
-    FIRST_ENTRY,
     N_CELLS,
     N_COLUMNS,
     SAMPLE_CELL,
@@ -23,13 +20,11 @@ from countnest.kernels.elimination import (
     factorize,
     gather_scores,
     information,
-    inverse_entries,
-    leverages,
-    new_equations,
+    n_equations,
     solve,
 )
 from countnest.kernels.jit import kernel
-from countnest.kernels.negbin import nb_loglik_point
+from countnest.kernels.lanes import LANES, as_lanes, exp, lanewise, load_row, new_lanes, select
 from countnest.kernels.special import (
     log_factorial,
     log_rising_ratio,
@@ -38,10 +33,8 @@ from countnest.kernels.special import (
 )
 
 __all__ = [
-    "nb_log_covariance_block",
     "nb_log_irls_block",
     "nb_log_start_block",
-    "nb_log_variance_block",
 ]
 
 # A coefficient (natural log) beyond this has diverged.
@@ -50,6 +43,20 @@ LARGE_BETA = 30.0
 START_OFFSET = 0.1
 # Beyond this, log(1 + x) is as accurate as log1p(x) needs to be, and faster.
 DIRECT_LOG = 0.5
+# Rows of the numbers by sample (5, n) and by column (2, p), and of those of a gene.
+COUNT, FACTOR, LOG_FACTOR, WEIGHT, MEAN = 0, 1, 2, 3, 4
+BETA, STEP = 0, 1
+ALPHA, CONSTANT, DEVIANCE, BEFORE, DETERMINANT = 0, 1, 2, 3, 4
+BY_SAMPLE, N_NUMBERS = 5, np.int64(5)
+# Rows of the state of a lane, which has no gene or one in an iteration.
+GENE, ITERATION, DONE, FREE = 0, 1, 2, -1
+
+
+@lanewise
+@kernel
+def log_growth(x: float) -> float:
+    """Return log(1 + x)."""
+    return math.log(1.0 + x) if x > DIRECT_LOG else math.log1p(x)
 
 
 @kernel
@@ -79,32 +86,15 @@ def nb_log_start_block(
 
 @kernel
 def floored_means(
-    plan: IntArray,
-    numbers: FloatArray,
-    f: FloatArray,
-    beta: FloatArray,
-    min_mu: float,
-    eta: FloatArray,
-    rate: FloatArray,
-    mu: FloatArray,
+    plan: IntArray, f: FloatArray, min_mu: float, eta: FloatArray, rate: FloatArray, mu: FloatArray
 ) -> None:
-    """Write X beta and exp(X beta) of the cells into `eta`, `rate` (C,), max(f exp(X beta), min_mu) into `mu` (n,)."""
-    cell_predictors(plan, numbers, beta, eta)
+    """Write exp(eta) of the cells into `rate` (C,), max(f rate, min_mu) into `mu` (n,), after `cell_predictors`."""
     for c in range(eta.shape[0]):
-        rate[c] = math.exp(eta[c])
+        rate[c] = exp(eta[c])
     cell = plan[SAMPLE_CELL]
     for j in range(f.shape[0]):
-        mu[j] = max(f[j] * rate[plan[cell + j]], min_mu)
-
-
-@kernel
-def working_weights(plan: IntArray, alpha: float, v: FloatArray, mu: FloatArray, weight_out: FloatArray) -> None:
-    """Write the summed GLM weights v mu / (1 + alpha mu) of the cells into `weight_out` (C,)."""
-    cell = plan[SAMPLE_CELL]
-    for c in range(weight_out.shape[0]):
-        weight_out[c] = 0.0
-    for j in range(mu.shape[0]):
-        weight_out[plan[cell + j]] += v[j] * (mu[j] / (1.0 + alpha * mu[j]))
+        mean = f[j] * rate[plan[cell + j]]
+        mu[j] = select(mean < min_mu, min_mu, mean)
 
 
 @kernel
@@ -122,84 +112,79 @@ def log_constant(y: FloatArray, alpha: float, v: FloatArray) -> float:
 
 
 @kernel
-def nb_log_irls_row(
+def working_response(
     y: FloatArray,
-    f: FloatArray,
+    log_f: FloatArray,
+    v: FloatArray,
+    alpha: float,
+    min_mu: float,
+    plan: IntArray,
+    eta: FloatArray,
+    mu: FloatArray,
+    weight_out: FloatArray,
+    score_out: FloatArray,
+) -> None:
+    """Write the sums of the GLM weights and of the weighted working responses of the cells (C,)."""
+    cell = plan[SAMPLE_CELL]
+    log_min_mu = math.log(min_mu) if min_mu > 0.0 else -np.inf
+    for c in range(weight_out.shape[0]):
+        weight_out[c] = 0.0
+        score_out[c] = 0.0
+    for j in range(y.shape[0]):
+        c = plan[cell + j]
+        m = mu[j]
+        share = v[j] / (1.0 + alpha * m)
+        # working response less linear predictor; the logarithm differs only where the mean is floored
+        residual = y[j] - m
+        residual = select(m == min_mu, residual + m * (log_min_mu - log_f[j] - eta[c]), residual)
+        weight_out[c] += share * m
+        score_out[c] += share * residual
+
+
+@kernel
+def deviance(
+    y: FloatArray,
     log_f: FloatArray,
     v: FloatArray,
     alpha: float,
     constant: float,
-    plan: IntArray,
-    numbers: FloatArray,
-    ridge: FloatArray,
     min_mu: float,
-    tol: float,
-    max_iter: int,
-    beta: FloatArray,
+    plan: IntArray,
     eta: FloatArray,
-    weight: FloatArray,
-    score: FloatArray,
     mu: FloatArray,
-    step: FloatArray,
-    equations: FloatArray,
-) -> int:
-    """Iterate `beta` (p,) in place to the ridge maximum likelihood estimate; return the number of iterations.
-
-    `v` (n,) are observation weights, `constant` is `log_constant`, `ridge` (p,) the precisions of the coefficients'
-    priors. `max_iter` iterations mean no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
-    `mu` (n,) is left with the floored means of the last accepted coefficients; `eta`, `weight`, `score` (C,), `step`
-    (p,) and `equations` are work space.
-    """
-    p = beta.shape[0]
-    r = 1.0 / alpha
+) -> float:
+    """Return -2 times the log-likelihood; `constant` is `log_constant`."""
     cell = plan[SAMPLE_CELL]
     log_min_mu = math.log(min_mu) if min_mu > 0.0 else -np.inf
-    floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
-    old_deviance = 0.0
-    for iteration in range(1, max_iter + 1):
-        for c in range(weight.shape[0]):
-            weight[c] = 0.0
-            score[c] = 0.0
-        for j in range(y.shape[0]):
-            c = plan[cell + j]
-            m = mu[j]
-            share = v[j] / (1.0 + alpha * m)
-            # working response less linear predictor; the logarithm differs only where the mean is floored
-            residual = y[j] - m
-            if m == min_mu:
-                residual += m * (log_min_mu - log_f[j] - eta[c])
-            weight[c] += share * m
-            score[c] += share * residual
-        information(plan, numbers, weight, equations)
-        add_ridge(plan, ridge, equations)
-        gather_scores(plan, numbers, score, step)
-        for k in range(p):
-            step[k] -= ridge[k] * beta[k]
-        if math.isnan(factorize(plan, equations)):
-            return max_iter
-        solve(plan, equations, step)
-        large = False
-        for k in range(p):
-            beta[k] += step[k]
-            large = large or abs(beta[k]) > LARGE_BETA
-        if large:
-            return max_iter
-        floored_means(plan, numbers, f, beta, min_mu, eta, score, mu)
-        loglik = constant
-        for j in range(y.shape[0]):
-            m = mu[j]
-            inflation = alpha * m
-            growth = math.log(1.0 + inflation) if inflation > DIRECT_LOG else math.log1p(inflation)
-            log_mu = log_min_mu if m == min_mu else log_f[j] + eta[plan[cell + j]]
-            loglik += v[j] * (y[j] * log_mu - (y[j] + r) * growth)
-        deviance = -2.0 * loglik
-        change = abs(deviance - old_deviance) / (abs(deviance) + 0.1)
-        if math.isnan(change):
-            return max_iter
-        if iteration > 1 and change < tol:
-            return iteration
-        old_deviance = deviance
-    return max_iter
+    r = 1.0 / alpha
+    loglik = constant
+    for j in range(y.shape[0]):
+        growth = log_growth(alpha * mu[j])
+        log_mu = select(mu[j] == min_mu, log_min_mu, log_f[j] + eta[plan[cell + j]])
+        loglik = loglik + v[j] * (y[j] * log_mu - (y[j] + r) * growth)
+    return -2.0 * loglik
+
+
+@kernel
+def advance(tol: float, max_iter: int, state: IntArray, coefficients: FloatArray, ends: FloatArray) -> None:
+    """Take the step of every lane whose gene is not done: its deviance has not converged."""
+    for lane in range(LANES):
+        iteration, now = state[ITERATION, lane], ends[DEVIANCE, lane]
+        change = abs(now - ends[BEFORE, lane]) / (abs(now) + 0.1)
+        lost = iteration > 0 and math.isnan(change)
+        done = state[GENE, lane] == FREE or lost or iteration >= max_iter or (iteration > 1 and change < tol)
+        if not done:
+            ends[BEFORE, lane] = now if iteration > 0 else 0.0
+            state[ITERATION, lane] += 1
+            lost = math.isnan(ends[DETERMINANT, lane])
+            if not lost:
+                for k in range(coefficients.shape[1]):
+                    coefficients[BETA, k, lane] += coefficients[STEP, k, lane]
+                    lost = lost or abs(coefficients[BETA, k, lane]) > LARGE_BETA
+            done = lost
+        if lost:
+            state[ITERATION, lane] = max_iter
+        state[DONE, lane] = done
 
 
 @kernel
@@ -215,15 +200,13 @@ def nb_log_irls_block(
     min_mu: float,
     tol: float,
     max_iter: int,
-    only_means: bool,
     beta_out: FloatArray,
-    variance_out: FloatArray,
     mu_out: FloatArray,
-    hat_out: FloatArray,
-    loglik_out: FloatArray,
     n_iter_out: IntArray,
 ) -> None:
-    """Fit every gene of a block.
+    """Find the ridge maximum likelihood estimates of every gene of a block.
+
+    A gene that is done leaves its lane to the next one.
 
     Parameters
     ----------
@@ -239,156 +222,58 @@ def nb_log_irls_block(
         Of the design, see `elimination`.
     ridge
         (p,) prior precisions.
-    only_means
-        Whether to leave out hat values, variances (but whether they are positive) and log-likelihoods.
     beta_out
         (G, p) starts on entry, estimates on return; natural log.
-    variance_out
-        (G, p) diagonal of A^-1 X'WX A^-1, A = X'WX + diag(ridge), with W from the floored means.
     mu_out
-        (G, n) means, not floored.
-    hat_out
-        (G, n) diagonal of the hat matrix.
-    loglik_out, n_iter_out
-        (G,) log-likelihood at `mu_out`, and iterations; `max_iter` means no convergence.
+        (G, n) floored means of the last coefficients that were accepted.
+    n_iter_out
+        (G,) iterations; `max_iter` means no convergence: of the deviance, by a coefficient beyond 30 or a number lost.
     """
-    n, p, n_cells = counts.shape[1], plan[N_COLUMNS], plan[N_CELLS]
-    shared = factors.shape[0] == 1
-    eta, weight, score = np.empty(n_cells), np.empty(n_cells), np.empty(n_cells)
-    mu, step, equations = np.empty(n), np.empty(p), new_equations(plan)
-    for g in range(counts.shape[0]):
-        y = counts[g]
-        f = factors[0] if shared else factors[g]
-        log_f = log_factors[0] if shared else log_factors[g]
-        v = weights[0] if weights.shape[0] == 1 else weights[g]
-        a = alpha[g]
-        beta = beta_out[g]
-        constant = log_constant(y, a, v)
-        n_iter_out[g] = nb_log_irls_row(
-            y, f, log_f, v, a, constant, plan, numbers, ridge, min_mu, tol, max_iter, beta,
-            eta, weight, score, mu, step, equations,
-        )  # fmt: skip
-        working_weights(plan, a, v, mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
+    (n_genes, n), p, n_cells = counts.shape, plan[N_COLUMNS], plan[N_CELLS]
+    data, coefficients = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(2 * p).reshape(2, p, LANES)
+    ends = new_lanes(N_NUMBERS)
+    by_sample, by_column, of_gene = as_lanes(data), as_lanes(coefficients), as_lanes(ends)
+    y_lanes, f_lanes, log_f_lanes, v_lanes = data[COUNT], data[FACTOR], data[LOG_FACTOR], data[WEIGHT]
+    beta_lanes = coefficients[BETA]
+    y, f, log_f, v, mu = by_sample[COUNT], by_sample[FACTOR], by_sample[LOG_FACTOR], by_sample[WEIGHT], by_sample[MEAN]
+    beta, step = by_column[BETA], by_column[STEP]
+    by_cell = as_lanes(new_lanes(3 * n_cells).reshape(3, n_cells, LANES))
+    eta, weight, score = by_cell[0], by_cell[1], by_cell[2]
+    equations = as_lanes(new_lanes(n_equations(plan)))
+    state = np.full((3, LANES), FREE)
+    taken = done = 0
+    while done < n_genes:
+        for lane in range(LANES):
+            if state[GENE, lane] == FREE and taken < n_genes:
+                state[GENE, lane], state[ITERATION, lane] = taken, 0
+                g = state[GENE, lane]
+                taken += 1
+                load_row(counts, g, lane, y_lanes)
+                load_row(factors, g, lane, f_lanes)
+                load_row(log_factors, g, lane, log_f_lanes)
+                load_row(weights, g, lane, v_lanes)
+                load_row(beta_out, g, lane, beta_lanes)
+                ends[ALPHA, lane], ends[BEFORE, lane] = alpha[g], 0.0
+                ends[CONSTANT, lane] = log_constant(counts[g], alpha[g], weights[g if weights.shape[0] > 1 else 0])
+        cell_predictors(plan, numbers, beta, eta)
+        floored_means(plan, f, min_mu, eta, score, mu)
+        of_gene[DEVIANCE] = deviance(y, log_f, v, of_gene[ALPHA], of_gene[CONSTANT], min_mu, plan, eta, mu)
+        working_response(y, log_f, v, of_gene[ALPHA], min_mu, plan, eta, mu, weight, score)
+        information(plan, numbers, weight, equations)
+        add_ridge(plan, ridge, equations)
+        gather_scores(plan, numbers, score, step)
         for k in range(p):
-            variance_out[g, k] = 1.0 if regular else math.nan
-        if not only_means:
-            for k in range(p):
-                for i in range(p):
-                    step[i] = 0.0
-                step[k] = 1.0
-                variance_out[g, k] = inverse_form(plan, numbers, weight, regular, step, equations)
-            if regular:
-                inverse_entries(plan, equations)
-                leverages(plan, numbers, equations, score)
-            else:
-                score[:] = np.nan
-            cell = plan[SAMPLE_CELL]
-            for j in range(n):
-                hat_out[g, j] = v[j] * (mu[j] / (1.0 + a * mu[j])) * score[plan[cell + j]]
-        floored_means(plan, numbers, f, beta, 0.0, eta, score, mu)
-        for j in range(n):
-            mu_out[g, j] = mu[j]
-        if only_means:
-            continue
-        size = 1.0 / a
-        remainder = stirling_remainder(size)
-        loglik = 0.0
-        for j in range(n):
-            loglik += v[j] * nb_loglik_point(y[j], mu[j], size, remainder)
-        loglik_out[g] = loglik
-
-
-@kernel
-def eliminate(
-    plan: IntArray, numbers: FloatArray, weight: FloatArray, ridge: FloatArray, equations: FloatArray
-) -> bool:
-    """Factorize X'WX + diag(ridge) for the cells' sums of weights (C,); return whether it is positive definite."""
-    information(plan, numbers, weight, equations)
-    add_ridge(plan, ridge, equations)
-    return not math.isnan(factorize(plan, equations))
-
-
-@kernel
-def inverse_form(
-    plan: IntArray, numbers: FloatArray, weight: FloatArray, regular: bool, contrast: FloatArray, equations: FloatArray
-) -> float:
-    """Return c' A^-1 X'WX A^-1 c after `eliminate`, and write A^-1 c over c (p,); NaN where A is not `regular`."""
-    if not regular:
-        return math.nan
-    solve(plan, equations, contrast)
-    entry, column = plan[ENTRY], plan[COLUMN]
-    total = 0.0
-    for c in range(plan[N_CELLS]):
-        inner = 0.0
-        for k in range(plan[entry + c], plan[entry + c + 1]):
-            inner += numbers[FIRST_ENTRY + k] * contrast[plan[column + k]]
-        total += weight[c] * inner * inner
-    return total
-
-
-@kernel
-def nb_log_variance_block(
-    contrasts: FloatArray,
-    beta: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    plan: IntArray,
-    numbers: FloatArray,
-    ridge: FloatArray,
-    min_mu: float,
-    variance_out: FloatArray,
-) -> None:
-    """Write the variances c' A^-1 X'WX A^-1 c of contrasts (k, p) of `beta` (G, p) into `variance_out` (G, k)."""
-    shared = factors.shape[0] == 1
-    eta, weight = np.empty(plan[N_CELLS]), np.empty(plan[N_CELLS])
-    mu, step, equations = np.empty(factors.shape[1]), np.empty(plan[N_COLUMNS]), new_equations(plan)
-    for g in range(beta.shape[0]):
-        floored_means(plan, numbers, factors[0] if shared else factors[g], beta[g], min_mu, eta, weight, mu)
-        working_weights(plan, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
-        for i in range(contrasts.shape[0]):
-            for k in range(contrasts.shape[1]):
-                step[k] = contrasts[i, k]
-            variance_out[g, i] = inverse_form(plan, numbers, weight, regular, step, equations)
-
-
-@kernel
-def nb_log_covariance_block(
-    contrasts: FloatArray,
-    beta: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    plan: IntArray,
-    numbers: FloatArray,
-    ridge: FloatArray,
-    min_mu: float,
-    covariance_out: FloatArray,
-) -> None:
-    """Write the covariances C A^-1 X'WX A^-1 C' of contrasts C (k, p) into `covariance_out` (G, k, k)."""
-    n_rows, n_cells = contrasts.shape[0], plan[N_CELLS]
-    shared = factors.shape[0] == 1
-    eta, weight, mu = np.empty(n_cells), np.empty(n_cells), np.empty(factors.shape[1])
-    step, equations = np.empty(plan[N_COLUMNS]), new_equations(plan)
-    inner, row = np.empty((n_rows, n_cells)), np.empty(n_cells)
-    for g in range(beta.shape[0]):
-        floored_means(plan, numbers, factors[0] if shared else factors[g], beta[g], min_mu, eta, weight, mu)
-        working_weights(plan, alpha[g], weights[0] if weights.shape[0] == 1 else weights[g], mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
-        for i in range(n_rows):
-            for k in range(contrasts.shape[1]):
-                step[k] = contrasts[i, k] if regular else math.nan
-            if regular:
-                solve(plan, equations, step)
-            cell_predictors(plan, numbers, step, row)
-            for c in range(n_cells):
-                inner[i, c] = row[c]
-        for i in range(n_rows):
-            for j in range(i + 1):
-                total = 0.0
-                for c in range(n_cells):
-                    total += weight[c] * inner[i, c] * inner[j, c]
-                covariance_out[g, i, j] = total
-                covariance_out[g, j, i] = total
+            step[k] -= ridge[k] * beta[k]
+        of_gene[DETERMINANT] = factorize(plan, equations)
+        solve(plan, equations, step)
+        advance(tol, max_iter, state, coefficients, ends)
+        for lane in range(LANES):
+            g = state[GENE, lane]
+            if g != FREE and state[DONE, lane]:
+                n_iter_out[g] = state[ITERATION, lane]
+                for k in range(p):
+                    beta_out[g, k] = coefficients[BETA, k, lane]
+                for j in range(n):
+                    mu_out[g, j] = data[MEAN, j, lane]
+                state[GENE, lane] = FREE
+                done += 1

@@ -1,4 +1,4 @@
-"""The one decorator for compiled code, and its cache on disk; nothing else in the package calls numba."""
+"""The one decorator for compiled code, and its cache on disk; but for it, only `lanes` calls numba."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, new_equations
+from countnest.kernels.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, n_equations
 from countnest.kernels.jit import kernel
+from countnest.kernels.lanes import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
 from countnest.kernels.special import digamma_from_log, lgamma_with_log
 
 __all__ = ["nb_logalpha_fit_block", "nb_logalpha_grid_block", "nb_logalpha_slope", "nb_logalpha_value"]
@@ -30,69 +31,71 @@ FIRST_STEP = 1.0
 GRID_POINTS = 20
 # Samples of a smaller observation weight do not enter the Cox-Reid term.
 MIN_WEIGHT = 1e-2
-
-
-# Rows of the work space by sample (5, n).
-INVERSE_MU, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4
-
-
-@kernel
-def invert_means(mu: FloatArray, by_sample: FloatArray) -> None:
-    """Write 1 / mu into the work space: the same in every evaluation for a gene."""
-    for j in range(mu.shape[0]):
-        by_sample[INVERSE_MU, j] = 1.0 / mu[j]
+# Rows of the numbers by sample (8, n): what is known of a gene, then work space.
+COUNT, MEAN, WEIGHT, INVERSE_MEAN, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4, 5, 6, 7
+BY_SAMPLE = 8
+# Rows of the numbers of a search: where it is and what it proposes, in log(alpha); the centre of the prior; the result
+# of an evaluation; value and slope where it is, and the step.
+AT, POINT, CENTRE, RESULT, VALUE, SLOPE, STEP = 0, 1, 2, 3, 4, 5, 6
+N_NUMBERS = np.int64(7)
+# A lane is free, or has a gene at its start, one that searches, one that found a better point, one that is done.
+FREE, START, SEARCH, RISEN, DONE = 0, 1, 2, 3, 4
+# Rows of its counters.
+STATUS, GENE, ITERATION, ACCEPTED = 0, 1, 2, 3
 
 
 @kernel
 def nb_logalpha_value(
     log_alpha: float,
-    y: FloatArray,
-    mu: FloatArray,
-    v: FloatArray,
+    by_sample: FloatArray,
     plan: IntArray,
     numbers: FloatArray,
     prior_mean: float,
     prior_variance: float,
-    by_sample: FloatArray,
     weight: FloatArray,
     equations: FloatArray,
 ) -> float:
-    """Return the log posterior of log_alpha, up to terms free of it; `invert_means` comes first.
+    """Return the log posterior of log_alpha, up to terms free of it.
+
+    This is a number of one gene or, with vectors in place of floats and arrays of vectors (see `lanes`), of several.
 
     Parameters
     ----------
     log_alpha
         Natural logarithm of the dispersion.
-    y, mu, v
-        (n,) counts, fitted means and observation weights.
+    by_sample
+        (8, n): counts, fitted means, observation weights and 1 / mu; the other rows are written.
     plan, numbers
         Of the design, see `elimination`.
     prior_mean, prior_variance
         Of the normal prior on log_alpha; an infinite variance means no prior.
-    by_sample, weight, equations
-        Work space (5, n), (C,) and of `elimination.new_equations`, left with what `nb_logalpha_slope` needs.
+    weight, equations
+        Work space (C,) and of the length `elimination.n_equations`, left with what `nb_logalpha_slope` needs.
     """
-    alpha = math.exp(log_alpha)
+    alpha = exp(log_alpha)
     r = 1.0 / alpha
     lgamma_r, _, _ = lgamma_with_log(r)
     cell = plan[SAMPLE_CELL]
     for c in range(weight.shape[0]):
         weight[c] = 0.0
     value = 0.0
-    for j in range(y.shape[0]):
-        inflation = 1.0 + mu[j] * alpha
-        log_inflation = math.log(inflation)
+    for j in range(by_sample.shape[1]):
+        y, mu, v = by_sample[COUNT, j], by_sample[MEAN, j], by_sample[WEIGHT, j]
+        inflation = 1.0 + mu * alpha
+        log_inflation = log(inflation)
         by_sample[INFLATION, j] = inflation
         by_sample[LOG_INFLATION, j] = log_inflation
-        if y[j] == 0.0:
-            value += v[j] * (-r * log_inflation)
-        else:
-            lgamma_y, z, log_z = lgamma_with_log(y[j] + r)
+        term = -r * log_inflation
+        counted = y != 0.0
+        if any_lane(counted):
+            lgamma_y, z, log_z = lgamma_with_log(y + r)
             by_sample[SHIFTED, j] = z
             by_sample[LOG_SHIFTED, j] = log_z
-            value += v[j] * (lgamma_y - lgamma_r - y[j] * math.log(mu[j] + r) - r * log_inflation)
-        if v[j] > MIN_WEIGHT:
-            weight[plan[cell + j]] += 1.0 / (by_sample[INVERSE_MU, j] + alpha)
+            whole = lgamma_y - lgamma_r - y * log(mu + r) - r * log_inflation
+            term = select(counted, whole, term)
+        value += v * term
+        c = plan[cell + j]
+        weight[c] = select(v > MIN_WEIGHT, weight[c] + 1.0 / (by_sample[INVERSE_MEAN, j] + alpha), weight[c])
     log_determinant = cox_reid_value(plan, numbers, weight, equations)
     distance = log_alpha - prior_mean
     return value + (-0.5 * distance * distance / prior_variance - 0.5 * log_determinant)
@@ -101,14 +104,11 @@ def nb_logalpha_value(
 @kernel
 def nb_logalpha_slope(
     log_alpha: float,
-    y: FloatArray,
-    mu: FloatArray,
-    v: FloatArray,
+    by_sample: FloatArray,
     plan: IntArray,
     numbers: FloatArray,
     prior_mean: float,
     prior_variance: float,
-    by_sample: FloatArray,
     weight: FloatArray,
     squared: FloatArray,
     quad: FloatArray,
@@ -118,7 +118,7 @@ def nb_logalpha_slope(
 
     `squared`, `quad` (C,) are work space.
     """
-    alpha = math.exp(log_alpha)
+    alpha = exp(log_alpha)
     r = 1.0 / alpha
     _, z, log_z = lgamma_with_log(r)
     digamma_r = digamma_from_log(r, z, log_z)
@@ -126,22 +126,74 @@ def nb_logalpha_slope(
     for c in range(squared.shape[0]):
         squared[c] = 0.0
     slope = 0.0
-    for j in range(y.shape[0]):
-        own = digamma_r + by_sample[LOG_INFLATION, j] - mu[j] * alpha * (1.0 / by_sample[INFLATION, j])
-        if y[j] == 0.0:
-            slope += v[j] * (own - digamma_r)
-        else:
-            digamma_y = digamma_from_log(y[j] + r, by_sample[SHIFTED, j], by_sample[LOG_SHIFTED, j])
-            slope += v[j] * (own - digamma_y + y[j] * (1.0 / (mu[j] + r)))
-        if v[j] > MIN_WEIGHT:
-            w = 1.0 / (by_sample[INVERSE_MU, j] + alpha)
-            squared[plan[cell + j]] += w * w
+    for j in range(by_sample.shape[1]):
+        y, mu, v = by_sample[COUNT, j], by_sample[MEAN, j], by_sample[WEIGHT, j]
+        own = digamma_r + by_sample[LOG_INFLATION, j] - mu * alpha * (1.0 / by_sample[INFLATION, j])
+        term = own - digamma_r
+        counted = y != 0.0
+        if any_lane(counted):
+            digamma_y = digamma_from_log(y + r, by_sample[SHIFTED, j], by_sample[LOG_SHIFTED, j])
+            term = select(counted, own - digamma_y + y * (1.0 / (mu + r)), term)
+        slope += v * term
+        w = 1.0 / (by_sample[INVERSE_MEAN, j] + alpha)
+        c = plan[cell + j]
+        squared[c] = select(v > MIN_WEIGHT, squared[c] + w * w, squared[c])
     trace = cox_reid_trace(plan, numbers, weight, squared, equations, quad)
     return (1.0 / (alpha * alpha) * slope + 0.5 * trace) * alpha - (log_alpha - prior_mean) / prior_variance
 
 
 @kernel
+def judge(search: FloatArray, state: IntArray, tol: float, initial_out: FloatArray) -> bool:
+    """Accept the values at the proposed points, or halve the steps; return whether any lane needs a slope."""
+    needed = False
+    for lane in range(LANES):
+        value, before, slope = search[RESULT, lane], search[VALUE, lane], search[SLOPE, lane]
+        if state[STATUS, lane] == START:
+            search[VALUE, lane] = value
+            initial_out[state[GENE, lane]] = value
+            needed = True
+        elif state[STATUS, lane] == SEARCH:
+            if -value <= -before - search[STEP, lane] * ARMIJO * slope * slope:  # NaN is no gain
+                state[ACCEPTED, lane] += 1
+                search[AT, lane] = search[POINT, lane]
+                small, low = value - before < tol, search[AT, lane] < LOWEST
+                if small or not low:
+                    search[VALUE, lane] = value
+                state[STATUS, lane] = DONE if small or low else RISEN
+                needed = needed or state[STATUS, lane] == RISEN
+            else:
+                search[STEP, lane] *= 0.5
+    return needed
+
+
+@kernel
+def propose(search: FloatArray, state: IntArray, max_iter: int) -> None:
+    """Propose the next point of every lane, with the slope where it began or rose; done is one after `max_iter`."""
+    for lane in range(LANES):
+        if state[STATUS, lane] == START or state[STATUS, lane] == RISEN:
+            search[SLOPE, lane] = search[RESULT, lane]
+            if state[STATUS, lane] == RISEN:
+                search[STEP, lane] = min(1.1 * search[STEP, lane], FIRST_STEP)
+                if state[ACCEPTED, lane] % 5 == 0:
+                    search[STEP, lane] *= 0.5
+            state[STATUS, lane] = SEARCH
+        if state[STATUS, lane] == SEARCH and state[ITERATION, lane] >= max_iter:
+            state[STATUS, lane] = DONE
+        elif state[STATUS, lane] == SEARCH:
+            state[ITERATION, lane] += 1
+            at, step, slope = search[AT, lane], search[STEP, lane], search[SLOPE, lane]
+            proposal = at + step * slope
+            if proposal < LOWER:
+                step = (LOWER - at) / slope
+            if proposal > UPPER:
+                step = (UPPER - at) / slope
+            search[STEP, lane] = step
+            search[POINT, lane] = at + step * slope
+
+
+@kernel
 def nb_logalpha_fit_block(
+    order: IntArray,
     start: FloatArray,
     counts: FloatArray,
     mu: FloatArray,
@@ -161,56 +213,50 @@ def nb_logalpha_fit_block(
 
     Vectors are (G,), `counts` and `mu` (G, n), `weights` (1, n) or (G, n). Written are log_alpha, the number of
     iterations, and the log posterior at the start and at the end.
+
+    A gene that is done leaves its lane to the next one of `order`. What a zero or a small count spares or costs is
+    saved or paid for all lanes together, so that genes of similar counts should follow each other.
     """
-    n_cells = plan[N_CELLS]
-    by_sample = np.empty((5, counts.shape[1]))
-    weight, squared, quad = np.empty(n_cells), np.empty(n_cells), np.empty(n_cells)
-    equations = new_equations(plan)
-    for g in range(counts.shape[0]):
-        y, m, centre = counts[g], mu[g], prior_mean[g]
-        v = weights[0] if weights.shape[0] == 1 else weights[g]
-        a = start[g]
-        invert_means(m, by_sample)
-        value = nb_logalpha_value(a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations)
-        slope = nb_logalpha_slope(
-            a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, squared, quad, equations
+    (n_genes, n), n_cells = counts.shape, plan[N_CELLS]
+    data, search = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(N_NUMBERS)
+    y_lanes, mu_lanes, v_lanes = data[COUNT], data[MEAN], data[WEIGHT]
+    by_sample, numbers_of = as_lanes(data), as_lanes(search)
+    by_cell = as_lanes(new_lanes(3 * n_cells).reshape(3, n_cells, LANES))
+    weight, squared, quad = by_cell[0], by_cell[1], by_cell[2]
+    equations = as_lanes(new_lanes(n_equations(plan)))
+    state = np.zeros((4, LANES), np.int64)
+    taken = done = 0
+    while done < n_genes:
+        for lane in range(LANES):
+            if state[STATUS, lane] == FREE and taken < n_genes:
+                g = order[taken]
+                taken += 1
+                load_row(counts, g, lane, y_lanes)
+                load_row(mu, g, lane, mu_lanes)
+                load_row(weights, g, lane, v_lanes)
+                for j in range(n):
+                    data[INVERSE_MEAN, j, lane] = 1.0 / mu[g, j]
+                search[AT, lane], search[POINT, lane] = start[g], start[g]
+                search[CENTRE, lane], search[STEP, lane] = prior_mean[g], FIRST_STEP
+                state[STATUS, lane], state[GENE, lane] = START, g
+                state[ITERATION, lane], state[ACCEPTED, lane] = 0, 0
+        numbers_of[RESULT] = nb_logalpha_value(
+            numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance, weight, equations
         )
-        initial_out[g] = value
-        step = FIRST_STEP
-        accepted = 0
-        iteration = 0
-        while iteration < max_iter:
-            iteration += 1
-            proposal = a + step * slope
-            if proposal < LOWER:
-                step = (LOWER - a) / slope
-            if proposal > UPPER:
-                step = (UPPER - a) / slope
-            candidate = a + step * slope
-            new_value = nb_logalpha_value(
-                candidate, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations
-            )
-            if not -new_value <= -value - step * ARMIJO * slope * slope:  # so that NaN is no gain
-                step *= 0.5
-                continue
-            accepted += 1
-            a = candidate
-            change = new_value - value
-            if change < tol:
-                value = new_value
-                break
-            if a < LOWEST:
-                break
-            value = new_value
-            slope = nb_logalpha_slope(
-                a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, squared, quad, equations
-            )
-            step = min(1.1 * step, FIRST_STEP)
-            if accepted % 5 == 0:
-                step *= 0.5
-        log_alpha_out[g] = a
-        n_iter_out[g] = iteration
-        final_out[g] = value
+        if judge(search, state, tol, initial_out):
+            numbers_of[RESULT] = nb_logalpha_slope(
+                numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance,
+                weight, squared, quad, equations,
+            )  # fmt: skip
+        propose(search, state, max_iter)
+        for lane in range(LANES):
+            if state[STATUS, lane] == DONE:
+                g = state[GENE, lane]
+                log_alpha_out[g] = search[AT, lane]
+                n_iter_out[g] = state[ITERATION, lane]
+                final_out[g] = search[VALUE, lane]
+                state[STATUS, lane] = FREE
+                done += 1
 
 
 @kernel
@@ -227,25 +273,33 @@ def nb_logalpha_grid_block(
     log_alpha_out: FloatArray,
 ) -> None:
     """Maximise by a grid on [low, high] and a second, finer one around its best point, for every gene of a block."""
-    by_sample = np.empty((5, counts.shape[1]))
-    weight, equations = np.empty(plan[N_CELLS]), new_equations(plan)
+    (n_genes, n), n_cells = counts.shape, plan[N_CELLS]
+    data, search = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(N_NUMBERS)
+    y_lanes, mu_lanes, v_lanes = data[COUNT], data[MEAN], data[WEIGHT]
+    by_sample, numbers_of = as_lanes(data), as_lanes(search)
+    weight, equations = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_equations(plan)))
     spacing = (high - low) / (GRID_POINTS - 1)
-    for g in range(counts.shape[0]):
-        y, m, centre = counts[g], mu[g], prior_mean[g]
-        v = weights[0] if weights.shape[0] == 1 else weights[g]
-        invert_means(m, by_sample)
-        first, last = low, high
-        best = low
-        for _ in range(2):
-            best = first
-            best_value = -np.inf
+    for begin in range(0, n_genes, LANES):
+        n_lanes = min(LANES, n_genes - begin)
+        for lane in range(n_lanes):
+            g = begin + lane
+            load_row(counts, g, lane, y_lanes)
+            load_row(mu, g, lane, mu_lanes)
+            load_row(weights, g, lane, v_lanes)
+            for j in range(n):
+                data[INVERSE_MEAN, j, lane] = 1.0 / mu[g, j]
+            search[CENTRE, lane] = prior_mean[g]
+        for again in range(2):
+            first = low if again == 0 else numbers_of[AT] - spacing
+            last = high if again == 0 else numbers_of[AT] + spacing
+            numbers_of[AT], numbers_of[VALUE] = first, -np.inf
             for k in range(GRID_POINTS):  # the first maximiser of equally spaced points
-                a = first + (last - first) * k / (GRID_POINTS - 1)
+                numbers_of[POINT] = first + (last - first) * float(k) / float(GRID_POINTS - 1)
                 value = nb_logalpha_value(
-                    a, y, m, v, plan, numbers, centre, prior_variance, by_sample, weight, equations
+                    numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance, weight, equations
                 )
-                if value > best_value:
-                    best_value = value
-                    best = a
-            first, last = best - spacing, best + spacing
-        log_alpha_out[g] = best
+                better = value > numbers_of[VALUE]
+                numbers_of[VALUE] = select(better, value, numbers_of[VALUE])
+                numbers_of[AT] = select(better, numbers_of[POINT], numbers_of[AT])
+        for lane in range(n_lanes):
+            log_alpha_out[begin + lane] = search[AT, lane]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from countnest.kernels.jit import kernel
+from countnest.kernels.lanes import any_lane, log, select
 
 __all__ = [
     "digamma_from_log",
@@ -114,26 +115,28 @@ def lgamma_with_log(x: float) -> tuple[float, float, float]:
     """Return log Gamma(x) for x > 0, with z and log z: x itself, or x plus the integer that takes it to 10."""
     z = x
     product = 1.0
-    while z < SERIES_FROM:
-        product *= z
-        z += 1.0
-    log_z = math.log(z)
+    small = z < SERIES_FROM
+    while any_lane(small):
+        product = select(small, product * z, product)
+        z = select(small, z + 1.0, z)
+        small = z < SERIES_FROM
+    log_z = log(z)
     value = HALF_LOG_TWO_PI + (z - 0.5) * log_z - z
-    if z < SERIES_TO:
-        value += stirling_series(z)
-    if z > x:
-        value -= math.log(product)
+    value = select(z < SERIES_TO, value + stirling_series(z), value)
+    shifted = z > x
+    if any_lane(shifted):
+        value = select(shifted, value - log(product), value)
     return value, z, log_z
 
 
 @kernel
 def digamma_from_log(x: float, z: float, log_z: float) -> float:
     """Return the derivative of log Gamma at x, from what `lgamma_with_log` returned."""
-    if z == x:
-        return log_z - (0.5 / z + psi_series(z))
     shift = 0.0
     at = x
-    while at < SERIES_FROM:
-        shift += 1.0 / at
-        at += 1.0
+    small = at < SERIES_FROM
+    while any_lane(small):
+        shift = select(small, shift + 1.0 / at, shift)
+        at = select(small, at + 1.0, at)
+        small = at < SERIES_FROM
     return log_z - (0.5 / z + psi_series(z) + shift)

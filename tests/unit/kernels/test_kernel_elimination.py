@@ -22,7 +22,7 @@ from countnest.kernels.elimination import (
     information,
     inverse_entries,
     leverages,
-    new_equations,
+    n_equations,
     solve,
 )
 from unit.kernels import twins
@@ -68,7 +68,7 @@ class Equations:
         rng = np.random.default_rng(seed)
         self.weight = rng.uniform(0.1, 3.0, n) if weight is None else weight
         self.matrix = X.T @ (self.weight[:, None] * X) + np.diag(ridge * np.arange(1.0, p + 1.0))
-        self.work = new_equations(self.index)
+        self.work = np.full(n_equations(self.index), np.nan)
         self.work[:] = np.nan  # nothing may be taken from what an earlier gene left
         information(self.index, self.numbers, self.by_cell(self.weight), self.work)
         add_ridge(self.index, ridge * np.arange(1.0, p + 1.0), self.work)

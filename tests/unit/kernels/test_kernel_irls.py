@@ -5,11 +5,10 @@ import pytest
 import scipy.optimize
 
 from countnest.kernels.irls import (
-    nb_log_covariance_block,
     nb_log_irls_block,
     nb_log_start_block,
-    nb_log_variance_block,
 )
+from countnest.kernels.variance import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
 from unit.kernels import twins
 
 RIDGE_LOG2 = 1e-6  # the prior precision of a coefficient
@@ -34,10 +33,15 @@ def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100, 
         "loglik": np.empty(n_genes),
         "n_iter": np.empty(n_genes, dtype=np.int64),
     }
+    v = np.ones((1, n)) if v is None else v
+    plan, ridge = twins.plan_of(X), np.broadcast_to(ridge, p).copy()
     nb_log_irls_block(
-        counts, factors, np.log(factors), np.ones((1, n)) if v is None else v, alpha, *twins.plan_of(X),
-        np.broadcast_to(ridge, p).copy(), min_mu, 1e-8, max_iter, only_means,
-        *found.values(),
+        counts, factors, np.log(factors), v, alpha, *plan, ridge, min_mu, 1e-8, max_iter,
+        found["beta"], found["mu"], found["n_iter"],
+    )  # fmt: skip
+    nb_log_inference_block(
+        counts, factors, v, alpha, found["beta"], *plan, ridge, only_means,
+        found["mu"], found["variance"], found["hat"], found["loglik"],
     )  # fmt: skip
     return found
 

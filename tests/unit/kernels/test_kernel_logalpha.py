@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import scipy.special
 
-from countnest.kernels.elimination import N_CELLS, new_equations
+from countnest.kernels.elimination import N_CELLS, n_equations
 from countnest.kernels.logalpha import (
-    invert_means,
     nb_logalpha_fit_block,
     nb_logalpha_grid_block,
     nb_logalpha_slope,
@@ -59,14 +58,14 @@ def posterior_of(y, mu, plan, prior_mean=0.0, prior_variance=np.inf, v=None):
     index, numbers = plan
     v = np.ones(len(y)) if v is None else v
     n_cells = index[N_CELLS]
-    by_sample, equations = np.full((5, len(y)), np.nan), new_equations(index)
+    by_sample, equations = np.full((8, len(y)), np.nan), np.full(n_equations(index), np.nan)
     weight, squared, quad = np.full((3, n_cells), np.nan)
-    invert_means(mu, by_sample)
+    by_sample[:4] = y, mu, v, 1.0 / mu
 
     def value_and_slope(a):
         prior = prior_mean, prior_variance
-        value = nb_logalpha_value(a, y, mu, v, index, numbers, *prior, by_sample, weight, equations)
-        slope = nb_logalpha_slope(a, y, mu, v, index, numbers, *prior, by_sample, weight, squared, quad, equations)
+        value = nb_logalpha_value(a, by_sample, index, numbers, *prior, weight, equations)
+        slope = nb_logalpha_slope(a, by_sample, index, numbers, *prior, weight, squared, quad, equations)
         return value, slope
 
     return value_and_slope
@@ -97,12 +96,13 @@ def test_slope_is_the_derivative_of_the_value(design, gene, prior, alpha):
     assert slope == pytest.approx(numeric, rel=1e-6, abs=1e-6 + 8 * rounding(y, alpha) / h)
 
 
-def fit(start, counts, mu, plan, prior_mean, prior_variance, max_iter=100, v=None):
+def fit(start, counts, mu, plan, prior_mean, prior_variance, max_iter=100, v=None, order=None):
     n_genes = len(counts)
+    order = np.arange(n_genes) if order is None else order
     a, first, last = np.empty(n_genes), np.empty(n_genes), np.empty(n_genes)
     n_iter = np.empty(n_genes, dtype=np.int64)
     nb_logalpha_fit_block(
-        start, counts, mu, np.ones((1, counts.shape[1])) if v is None else v, *plan, prior_mean, prior_variance,
+        order, start, counts, mu, np.ones((1, counts.shape[1])) if v is None else v, *plan, prior_mean, prior_variance,
         1e-6, max_iter,
         a, n_iter, first, last,
     )  # fmt: skip

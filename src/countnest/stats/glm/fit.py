@@ -10,8 +10,9 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
 from countnest.kernels.fitted import nb_log_hat_block, nb_log_mean_block
-from countnest.kernels.irls import nb_log_covariance_block, nb_log_irls_block, nb_log_start_block, nb_log_variance_block
+from countnest.kernels.irls import nb_log_irls_block, nb_log_start_block
 from countnest.kernels.negbin import nb_loglik_block
+from countnest.kernels.variance import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.quasinewton import minimize_rows
@@ -174,8 +175,12 @@ def _fit_irls(problem: _Problem, start: FloatArray, only_means: bool, engine: En
             counts[block], rows_of(problem.factors, block), rows_of(log_factors, block),
             rows_of(problem.weights, block), alpha[block],
             layout.plan.index, layout.plan.numbers, ridge, problem.min_mu, TOLERANCE, MAX_ITER,
-            only_means,
-            beta[block], variance[block], mu[block], hat if only_means else hat[block], loglik[block], n_iter[block],
+            beta[block], mu[block], n_iter[block],
+        )  # fmt: skip
+        nb_log_inference_block(
+            counts[block], rows_of(problem.factors, block), rows_of(problem.weights, block), alpha[block], beta[block],
+            layout.plan.index, layout.plan.numbers, ridge, only_means,
+            mu[block], variance[block], hat if only_means else hat[block], loglik[block],
         )  # fmt: skip
 
     engine.run(task, n_genes, text)
