@@ -24,7 +24,7 @@ VARIABLE = "COUNTNEST_NUM_THREADS"
 # Seconds that a block should take: Ctrl-C waits for the blocks that are being worked on, and the bar moves with them.
 BLOCK_SECONDS = 0.1
 # Genes in the first blocks, where nothing is known of what one takes.
-FIRST_BLOCK = 4
+FIRST_BLOCK = 8
 # Seconds that Ctrl-C waits for the threads at most. One that compiles a kernel takes longer: it ends by itself, and
 # what it writes to belongs to nobody any more.
 PATIENCE = 1.0
@@ -79,6 +79,7 @@ class Engine:
         text: str | None = None,
         *,
         first: int = FIRST_BLOCK,
+        smallest: int = 1,
         largest: int | None = None,
     ) -> None:
         """Call `task(block)` for blocks that cover `range(n_genes)`; tasks write into arrays of their caller.
@@ -97,13 +98,15 @@ class Engine:
             What the progress bar says; None: no bar.
         first
             Rows in the first blocks, before it is known how long one takes.
+        smallest
+            Rows in a block at least, where so many are worked on together.
         largest
             Rows in a block at most, where fewer than `block_size` fit in the memory; None: `block_size`.
         """
         if self.inside:
             task(slice(0, n_genes))
             return
-        blocks = _Blocks(n_genes, first, min(self.block_size, largest or self.block_size))
+        blocks = _Blocks(n_genes, first, smallest, min(self.block_size, largest or self.block_size))
         if text is None:
             self._run(task, blocks, lambda _: None)
             return
@@ -175,9 +178,9 @@ def _next(done: SimpleQueue[int | BaseException]) -> int | BaseException:
 class _Blocks:
     """Consecutive blocks of `range(n_genes)`, of a size that takes `BLOCK_SECONDS`, handed out to any thread."""
 
-    def __init__(self, n_genes: int, first: int, largest: int) -> None:
+    def __init__(self, n_genes: int, first: int, smallest: int, largest: int) -> None:
         self.n_genes = n_genes
-        self._largest = largest
+        self._smallest, self._largest = smallest, largest
         self._size = min(largest, first)
         self._next = 0
         self._lock = Lock()
@@ -204,7 +207,7 @@ class _Blocks:
         wanted = (block.stop - block.start) * BLOCK_SECONDS / max(seconds, 1e-9)
         with self._lock:
             size = min(max(wanted, self._size / 2.0), self._size * 2.0)
-            self._size = min(max(int(size), 1), self._largest)
+            self._size = min(max(int(size), self._smallest), self._largest)
 
     def stop(self) -> None:
         """Hand out no more."""

@@ -27,6 +27,8 @@ __all__ = ["Genes", "over_genes", "without_counts"]
 BLOCK_CELLS = 1 << 20
 # In the first blocks, before it is known how long one takes: some hundredths of a second in most studies.
 FIRST_CELLS = 1 << 14
+# Genes in a block at least: those of one vector register are worked on in step, and some take longer than others.
+TOGETHER = 32
 # Numbers that are sent to a worker at a time, at most; and jobs for each worker, at least, so that none waits long.
 JOB_CELLS = 1 << 24
 JOBS_PER_WORKER = 4
@@ -130,8 +132,8 @@ def _here(
         found.put(block, task(*genes.read(block), *(values[block] for values in by_gene), engine=INSIDE, **shared))
 
     if len(genes):
-        n = genes.counts.shape[1]
-        engine.run(work, len(genes), text, first=max(1, FIRST_CELLS // n), largest=max(1, BLOCK_CELLS // n))
+        first, largest = (max(TOGETHER, cells // genes.counts.shape[1]) for cells in (FIRST_CELLS, BLOCK_CELLS))
+        engine.run(work, len(genes), text, first=first, smallest=TOGETHER, largest=largest)
     else:
         work(slice(0, 0))
     return found.arrays
