@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/compare.py [--problems pasilla airway ...] [--alone large largest] [--libraries countnest ...]
     [--threads 1 2] [--repeat N] [--genes N] [--rival-python PATH] [--python LIBRARY=PATH ...] [--runs FILE]
-    [--extra cold roofline scaling] [--write docs/performance.md]
+    [--extra cold roofline scaling large] [--large-runs FILE] [--write docs/performance.md]
 
 Every run is a process of its own; repeats are interleaved. What is not installed is left out with a message. Runs that
 are in the file of --runs are not made again, and new ones are added to it.
@@ -25,6 +25,7 @@ from typing import Any
 import pandas as pd
 
 import cold
+import large
 import problems
 import report
 import scaling
@@ -145,6 +146,8 @@ def document(bench: Bench, options: argparse.Namespace, command: str) -> str:
     if "scaling" in options.extra:
         figure = options.write.with_suffix(".png") if options.write else Path(tempfile.gettempdir()) / "performance.png"
         parts.append(scaling.section(bench, figure, options.libraries))
+    if "large" in options.extra:
+        parts.append(large.section(large.run_all(max(options.threads), options.large_runs, [])))
     if "roofline" in options.extra:
         wanted = [] if options.genes is None else ["--genes", str(options.genes)]
         command_line = [sys.executable, str(HERE / "roofline.py"), *options.problems, *wanted]
@@ -167,6 +170,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rival-python", default=sys.executable, help="interpreter of the other Python libraries")
     parser.add_argument("--python", nargs="+", default=[], metavar="LIBRARY=PATH", help="interpreter of one of them")
     parser.add_argument("--runs", type=Path, help="file of runs")
+    parser.add_argument("--large-runs", type=Path, help="file of the runs of large studies")
     parser.add_argument("--timeout", type=float, default=3600.0, help="seconds of a run")
     parser.add_argument("--extra", nargs="*", default=["cold", "roofline", "scaling"])
     parser.add_argument("--write", type=Path, help="file to write; without it the text is printed")
@@ -179,7 +183,12 @@ def shown(arguments: Sequence[str]) -> str:
     for word in arguments:
         parts += [[word]] if word.startswith("--") or not parts else []
         parts[-1] += [] if word.startswith("--") else [word]
-    kept = [word for part in parts if part[0] not in ("--rival-python", "--python", "--runs") for word in part]
+    kept = [
+        word
+        for part in parts
+        if part[0] not in ("--rival-python", "--python", "--runs", "--large-runs")
+        for word in part
+    ]
     return " ".join(["python benchmarks/compare.py", *kept])
 
 

@@ -41,8 +41,8 @@ log(mu + r) and an lgamma, which is a logarithm and a series; for a zero one log
 exponential for each cell and a logarithm for each sample. Multiply-adds of the normal equations are those of the
 elimination plan of the design. Not counted: size factors, starts by projection, Cook's distances, the trend, refits.
 Iterations of the first GLM fit, which gives the means for the dispersions, are not kept; they are taken to be as many
-as those of the last; every iteration of a line search is taken to need the slope. The bare loop has nothing to sum in
-order, so that its divisions, series and multiply-adds run on vectors; those of the fit, strict, do not."""
+as those of the last; every iteration of a line search is taken to need the slope. In the bare loop divisions,
+series and multiply-adds run on vectors; in the fit they do for eight genes at a time, sums of each in their order."""
 
 
 @dataclass(frozen=True, slots=True)
