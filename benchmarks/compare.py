@@ -183,12 +183,8 @@ def shown(arguments: Sequence[str]) -> str:
     for word in arguments:
         parts += [[word]] if word.startswith("--") or not parts else []
         parts[-1] += [] if word.startswith("--") else [word]
-    kept = [
-        word
-        for part in parts
-        if part[0] not in ("--rival-python", "--python", "--runs", "--large-runs")
-        for word in part
-    ]
+    private = ("--rival-python", "--python", "--runs", "--large-runs")
+    kept = [word for part in parts if part[0] not in private for word in part]
     return " ".join(["python benchmarks/compare.py", *kept])
 
 

@@ -14,7 +14,7 @@ import pytest
 import countnest as cn
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-NAMES = ("problems", "report", "scaling", "cold", "compare", "roofline", "libraries", "libraries.runner")
+NAMES = ("problems", "report", "scaling", "cold", "compare", "large", "roofline", "libraries", "libraries.runner")
 
 
 @pytest.fixture(scope="module")
@@ -246,3 +246,16 @@ def test_the_command_that_is_shown_names_no_paths_of_the_machine(bench):
     words = "--python voom=/a b=/c --threads 1 2 --rival-python /d --extra --write docs/performance.md"
     shown = bench.compare.shown(words.split())
     assert shown == "python benchmarks/compare.py --threads 1 2 --extra --write docs/performance.md"
+
+
+def test_a_cohort_in_a_file(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(bench.problems, "CACHE", tmp_path)
+    folder = bench.large.cohort(30, 800)
+    counts = np.load(folder / "counts.npy", mmap_mode="r")
+    assert counts.shape == (30, 800)
+    assert counts.flags.c_contiguous  # genes one after the other
+    run = bench.large.measure(folder, 1, "file")
+    assert run["shape"] == [30, 800, 20]
+    assert run["tested"] == 30
+    text = bench.large.section([run])
+    assert "30 x 800 x 20 | file | 1 |" in text
