@@ -108,8 +108,8 @@ class Shown:
         """Return the weights (p,) that ask the same without priors; None where only the priors give an answer."""
         if not self.fit.expanded:
             return asked.vector
-        meaning = np.linalg.lstsq(self.design.matrix, self.prior.design.matrix)[0]
-        weights = as_float(np.linalg.lstsq(meaning.T, asked.vector)[0])
+        meaning = np.linalg.lstsq(self.design.matrix, self.prior.design.matrix, rcond=None)[0]
+        weights = as_float(np.linalg.lstsq(meaning.T, asked.vector, rcond=None)[0])
         return weights if np.abs(weights @ meaning - asked.vector).max() < TOLERANCE else None
 
     def maximum_likelihood(self, asked: Contrast, beta: FloatArray) -> FloatArray:

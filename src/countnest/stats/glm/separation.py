@@ -182,7 +182,7 @@ def _least_squares(
 ) -> tuple[IntArray, FloatArray]:
     """Return the rows that stay and their weights at the least squares, when `weights` grow or shrink to it."""
     while True:
-        wanted = np.linalg.lstsq(slopes[held].T, toward)[0]
+        wanted = np.linalg.lstsq(slopes[held].T, toward, rcond=None)[0]
         low = np.flatnonzero(wanted < 0.0)
         if not len(low):
             return held, as_float(wanted)
