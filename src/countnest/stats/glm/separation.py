@@ -153,7 +153,8 @@ def _cone_span(slopes: FloatArray) -> FloatArray:
     while len(left):
         negative = left @ _point_of_cone(left) < -TOLERANCE
         if not negative.any():
-            return np.asarray(scipy.linalg.null_space(np.linalg.qr(left, mode="r"), rcond=TOLERANCE))
+            _, length, vectors = np.linalg.svd(left)
+            return np.asarray(vectors[np.count_nonzero(length > TOLERANCE * length[0]) :].T)
         left = left[~negative]
     return np.eye(slopes.shape[1])
 
@@ -182,7 +183,8 @@ def _least_squares(
 ) -> tuple[IntArray, FloatArray]:
     """Return the rows that stay and their weights at the least squares, when `weights` grow or shrink to it."""
     while True:
-        wanted = np.linalg.lstsq(slopes[held].T, toward, rcond=None)[0]
+        rows = slopes[held]
+        wanted = rows @ toward if len(rows) == 1 else np.linalg.lstsq(rows.T, toward, rcond=None)[0]
         low = np.flatnonzero(wanted < 0.0)
         if not len(low):
             return held, as_float(wanted)
