@@ -13,8 +13,8 @@ from countnest.stats.glm.layout import Layout
 __all__ = ["Cost", "expected_cost", "physical_memory"]
 
 # Seconds of one thread for a gene, for each of its samples, and for each operation in the plan of its normal equations:
-# those of the whole analysis, a least squares fit to its times (7 to 1,000 samples and 2 to 49 coefficients).
-PER_GENE, PER_SAMPLE, PER_OPERATION = 6.4e-6, 0.60e-6, 0.071e-6
+# those of the whole analysis, fitted to its times within a factor of 1.5 (7 to 17,000 samples, 3 to 28 coefficients).
+PER_GENE, PER_SAMPLE, PER_OPERATION = 2.9e-6, 0.63e-6, 0.019e-6
 # Part of the operations that a reduced model adds: it is fitted once, the dispersions are not.
 REDUCED = 0.2
 # Arrays of the size of a block that a thread has at the same time, and numbers that are kept of every gene: some, and

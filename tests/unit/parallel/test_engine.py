@@ -178,3 +178,17 @@ def test_ctrl_c_does_not_wait_for_the_compiler(monkeypatch):
         Engine(n_threads=2, block_size=1).run(task, 10)
     assert time.monotonic() - start < 10.0
     compiled.set()
+
+
+def test_smallest_and_largest_blocks():
+    sizes = []
+
+    def task(block):
+        sizes.append(block.stop - block.start)
+        time.sleep(0.2)  # the clock asks for smaller ones
+
+    Engine(n_threads=1).run(task, 200, first=64, smallest=32, largest=100)
+    assert sizes == [64, 32, 32, 32, 32, 8]
+    sizes.clear()
+    Engine(n_threads=1, block_size=20).run(task, 40, first=64, smallest=32)
+    assert sizes == [20, 20]  # what was asked for goes first
