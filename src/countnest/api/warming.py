@@ -52,7 +52,7 @@ def warm() -> Warmed:
     --------
     >>> import countnest as cn
     >>> cn.warm()  # doctest: +SKIP
-    Warmed(seconds=21.3, compiled=74, folder=PosixPath('/home/user/.cache/countnest/kernels-4bb70b8a7d34a203'))
+    Warmed(seconds=32.6, compiled=105, folder=PosixPath('/home/user/.cache/countnest/kernels-4bb70b8a7d34a203'))
     """
     start = time.perf_counter()
     missed = _misses()
