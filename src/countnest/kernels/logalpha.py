@@ -31,9 +31,14 @@ FIRST_STEP = 1.0
 GRID_POINTS = 20
 # Samples of a smaller observation weight do not enter the Cox-Reid term.
 MIN_WEIGHT = 1e-2
-# Rows of the numbers by sample (8, n): what is known of a gene, then work space.
-COUNT, MEAN, WEIGHT, INVERSE_MEAN, INFLATION, LOG_INFLATION, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4, 5, 6, 7
-BY_SAMPLE = 8
+# Rows of the numbers by sample (9, n): what is known of a gene, then work space.
+COUNT, MEAN, WEIGHT, INVERSE_MEAN, INFLATION, LOG_INFLATION, LGAMMA, SHIFTED, LOG_SHIFTED = 0, 1, 2, 3, 4, 5, 6, 7, 8
+BY_SAMPLE = 9
+# Of many samples, counts that occur again and again have their gamma function once: different counts for each sample
+# at most. Rows of the numbers by different count: the count, then as by sample.
+FEW, MANY_SAMPLES = 0.25, 64
+DIFFERENT, OF_LGAMMA, OF_SHIFTED, OF_LOG_SHIFTED = 0, 1, 2, 3
+BY_COUNT = 4
 # Rows of the numbers of a search: where it is and what it proposes, in log(alpha); the centre of the prior; the result
 # of an evaluation; value and slope where it is, and the step.
 AT, POINT, CENTRE, RESULT, VALUE, SLOPE, STEP = 0, 1, 2, 3, 4, 5, 6
@@ -48,6 +53,7 @@ STATUS, GENE, ITERATION, ACCEPTED = 0, 1, 2, 3
 def nb_logalpha_value(
     log_alpha: float,
     by_sample: FloatArray,
+    is_known: bool,
     plan: IntArray,
     numbers: FloatArray,
     prior_mean: float,
@@ -64,7 +70,9 @@ def nb_logalpha_value(
     log_alpha
         Natural logarithm of the dispersion.
     by_sample
-        (8, n): counts, fitted means, observation weights and 1 / mu; the other rows are written.
+        (9, n): counts, fitted means, observation weights and 1 / mu; the other rows are written.
+    is_known
+        Whether the gamma function of the counts has been written already, see `spread`.
     plan, numbers
         Of the design, see `elimination`.
     prior_mean, prior_variance
@@ -88,10 +96,12 @@ def nb_logalpha_value(
         term = -r * log_inflation
         counted = y != 0.0
         if any_lane(counted):
-            lgamma_y, z, log_z = lgamma_with_log(y + r)
-            by_sample[SHIFTED, j] = z
-            by_sample[LOG_SHIFTED, j] = log_z
-            whole = lgamma_y - lgamma_r - y * log(mu + r) - r * log_inflation
+            if not is_known:
+                lgamma_y, z, log_z = lgamma_with_log(y + r)
+                by_sample[LGAMMA, j] = lgamma_y
+                by_sample[SHIFTED, j] = z
+                by_sample[LOG_SHIFTED, j] = log_z
+            whole = by_sample[LGAMMA, j] - lgamma_r - y * log(mu + r) - r * log_inflation
             term = select(counted, whole, term)
         value += v * term
         c = plan[cell + j]
@@ -140,6 +150,59 @@ def nb_logalpha_slope(
         squared[c] = select(v > MIN_WEIGHT, squared[c] + w * w, squared[c])
     trace = cox_reid_trace(plan, numbers, weight, squared, equations, quad)
     return (1.0 / (alpha * alpha) * slope + 0.5 * trace) * alpha - (log_alpha - prior_mean) / prior_variance
+
+
+@kernel
+def different_counts(counts: FloatArray, g: int, lane: int, seen: IntArray, table: FloatArray, place: IntArray) -> int:
+    """Write the different counts of a gene into a lane of `table`, and the place of each count in it into `place`.
+
+    Returned is their number; one that is too large for the table, of `table.shape[1]`, is that plus one. `seen` (n,) is
+    -1, and is left so.
+    """
+    n, most = counts.shape[1], table.shape[1]
+    found = 0
+    for j in range(n):
+        y = counts[g, j]
+        if not 0.0 <= y < n or y != math.floor(y):
+            found = most + 1
+            break
+        k = int(y)
+        if seen[k] < 0:
+            if found == most:
+                found = most + 1
+                break
+            seen[k] = found
+            table[DIFFERENT, found, lane] = y
+            found += 1
+        place[j, lane] = seen[k]
+    for j in range(n):
+        if 0.0 <= counts[g, j] < n:
+            seen[int(counts[g, j])] = -1
+    return found
+
+
+@kernel
+def spread(
+    log_alpha: float,
+    n_different: int,
+    by_count: FloatArray,
+    table: FloatArray,
+    place: IntArray,
+    data: FloatArray,
+) -> None:
+    """Write the gamma function of the counts into `data` (9, n, LANES), from that of the different counts."""
+    r = 1.0 / exp(log_alpha)
+    for d in range(n_different):
+        lgamma_y, z, log_z = lgamma_with_log(by_count[DIFFERENT, d] + r)
+        by_count[OF_LGAMMA, d] = lgamma_y
+        by_count[OF_SHIFTED, d] = z
+        by_count[OF_LOG_SHIFTED, d] = log_z
+    for j in range(place.shape[0]):
+        for lane in range(LANES):
+            d = place[j, lane]
+            data[LGAMMA, j, lane] = table[OF_LGAMMA, d, lane]
+            data[SHIFTED, j, lane] = table[OF_SHIFTED, d, lane]
+            data[LOG_SHIFTED, j, lane] = table[OF_LOG_SHIFTED, d, lane]
 
 
 @kernel
@@ -225,6 +288,11 @@ def nb_logalpha_fit_block(
     weight, squared, quad = by_cell[0], by_cell[1], by_cell[2]
     equations = as_lanes(new_lanes(n_equations(plan)))
     state = np.zeros((4, LANES), np.int64)
+    most = max(int(FEW * n), 1) if n >= MANY_SAMPLES else 1
+    table = new_lanes(BY_COUNT * most).reshape(BY_COUNT, most, LANES)
+    by_count = as_lanes(table)
+    place, seen = np.zeros((n, LANES), np.int64), np.full(n, -1)
+    different = np.zeros(LANES, np.int64)
     taken = done = 0
     while done < n_genes:
         for lane in range(LANES):
@@ -240,8 +308,14 @@ def nb_logalpha_fit_block(
                 search[CENTRE, lane], search[STEP, lane] = prior_mean[g], FIRST_STEP
                 state[STATUS, lane], state[GENE, lane] = START, g
                 state[ITERATION, lane], state[ACCEPTED, lane] = 0, 0
+                if n >= MANY_SAMPLES:
+                    different[lane] = different_counts(counts, g, lane, seen, table, place)
+        n_different = different.max()
+        is_known = n >= MANY_SAMPLES and n_different <= most
+        if is_known:
+            spread(numbers_of[POINT], n_different, by_count, table, place, data)
         numbers_of[RESULT] = nb_logalpha_value(
-            numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance, weight, equations
+            numbers_of[POINT], by_sample, is_known, plan, numbers, numbers_of[CENTRE], prior_variance, weight, equations
         )
         if judge(search, state, tol, initial_out):
             numbers_of[RESULT] = nb_logalpha_slope(
@@ -255,7 +329,7 @@ def nb_logalpha_fit_block(
                 log_alpha_out[g] = search[AT, lane]
                 n_iter_out[g] = state[ITERATION, lane]
                 final_out[g] = search[VALUE, lane]
-                state[STATUS, lane] = FREE
+                state[STATUS, lane], different[lane] = FREE, 0
                 done += 1
 
 
@@ -279,6 +353,7 @@ def nb_logalpha_grid_block(
     by_sample, numbers_of = as_lanes(data), as_lanes(search)
     weight, equations = as_lanes(new_lanes(n_cells)), as_lanes(new_lanes(n_equations(plan)))
     spacing = (high - low) / (GRID_POINTS - 1)
+    is_known = n < 0  # a literal False would be another compilation
     for begin in range(0, n_genes, LANES):
         n_lanes = min(LANES, n_genes - begin)
         for lane in range(n_lanes):
@@ -296,7 +371,15 @@ def nb_logalpha_grid_block(
             for k in range(GRID_POINTS):  # the first maximiser of equally spaced points
                 numbers_of[POINT] = first + (last - first) * float(k) / float(GRID_POINTS - 1)
                 value = nb_logalpha_value(
-                    numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance, weight, equations
+                    numbers_of[POINT],
+                    by_sample,
+                    is_known,
+                    plan,
+                    numbers,
+                    numbers_of[CENTRE],
+                    prior_variance,
+                    weight,
+                    equations,
                 )
                 better = value > numbers_of[VALUE]
                 numbers_of[VALUE] = select(better, value, numbers_of[VALUE])

@@ -32,7 +32,11 @@ from unit.kernels import twins
 from unit.kernels.test_kernel_elimination import nested
 from unit.kernels.test_kernel_logalpha import posterior_of
 
-DESIGNS = {**twins.DESIGNS, "nested": nested(8)}
+DESIGNS = {
+    **twins.DESIGNS,
+    "nested": nested(8),
+    "many samples": np.repeat(np.array([[1.0, 0.0], [1.0, 1.0]]), 50, axis=0),
+}
 # Divided by themselves, compared and rounded: nothing that is special may be lost on the way through a register.
 VALUES = np.array([1.5, -2.0, 0.0, -0.0, np.inf, -np.inf, np.nan, 1e-310])
 OTHERS = np.array([-0.1, 3.0, 0.0, 7.0, np.inf, 2.0, 1.0, 1e300])

@@ -58,13 +58,13 @@ def posterior_of(y, mu, plan, prior_mean=0.0, prior_variance=np.inf, v=None):
     index, numbers = plan
     v = np.ones(len(y)) if v is None else v
     n_cells = index[N_CELLS]
-    by_sample, equations = np.full((8, len(y)), np.nan), np.full(n_equations(index), np.nan)
+    by_sample, equations = np.full((9, len(y)), np.nan), np.full(n_equations(index), np.nan)
     weight, squared, quad = np.full((3, n_cells), np.nan)
     by_sample[:4] = y, mu, v, 1.0 / mu
 
     def value_and_slope(a):
         prior = prior_mean, prior_variance
-        value = nb_logalpha_value(a, by_sample, index, numbers, *prior, weight, equations)
+        value = nb_logalpha_value(a, by_sample, False, index, numbers, *prior, weight, equations)
         slope = nb_logalpha_slope(a, by_sample, index, numbers, *prior, weight, squared, quad, equations)
         return value, slope
 
