@@ -28,6 +28,7 @@ DEPENDENCIES = (
     "formulaic",
     "numba",
     "statsmodels",
+    "threadpoolctl",
     "matplotlib",
     "tqdm",
     "click",
