@@ -42,6 +42,7 @@ ONLY_IN = {
     "tqdm": ("progress",),
     "anndata": (),
     "joblib": ("parallel.pool",),
+    "threadpoolctl": ("parallel.run",),
     "concurrent": ("parallel",),
     "threading": ("parallel", "progress"),
 }

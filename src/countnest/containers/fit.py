@@ -256,6 +256,12 @@ class Analysis:
     raw_weights: FloatArray | None = None
     by_gene: bool = False
 
+    @property
+    def fitted(self) -> ModelFit:
+        """The fit, of an analysis that has come so far."""
+        assert self.fit is not None
+        return self.fit
+
     def counts_used(self, counts: CountMatrix) -> CountMatrix:
         """Return the counts (G, n) of the fit, given the original ones: those with outliers replaced, if any were."""
         if self.replacement is None:

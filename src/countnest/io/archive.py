@@ -31,7 +31,7 @@ from countnest.version import installed_version
 __all__ = ["FORMAT", "read_archive", "write_archive"]
 
 # Raised when a file can no longer be read by an earlier version of this module.
-FORMAT = 1
+FORMAT = 2
 
 HEADER = "countnest.json"
 SIGNATURE = b"PK\x03\x04"

@@ -118,37 +118,41 @@ class Engine:
         if n_threads <= 1:
             _work(task, blocks, advance)
             return
-        done: SimpleQueue[int | BaseException] = SimpleQueue()
-
-        def work() -> None:
-            try:
-                _work(task, blocks, done.put)
-            except BaseException as error:
-                done.put(error)
-
-        pool = ThreadPoolExecutor(n_threads)
-        patience = None
-        alone = _blas().limit(limits=1, user_api="blas")
-        working = [pool.submit(work) for _ in range(n_threads)]
-        try:
-            left = blocks.n_genes
-            while left:
-                news = _next(done)
-                if isinstance(news, BaseException):
-                    raise news
-                left -= news
-                advance(news)
-        except KeyboardInterrupt:
-            patience = PATIENCE
-            raise
-        finally:
-            blocks.stop()
-            at_work = wait(working, timeout=patience).not_done
-            alone.restore_original_limits()
-            pool.shutdown(wait=not at_work)
+        with _blas().limit(limits=1, user_api="blas"):
+            _on_threads(n_threads, task, blocks, advance)
 
 
 INSIDE = Engine(n_threads=1, inside=True)
+
+
+def _on_threads(n_threads: int, task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
+    """Let threads take the blocks, and hear of each; Ctrl-C waits for them a second at most."""
+    done: SimpleQueue[int | BaseException] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            _work(task, blocks, done.put)
+        except BaseException as error:
+            done.put(error)
+
+    pool = ThreadPoolExecutor(n_threads)
+    patience = None
+    working = [pool.submit(work) for _ in range(n_threads)]
+    try:
+        left = blocks.n_genes
+        while left:
+            news = _next(done)
+            if isinstance(news, BaseException):
+                raise news
+            left -= news
+            advance(news)
+    except KeyboardInterrupt:
+        patience = PATIENCE
+        raise
+    finally:
+        blocks.stop()
+        at_work = wait(working, timeout=patience).not_done
+        pool.shutdown(wait=not at_work)
 
 
 def _work(task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
@@ -162,7 +166,10 @@ def _work(task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int
 
 @cache
 def _blas() -> ThreadpoolController:
-    """Return the handle on the threads of NumPy's and SciPy's linear algebra."""
+    """Return the handle on the threads of NumPy's and SciPy's linear algebra.
+
+    Where engines are at work in several threads of a process, the first of them sets the number and puts it back.
+    """
     return ThreadpoolController()
 
 

@@ -8,7 +8,7 @@ from typing import TypedDict
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
-from countnest.containers.fit import Analysis, ModelFit
+from countnest.containers.fit import Analysis
 from countnest.containers.matrix import CountMatrix
 from countnest.errors import MissingStepError, OptionError
 from countnest.options import AltHypothesis
@@ -66,7 +66,7 @@ class Answer:
 
 def estimate(contrasts: FloatArray, state: Analysis, layout: Layout, engine: Engine) -> Estimates:
     """Return log2 fold changes C beta and their standard errors for contrasts (k, p)."""
-    fit = _fit_of(state)
+    fit = state.fitted
     rows = ~np.isnan(fit.beta[:, 0])
     beta = fit.beta[rows]
     lfc = beta @ contrasts.T / LN2
@@ -128,7 +128,7 @@ def joint_test(
     Rows that depend on others add nothing. With `df`, the statistic is F, else chi-square.
     """
     basis, _ = row_basis(contrasts)
-    fit = _fit_of(state)
+    fit = state.fitted
     rows = ~np.isnan(fit.beta[:, 0])
     beta = fit.beta[rows]
     covariance = contrast_covariance(basis, beta, **_fitted(state, rows, layout), engine=engine)
@@ -147,7 +147,7 @@ def likelihood_ratio(
     `counts` (G, n) are those that the model was fitted to.
     """
     basis, null = row_basis(contrasts)
-    fit = _fit_of(state)
+    fit = state.fitted
     rows = ~np.isnan(fit.beta[:, 0])
     assert state.dispersions is not None
     loglik, _ = over_genes(
@@ -175,13 +175,8 @@ def _fitted(state: Analysis, rows: BoolArray, layout: Layout) -> _FittedTo:
         "alpha": state.dispersions.final[rows],
         "layout": layout,
         "weights": rows_of(state.weights, rows),
-        "min_mu": _fit_of(state).min_mu,
+        "min_mu": state.fitted.min_mu,
     }
-
-
-def _fit_of(state: Analysis) -> ModelFit:
-    assert state.fit is not None
-    return state.fit
 
 
 def separated_by_design(
@@ -233,7 +228,7 @@ def model_outliers(
     OptionError
         If the design leaves fewer than two residual degrees of freedom.
     """
-    fit, dispersions = _fit_of(state), state.dispersions
+    fit, dispersions = state.fitted, state.dispersions
     if dispersions is None or dispersions.trend is None:
         raise MissingStepError(
             "the model-based rule for outliers needs a dispersion trend: call estimate_dispersions(), or deseq(), with "
@@ -299,7 +294,7 @@ def cooks_outliers(
     counts than the sample with the largest distance: that sample is not extreme. `counts` (G, n) are those observed.
     `as_observed` says that outliers count that were replaced for the fit.
     """
-    largest = observed_max_cooks(state, counts, layout, engine) if as_observed else _fit_of(state).max_cooks
+    largest = observed_max_cooks(state, counts, layout, engine) if as_observed else state.fitted.max_cooks
     with np.errstate(invalid="ignore"):
         outlier = largest > cutoff
     if two_groups and outlier.any():

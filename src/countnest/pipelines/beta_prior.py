@@ -123,7 +123,7 @@ def fit_beta_prior(
     R counterpart: DESeq2::nbinomWaldTest(betaPrior = TRUE).
     """
     assert state.dispersions is not None
-    fit = _fit_of(state)
+    fit = state.fitted
     rows = ~np.isnan(fit.beta[:, 0])
     if variance is None:
         dispersions = state.dispersions
@@ -141,7 +141,7 @@ def refit_beta_prior(
     Genes that `state` has no fit of any more are missing.
     """
     part = _fit_rows(state, counts, rows, model, prior.variance, engine)
-    gone = np.isnan(_fit_of(state).beta[:, 0])
+    gone = np.isnan(state.fitted.beta[:, 0])
 
     def merged(old: FloatArray, new: FloatArray) -> FloatArray:
         values = old.copy()
@@ -167,7 +167,7 @@ def estimate_with_prior(
     beta = prior.beta[rows]
     variance = contrast_variance(
         contrasts, beta, rows_of(state.factors, rows), state.dispersions.final[rows], model.layout,
-        weights=rows_of(state.weights, rows), ridge=1.0 / prior.variance, min_mu=_fit_of(state).min_mu,
+        weights=rows_of(state.weights, rows), ridge=1.0 / prior.variance, min_mu=state.fitted.min_mu,
         engine=engine,
     )  # fmt: skip
     se = np.sqrt(variance)
@@ -216,7 +216,7 @@ def shrink_normal(
     R counterpart: DESeq2::lfcShrink(type = "normal").
     """
     refuse_less_abs(alternative)
-    refuse_prior(_fit_of(state))
+    refuse_prior(state.fitted)
     model = PriorModel.of(design)
     prior = fit_beta_prior(state, counts, model, engine)
     estimates = estimate_with_prior(contrast[np.newaxis, :], prior, state, model, engine)
@@ -243,11 +243,6 @@ def refuse_prior(fit: ModelFit) -> None:
         )
 
 
-def _fit_of(state: Analysis) -> ModelFit:
-    assert state.fit is not None
-    return state.fit
-
-
 def _fit_rows(
     state: Analysis, counts: CountMatrix, rows: BoolArray, model: PriorModel, variance: FloatArray, engine: Engine
 ) -> BetaPrior:
@@ -256,7 +251,7 @@ def _fit_rows(
     genes = Genes(counts, state.factors, state.weights)
     answers = over_genes(
         _fit_with_prior, genes.at(rows), state.dispersions.final[rows], model=model, variance=variance,
-        min_mu=_fit_of(state).min_mu, engine=engine, text="fitting the model with priors",
+        min_mu=state.fitted.min_mu, engine=engine, text="fitting the model with priors",
     )  # fmt: skip
     beta, se, loglik, n_iter, converged = (expand(rows, answer) for answer in answers)
     return BetaPrior(model.expanded, variance, beta, se, loglik, n_iter, converged)

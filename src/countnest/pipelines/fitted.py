@@ -20,7 +20,7 @@ __all__ = ["cooks_of", "means_of", "observed_cooks", "observed_max_cooks"]
 
 def means_of(state: Analysis, layout: Layout, engine: Engine, rows: BoolArray | None = None) -> FloatArray:
     """Return the fitted means of all genes (G, n), or of `rows` (G,) alone; missing for genes that are not fitted."""
-    fit = _fit_of(state)
+    fit = state.fitted
     wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
     fitted = wanted & ~np.isnan(fit.beta[:, 0])
     mu = fitted_means(fit.beta[fitted], rows_of(state.factors, fitted), layout, engine=engine)
@@ -46,7 +46,7 @@ def observed_cooks(
     They are missing for genes that are not fitted.
     """
     assert state.dispersions is not None
-    fit = _fit_of(state)
+    fit = state.fitted
     wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
     known = _fitted_as_observed(state)
     genes = Genes(counts, state.factors, state.weights)
@@ -65,7 +65,7 @@ def observed_max_cooks(
     Those of the samples `without` (n,) are taken as zero.
     """
     assert state.dispersions is not None
-    fit = _fit_of(state)
+    fit = state.fitted
     if state.replacement is None and without is None:
         return fit.max_cooks
     samples = np.zeros(layout.n_samples, dtype=np.bool_) if without is None else without
@@ -82,7 +82,7 @@ def observed_max_cooks(
 
 def _fitted_as_observed(state: Analysis) -> BoolArray:
     """Return the genes (G,) that are fitted to their counts as observed: no outlier of theirs was replaced."""
-    rows = ~np.isnan(_fit_of(state).beta[:, 0])
+    rows = ~np.isnan(state.fitted.beta[:, 0])
     return rows if state.replacement is None else rows & ~state.replacement.flagged
 
 
@@ -122,8 +122,3 @@ def _max_cooks(
 
 def _largest(cooks: FloatArray, without: BoolArray, layout: Layout) -> FloatArray:
     return max_cooks(np.where(without & ~np.isnan(cooks), 0.0, cooks), layout)
-
-
-def _fit_of(state: Analysis) -> ModelFit:
-    assert state.fit is not None
-    return state.fit
