@@ -1,4 +1,4 @@
-"""Every option that is a word, in one place."""
+"""Every option that is a word, in one place; and what is true or false."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = [
     "ShrinkType",
     "SizeFactorType",
     "TestType",
+    "check_flags",
     "check_option",
 ]
 
@@ -45,3 +46,19 @@ def check_option(name: str, value: object, allowed: object) -> None:
     if value not in words:
         shown = ", ".join(repr(word) for word in words)
         raise OptionError(f"{name}={value!r} is not known; use one of {shown}.{suggestion(value, words)}")
+
+
+def check_flags(**flags: object) -> None:
+    """Raise `OptionError` unless every value is True or False, of Python or of NumPy.
+
+    Text such as "no" would be taken for true, and None for false.
+    """
+    for name, value in flags.items():
+        if not (isinstance(value, bool) or _is_numpy_bool(value)):
+            raise OptionError(f"{name}={value!r} must be True or False.")
+
+
+def _is_numpy_bool(value: object) -> bool:
+    """Tell whether a value is a truth value of NumPy, which this module does not import: it is read before all else."""
+    kind = type(value)
+    return kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_")

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.held import HeldData, make_engine, require_data_set
-from countnest.api.inputs import by_label, probability
+from countnest.api.inputs import by_label, given_numbers, probability
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.design.coded import encode
 from countnest.design.estimable import contrast_matrix, estimable
 from countnest.design.model import Design
 from countnest.design.sample import level_text
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
-from countnest.options import ResidualType, check_option
+from countnest.options import ResidualType, check_flags, check_option
 from countnest.pipelines.access import coefficient_covariance, predict_means, residuals_of
 from countnest.pipelines.answer import model_outliers
 from countnest.pipelines.fitted import means_of
@@ -94,6 +94,7 @@ def residuals(
     """
     require_data_set(dds, "residuals")
     check_option("type", type, ResidualType)
+    check_flags(replaced=replaced)
     fitted = dds._answerable()
     counts = fitted.counts_used if replaced else fitted.data.matrix
     if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
@@ -256,10 +257,7 @@ def _size_factors(values: Any, cells: pd.Index) -> FloatArray:  # noqa: ANN401 (
     """Return one size factor for each cell."""
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
         values = by_label(values, cells, "cell", "size_factors", OptionError, of="new_samples")
-    try:
-        factors = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"size_factors must be numbers: {error}.") from error
+    factors = given_numbers(values, "size_factors", OptionError)
     if factors.shape not in ((), (len(cells),)) or not np.isfinite(factors).all() or not (factors > 0).all():
         raise OptionError(f"size_factors must be one positive number, or one for each of the {len(cells)} cells.")
     return as_float(np.broadcast_to(factors, (len(cells),)))

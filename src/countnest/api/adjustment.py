@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.inputs import by_label
+from countnest.api.inputs import by_label, given_numbers
 from countnest.arrays import FloatArray
 from countnest.errors import OptionError, counted, listing
 from countnest.stats.inference.adjust import Adjustment, adjust, adjustment_name, check_adjustment
@@ -92,8 +92,8 @@ def _thetas(values: Any) -> FloatArray | None:  # noqa: ANN401 (a number or a se
     if values is None:
         return None
     try:
-        thetas = np.unique(np.atleast_1d(np.asarray(values, dtype=np.float64)))
-    except (TypeError, ValueError):
+        thetas = np.unique(np.atleast_1d(given_numbers(values, "theta", OptionError)))
+    except OptionError:
         thetas = np.empty(0)
     if not thetas.size or not bool(((thetas >= 0) & (thetas <= 1)).all()):
         raise OptionError(
@@ -112,10 +112,7 @@ def _statistic(values: Any, genes: pd.Index) -> tuple[FloatArray, str]:  # noqa:
         name = name if values.name is None else str(values.name)
         if not isinstance(values.index, pd.RangeIndex):
             values = by_label(values, genes, "gene", "filter", OptionError)
-    try:
-        numbers = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"filter must be numbers: {error}.") from error
+    numbers = given_numbers(values, "filter", OptionError)
     if numbers.shape != (len(genes),):
         raise OptionError(f"filter must be one number for each of the {len(genes)} genes; got shape {numbers.shape}.")
     unusable = genes[~np.isfinite(numbers)]

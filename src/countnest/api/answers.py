@@ -22,7 +22,7 @@ from countnest.design.guard import between_message
 from countnest.design.model import Design
 from countnest.design.stratum import strata
 from countnest.errors import ContrastError, OptionError, warn
-from countnest.options import AltHypothesis, OutlierRule, TestType, check_option
+from countnest.options import AltHypothesis, OutlierRule, TestType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import (
     Answer,
@@ -89,12 +89,13 @@ class Options:
         probability("alpha", self.alpha)
         check_option("alt_hypothesis", self.alt_hypothesis, AltHypothesis)
         check_option("outliers", self.outliers, OutlierRule)
+        check_flags(independent_filtering=self.independent_filtering)
         self.adjuster.check()
         if not_negative("lfc_threshold", self.lfc_threshold) == 0 and self.alt_hypothesis == "lessAbs":
             raise OptionError(
                 "when testing alt_hypothesis='lessAbs', set the argument lfc_threshold to a positive value."
             )
-        if self.cooks_cutoff is not None and not isinstance(self.cooks_cutoff, bool):
+        if self.cooks_cutoff is not None and not isinstance(self.cooks_cutoff, (bool, np.bool_)):
             positive_number("cooks_cutoff", self.cooks_cutoff, infinite=True)
 
     @property
@@ -113,11 +114,10 @@ class Options:
 
     def cutoff(self, layout: Layout) -> float | None:
         """Return the cutoff of Cook's distances; None: no gene is withheld."""
-        if self.cooks_cutoff is None or self.cooks_cutoff is True:
-            return default_cutoff(layout)
-        if self.cooks_cutoff is False or math.isinf(self.cooks_cutoff):
-            return None
-        return float(self.cooks_cutoff)
+        cutoff = True if self.cooks_cutoff is None else self.cooks_cutoff
+        if isinstance(cutoff, (bool, np.bool_)):
+            return default_cutoff(layout) if cutoff else None
+        return None if math.isinf(cutoff) else float(cutoff)
 
 
 def make_results(
@@ -131,6 +131,7 @@ def make_results(
     add_mle: bool = False,
 ) -> Results:
     """Return the results of one comparison; the arguments are those of `DESeqDataSet.results`."""
+    check_flags(add_mle=add_mle)
     fit = fitted.fit
     test = _checked_test(test, fit)
     if fit.prior is not None:

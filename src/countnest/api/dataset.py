@@ -27,6 +27,7 @@ from countnest.options import (
     PAdjust,
     SizeFactorType,
     TestType,
+    check_flags,
     check_option,
 )
 from countnest.parallel.pool import active_pool
@@ -441,6 +442,7 @@ class DESeqDataSet(AskedData):
         prior: PriorModel | None = None,
     ) -> Model:
         check_option("test", test, TestType)
+        check_flags(use_t=use_t)
         positive_number("minmu", minmu)
         if test == "LRT" and use_t:
             raise OptionError(

@@ -36,6 +36,7 @@ from countnest.errors import (
 from countnest.options import (
     Orientation,
     SizeFactorType,
+    check_flags,
 )
 from countnest.parallel.run import Engine
 from countnest.pipelines.analysis import normalize, original_moments, with_weights
@@ -167,6 +168,7 @@ class HeldData:
         -----
         R counterpart: DESeq2::counts.
         """
+        check_flags(normalized=normalized, replaced=replaced)
         values = self._data.matrix
         if replaced:
             if self._state is None or self._state.replacement is None:
@@ -263,6 +265,7 @@ class HeldData:
         -----
         R counterpart: DESeq2::coef.
         """
+        check_flags(se=se)
         fit, priors = self._fitted(), self._priors()
         names = self._design.names if priors is None else priors.names
         values = (fit.se if se else fit.beta) if priors is None else (priors.fit.se if se else priors.fit.beta)
@@ -285,6 +288,7 @@ class HeldData:
         -----
         R counterpart: assays(dds)[["mu"]].
         """
+        check_flags(normalized=normalized)
         self._fitted()
         mu = means_of(self._analysis(), self._layout, make_engine(None, True))
         return self._frame(mu / self._analysis().factors if normalized else mu)
@@ -356,6 +360,7 @@ class HeldData:
 
 def make_engine(n_threads: int | None, quiet: bool) -> Engine:
     """Return how blocks of genes are worked on, with a progress display unless `quiet`."""
+    check_flags(quiet=quiet)
     return Engine(n_threads=n_threads, progress=progress(quiet))
 
 

@@ -20,6 +20,7 @@ from countnest.errors import (
     NormalizationError,
     OptionError,
     counted,
+    kind_of,
     listing,
     suggestion,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "given_locfunc",
     "given_norm_matrix",
     "given_normalization_factors",
+    "given_numbers",
     "given_size_factors",
     "given_weights",
     "not_negative",
@@ -77,7 +79,7 @@ def given_size_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN
         values = pd.Series(values)
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
         values = by_label(values, data.samples, "sample", "size factors")
-    factors = _numbers(values, "size factors")
+    factors = given_numbers(values, "size factors")
     if factors.shape != (len(data.samples),):
         raise NormalizationError(
             f"size factors must be one number for each of the {len(data.samples)} samples; got shape {factors.shape}."
@@ -140,7 +142,7 @@ def given_geo_means(values: Any, genes: pd.Index) -> FloatArray:  # noqa: ANN401
     """Return geometric means (G,), 0 for genes to leave out, in the order of the genes; a Series goes by label."""
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
         values = by_label(values, genes, "gene", "geo_means")
-    means = _numbers(values, "geo_means")
+    means = given_numbers(values, "geo_means")
     if means.shape != (len(genes),):
         raise NormalizationError(
             f"geo_means must be one number for each of the {len(genes)} genes; got shape {means.shape}."
@@ -183,7 +185,7 @@ def gene_dispersions(values: Any, data: CountData) -> FloatArray:  # noqa: ANN40
     """
     if isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
         values = by_label(values, data.genes, "gene", "dispersions")
-    alpha = _numbers(values, "dispersions")
+    alpha = given_numbers(values, "dispersions")
     if alpha.shape != (len(data.genes),):
         raise OptionError(f"dispersions must be one number for each of the {len(data.genes)} genes; got {alpha.shape}.")
     bad = ~(np.isfinite(alpha) & (alpha > 0.0)) & data.counted
@@ -213,7 +215,7 @@ def gene_by_sample(values: Any, data: CountData, what: str) -> FloatArray:  # no
             values = by_label(values, data.genes, "gene", what)
         if not isinstance(values.columns, pd.RangeIndex):
             values = by_label(values.T, data.samples, "sample", what).T
-    numbers = _numbers(values, what)
+    numbers = given_numbers(values, what)
     if numbers.shape != data.shape:
         raise NormalizationError(
             f"{what} must have the shape of the counts, genes x samples {data.shape}; got {numbers.shape}."
@@ -259,11 +261,20 @@ def by_label(
     return labelled.loc[wanted]
 
 
-def _numbers(values: Any, what: str) -> FloatArray:  # noqa: ANN401
+def given_numbers(values: Any, what: str, error: type[CountnestError] = NormalizationError) -> FloatArray:  # noqa: ANN401
+    """Return numbers as a new array; text that reads as numbers and truth values are refused like everything else."""
     try:
-        return as_float(np.array(values, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise NormalizationError(f"{what} must be numbers: {error}.") from error
+        found = np.asarray(values)
+        if found.dtype.kind in "iuf" or (found.dtype.kind == "O" and not any(map(_is_no_number, found.ravel()))):
+            return as_float(np.array(found, dtype=np.float64))
+    except (TypeError, ValueError, OverflowError) as cause:
+        raise error(f"{what} must be numbers: {cause}.") from cause
+    kind = next((kind_of(item) for item in found.ravel() if _is_no_number(item)), f"type {found.dtype}")
+    raise error(f"{what} must be numbers; got {kind}.")
+
+
+def _is_no_number(value: object) -> bool:
+    return isinstance(value, (str, bytes, bool, np.bool_))
 
 
 def reduced_design(

@@ -8,8 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.inputs import given_control_genes, given_geo_means, given_locfunc, given_norm_matrix
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.api.inputs import (
+    given_control_genes,
+    given_geo_means,
+    given_locfunc,
+    given_norm_matrix,
+    given_numbers,
+)
+from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
 from countnest.errors import CountsError, listing, warn
 from countnest.options import check_option
@@ -95,10 +101,7 @@ def estimate_size_factors_for_matrix(
 
 def _table(counts: Any) -> tuple[FloatArray, pd.Index]:  # noqa: ANN401 (checked here)
     """Return counts (G, n) and the labels of the genes."""
-    try:
-        values = as_float(np.array(counts, dtype=np.float64))
-    except (TypeError, ValueError) as error:
-        raise CountsError(f"counts must be a table of numbers: {error}.") from error
+    values = given_numbers(counts, "counts", CountsError)
     if values.ndim != 2 or 0 in values.shape:
         raise CountsError(f"counts must be a table, genes x samples, that is not empty; its shape is {values.shape}.")
     labelled = isinstance(counts, pd.DataFrame) and not isinstance(counts.index, pd.RangeIndex)

@@ -15,7 +15,7 @@ from countnest.design.coded import CodedDesign
 from countnest.design.contrast import Contrast, default_contrast, resolve_contrast
 from countnest.design.expanded import PriorDesign, prior_design
 from countnest.errors import ContrastError, OptionError
-from countnest.options import ModelMatrixType, TestType, check_option
+from countnest.options import ModelMatrixType, TestType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Estimates
 from countnest.pipelines.beta_prior import PriorModel, estimate_with_prior
@@ -41,8 +41,7 @@ def chosen_prior(
     """
     if model_matrix_type is not None:
         check_option("model_matrix_type", model_matrix_type, ModelMatrixType)
-    if not isinstance(beta_prior, (bool, np.bool_)):
-        raise OptionError(f"beta_prior={beta_prior!r} must be True or False.")
+    check_flags(beta_prior=beta_prior)
     if not beta_prior:
         if model_matrix_type == "expanded":
             raise OptionError(

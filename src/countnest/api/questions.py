@@ -16,7 +16,7 @@ from countnest.design.grid import in_cell
 from countnest.design.guard import require_within
 from countnest.design.query import Query
 from countnest.errors import ContrastError, OptionError, listing
-from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_option
+from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, estimate, joint_test, likelihood_ratio, single_tests
 from countnest.pipelines.deseq import t_df
@@ -94,6 +94,7 @@ class BoundQuery(Query):
             If the data set is not fitted.
         """
         check_option("kind", kind, QueryTest)
+        check_flags(joint=joint, stagewise=stagewise, allow_fixed_blocks=allow_fixed_blocks)
         options = Options(
             alpha, lfc_threshold, alt_hypothesis, independent_filtering, cooks_cutoff, p_adjust, filter, theta,
             filter_fun, outliers,

@@ -13,6 +13,7 @@ from countnest.api.held import require_data_set
 from countnest.api.inputs import by_label
 from countnest.arrays import IntArray
 from countnest.errors import DesignError, OptionError, SamplesError, listing, suggestion, warn
+from countnest.options import check_flags
 
 __all__ = ["collapse_replicates"]
 
@@ -75,6 +76,7 @@ def collapse_replicates(
     >>> dds = collapse_replicates(dds, "library", "lane")  # doctest: +SKIP
     """
     require_data_set(dds, "collapse_replicates")
+    check_flags(rename=rename)
     groups = _labels(dds, groupby, "groupby").astype("category").cat.remove_unused_categories()
     codes = groups.cat.codes.to_numpy().astype(np.int64)
     first = np.array([np.flatnonzero(codes == code)[0] for code in range(len(groups.cat.categories))])

@@ -19,7 +19,7 @@ from countnest.design.contrast import coefficient_place, resolve_contrast
 from countnest.design.expanded import expanded_design, standard_design
 from countnest.design.grammar import parse_query
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
-from countnest.options import ShrinkType, check_option
+from countnest.options import ShrinkType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import estimate
 from countnest.pipelines.beta_prior import refuse_prior, shrink_normal
@@ -115,6 +115,7 @@ def lfc_shrink(
     """
     require_data_set(dds, "lfc_shrink")
     check_option("type", type, ShrinkType)
+    check_flags(svalue=svalue, converge=converge, quiet=quiet)
     threshold = None if lfc_threshold is None else not_negative("lfc_threshold", lfc_threshold)
     fitted = dds._answerable()
     refuse_prior(fitted.fit)

@@ -19,7 +19,7 @@ from countnest.containers.fit import Analysis, DispersionTrend
 from countnest.containers.transformed import Transformed, TransformMethod
 from countnest.design.model import check_residual_df
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
-from countnest.options import FitType, check_option
+from countnest.options import FitType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.pipelines import transform
 from countnest.stats.glm.layout import Layout
@@ -150,6 +150,7 @@ def rlog(
     require_data_set(dds, "rlog")
     engine = make_engine(n_threads, quiet)
     check_option("fit_type", fit_type, FitType)
+    check_flags(blind=blind)
     _check_like(like, "rlog")
     state, counts = _state(dds, engine), dds._data.counts
     _warn_of_sparse_genes(normalized_counts(counts, state.factors))
@@ -233,6 +234,7 @@ def fpm(dds: HeldData, *, robust: bool = True) -> pd.DataFrame:
     R counterpart: DESeq2::fpm.
     """
     require_data_set(dds, "fpm")
+    check_flags(robust=robust)
     return dds._frame(_per_million(dds, robust))
 
 
@@ -262,6 +264,7 @@ def fpkm(dds: HeldData, lengths: Any = None, *, robust: bool = True) -> pd.DataF
     R counterpart: DESeq2::fpkm.
     """
     require_data_set(dds, "fpkm")
+    check_flags(robust=robust)
     by_sample, pairs = _lengths(dds, lengths)
     if not by_sample:
         return dds._frame(1e3 * _per_million(dds, robust) / pairs)
@@ -299,6 +302,7 @@ def _stabilized(
 ) -> Transformed:
     check_option("fit_type", fit_type, FitType)
     _check_like(like, "vst")
+    check_flags(blind=blind)
     state, counts = _state(dds, engine), dds._data.counts
     held = _held_trend(state) if nsub is None and not blind else None
     if like is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from countnest.design.coded import CodedDesign
 from countnest.design.contrast import coefficient_place, resolve_contrast
 from countnest.design.estimable import functional
 from countnest.design.query import Query, Row
+from countnest.design.weight import has_booleans, is_number
 from countnest.errors import ContrastError, listing
 
 __all__ = ["coefficients"]
@@ -80,7 +80,7 @@ def _query(design: CodedDesign, matrix: FloatArray, labels: Sequence[str]) -> Qu
 
 def _of_dict(design: CodedDesign, asked: Mapping[Any, Any], list_values: Sequence[float]) -> Query:
     """Return the query of names with weights, or of labels with contrasts."""
-    if asked and all(isinstance(weight, Real) for weight in asked.values()):
+    if asked and all(is_number(weight) for weight in asked.values()):
         vector = np.zeros(len(design.names))
         for name, weight in asked.items():
             vector[coefficient_place(design, str(name))] += float(weight)
@@ -98,11 +98,11 @@ def _of_dict(design: CodedDesign, asked: Mapping[Any, Any], list_values: Sequenc
 
 def _array(asked: object) -> FloatArray | None:
     """Return numbers as an array; None when they are none."""
-    if isinstance(asked, pd.Series):
+    if isinstance(asked, pd.Series) or has_booleans(asked):
         return None
     try:
         return np.array(asked, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -122,7 +122,7 @@ def _oriented(design: CodedDesign, values: FloatArray) -> FloatArray:
 def _framed(design: CodedDesign, frame: pd.DataFrame) -> tuple[FloatArray, list[str]]:
     """Return the contrasts of a data frame whose columns, or rows, are coefficients."""
     if frame.columns.inferred_type != "string":  # numbered columns: as an array
-        matrix = _oriented(design, frame.to_numpy(dtype=np.float64))
+        matrix = _oriented(design, _frame_numbers(frame))
         return matrix, [f"row {i + 1}" for i in range(len(matrix))]
     try:
         places = [coefficient_place(design, str(name)) for name in frame.columns]
@@ -132,8 +132,17 @@ def _framed(design: CodedDesign, frame: pd.DataFrame) -> tuple[FloatArray, list[
         frame = frame.T
         places = [coefficient_place(design, str(name)) for name in frame.columns]
     matrix = np.zeros((len(frame), len(design.names)))
-    matrix[:, places] = frame.to_numpy(dtype=np.float64)
+    matrix[:, places] = _frame_numbers(frame)
     return matrix, [str(label) for label in frame.index]
+
+
+def _frame_numbers(frame: pd.DataFrame) -> FloatArray:
+    try:
+        if not has_booleans(frame):
+            return frame.to_numpy(dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise ContrastError("a data frame of contrasts must hold numbers only.")
 
 
 def _expression(design: CodedDesign, text: str) -> FloatArray:

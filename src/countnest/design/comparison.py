@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Real
 from typing import Any
 
 from countnest.design.sample import level_text
+from countnest.design.weight import is_number
 from countnest.errors import ContrastError, listing, suggestion
 
 __all__ = ["METHODS", "Comparison", "compare"]
@@ -89,7 +89,7 @@ def _by_weights(levels: Sequence[str], how: Mapping[Any, Any], factor: str) -> l
 
 
 def _numeric(weights: Mapping[Any, Any]) -> bool:
-    return all(isinstance(value, Real) and math.isfinite(value) for value in weights.values())
+    return all(is_number(value) for value in weights.values())
 
 
 def _formula(weights: Mapping[Any, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.coded import CodedDesign
 from countnest.design.sample import level_text
+from countnest.design.weight import has_booleans, is_number, require_usable
 from countnest.errors import ContrastError, listing, suggestion
 
 __all__ = ["Contrast", "coefficient_place", "default_contrast", "resolve_contrast"]
@@ -231,15 +231,15 @@ def _lists(design: CodedDesign, items: Sequence[Sequence[str]], list_values: Seq
 
 def _list_values(list_values: Sequence[float]) -> tuple[float, float]:
     """Return the two weights, positive and negative."""
-    try:
-        values = [float(value) for value in list_values]
-    except (TypeError, ValueError) as error:
-        raise ContrastError(f"list_values={list_values!r} must be two numbers: {error}.") from error
-    if len(values) != 2 or not values[0] > 0 > values[1] or not np.all(np.isfinite(values)):
+    if not isinstance(list_values, Iterable) or any(isinstance(value, (str, bool, np.bool_)) for value in list_values):
+        raise ContrastError(f"list_values={list_values!r} must be two numbers.")
+    values = list(list_values)
+    if len(values) != 2 or not all(map(is_number, values)) or not values[0] > 0 > values[1]:
         raise ContrastError(
             f"list_values={tuple(list_values)!r}: two numbers are needed, the first positive and the second negative."
         )
-    return values[0], values[1]
+    require_usable(np.array(values)[:, np.newaxis], f"list_values={tuple(list_values)!r}")
+    return float(values[0]), float(values[1])
 
 
 def _list_label(design: CodedDesign, added: list[int], subtracted: list[int], values: tuple[float, float]) -> str:
@@ -253,9 +253,11 @@ def _list_label(design: CodedDesign, added: list[int], subtracted: list[int], va
 
 def _numeric(design: CodedDesign, contrast: object) -> Contrast:
     """Return the contrast with given weights."""
+    if has_booleans(contrast):
+        raise ContrastError(f"the contrast {contrast!r} has True or False among its elements. {FORMS}")
     try:
         vector = np.array(contrast, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ContrastError(f"the contrast {contrast!r} cannot be understood. {FORMS}") from error
     if vector.shape != (len(design.names),):
         raise ContrastError(
@@ -266,18 +268,19 @@ def _numeric(design: CodedDesign, contrast: object) -> Contrast:
         raise ContrastError("the numeric contrast has missing or infinite elements.")
     if not np.any(vector):
         raise ContrastError("the numeric contrast has only zeros; at least one element should differ from 0.")
+    require_usable(vector, "the numeric contrast")
     label = ",".join(f"{'+' if weight > 0 else ''}{weight:.15g}" for weight in vector + 0.0)
     return Contrast(vector, label, _zero_samples(design, vector))
 
 
-def _series_weights(design: CodedDesign, contrast: pd.Series[Any]) -> list[float]:
+def _series_weights(design: CodedDesign, contrast: pd.Series[Any]) -> list[Any]:
     """Return the weights of a series in the order of the coefficients, matched by name if it has names."""
     if isinstance(contrast.index, pd.RangeIndex):
-        return [float(weight) for weight in contrast]
+        return list(contrast)
     weights = dict.fromkeys(range(len(design.names)), 0.0)
     for name, weight in contrast.items():
-        if not isinstance(weight, Real):
-            raise ContrastError(f"the weight of '{name}' is not a number: {weight!r}.")
+        if not is_number(weight):
+            raise ContrastError(f"the weight of '{name}' is not a finite number: {weight!r}.")
         weights[coefficient_place(design, str(name))] = float(weight)
     return list(weights.values())
 

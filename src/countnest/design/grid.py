@@ -12,6 +12,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.coded import CodedDesign, encode
 from countnest.design.sample import level_text
+from countnest.design.weight import is_of_size
 from countnest.errors import ContrastError
 
 __all__ = [
@@ -156,8 +157,8 @@ def check_weights(design: CodedDesign, weights: Weights) -> None:
             raise ContrastError(f"weights for '{factor}': it is not a factor, so it has no levels to average over.")
         for level in given:
             design.require_level(factor, level_text(level))
-        values = np.array(list(given.values()), dtype=np.float64)
-        if not np.all(np.isfinite(values)) or np.any(values < 0) or not values.sum() > 0:
+        usable = all(is_of_size(weight) and weight >= 0 for weight in given.values())
+        if not usable or not any(given.values()):
             raise ContrastError(f"the weights of the levels of '{factor}' must be positive numbers or zero: {given!r}.")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -17,6 +16,7 @@ from countnest.design.explain import explain_query
 from countnest.design.export import Program, r_code, recode
 from countnest.design.grid import describe, in_cell
 from countnest.design.stratum import Stratum, strata
+from countnest.design.weight import is_number, require_usable
 from countnest.errors import ContrastError, counted, listing, suggestion
 
 __all__ = ["NamedCell", "Query", "Row", "stack"]
@@ -93,6 +93,10 @@ class Query:
     parts: tuple[Row, ...]
     compared: frozenset[str] = field(default_factory=frozenset)
     is_joint: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse weights that nothing can be computed with."""
+        require_usable(self.rows, "the question")
 
     __array_ufunc__ = None  # numbers of NumPy leave arithmetic to the query
 
@@ -326,7 +330,7 @@ class Query:
 
 
 def _number(factor: object) -> float:
-    if not isinstance(factor, Real) or not np.isfinite(float(factor)):
+    if not is_number(factor):
         raise ContrastError(f"a query can be multiplied by a finite number only, not by {factor!r}.")
     return float(factor)
 

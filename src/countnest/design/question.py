@@ -29,6 +29,7 @@ from countnest.design.grid import (
 from countnest.design.query import NamedCell, Query, Row
 from countnest.design.sample import level_text
 from countnest.design.slope import Slope, finite_change, slope_of
+from countnest.design.weight import is_of_size
 from countnest.errors import ContrastError, listing, warn
 
 __all__ = ["ask", "cell", "effect", "interaction", "means"]
@@ -333,6 +334,17 @@ def _names(by: str | Sequence[str] | None) -> list[str]:
     return [] if by is None else [by] if isinstance(by, str) else list(by)
 
 
+def _number(name: str, value: Any) -> float:  # noqa: ANN401 (a number, or text that is one)
+    """Return the value at which a number is held."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ContrastError(f"{name}={value!r}: '{name}' is a number.") from error
+    if isinstance(value, (bool, np.bool_)) or not is_of_size(number):
+        raise ContrastError(f"{name}={value!r} is not a value of the number '{name}'.")
+    return number
+
+
 def _fixed(design: CodedDesign, at: Mapping[str, Any] | None) -> dict[str, str | float]:
     """Return the levels and values to hold fixed, checked."""
     fixed: dict[str, str | float] = {}
@@ -342,10 +354,7 @@ def _fixed(design: CodedDesign, at: Mapping[str, Any] | None) -> dict[str, str |
             fixed[name] = level_text(value)
             design.require_level(name, level_text(value))
         else:
-            try:
-                fixed[name] = float(value)
-            except (TypeError, ValueError) as error:
-                raise ContrastError(f"{name}={value!r}: '{name}' is a number.") from error
+            fixed[name] = _number(name, value)
     if not in_cell(design, fixed).any():
         raise ContrastError(f"no samples with {describe(fixed, design.levels)}.")
     return fixed

@@ -14,6 +14,7 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.design.name import make_names
+from countnest.design.value import refuse_objects
 from countnest.errors import DesignError, SamplesError, counted, listing, suggestion
 
 __all__ = ["PreparedSamples", "collation_key", "level_text", "number_warnings", "prepare_samples"]
@@ -117,6 +118,7 @@ def prepare_samples(
     levels: dict[str, tuple[str, ...]] = {}
     for variable in variables:
         column = _column(sheet, variable)
+        refuse_objects(column, variable)
         _refuse_missing(column, variable)
         if variable in computed:
             _check_computed(column, variable, variable in wanted)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
 from countnest.design.coded import CodedDesign
+from countnest.design.weight import is_of_size
 from countnest.errors import ContrastError
 
 __all__ = ["Slope", "finite_change", "slope_of"]
@@ -47,13 +46,9 @@ def finite_change(name: str, pair: Sequence[object]) -> Slope:
 
 
 def _finite(name: str, value: object) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
+    if not is_of_size(value):
         raise ContrastError(f"'{name}' is a number; {value!r} is not a value of it.")
-    return number
+    return float(value)
 
 
 def slope_of(design: CodedDesign, name: str, question: Slope, at: object = None) -> tuple[str, Settings]:
@@ -95,7 +90,7 @@ def _size(name: str, per: object, sd: float) -> float:
         return 1.0
     if per == "sd":
         return sd
-    if not isinstance(per, Real) or not math.isfinite(float(per)) or per == 0:
+    if not is_of_size(per) or per == 0:
         raise ContrastError(f"per={per!r}: the slope of '{name}' is per 'sd' or per a number of units other than 0.")
     return float(per)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from countnest.arrays import FloatArray
 from countnest.design.coded import CodedDesign
 from countnest.errors import OptionError, kind_of, listing, suggestion
+from countnest.options import check_flags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,6 +121,7 @@ def plot_counts(
     """
     if not callable(getattr(dds, "counts", None)):
         raise OptionError(f"plot_counts needs a DESeqDataSet; got {kind_of(dds)}.")
+    check_flags(normalized=normalized, transform=transform, replaced=replaced, return_data=return_data)
     data = _data(dds, gene, _columns(dds, intgroup), normalized=normalized, replaced=replaced)
     if pc is None:
         pc = _OFFSET if transform else 0.0

@@ -11,6 +11,7 @@ import pandas as pd
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.transformed import Transformed
 from countnest.errors import OptionError, SamplesError, counted, listing, suggestion
+from countnest.options import check_flags
 from countnest.stats.transform.principal import most_variable, principal_components
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def plot_pca(
     ----------
     Hotelling (1933), Journal of Educational Psychology 24:417, doi:10.1037/h0071325.
     """
+    check_flags(return_data=return_data)
     table = _table(transformed)
     groups = _groups(samples, intgroup, table.columns)
     chosen = _components(pcs, any_number=return_data)

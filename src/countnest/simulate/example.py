@@ -104,10 +104,10 @@ def _dispersions(curve: object, means: FloatArray) -> FloatArray:
 
 
 def _factors(values: Sequence[float] | FloatArray | None, n: int) -> FloatArray:
-    try:
-        factors = np.ones(n) if values is None else np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"size_factors must be numbers: {error}.") from error
+    given = np.ones(n) if values is None else np.asarray(values)
+    if given.dtype.kind not in "iuf":
+        raise OptionError(f"size_factors must be numbers, and not of type {given.dtype}.")
+    factors = given.astype(np.float64)
     if factors.shape != (n,) or not bool(((factors > 0) & np.isfinite(factors)).all()):
         raise OptionError(f"size_factors must be a number above 0 for each of the {n} samples.")
     return factors

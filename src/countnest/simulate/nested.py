@@ -12,6 +12,7 @@ import pandas as pd
 from countnest.arrays import FloatArray, IntArray
 from countnest.design.sample import collation_key
 from countnest.errors import OptionError
+from countnest.options import check_flags
 from countnest.simulate.argument import level_names, number, probability, whole_number, whole_numbers
 from countnest.simulate.counts import CountModel, generator
 from countnest.simulate.effect import Effects, Term
@@ -159,8 +160,7 @@ def _checked_plan(
     treat1: object, families: object, treat2: object, sibs: object, treat3: object, parents: object, lost: object
 ) -> _Plan:
     """Return the plan if its parts can be used together."""
-    if not isinstance(parents, bool | np.bool_):
-        raise OptionError(f"parents={parents!r} cannot be used; give True or False.")
+    check_flags(parents=parents)
     levels = level_names("treat1", treat1)
     if parents and levels != _GROUPS:
         raise OptionError("parents=True replaces treat1 by father and mother; leave out one of the two arguments.")

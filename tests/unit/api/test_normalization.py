@@ -316,7 +316,7 @@ def test_lengths_beside_factors_are_refused(other):
         (COUNTS, {"type": "iterate"}, OptionError, "type='iterate' is not known; use one of 'ratio', 'poscounts'"),
         (-COUNTS, {}, CountsError, "not negative; 42 of 48 are not, such as -12.0, in 'g1', 'g2'"),
         (COUNTS * np.nan, {}, CountsError, "counts must be finite"),
-        (COUNTS.assign(name="x"), {}, CountsError, "must be a table of numbers"),
+        (COUNTS.assign(name="x"), {}, CountsError, "counts must be numbers"),
         (np.ones(3), {}, CountsError, r"its shape is \(3,\)"),
         (COUNTS, {"control_genes": ["h1"]}, NormalizationError, "1 label not among the genes: 'h1'"),
     ],

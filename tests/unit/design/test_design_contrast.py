@@ -168,7 +168,7 @@ def test_numbers_with_names_are_matched():
     assert vector(FACTORIAL, pd.Series([0, 0, 0, 0, -1.0, 1])) == [0, 0, 0, 0, -1, 1]
     with pytest.raises(ContrastError, match="'zz' is not a coefficient"):
         resolve_contrast(FACTORIAL, pd.Series({"zz": 1.0}))
-    with pytest.raises(ContrastError, match="not a number"):
+    with pytest.raises(ContrastError, match="not a finite number"):
         resolve_contrast(FACTORIAL, pd.Series({"conditionB": "x"}))
 
 

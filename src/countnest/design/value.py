@@ -1,0 +1,50 @@
+"""What the cells of a sample sheet may hold where a design uses their column."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from countnest.errors import SamplesError, counted, kind_of, listing
+
+__all__ = ["refuse_objects"]
+
+# What a level or a number may be; missing values are looked for elsewhere.
+_PLAIN = (str, bool, np.bool_, Real, Decimal, pd.Interval, pd.Period)
+# Dates are refused like columns of dates: as levels they hardly ever mean what is wanted.
+_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+
+
+def refuse_objects(column: pd.Series[Any], variable: str) -> None:
+    """Raise `SamplesError` where cells hold lists, dicts or other objects, which have no meaning as levels."""
+    dtype = column.dtype
+    values: Iterable[object] = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else column
+    if not isinstance(dtype, pd.CategoricalDtype) and dtype != np.dtype(object):
+        return
+    odd = [value for value in values if _is_odd(value)]
+    if not odd:
+        return
+    where = [label for label, value in zip(column.index, column, strict=True) if _is_odd(value)]
+    kinds = ", ".join(dict.fromkeys(kind_of(value) for value in odd))
+    raise SamplesError(
+        f"the variable '{variable}' holds {kinds} in {counted(len(where), 'sample')} ({listing(where)}); a "
+        f"design can use text and numbers only. In sample {str(where[0])!r} it is {_shown(odd[0])}. Make a column of "
+        f"text or numbers of it, for example samples['{variable}'] = samples['{variable}'].astype(str)."
+    )
+
+
+def _is_odd(value: object) -> bool:
+    if isinstance(value, _DATES) and value is not pd.NaT:
+        return True
+    return not isinstance(value, _PLAIN) and value is not None and value is not pd.NA and value is not pd.NaT
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
