@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
@@ -15,10 +14,9 @@ from countnest.errors import SamplesError, counted, kind_of, listing
 
 __all__ = ["refuse_objects"]
 
-# What a level or a number may be; missing values are looked for elsewhere.
+# What a level or a number may be. Dates are not among them, as columns of dates are refused too; missing values are
+# looked for elsewhere.
 _PLAIN = (str, bool, np.bool_, Real, Decimal, pd.Interval, pd.Period)
-# Dates are refused like columns of dates: as levels they hardly ever mean what is wanted.
-_DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
 def refuse_objects(column: pd.Series[Any], variable: str) -> None:
@@ -40,9 +38,8 @@ def refuse_objects(column: pd.Series[Any], variable: str) -> None:
 
 
 def _is_odd(value: object) -> bool:
-    if isinstance(value, _DATES) and value is not pd.NaT:
-        return True
-    return not isinstance(value, _PLAIN) and value is not None and value is not pd.NA and value is not pd.NaT
+    missing = value is None or value is pd.NA or value is pd.NaT
+    return not missing and not isinstance(value, _PLAIN)
 
 
 def _shown(value: object) -> str:

@@ -101,7 +101,9 @@ def test_intervals_come_from_the_query_of_the_cell(dds):
 
 
 def test_t_intervals_where_t_tests_were_asked_for():
-    normal, t = (cn.DESeqDataSet(*study(), design="~ batch + group").deseq(quiet=True, use_t=use) for use in (0, 1))
+    normal, t = (
+        cn.DESeqDataSet(*study(), design="~ batch + group").deseq(quiet=True, use_t=use) for use in (False, True)
+    )
     cell = pd.DataFrame({"batch": ["y"], "group": ["b"]})
     widths = [np.log(found["high"] / found["mean"]) for found in (predict(normal, cell), predict(t, cell))]
     ratio = scipy.stats.t.ppf(0.975, 8) / scipy.stats.norm.ppf(0.975)
