@@ -25,6 +25,15 @@ def test_genes_are_aligned_and_rounded():
     ]
 
 
+def test_symbols_stand_beside_the_labels():
+    table = pd.DataFrame({"baseMean": [1.0, 2.0], "gene_name": ["TP53", None]}, index=["a", "b"])
+    assert gene_table(table).splitlines() == [
+        "gene  gene_name  baseMean",
+        "a     TP53            1.0",
+        "b                     2.0",
+    ]
+
+
 def test_lines_stay_within_100_characters():
     values = {"baseMean": 1234567.8, "log2FoldChange": -30.0, "lfcSE": 10.25, "stat": -1234.5}
     table = pd.DataFrame({**values, "pvalue": 1e-300, "padj": 1e-299}, index=["a_name_that_is_much_too_long_" * 3])

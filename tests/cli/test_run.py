@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -156,13 +157,17 @@ def test_a_second_run_replaces_its_files_with_the_same_bytes(done, study, tmp_pa
 
 def test_likelihood_ratio_test_with_thresholds(study, tmp_path):
     counts, samples = study
-    write(tmp_path, counts.T, samples)
+    symbols = [f"S{i}" for i in range(len(counts))]
+    write(tmp_path, counts.assign(symbol=symbols, Length=7), samples)  # beside the counts, and no samples
     options = ("--test", "LRT", "--reduced", "~ type", "--alpha", 0.05, "--cooks-cutoff", "off")
     finished = countnest(tmp_path, *given("~ type + condition"), *options, *QUESTION)
     assert finished.returncode == 0, finished.stderr
     assert "LRT p-value: '~ type + condition' vs '~ type'" in finished.stdout
     assert "adjusted p-value < 0.05" in finished.stdout
-    assert (tmp_path / "countnest-results" / "results.csv").exists()
+    table = pd.read_csv(tmp_path / "countnest-results" / "results.csv", index_col="gene")
+    assert list(table)[-2:] == ["symbol", "Length"]
+    assert list(table["symbol"]) == symbols
+    assert re.search(r"^gene +symbol +baseMean", finished.stdout, re.MULTILINE)
 
 
 def test_shipped_study_with_another_design(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from countnest.api.annotated import annotated
 from countnest.api.answers import Options, make_results
 from countnest.api.asked import AskedData
 from countnest.api.held import make_engine
@@ -80,6 +81,10 @@ class DESeqDataSet(AskedData):
         Decides where the labels do not: "genes_by_samples" or "samples_by_genes".
     layer
         Layer of an AnnData object that holds the counts; None: X.
+    gene_info
+        What else is known of the genes: a DataFrame, or a Series of symbols, matched by the labels in its index.
+        Columns of `counts` that describe the genes, and the `var` of an AnnData object, are kept as well; see the
+        attribute `gene_info`.
 
     Notes
     -----
@@ -425,10 +430,11 @@ class DESeqDataSet(AskedData):
             theta=theta,
             filter_fun=filter_fun,
         )
-        return make_results(
+        results = make_results(
             self._answerable(), options, contrast=contrast, name=name, list_values=list_values, test=test,
             add_mle=add_mle,
         )  # fmt: skip
+        return annotated(results, self._data.gene_info)
 
     # ---- inside ----
 

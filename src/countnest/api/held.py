@@ -23,6 +23,7 @@ from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
+from countnest.containers.gene_info import matched_info
 from countnest.design.model import Design, build_design
 from countnest.errors import (
     MissingStepError,
@@ -75,8 +76,9 @@ class HeldData:
         weights: Any = None,  # noqa: ANN401
         orientation: Orientation | None = None,
         layer: str | None = None,
+        gene_info: pd.DataFrame | pd.Series | None = None,
     ) -> None:
-        self._data = count_data(counts, samples, orientation=orientation, layer=layer)
+        self._data = count_data(counts, samples, orientation=orientation, layer=layer, gene_info=gene_info)
         self._design = build_design(
             design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks, same_as=same_as
         )
@@ -153,6 +155,24 @@ class HeldData:
     def gene_names(self) -> pd.Index:
         """Labels of the genes."""
         return self._data.genes
+
+    @property
+    def gene_info(self) -> pd.DataFrame:
+        """What else is known of the genes, such as symbols: one row for each gene; without columns where nothing is.
+
+        It comes with the counts: columns beside them that describe the genes, or the `var` of an AnnData object. What
+        is set, a DataFrame or a Series of symbols, is matched by the labels of the genes and takes its place; None
+        removes it. Results carry it, and figures show the symbols.
+
+        Notes
+        -----
+        R counterpart: rowData(dds), before the analysis.
+        """
+        return self._data.gene_info.copy()
+
+    @gene_info.setter
+    def gene_info(self, given: pd.DataFrame | pd.Series | None) -> None:
+        self._data = replace(self._data, gene_info=matched_info(given, None, self._data.genes))
 
     def counts(self, *, normalized: bool = False, replaced: bool = False) -> pd.DataFrame:
         """Return the counts, genes x samples.

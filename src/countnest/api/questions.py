@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from countnest.api.annotated import annotated
 from countnest.api.answers import Fitted, Options, make_table, separated_genes
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.result_set import ResultsSet
@@ -114,13 +115,15 @@ class BoundQuery(Query):
         require_within(self, allow_fixed_blocks)
         if self.fitted is None:
             raise OptionError("this question belongs to no data set; ask it with dds.effect(), dds.query() and so on.")
-        answering = _Answering(self, self.fitted(), kind, options)
+        fitted = self.fitted()
+        answering = _Answering(self, fitted, kind, options)
         if joint:
-            return answering.joint()
+            return annotated(answering.joint(), fitted.data.gene_info)
         parts = answering.rows()
         if stagewise:
             _add_stages(parts, answering.joint(), options.alpha)
-        return parts[0] if len(parts) == 1 else parts
+        found = {label: annotated(part, fitted.data.gene_info) for label, part in parts.parts.items()}
+        return ResultsSet(found) if len(found) > 1 else next(iter(found.values()))
 
 
 def bind(query: Query, fitted: Callable[[], Fitted]) -> BoundQuery:

@@ -60,7 +60,7 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
     for name in ("design", "same_as"):
         _refuse_code(options[name], data.sheet.columns, f"the data set cannot be saved: {name}")
     content = {
-        "data": {"counts": data.counts, "genes": data.genes, "samples": data.samples, "sheet": data.sheet},
+        "data": {name: getattr(data, name) for name in ("counts", "genes", "samples", "sheet", "gene_info")},
         "options": options,
         "matrix": dds.design.matrix,
         "names": dds.design.names,
@@ -105,7 +105,9 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CountnestWarning)  # they were given when the data set was made
         make = ExampleDataSet if isinstance(truth, pd.DataFrame) else DESeqDataSet
-        dds = make(counts, data["sheet"], orientation="genes_by_samples", **options)
+        dds = make(
+            counts, data["sheet"], orientation="genes_by_samples", gene_info=data.get("gene_info"), **options
+        )  # fmt: skip
     if isinstance(truth, pd.DataFrame) and isinstance(dds, ExampleDataSet):
         dds.truth = truth
     matrix = np.asarray(content["matrix"])

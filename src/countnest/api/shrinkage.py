@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.adjustment import MEAN
+from countnest.api.annotated import annotated, without_info
 from countnest.api.answers import Fitted, Options, make_results, make_table, separated_genes
 from countnest.api.held import HeldData, make_engine, require_data_set
 from countnest.api.inputs import not_negative
@@ -131,6 +132,7 @@ def lfc_shrink(
     if res is None:
         assert asked is not None
         res = asked.results()
+    res, info = without_info(res), fitted.data.gene_info
     if type == "normal" and svalue:
         raise OptionError("type='normal' has no s-values; use type='apeglm' or type='ashr'.")
     svalue = svalue or bool(threshold)
@@ -140,13 +142,14 @@ def lfc_shrink(
     if type == "normal":
         assert asked is not None
         between = contrast if _is_pair(contrast) else None
-        return _normal(fitted, asked.vector, between, res, threshold or 0.0, make_engine(n_threads, quiet))
+        engine = make_engine(n_threads, quiet)
+        return annotated(_normal(fitted, asked.vector, between, res, threshold or 0.0, engine), info)
     if asked is None or type == "ashr":
         shrunken = shrink_ashr(lfc, se, threshold=size)
     else:
         engine = make_engine(n_threads, quiet)
         shrunken = _apeglm(fitted, asked.vector, estimates, size, converge, engine)
-    return _table(res, shrunken, type, threshold=size if svalue else None)
+    return annotated(_table(res, shrunken, type, threshold=size if svalue else None), info)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from countnest.containers.gene_info import symbols_of
 from countnest.design.query import Query
 
 __all__ = ["gene_table", "level_text", "row_sentences", "wrapped"]
@@ -15,7 +16,8 @@ __all__ = ["gene_table", "level_text", "row_sentences", "wrapped"]
 _WIDTH = 100
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _MOST_CELLS = 8
-_LABEL_WIDTH = 32  # with all columns, a line stays within 100 characters
+_LABEL_WIDTH = 32  # with all columns and without symbols, a line stays within 100 characters
+_SYMBOL_WIDTH = 14
 
 _FORMATS: dict[str, Callable[[float], str]] = {
     "baseMean": "{:.1f}".format,
@@ -31,8 +33,11 @@ def gene_table(table: pd.DataFrame) -> str:
     """Return rows of a table of results as aligned text, rounded for reading."""
     names = [name for name in _FORMATS if name in table]
     columns = [_cells(name, table[name].to_numpy(dtype=np.float64)) for name in names]
-    labels = _aligned(["gene", *map(_shortened, table.index)], str.ljust)
-    return "\n".join("  ".join(row).rstrip() for row in zip(labels, *columns, strict=True))
+    labels = [_aligned(["gene", *map(_shortened, table.index)], str.ljust)]
+    symbols = symbols_of(table)
+    if symbols is not None:
+        labels.append(_aligned([_shortened(text, _SYMBOL_WIDTH) for text in (symbols.name, *symbols)], str.ljust))
+    return "\n".join("  ".join(row).rstrip() for row in zip(*labels, *columns, strict=True))
 
 
 def level_text(levels: Mapping[str, Sequence[object]]) -> str:
@@ -70,6 +75,6 @@ def _aligned(texts: list[str], justify: Callable[[str, int], str]) -> list[str]:
     return [justify(text, width) for text in texts]
 
 
-def _shortened(label: object) -> str:
+def _shortened(label: object, width: int = _LABEL_WIDTH) -> str:
     text = str(label)
-    return text if len(text) <= _LABEL_WIDTH else f"{text[: _LABEL_WIDTH - 3]}..."
+    return text if len(text) <= width else f"{text[: width - 3]}..."

@@ -24,6 +24,7 @@ class AnnDataLike(Protocol):
     layers: Mapping[str, object]
     obs: pd.DataFrame
     obs_names: pd.Index
+    var: pd.DataFrame
     var_names: pd.Index
 
 
@@ -34,6 +35,7 @@ class AnnDataTable(NamedTuple):
     samples: pd.Index
     genes: pd.Index
     sheet: pd.DataFrame
+    gene_info: pd.DataFrame
     other_layers: tuple[str, ...]
 
 
@@ -45,7 +47,7 @@ def is_anndata(value: object) -> TypeGuard[AnnDataLike]:
 
 
 def anndata_table(adata: AnnDataLike, layer: str | None = None) -> AnnDataTable:
-    """Return the counts of `X`, or of `layer`, with the labels and the sample sheet around them.
+    """Return the counts of `X`, or of `layer`, with the labels, sample sheet and annotation around them.
 
     Parameters
     ----------
@@ -74,6 +76,7 @@ def anndata_table(adata: AnnDataLike, layer: str | None = None) -> AnnDataTable:
         samples=adata.obs_names,
         genes=adata.var_names,
         sheet=pd.DataFrame(adata.obs),
+        gene_info=pd.DataFrame(adata.var),
         other_layers=tuple(name for name in layers if name != layer),
     )
 

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.anndata import AnnDataLike, anndata_table, is_anndata
+from countnest.containers.gene_info import matched_info, set_apart
 from countnest.containers.labels import (
     Table,
     Values,
@@ -47,6 +48,8 @@ class CountData:
     samples : (n,) text labels, unique
     sheet : n rows
         The sample sheet; its index is `samples`.
+    gene_info : G rows
+        What else is known of the genes, such as symbols; its index is `genes`. Without columns where nothing is.
 
     Notes
     -----
@@ -61,6 +64,7 @@ class CountData:
     genes: pd.Index
     samples: pd.Index
     sheet: pd.DataFrame
+    gene_info: pd.DataFrame
 
     @property
     def counts(self) -> FloatArray:
@@ -80,6 +84,7 @@ def count_data(
     orientation: Orientation | None = None,
     layer: str | None = None,
     genes: Sequence[object] | pd.Index | None = None,
+    gene_info: pd.DataFrame | pd.Series | None = None,
 ) -> CountData:
     """Check counts and a sample sheet, match them by label and return them as one record.
 
@@ -90,7 +95,7 @@ def count_data(
         `obs`, genes in `var`). Either orientation; it is recognised by the labels of `samples`, or by the shape
         where there are no labels. Counts in a file are left there and read when they are needed: a memory-mapped
         array (`np.load(path, mmap_mode="r")`), a dataset of h5py, an array of zarr, or what an AnnData object that is
-        backed by a file has in it.
+        backed by a file has in it. Columns of a DataFrame that describe its genes, and `var`, become `gene_info`.
     samples
         The sample sheet, one row for each sample, labels in the index; `adata.obs` when `counts` is an AnnData object.
         A default RangeIndex counts as no labels: the rows are then taken in the order of the counts.
@@ -100,6 +105,8 @@ def count_data(
         The layer of the AnnData object that holds the counts; `X` when missing.
     genes
         Labels of the genes, (G,); those of `counts` when missing, and `gene1`, `gene2`, ... when it has none.
+    gene_info
+        What else is known of the genes: a DataFrame, or a Series of symbols, matched by the labels in its index.
 
     Returns
     -------
@@ -114,13 +121,13 @@ def count_data(
     SamplesError
         The sheet is not a DataFrame, or its labels are repeated or do not match those of the counts.
     OptionError
-        `orientation` or `layer` is unknown or does not apply.
+        `orientation` or `layer` is unknown or does not apply; `gene_info` does not match the genes.
 
     Warns
     -----
     CountnestWarning
         Labelled counts were matched by position with a sheet without labels; or all genes have equal values
-        for all samples.
+        for all samples; or `gene_info` lacks some genes.
 
     Notes
     -----
@@ -146,7 +153,9 @@ def count_data(
     counted = _check_values(matrix, gene_names, names, table.advice)
     ordered = sheet.iloc[order].copy()
     ordered.index = names
-    return CountData(matrix, counted, gene_names, names, ordered)
+    labelled = genes is not None or gene_axis is not None
+    info = matched_info(gene_info, table.gene_info, gene_names, labelled=labelled)
+    return CountData(matrix, counted, gene_names, names, ordered, info)
 
 
 # Opening: every accepted kind becomes a Table
@@ -168,19 +177,22 @@ def _opened(
         raise OptionError(f"layer={layer!r} applies only to AnnData; counts is of type {type(counts).__name__}.")
     if samples is None:
         raise SamplesError("the sample sheet is missing: give samples=, a DataFrame with one row for each sample.")
-    return _open_plain(counts), _checked_sheet(samples), orientation
+    sheet = _checked_sheet(samples)
+    if not isinstance(counts, pd.DataFrame):
+        return Table(_array(counts), None, None, numbered=False), sheet, orientation
+    frame, gene_info = set_apart(counts, sheet, orientation)
+    return _open_frame(frame)._replace(gene_info=gene_info), sheet, orientation
 
 
 def _open_anndata(adata: AnnDataLike, layer: str | None) -> tuple[Table, pd.DataFrame]:
     source = anndata_table(adata, layer)
     advice = f" Or are they in another layer: {listing(source.other_layers)}?" if source.other_layers else ""
     rows, columns = text_labels(source.samples, "counts"), text_labels(source.genes, "counts")
-    return Table(_array(source.values), rows, columns, numbered=False, advice=advice), _checked_sheet(source.sheet)
+    table = Table(_array(source.values), rows, columns, numbered=False, advice=advice, gene_info=source.gene_info)
+    return table, _checked_sheet(source.sheet)
 
 
-def _open_plain(counts: object) -> Table:
-    if not isinstance(counts, pd.DataFrame):
-        return Table(_array(counts), None, None, numbered=False)
+def _open_frame(counts: pd.DataFrame) -> Table:
     _check_columns(counts)
     rows, columns = text_labels(counts.index, "counts"), text_labels(counts.columns, "counts")
     values = _frame_values(counts)
@@ -227,8 +239,8 @@ def _check_columns(frame: pd.DataFrame) -> None:
             advice = "True and False are not counts."
         else:
             advice = (
-                f"A column with labels belongs in the index: counts.set_index({names[0]!r}); other annotation must be "
-                "dropped; numbers stored as text can be converted: counts.astype(float)."
+                f"A column with labels belongs in the index: counts.set_index({names[0]!r}); columns that describe the "
+                "genes may then stay; numbers stored as text can be converted: counts.astype(float)."
             )
         what = f"{counted(len(names), 'column')} of type {', '.join(sorted(map(str, unfit)))}"
         raise CountsError(f"counts must be numbers, but has {what}: {listing(names)}. {advice}")

@@ -31,6 +31,7 @@ class Table(NamedTuple):
     columns: pd.Index | None
     numbered: bool  # an axis without labels has pandas' row numbers
     advice: str = ""  # added when the values are not whole numbers
+    gene_info: pd.DataFrame | None = None  # what came with the counts, in the order of the genes
 
 
 def text_labels(index: pd.Index, owner: Literal["counts", "samples"]) -> pd.Index | None:

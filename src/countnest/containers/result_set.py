@@ -84,10 +84,11 @@ class ResultsSet:
         return whole
 
     def wide(self) -> pd.DataFrame:
-        """Return one row for each gene: baseMean, then the columns of every contrast as 'column: contrast'."""
-        shared = self[0].table[["baseMean"]]
-        others = [part.table.drop(columns="baseMean").add_suffix(f": {label}") for label, part in self.parts.items()]
-        return pd.concat([shared, *others], axis=1)
+        """Return one row for each gene: baseMean, the columns of every contrast as 'column: contrast', annotation."""
+        whole, known = self[0].table, list(self[0].info.annotation)
+        shared = ["baseMean", *known]
+        others = [part.table.drop(columns=shared).add_suffix(f": {label}") for label, part in self.parts.items()]
+        return pd.concat([whole[["baseMean"]], *others, whole[known]], axis=1)
 
     def summary(self, alpha: float | None = None, *, file: TextIO | None = None) -> None:
         """Print the summary of every contrast."""

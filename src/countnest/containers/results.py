@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.containers.gene_info import symbol_column
 from countnest.containers.table_file import write_table
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
@@ -85,6 +86,8 @@ class ResultsInfo:
         The scale of the Cauchy prior of apeglm, log2; None without one.
     shrunken_test
         Whether the p-values are those of the shrunken fold changes, and not of the maximum likelihood estimates.
+    annotation
+        The last columns of the table, which say what is known of the genes besides their counts.
     version
         The version of countnest.
     """
@@ -108,6 +111,7 @@ class ResultsInfo:
     shrinkage: ShrinkType | None = None
     prior_scale: float | None = None
     shrunken_test: bool = False
+    annotation: tuple[str, ...] = ()
     version: str = field(default_factory=installed_version)
 
 
@@ -281,7 +285,8 @@ class Results:
     table
         By gene: baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, padj_reason (tested, all_zero, outlier,
         low_count, not_estimated), separated (a group without any count, so that the maximum likelihood fold change is
-        infinite). `descriptions()` says what each column holds.
+        infinite). What is known of the genes, such as symbols, comes last. `descriptions()` says what each column
+        holds.
     info
         The record of what was done.
     """
@@ -293,12 +298,12 @@ class Results:
         return len(self.table)
 
     def __repr__(self) -> str:
-        table = self.table.to_string(max_rows=_SHOWN_ROWS, float_format="{:.6g}".format)
+        table = self._printed().to_string(max_rows=_SHOWN_ROWS, float_format="{:.6g}".format)
         return "\n".join([*self._headings(), table])
 
     def _repr_html_(self) -> str:
         lines = "<br>".join(html.escape(line) for line in self._headings())
-        return f"<p>{lines}</p>{self.table.to_html(max_rows=_SHOWN_ROWS, float_format='{:.6g}'.format, border=0)}"
+        return f"<p>{lines}</p>{self._printed().to_html(max_rows=_SHOWN_ROWS, float_format='{:.6g}'.format, border=0)}"
 
     def summary(self, alpha: float | None = None, *, file: TextIO | None = None) -> Summary:
         """Print how many genes changed, and why others have no padj.
@@ -324,7 +329,7 @@ class Results:
     def top(self, n: int = 10, by: TopBy | None = None) -> pd.DataFrame:
         """Return the `n` first genes: smallest p-values (ties: largest absolute statistic) or largest absolute values.
 
-        Genes without a value come last.
+        Genes without a value come last. Symbols are the first column where there are any.
 
         Parameters
         ----------
@@ -341,7 +346,7 @@ class Results:
             raise OptionError(f"by='{by}': the table has no such column; it has {listing(self.table.columns, 20)}.")
         if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
             raise OptionError(f"n={n!r} genes cannot be shown; give a whole number that is not negative.")
-        return self.table.iloc[self._order(by)[:n]]
+        return _symbols_first(self.table, self.info).iloc[self._order(by)[:n]]
 
     def significant(self, alpha: float | None = None) -> pd.DataFrame:
         """Return the genes with padj < `alpha` (by default the one of `results()`), in the order of `top`.
@@ -350,7 +355,7 @@ class Results:
         padj_stagewise < `alpha`.
         """
         by, level = _decisive(self.table), _level(self.table, self.info, alpha)
-        table = self.table.iloc[self._order(by)]
+        table = _symbols_first(self.table, self.info).iloc[self._order(by)]
         return table[table[by] < level]
 
     def to_csv(self, path: FilePath) -> None:
@@ -391,7 +396,12 @@ class Results:
             f"{JOINT_CHANGE}{row}": f"log2 fold change (MLE): {row}"
             for row in (str(name).removeprefix(JOINT_CHANGE) for name in self.table.columns)
         }
+        texts |= dict.fromkeys(info.annotation, "annotation of the gene")
         return {str(name): texts[str(name)] for name in self.table.columns if str(name) in texts}
+
+    def _printed(self) -> pd.DataFrame:
+        """Return the table as it is printed: with symbols, without other annotation."""
+        return _symbols_first(self.table, self.info, others=False)
 
     def _headings(self) -> list[str]:
         texts = self.descriptions()
@@ -400,7 +410,9 @@ class Results:
             lines.append(f"log2 fold change threshold: {self.info.lfc_threshold:g} ({self.info.alt_hypothesis})")
         if "padj_stagewise" in self.table:
             lines.append("stage-wise testing: padj_stagewise says which genes changed")
-        return [*lines, counted(len(self), "gene")]
+        hidden = [name for name in self.table if name not in self._printed()]
+        more = f"; in the table as well: {', '.join(map(str, hidden))}" if hidden else ""
+        return [*lines, f"{counted(len(self), 'gene')}{more}"]
 
     def _order(self, by: TopBy) -> IntArray:
         """Return the rows in the order of `top`: the last key of lexsort counts most."""
@@ -431,6 +443,16 @@ def _level(table: pd.DataFrame, info: ResultsInfo, alpha: float | None) -> float
     if alpha is None:
         alpha = _SVALUE_ALPHA if _decisive(table) == "svalue" else info.alpha
     return _checked_alpha(alpha)
+
+
+def _symbols_first(table: pd.DataFrame, info: ResultsInfo, *, others: bool = True) -> pd.DataFrame:
+    """Return a table with its symbols in front, and with the `others` of its annotation or without them."""
+    if not info.annotation:
+        return table
+    symbol = symbol_column(info.annotation)
+    first = [symbol] if symbol in table else []
+    left_out = [*first, *(() if others else info.annotation)]
+    return table[[*first, *(name for name in table if name not in left_out)]]
 
 
 def _or_small(threshold: float) -> str:

@@ -21,7 +21,6 @@ from countnest.files import FilePath, check_path
 
 __all__ = ["file_text", "read_counts", "read_samples"]
 
-_FEATURE_COUNTS = ["Chr", "Start", "End", "Strand", "Length"]
 _MISSING_COUNTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 _MISSING_NUMBERS = {"na", "n/a", "nan", "null"}  # compared in lower case
 _NUMBER = re.compile(r"[+-]?(?!0\d)(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -38,8 +37,9 @@ def read_counts(path: FilePath) -> pd.DataFrame:
     """Read a count table from a text file, plain or compressed with gzip.
 
     The separator (comma, tab, semicolon, space) is recognised; comment lines above the header, as featureCounts writes
-    them, are skipped, and so are its annotation columns Chr, Start, End, Strand and Length. A header that lacks the
-    name of the label column, as R writes it, is understood.
+    them, are skipped. A header that lacks the name of the label column, as R writes it, is understood. Columns that
+    describe the genes, such as those of featureCounts (Chr, Start, End, Strand, Length), stay: `DESeqDataSet` tells
+    them from samples and keeps them as `gene_info`.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def read_counts(path: FilePath) -> pd.DataFrame:
         raise FileError(f"'{path}' cannot be read as a table: {error}. Is the file complete?") from error
     frame.index = pd.Index([str(label) for label in frame.index], name=source.names[0] or None)
     frame.columns = pd.Index(source.names[1:])
-    return frame.drop(columns=_FEATURE_COUNTS) if set(_FEATURE_COUNTS) <= set(source.names[1:]) else frame
+    return frame
 
 
 def read_samples(path: FilePath, *, index: str | None = None) -> pd.DataFrame:

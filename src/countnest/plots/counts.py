@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray
+from countnest.containers.gene_info import called, gene_by_name
 from countnest.design.coded import CodedDesign
 from countnest.errors import OptionError, kind_of, listing, suggestion
 from countnest.options import check_flags
@@ -35,6 +36,10 @@ class CountedStudy(Protocol):
     @property
     def samples(self) -> pd.DataFrame:
         """The sample sheet, factors as categoricals."""
+
+    @property
+    def gene_info(self) -> pd.DataFrame:
+        """What else is known of the genes, such as symbols."""
 
     def counts(self, *, normalized: bool, replaced: bool) -> pd.DataFrame:
         """Return the counts, genes x samples."""
@@ -91,7 +96,7 @@ def plot_counts(
     dds
         The data set; it need not be fitted.
     gene
-        The label of the gene.
+        The label of the gene, or a symbol that no other gene has.
     intgroup
         The column, or columns, of the sample sheet that make the groups; by default the last variable of the design.
         A single column of numbers is drawn as such.
@@ -117,18 +122,22 @@ def plot_counts(
     Raises
     ------
     OptionError
-        The data set has no such gene, the sample sheet no such column, or the design no variable.
+        The data set has no such gene, or several of this symbol; the sample sheet has no such column, or the design no
+        variable.
     """
     if not callable(getattr(dds, "counts", None)):
         raise OptionError(f"plot_counts needs a DESeqDataSet; got {kind_of(dds)}.")
     check_flags(normalized=normalized, transform=transform, replaced=replaced, return_data=return_data)
-    data = _data(dds, gene, _columns(dds, intgroup), normalized=normalized, replaced=replaced)
+    columns, info = _columns(dds, intgroup), dds.gene_info
+    gene = gene_by_name(gene, info.index, info)
+    data = _data(dds, gene, columns, normalized=normalized, replaced=replaced)
     if pc is None:
         pc = _OFFSET if transform else 0.0
     data["count"] += pc
     if return_data:
         return data
-    return _drawn(data, gene, ("normalized count" if normalized else "count"), pc, logarithmic=transform, ax=ax)
+    what = "normalized count" if normalized else "count"
+    return _drawn(data, called(info, gene), what, pc, logarithmic=transform, ax=ax)
 
 
 def _columns(dds: CountedStudy, intgroup: str | Sequence[str] | None) -> list[str]:
@@ -152,14 +161,12 @@ def _columns(dds: CountedStudy, intgroup: str | Sequence[str] | None) -> list[st
 
 def _data(dds: CountedStudy, gene: str, columns: list[str], *, normalized: bool, replaced: bool) -> pd.DataFrame:
     counts = dds.counts(normalized=normalized, replaced=replaced)
-    if gene not in counts.index:
-        raise OptionError(f"the data set has no gene '{gene}'.{suggestion(gene, counts.index)}")
     data = dds.samples[columns].copy()
     data.insert(0, "count", np.array(counts.loc[gene], dtype=np.float64))
     return data
 
 
-def _drawn(data: pd.DataFrame, gene: str, what: str, pc: float, *, logarithmic: bool, ax: Axes | None) -> Figure:
+def _drawn(data: pd.DataFrame, title: str, what: str, pc: float, *, logarithmic: bool, ax: Axes | None) -> Figure:
     from countnest.plots.figure import BLUE, INK, figure_of, new_axes, points
 
     columns = [str(name) for name in data.columns[1:]]
@@ -178,7 +185,7 @@ def _drawn(data: pd.DataFrame, gene: str, what: str, pc: float, *, logarithmic: 
     ax.tick_params(which="both", color=INK, labelcolor=INK)
     ax.grid(visible=True, which="major", axis="y", color="#E6E8EA", linewidth=0.6)
     ax.set_axisbelow(True)
-    ax.set_title(gene, loc="left", pad=8.0, color=INK, fontweight="bold", fontsize="medium")
+    ax.set_title(title, loc="left", pad=8.0, color=INK, fontweight="bold", fontsize="medium")
     return figure_of(ax)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.containers.gene_info import called, gene_by_name
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.design.coded import CodedDesign
@@ -50,6 +51,10 @@ class FittedStudy(Protocol):
     @property
     def samples(self) -> pd.DataFrame:
         """The sample sheet, factors as categoricals."""
+
+    @property
+    def gene_info(self) -> pd.DataFrame:
+        """What else is known of the genes, such as symbols."""
 
     def counts(self, *, normalized: bool) -> pd.DataFrame:
         """Return the counts, genes x samples."""
@@ -108,7 +113,7 @@ def plot_interaction(
     dds
         The fitted data set.
     gene
-        The label of the gene.
+        The label of the gene, or a symbol that no other gene has.
     x
         The factor on the x axis.
     by
@@ -126,7 +131,7 @@ def plot_interaction(
     Raises
     ------
     OptionError
-        The data set has no such gene, or the sample sheet no such column.
+        The data set has no such gene, or several of this symbol; or the sample sheet no such column.
     ContrastError
         `x` or `by` is not a factor of the design.
     """
@@ -134,13 +139,14 @@ def plot_interaction(
 
     if not callable(getattr(dds, "means", None)):
         raise OptionError(f"plot_interaction needs a fitted DESeqDataSet; got {kind_of(dds)}.")
+    gene = gene_by_name(gene, dds.gene_info.index, dds.gene_info)
     drawn = _gene(dds, gene, x, by, block)
     ax = new_axes(width=max(6.8, 0.55 * len(drawn.means))) if ax is None else ax
     _draw_blocks(ax, drawn, block if isinstance(block, str) else "block")
     _draw_samples(ax, drawn, x)
     _draw_means(ax, drawn)
     _style(ax, drawn, x, by)
-    caption(ax, gene)
+    caption(ax, called(dds.gene_info, gene))
     legend_above(ax, columns=len(drawn.x_levels) + 2)
     return figure_of(ax)
 
@@ -149,8 +155,6 @@ def _gene(dds: FittedStudy, gene: str, x: str, by: str | None, block: str | Sequ
     """Return what is drawn: places of samples and of cells, values on the scale of the plot."""
     asked = dds.means([x] if by is None else [by, x])  # refuses what is no factor of the design
     normalized = dds.counts(normalized=True)
-    if gene not in normalized.index:
-        raise OptionError(f"the data set has no gene '{gene}'.{suggestion(gene, normalized.index)}")
     sheet = dds.samples
     counts = normalized.loc[gene].to_numpy(dtype=np.float64)
     x_levels, x_codes = _levels(sheet[x])

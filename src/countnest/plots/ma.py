@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.gene_info import gene_by_name, symbols_of
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results, decisive
 from countnest.errors import OptionError, kind_of, listing
@@ -26,6 +29,7 @@ def plot_ma(
     ax: Axes | None = None,
     alpha: float | None = None,
     ylim: tuple[float, float] | None = None,
+    label: int | Iterable[str] = 0,
 ) -> Figure:
     """Draw the log2 fold change of every gene against its mean of normalized counts.
 
@@ -45,6 +49,9 @@ def plot_ma(
         The level for padj, by default the one that `results()` was called with; or for s-values, by default 0.005.
     ylim
         The limits of the log2 fold change; by default 1.1 times the 99 % quantile of its absolute value.
+    label
+        Which genes are named: so many of the first of `Results.top`, or labels or symbols of genes. They are called by
+        their symbols where the table has them.
 
     Returns
     -------
@@ -55,7 +62,7 @@ def plot_ma(
     ------
     OptionError
         `results` is not a table of the fold changes of one comparison; `alpha` is not between 0 and 1; or `ylim` is not
-        an interval that holds zero.
+        an interval that holds zero; or `label` names no gene of the table.
     """
     from countnest.plots.figure import caption, figure_of, legend_above, new_axes, style
 
@@ -64,9 +71,10 @@ def plot_ma(
     mean, change, value = _with_counts(results, by)
     low, high = _limits(change) if ylim is None else _checked_limits(ylim)
     groups = _groups(results, change, value < level, f"{by} < {level:g}")
-    for rank, (label, mask, colour) in enumerate(groups):
-        _draw(ax, mean[mask], change[mask], (low, high), label, colour, zorder=2.0 + 0.1 * rank)
+    for rank, (text, mask, colour) in enumerate(groups):
+        _draw(ax, mean[mask], change[mask], (low, high), text, colour, zorder=2.0 + 0.1 * rank)
     _lines(ax, results)
+    _names(ax, results, label, (low, high))
     margin = 0.03 * (high - low)
     ax.set_ylim(low - margin, high + margin)
     shrinkage = results.info.shrinkage
@@ -143,6 +151,26 @@ def _draw(
     for marker, outside, border in (("^", change > high, high), ("v", change < low, low)):
         edge = np.full(int(outside.sum()), border)
         points(ax, mean[outside], edge, colour=colour, size=3.0 * size, alpha=alpha, zorder=zorder, marker=marker)
+
+
+def _names(ax: Axes, results: Results, label: int | Iterable[str], limits: tuple[float, float]) -> None:
+    """Write the names of some genes beside their points."""
+    from countnest.plots.figure import INK
+
+    info = results.table[list(results.info.annotation)]
+    if isinstance(label, Iterable):
+        genes = [gene_by_name(one, info.index, info) for one in ([label] if isinstance(label, str) else label)]
+    else:
+        genes = list(results.top(label).index) if label else []
+    symbols = symbols_of(info)
+    places = info.index.get_indexer(pd.Index(genes))
+    mean, change = results.table[["baseMean", "log2FoldChange"]].to_numpy(dtype=np.float64)[places].T
+    for gene, x, y in zip(genes, mean, np.clip(change, *limits), strict=True):
+        if x > 0 and np.isfinite(y):
+            text = (symbols is not None and symbols[gene]) or str(gene)
+            ax.annotate(
+                text, (x, y), xytext=(3.0, 3.0), textcoords="offset points", fontsize="x-small", color=INK, zorder=4
+            )  # fmt: skip
 
 
 def _lines(ax: Axes, results: Results) -> None:

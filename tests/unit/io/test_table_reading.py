@@ -63,11 +63,12 @@ class TestReadCounts:
             "g1\t1;1\t1;9\t5;20\t+;+\t17\t1\t2\ng2\tX\t1\t5\t-\t5\t3\t4\n"
         )
         frame = read_counts(save("x.txt", text))
-        assert list(frame.columns) == ["a.bam", "b.bam"]
+        assert list(frame.columns) == ["Chr", "Start", "End", "Strand", "Length", "a.bam", "b.bam"]
         assert frame.index.name == "Geneid"
-        np.testing.assert_array_equal(frame, EXPECTED)
+        assert frame.loc["g1", "Start"] == "1;9"
+        np.testing.assert_array_equal(frame[["a.bam", "b.bam"]], EXPECTED)
 
-    def test_annotation_stays_when_it_is_not_that_of_feature_counts(self, save):
+    def test_annotation_stays(self, save):
         frame = read_counts(save("x.csv", "gene,Chr,Length,a\ng1,X,5,1\n"))
         assert list(frame.columns) == ["Chr", "Length", "a"]
 

@@ -130,3 +130,16 @@ def test_a_design_without_variables_has_no_groups(dds):
     with pytest.raises(OptionError, match="give intgroup=, one of the columns 'batch', 'group', 'age'"):
         plot_counts(bare, "g3")
     assert ticks(plot_counts(bare, "g3", "batch").axes[0]) == ["x", "y"]
+
+
+def test_a_gene_is_found_and_called_by_its_symbol(dds):
+    named = cn.DESeqDataSet(
+        dds.counts().assign(symbol=["TP53", *["MYC"] * 29]), dds.samples, design="~ group", size_factors=np.ones(8)
+    )
+    for gene in ("TP53", "g0"):
+        assert plot_counts(named, gene).axes[0].get_title(loc="left") == "TP53 (g0)"
+        pd.testing.assert_frame_equal(
+            plot_counts(named, gene, return_data=True), plot_counts(named, "g0", return_data=True)
+        )
+    with pytest.raises(OptionError, match=r"29 genes have the symbol 'MYC'.*'g1'"):
+        plot_counts(named, "MYC")

@@ -146,3 +146,12 @@ def test_given_axes_are_used(dds):
 def test_what_is_not_there_is_named(dds, arguments, error, words):
     with pytest.raises(error, match=words):
         plot_interaction(dds, **arguments)
+
+
+def test_the_title_has_the_symbol(dds):
+    dds.gene_info = pd.Series([f"S{i}" for i in range(200)], dds.gene_names)
+    try:
+        assert plot_interaction(dds, "S7").axes[0].get_title(loc="left") == "S7 (g00007)"
+    finally:
+        dds.gene_info = None
+    assert plot_interaction(dds, "g00007").axes[0].get_title(loc="left") == "g00007"

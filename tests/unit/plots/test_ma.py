@@ -163,3 +163,21 @@ def test_alpha_must_be_a_level(alpha):
 def test_other_objects_are_refused(wrong, message):
     with pytest.raises(OptionError, match=message):
         plot_ma(wrong(made_up()))
+
+
+def test_genes_are_named_by_their_symbols():
+    plain = Results(made_up().table.assign(pvalue=0.001), ResultsInfo(label="x"))
+    texts = [text.get_text() for text in plot_ma(plain).axes[0].texts]
+    assert texts == []
+    first = plot_ma(plain, label=3).axes[0].texts
+    assert [text.get_text() for text in first] == [str(gene) for gene in plain.top(3).index]
+    table = plain.table.assign(symbol=[f"S{i % 400}" for i in range(500)]).rename(index="g{}".format)
+    named = Results(table, ResultsInfo(label="x", annotation=("symbol",)))
+    figure = plot_ma(named, label=["g401", "S350", "g499"], ylim=(-2.0, 2.0))  # the last one has no counts
+    assert [text.get_text() for text in figure.axes[0].texts] == ["S1", "S350"]
+    mean, change = table.loc["g350", ["baseMean", "log2FoldChange"]]
+    assert figure.axes[0].texts[1].xy == (mean, change)
+    assert plot_ma(named, label="g0", ylim=(-2.0, 2.0)).axes[0].texts[0].xy[1] == 2.0  # at the border
+    for label, words in (("nothing", "no gene"), ("S5", "2 genes have the symbol 'S5'"), (-1, "whole number")):
+        with pytest.raises(OptionError, match=words):
+            plot_ma(named, label=label)
