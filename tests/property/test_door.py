@@ -13,9 +13,9 @@ from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
 from countnest.containers.counts import count_data
+from countnest.containers.table_file import write_table
 from countnest.errors import CountsError
 from countnest.io.tables import read_counts, read_samples
-from countnest.io.writing import write_table
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from countnest.cli.queries import Answered
 from countnest.cli.record import Run, run_record
 from countnest.containers.results import Results
-from countnest.io.writing import write_table
+from countnest.containers.table_file import write_table
 from countnest.plots import plot_dispersion, plot_ma
 
 if TYPE_CHECKING:

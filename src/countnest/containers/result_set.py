@@ -10,8 +10,9 @@ from typing import TextIO
 import pandas as pd
 
 from countnest.containers.results import Results, decisive
+from countnest.containers.table_file import write_table
 from countnest.errors import ContrastError, counted, listing, suggestion
-from countnest.files import FilePath, whole_file
+from countnest.files import FilePath
 
 __all__ = ["ResultsSet"]
 
@@ -97,9 +98,8 @@ class ResultsSet:
             part.summary(alpha, file=file)
 
     def to_csv(self, path: FilePath) -> None:
-        """Write the long table as CSV, whole or not at all."""
-        with whole_file(path) as draft:
-            self.table.to_csv(draft, index_label="gene", na_rep="NA", lineterminator="\n")
+        """Write the long table, as `Results.to_csv` does."""
+        write_table(self.table, path)
 
 
 def _count(part: Results) -> int:

@@ -86,17 +86,18 @@ class Transformed:
         return self.table.iloc[most_variable(self.table.to_numpy(), n)]
 
     def to_csv(self, path: FilePath) -> None:
-        """Write the table as CSV, genes in the first column, whole or not at all.
+        """Write the table, genes in the first column, whole or not at all.
 
         Parameters
         ----------
         path
-            The file; a name that ends with .gz is compressed.
+            The file. A name that ends with .csv gets commas; .tsv, .tab and .txt get tabs; with .gz, .bz2 or .xz after
+            it, the file is compressed.
 
         Raises
         ------
         FileError
-            The file cannot be written.
+            The file cannot be written, or its name has another ending.
         """
         write_table(self.table, path)
 

@@ -1,14 +1,18 @@
 """Writing tables: exact numbers, the same bytes, whole files."""
 
 import gzip
+import os
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from countnest.containers.result_set import ResultsSet
+from countnest.containers.results import Results, ResultsInfo
+from countnest.containers.table_file import write_table
+from countnest.containers.transformed import Transformed
 from countnest.errors import FileError
-from countnest.io.writing import write_table
 
 
 def table() -> pd.DataFrame:
@@ -34,7 +38,33 @@ def test_tab_separated(tmp_path, name):
 
 def test_an_index_without_a_name(tmp_path):
     write_table(table().rename_axis(index=None), str(tmp_path / "a.csv"))
-    assert (tmp_path / "a.csv").read_text().startswith(",x,n,t\ng1,")
+    write_table(table().rename_axis(index=None), tmp_path / "b.csv", label="sample")
+    assert (tmp_path / "a.csv").read_text().startswith("gene,x,n,t\ng1,")
+    assert (tmp_path / "b.csv").read_text().startswith("sample,x,n,t\ng1,")
+
+
+def test_every_compression_and_separator_is_read_back(tmp_path):
+    for ending, separator in {".csv": ",", ".tsv": "\t"}.items():
+        for compression in ("", ".gz", ".bz2", ".xz"):
+            path = tmp_path / f"a{ending}{compression}"
+            write_table(table(), path)
+            back = pd.read_csv(path, sep=separator, index_col="gene", float_precision="round_trip")
+            pd.testing.assert_frame_equal(back, table(), check_exact=True, check_dtype=False)
+
+
+def test_all_tables_of_the_package_are_written_alike(tmp_path):
+    results = Results(table(), ResultsInfo(label="dex"))
+    transformed = Transformed(table=table()[["x"]], method="vst", blind=True)
+    for each in (results, ResultsSet({"dex": results}), transformed):
+        for name, start in {"a.csv": "gene,", "a.tsv": "gene\t", "a.txt.gz": "gene\t"}.items():
+            each.to_csv(tmp_path / name)
+            assert pd.read_csv(tmp_path / name, sep="\0").columns[0].startswith(start), (each, name)
+        with pytest.raises(FileError, match=re.escape(".csv, .tsv, .tab, .txt")):
+            each.to_csv(tmp_path / "a.xlsx")
+
+
+def test_a_device_gets_commas():
+    write_table(table(), os.devnull)
 
 
 def test_compressed_with_the_same_bytes_under_any_name_and_time(tmp_path, monkeypatch):
