@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.held import HeldData, make_engine, require_data_set
+from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import by_label, given_numbers, probability
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.design.coded import encode
@@ -56,7 +56,7 @@ def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
     fitted = dds._answerable()
     one = isinstance(gene, str)
     names = _gene_labels("gene", gene)
-    values = coefficient_covariance(fitted.state, fitted.layout, _places(dds, names))
+    values = coefficient_covariance(fitted.state, fitted.layout, _places(dds, names), fitted.engine)
     columns = pd.Index(fitted.design.names)
     if one:
         return pd.DataFrame(values[0], index=columns, columns=columns)
@@ -100,7 +100,7 @@ def residuals(
     if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
         raise OptionError(f"seed={seed!r} must be a whole number of 0 or more, or None.")
     rng = None if seed is None else np.random.default_rng(seed)
-    return dds._frame(residuals_of(fitted.state, counts.whole(), fitted.layout, type, rng))
+    return dds._frame(residuals_of(fitted.state, counts.whole(), fitted.layout, type, rng, fitted.engine))
 
 
 def predict(
@@ -171,8 +171,9 @@ def predict(
     factors = _size_factors(size_factors, new_samples.index)
     places = np.arange(len(fitted.data.genes)) if genes is None else _places(dds, _gene_labels("genes", genes))
     found = predict_means(
-        fitted.state, fitted.layout, places, cells, factors, level=interval, count_level=count_interval
-    )
+        fitted.state, fitted.layout, places, cells, factors, level=interval, count_level=count_interval,
+        engine=fitted.engine,
+    )  # fmt: skip
     columns: dict[str, Any] = {
         "gene": np.repeat(fitted.data.genes[places].to_numpy(), len(cells)),
         "cell": np.tile(new_samples.index.to_numpy(), len(places)),
@@ -288,8 +289,7 @@ def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
     probability("level", level)
     fitted = dds._answerable()
     counts = fitted.counts_used
-    engine = make_engine(None, True)
-    found = model_outliers(counts, fitted.state, fitted.layout, level=level, engine=engine)
+    found = model_outliers(counts, fitted.state, fitted.layout, level=level, engine=fitted.engine)
     rows = np.flatnonzero(found.flagged)
     sample = found.sample[rows]
     each = np.arange(len(rows)), sample
@@ -297,7 +297,7 @@ def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
         {
             "sample": fitted.data.samples[sample],
             "count": counts.read(rows)[each],
-            "fitted": means_of(fitted.state, fitted.layout, engine, found.flagged)[each],
+            "fitted": means_of(fitted.state, fitted.layout, fitted.engine, found.flagged)[each],
             "pvalue": found.p_value[rows],
         },
         index=fitted.data.genes[rows],

@@ -45,13 +45,14 @@ __all__ = ["Fitted", "Options", "make_results", "make_table", "separated_genes"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A fitted data set, as answers need it."""
+    """A fitted data set, as answers need it, and the threads that it works with."""
 
     state: Analysis
     fit: ModelFit
     data: CountData
     design: Design
     layout: Layout
+    engine: Engine
 
     @property
     def counts_used(self) -> CountMatrix:
@@ -60,7 +61,7 @@ class Fitted:
 
     def without_counts(self, samples: BoolArray) -> BoolArray:
         """Return for which genes and sets of samples (m, n) there was no count in any, as observed: (G, m)."""
-        return without_counts(Genes(self.data.matrix, self.state.factors), samples, Engine())
+        return without_counts(Genes(self.data.matrix, self.state.factors), samples, self.engine)
 
     @property
     def dispersion(self) -> FloatArray:
@@ -146,7 +147,7 @@ def make_results(
     asked = resolve_contrast(fitted.design, contrast, name, list_values)
     if strata(fitted.design, asked.vector[np.newaxis, :], frozenset()) == ("between",):
         warn(between_message(fitted.design, [asked.label]))
-    estimates = estimate(asked.vector[np.newaxis, :], fitted.state, fitted.layout, Engine())
+    estimates = estimate(asked.vector[np.newaxis, :], fitted.state, fitted.layout, fitted.engine)
     zero = _zero(asked, fitted)
     (found,) = single_tests(
         estimates,
@@ -183,7 +184,7 @@ def _shrunken_results(
         warn(between_message(fitted.design, [asked.label]))
     zero = _zero(asked, fitted)
     (answer,) = single_tests(
-        found.estimate(asked.vector, fitted.state),
+        found.estimate(asked.vector, fitted.state, fitted.engine),
         threshold=float(options.lfc_threshold),
         alternative=options.alt_hypothesis,
         df=fitted.fit.df,
@@ -208,7 +209,7 @@ def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | Non
 
     `zero` (G, k) are genes without any count in all cells that a contrast compares, which are called unchanged.
     """
-    found = separated_by_design(fitted.counts_used, contrasts, fitted.state, fitted.layout, engine=Engine())
+    found = separated_by_design(fitted.counts_used, contrasts, fitted.state, fitted.layout, engine=fitted.engine)
     found &= ~np.isnan(fitted.fit.beta[:, :1])
     if zero is not None:
         found &= ~zero
@@ -289,7 +290,7 @@ def make_table(
 def _outliers(fitted: Fitted, options: Options, cutoff: float | None, *, as_observed: bool) -> BoolArray:
     """Return the genes (G,) whose p-values are withheld."""
     outlier = np.zeros(len(fitted.data.genes), dtype=np.bool_)
-    counts, state, layout, engine = fitted.data.matrix, fitted.state, fitted.layout, Engine()
+    counts, state, layout, engine = fitted.data.matrix, fitted.state, fitted.layout, fitted.engine
     if options.outliers == "model":
         used = counts if as_observed else fitted.counts_used
         outlier |= model_outliers(used, state, layout, engine=engine).flagged

@@ -11,7 +11,6 @@ import pandas as pd
 from countnest.api.annotated import annotated
 from countnest.api.answers import Options, make_results
 from countnest.api.asked import AskedData
-from countnest.api.held import make_engine
 from countnest.api.inputs import chosen_samples, not_negative, positive_number, reduced_design
 from countnest.api.normalization import given_normalization
 from countnest.api.priors import chosen_prior
@@ -85,6 +84,9 @@ class DESeqDataSet(AskedData):
         What else is known of the genes: a DataFrame, or a Series of symbols, matched by the labels in its index.
         Columns of `counts` that describe the genes, and the `var` of an AnnData object, are kept as well; see the
         attribute `gene_info`.
+    n_threads
+        Number of threads of everything that the data set does. None: the environment variable COUNTNEST_NUM_THREADS or,
+        without it, all processors that this process may use.
 
     Notes
     -----
@@ -152,8 +154,8 @@ class DESeqDataSet(AskedData):
         minmu
             Floor of the fitted means in the weights.
         n_threads
-            None: the environment variable COUNTNEST_NUM_THREADS or, without it, all processors that this process may
-            use. The results do not depend on it.
+            Number of threads, of this step and of everything that the data set does afterwards. None: as before,
+            see the attribute `n_threads`. The results do not depend on it.
         quiet
             No progress display.
 
@@ -161,7 +163,7 @@ class DESeqDataSet(AskedData):
         -----
         R counterpart: DESeq2::DESeq.
         """
-        engine = make_engine(n_threads, quiet)
+        engine = self._engine(n_threads, quiet)
         _check_dispersions(fit_type, sharing)
         check_option("size_factor_type", size_factor_type, SizeFactorType)
         positive_number("min_replicates_for_replace", min_replicates_for_replace, least=3, infinite=True)
@@ -179,7 +181,7 @@ class DESeqDataSet(AskedData):
         if math.isfinite(min_replicates_for_replace):
             rule = ReplacementRule(min_replicates_for_replace)
             state = replace_outliers(state, counts, model, rule, engine)
-        self._state = state
+        self._keep(state, engine)
         self._warn_of_convergence()
         return self
 
@@ -218,7 +220,7 @@ class DESeqDataSet(AskedData):
         R counterpart: DESeq2::estimateSizeFactors.
         """
         check_option("type", type, SizeFactorType)
-        counts, engine = self._data.matrix, make_engine(None, True)
+        counts, engine = self._data.matrix, self._engine()
         given = given_normalization(
             self._data, lengths=self._lengths, weights=self._weights, locfunc=locfunc, control_genes=control_genes,
             geo_means=geo_means, norm_matrix=norm_matrix,
@@ -245,14 +247,15 @@ class DESeqDataSet(AskedData):
         R counterparts: DESeq2::estimateDispersions; `sharing="gene_est_only"`: DESeq2::estimateDispersionsGeneEst and
         the assignment of its estimates; a function as `fit_type`: the assignment of DESeq2::dispersionFunction.
         """
-        engine = make_engine(n_threads, quiet)
+        engine = self._engine(n_threads, quiet)
         _check_dispersions(fit_type, sharing)
         positive_number("minmu", minmu)
         check_residual_df(self._design)
         state = self._normalized()
-        self._state = with_dispersions(
+        state = with_dispersions(
             state, self._data.matrix, self._layout, fit_type=fit_type, sharing=sharing, min_mu=minmu, engine=engine
         )
+        self._keep(state, engine)
         return self
 
     def nbinom_wald_test(
@@ -275,7 +278,7 @@ class DESeqDataSet(AskedData):
         """
         prior = chosen_prior(self._design, "Wald", beta_prior, model_matrix_type)
         model = self._model("Wald", None, use_t=use_t, minmu=minmu, prior=prior)
-        return self._fit_step(model, make_engine(n_threads, quiet))
+        return self._fit_step(model, self._engine(n_threads, quiet))
 
     def nbinom_lrt(
         self,
@@ -292,7 +295,7 @@ class DESeqDataSet(AskedData):
         Counts that were replaced as outliers stay replaced, as in `nbinom_wald_test`.
         R counterpart: DESeq2::nbinomLRT.
         """
-        return self._fit_step(self._model("LRT", reduced, use_t=False, minmu=minmu), make_engine(n_threads, quiet))
+        return self._fit_step(self._model("LRT", reduced, use_t=False, minmu=minmu), self._engine(n_threads, quiet))
 
     def replace_outliers(
         self,
@@ -324,7 +327,7 @@ class DESeqDataSet(AskedData):
         The counts before and the mean before stay at hand: `counts()`, and baseMeanBeforeReplace in `genes`.
         R counterpart: DESeq2::replaceOutliers, and the second fit of DESeq2::DESeq.
         """
-        engine = make_engine(n_threads, quiet)
+        engine = self._engine(n_threads, quiet)
         positive_number("min_replicates", min_replicates, least=3)
         if not_negative("trim", trim) >= 0.5:
             raise OptionError(f"trim={trim!r} must be a fraction, 0 or more and below 0.5.")
@@ -344,7 +347,7 @@ class DESeqDataSet(AskedData):
         rule = ReplacementRule(min_replicates, samples, cooks_cutoff, trim)
         priors = self._priors()
         model = Model(self._layout, use_t=fit.df is not None, min_mu=fit.min_mu, prior=priors.model if priors else None)
-        self._state = replace_outliers(self._analysis(), self._data.matrix, model, rule, engine)
+        self._keep(replace_outliers(self._analysis(), self._data.matrix, model, rule, engine), engine)
         self._warn_of_convergence()
         return self
 
@@ -462,7 +465,7 @@ class DESeqDataSet(AskedData):
 
     def _fit_step(self, model: Model, engine: Engine) -> Self:
         self._dispersed()
-        self._state = with_fit(self._analysis(), self._data.matrix, model, engine)
+        self._keep(with_fit(self._analysis(), self._data.matrix, model, engine), engine)
         self._warn_of_convergence()
         return self
 

@@ -49,7 +49,7 @@ from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["HeldData", "make_engine", "require_data_set"]
+__all__ = ["HeldData", "require_data_set"]
 
 
 class HeldData:
@@ -77,7 +77,9 @@ class HeldData:
         orientation: Orientation | None = None,
         layer: str | None = None,
         gene_info: pd.DataFrame | pd.Series | None = None,
+        n_threads: int | None = None,
     ) -> None:
+        self.n_threads = n_threads
         self._data = count_data(counts, samples, orientation=orientation, layer=layer, gene_info=gene_info)
         self._design = build_design(
             design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks, same_as=same_as
@@ -140,6 +142,19 @@ class HeldData:
         return words
 
     # ---- what it holds ----
+
+    @property
+    def n_threads(self) -> int | None:
+        """Number of threads of everything that the data set does; it can be set, and a step that is given one sets it.
+
+        None: the environment variable COUNTNEST_NUM_THREADS or, without it, all processors that this process may use.
+        Saved files do not hold it.
+        """
+        return self._n_threads
+
+    @n_threads.setter
+    def n_threads(self, value: int | None) -> None:
+        self._n_threads = Engine(n_threads=value).n_threads
 
     @property
     def design(self) -> Design:
@@ -249,7 +264,7 @@ class HeldData:
     def dispersions(self, values: Any) -> None:  # noqa: ANN401 (Series, sequence)
         alpha = gene_dispersions(values, self._data)
         state = self._normalized()
-        moments = original_moments(state, self._data.matrix, make_engine(None, True))
+        moments = original_moments(state, self._data.matrix, self._engine())
         alpha = np.where(moments.all_zero, np.nan, alpha)
         self._state = replace(state, moments=moments, dispersions=given_dispersions(alpha), fit=None, replacement=None)
 
@@ -294,7 +309,7 @@ class HeldData:
     def cooks(self) -> pd.DataFrame:
         """Return Cook's distances, genes x samples, of the original counts."""
         self._fitted()
-        return self._frame(observed_cooks(self._analysis(), self._data.matrix, self._layout, make_engine(None, True)))
+        return self._frame(observed_cooks(self._analysis(), self._data.matrix, self._layout, self._engine()))
 
     def mu(self, *, normalized: bool = False) -> pd.DataFrame:
         """Return the fitted means, genes x samples.
@@ -310,10 +325,19 @@ class HeldData:
         """
         check_flags(normalized=normalized)
         self._fitted()
-        mu = means_of(self._analysis(), self._layout, make_engine(None, True))
+        mu = means_of(self._analysis(), self._layout, self._engine())
         return self._frame(mu / self._analysis().factors if normalized else mu)
 
     # ---- inside ----
+
+    def _engine(self, n_threads: int | None = None, quiet: bool = True) -> Engine:
+        """Return how blocks of genes are worked on: by the threads of the data set, unless others are asked for."""
+        check_flags(quiet=quiet)
+        return Engine(n_threads=self._n_threads if n_threads is None else n_threads, progress=progress(quiet))
+
+    def _keep(self, state: Analysis, engine: Engine) -> None:
+        """Put what a step found in its place; the data set goes on with the threads of the step."""
+        self._state, self._n_threads = state, engine.n_threads
 
     def _factors(self) -> tuple[FloatArray | None, bool]:
         """Return the factors in use, and whether they are normalization factors."""
@@ -346,7 +370,7 @@ class HeldData:
                 raise MissingStepError(
                     "there are no size factors yet: call deseq(), or estimate_size_factors(), or set size_factors."
                 )
-            self._state = self._normalize("ratio", make_engine(None, True))
+            self._state = self._normalize("ratio", self._engine())
         return self._state
 
     def _dispersed(self) -> Dispersions:
@@ -368,7 +392,7 @@ class HeldData:
 
     def _answerable(self) -> Fitted:
         fit = self._fitted()
-        return Fitted(self._analysis(), fit, self._data, self._design, self._layout)
+        return Fitted(self._analysis(), fit, self._data, self._design, self._layout, self._engine())
 
     def _analysis(self) -> Analysis:
         assert self._state is not None
@@ -376,12 +400,6 @@ class HeldData:
 
     def _frame(self, values: FloatArray) -> pd.DataFrame:
         return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)
-
-
-def make_engine(n_threads: int | None, quiet: bool) -> Engine:
-    """Return how blocks of genes are worked on, with a progress display unless `quiet`."""
-    check_flags(quiet=quiet)
-    return Engine(n_threads=n_threads, progress=progress(quiet))
 
 
 def require_data_set(value: object, verb: str) -> None:

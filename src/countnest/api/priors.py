@@ -99,9 +99,9 @@ class Shown:
             return default_contrast(design)
         return resolve_contrast(design, (last, design.levels[last][-1], design.levels[last][0]))
 
-    def estimate(self, vector: FloatArray, state: Analysis) -> Estimates:
+    def estimate(self, vector: FloatArray, state: Analysis, engine: Engine) -> Estimates:
         """Return shrunken fold changes and standard errors (G, 1) of a comparison (q,)."""
-        return estimate_with_prior(vector[np.newaxis, :], self.fit, state, self.model, Engine())
+        return estimate_with_prior(vector[np.newaxis, :], self.fit, state, self.model, engine)
 
     def without_prior(self, asked: Contrast) -> FloatArray | None:
         """Return the weights (p,) that ask the same without priors; None where only the priors give an answer."""

@@ -18,7 +18,6 @@ from countnest.design.guard import require_within
 from countnest.design.query import Query
 from countnest.errors import ContrastError, OptionError, listing
 from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_flags, check_option
-from countnest.parallel.run import Engine
 from countnest.pipelines.answer import Answer, estimate, joint_test, likelihood_ratio, single_tests
 from countnest.pipelines.deseq import t_df
 from countnest.stats.inference.adjust import Adjustment
@@ -150,7 +149,7 @@ class _Answering:
         """Return the results of every row."""
         fitted, matrix = self.fitted, self.query.matrix
         zero, boundary = self._empty_cells()
-        estimates = estimate(matrix, fitted.state, fitted.layout, Engine())
+        estimates = estimate(matrix, fitted.state, fitted.layout, fitted.engine)
         answers = single_tests(
             estimates,
             threshold=float(self.options.lfc_threshold),
@@ -181,8 +180,8 @@ class _Answering:
         if self.kind == "lrt":
             statistic, p_value, df = self._likelihood_ratio(matrix)
         else:
-            statistic, p_value, df = joint_test(matrix, fitted.state, fitted.layout, df=self.df, engine=Engine())
-        estimates = estimate(matrix, fitted.state, fitted.layout, Engine())
+            statistic, p_value, df = joint_test(matrix, fitted.state, fitted.layout, df=self.df, engine=fitted.engine)
+        estimates = estimate(matrix, fitted.state, fitted.layout, fitted.engine)
         all_zero = zero.sum(axis=1) == zero.shape[1]
         empty = all_zero & ~np.isnan(statistic)
         missing = np.full(len(statistic), np.nan)
@@ -209,7 +208,7 @@ class _Answering:
 
     def _likelihood_ratio(self, matrix: FloatArray) -> tuple[FloatArray, FloatArray, int]:
         fitted = self.fitted
-        return likelihood_ratio(matrix, fitted.counts_used, fitted.state, fitted.layout, engine=Engine())
+        return likelihood_ratio(matrix, fitted.counts_used, fitted.state, fitted.layout, engine=fitted.engine)
 
     def _empty_cells(self) -> tuple[BoolArray, BoolArray]:
         """Return which genes (G, k) have no count in all, and in some, of the cells that a row compares."""

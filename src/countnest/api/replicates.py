@@ -92,7 +92,9 @@ def collapse_replicates(
     belongs = (codes[:, np.newaxis] == np.arange(len(first))).astype(np.float64)
     summed = pd.DataFrame(old.counts @ belongs, index=old.genes, columns=labels)
     try:
-        return DESeqDataSet(summed, sheet, orientation="genes_by_samples", gene_info=dds.gene_info, **options)
+        return DESeqDataSet(
+            summed, sheet, orientation="genes_by_samples", gene_info=dds.gene_info, n_threads=dds.n_threads, **options
+        )
     except DesignError as error:
         raise type(error)(
             f"the design cannot be used after collapsing {len(old.samples)} samples into {len(first)}: {error} Does "

@@ -11,7 +11,7 @@ import pandas as pd
 from countnest.api.adjustment import MEAN
 from countnest.api.annotated import annotated, without_info
 from countnest.api.answers import Fitted, Options, make_results, make_table, separated_genes
-from countnest.api.held import HeldData, make_engine, require_data_set
+from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import not_negative
 from countnest.api.questions import BoundQuery, bind
 from countnest.arrays import FloatArray
@@ -21,7 +21,6 @@ from countnest.design.expanded import expanded_design, standard_design
 from countnest.design.grammar import parse_query
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
 from countnest.options import ShrinkType, check_flags, check_option
-from countnest.parallel.run import Engine
 from countnest.pipelines.answer import estimate
 from countnest.pipelines.beta_prior import refuse_prior, shrink_normal
 from countnest.pipelines.shrinkage import ShrunkenChanges, shrink_apeglm, shrink_ashr
@@ -86,7 +85,7 @@ def lfc_shrink(
         apeglm: search for the posterior modes to rounding, and take the higher of two. Otherwise the search ends where
         R's does, for large counts up to a quarter of a standard deviation away.
     n_threads
-        None: all processors. The results do not depend on it.
+        None: as many as the data set works with. The results do not depend on it.
     quiet
         No progress display.
 
@@ -115,10 +114,11 @@ def lfc_shrink(
     after the change of reference levels that makes it a coefficient.
     """
     require_data_set(dds, "lfc_shrink")
+    engine = dds._engine(n_threads, quiet)
     check_option("type", type, ShrinkType)
     check_flags(svalue=svalue, converge=converge, quiet=quiet)
     threshold = None if lfc_threshold is None else not_negative("lfc_threshold", lfc_threshold)
-    fitted = dds._answerable()
+    fitted = replace(dds._answerable(), engine=engine)
     refuse_prior(fitted.fit)
     asked = _asked(fitted, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
     if res is not None:
@@ -142,13 +142,11 @@ def lfc_shrink(
     if type == "normal":
         assert asked is not None
         between = contrast if _is_pair(contrast) else None
-        engine = make_engine(n_threads, quiet)
-        return annotated(_normal(fitted, asked.vector, between, res, threshold or 0.0, engine), info)
+        return annotated(_normal(fitted, asked.vector, between, res, threshold or 0.0), info)
     if asked is None or type == "ashr":
         shrunken = shrink_ashr(lfc, se, threshold=size)
     else:
-        engine = make_engine(n_threads, quiet)
-        shrunken = _apeglm(fitted, asked.vector, estimates, size, converge, engine)
+        shrunken = _apeglm(fitted, asked.vector, estimates, size, converge)
     return annotated(_table(res, shrunken, type, threshold=size if svalue else None), info)
 
 
@@ -267,7 +265,7 @@ def _estimates(fitted: Fitted, vector: FloatArray) -> tuple[FloatArray, FloatArr
     As in a table of results, there is no change where the replacement of outliers left no count; but a comparison of
     two groups without counts keeps its estimate, as it would if it were a coefficient.
     """
-    found = estimate(vector[np.newaxis, :], fitted.state, fitted.layout, Engine())
+    found = estimate(vector[np.newaxis, :], fitted.state, fitted.layout, fitted.engine)
     lfc, se = found.lfc[:, 0], found.se[:, 0]
     if fitted.state.replacement is None:
         return lfc, se
@@ -305,12 +303,11 @@ def _apeglm(
     estimates: tuple[FloatArray, FloatArray],
     threshold: float,
     converge: bool,
-    engine: Engine,
 ) -> ShrunkenChanges:
     lfc, se = estimates
     shrunken = shrink_apeglm(
         fitted.design, vector, lfc, se, fitted.data.matrix, fitted.state, threshold=threshold, converge=converge,
-        engine=engine,
+        engine=fitted.engine,
     )  # fmt: skip
     if shrunken.failed is not None and shrunken.failed.any():
         genes = fitted.data.genes[shrunken.failed]
@@ -326,9 +323,7 @@ def _is_pair(contrast: object) -> bool:
     return isinstance(contrast, (tuple, list)) and len(contrast) == 3 and all(isinstance(one, str) for one in contrast)
 
 
-def _normal(
-    fitted: Fitted, vector: FloatArray, between: object, res: Results, threshold: float, engine: Engine
-) -> Results:
+def _normal(fitted: Fitted, vector: FloatArray, between: object, res: Results, threshold: float) -> Results:
     """Return the results with fold changes under a normal prior; tested anew where there is a threshold."""
     prior = standard_design(fitted.design) if between is None else expanded_design(fitted.design)
     zero = None
@@ -342,7 +337,7 @@ def _normal(
             zero = fitted.without_counts(asked.zero_samples[np.newaxis, :])[:, 0]
     answer = shrink_normal(
         fitted.state, fitted.data.matrix, prior, vector, zero=zero, threshold=threshold,
-        alternative=res.info.alt_hypothesis, engine=engine,
+        alternative=res.info.alt_hypothesis, engine=fitted.engine,
     )  # fmt: skip
     if threshold:
         found = make_table(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.held import HeldData, make_engine, require_data_set
+from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import given_norm_matrix
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.fit import Analysis, DispersionTrend
@@ -64,7 +64,7 @@ def vst(
         a single sample 1.) With a local trend, the ends of the scale still follow
         the genes' means in these samples.
     n_threads
-        None: all processors. The result does not depend on it.
+        None: as many as the data set works with. The result does not depend on it.
     quiet
         No progress display.
 
@@ -89,7 +89,7 @@ def vst(
     require_data_set(dds, "vst")
     if not isinstance(nsub, (int, np.integer)) or isinstance(nsub, bool) or nsub < 2:
         raise OptionError(f"nsub={nsub!r} must be a whole number of 2 or more.")
-    return _stabilized(dds, blind, int(nsub), fit_type, like, make_engine(n_threads, quiet))
+    return _stabilized(dds, blind, int(nsub), fit_type, like, dds._engine(n_threads, quiet))
 
 
 def variance_stabilizing_transformation(
@@ -111,7 +111,7 @@ def variance_stabilizing_transformation(
     R counterpart: DESeq2::varianceStabilizingTransformation.
     """
     require_data_set(dds, "variance_stabilizing_transformation")
-    return _stabilized(dds, blind, None, fit_type, like, make_engine(n_threads, quiet))
+    return _stabilized(dds, blind, None, fit_type, like, dds._engine(n_threads, quiet))
 
 
 def rlog(
@@ -148,7 +148,7 @@ def rlog(
     extreme counts, R leaves its last step and here the maximum is found by Newton's method.
     """
     require_data_set(dds, "rlog")
-    engine = make_engine(n_threads, quiet)
+    engine = dds._engine(n_threads, quiet)
     check_option("fit_type", fit_type, FitType)
     check_flags(blind=blind)
     _check_like(like, "rlog")
@@ -204,7 +204,7 @@ def norm_transform(dds: HeldData, *, f: Callable[[FloatArray], Any] = np.log2, p
     if not isinstance(pc, (int, float, np.integer, np.floating)) or isinstance(pc, bool) or not 0 <= pc < math.inf:
         raise OptionError(f"pc={pc!r} must be a number, 0 or more.")
     counts = dds._data.counts
-    shifted = normalized_counts(counts, _state(dds, make_engine(None, True)).factors) + pc
+    shifted = normalized_counts(counts, _state(dds, dds._engine()).factors) + pc
     with np.errstate(divide="ignore"):  # log2(0) is -inf
         values = np.asarray(called(f, "f", shifted))
     if values.dtype.kind not in "biuf":

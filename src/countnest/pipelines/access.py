@@ -32,7 +32,7 @@ class Prediction:
     count_high: FloatArray | None = None
 
 
-def coefficient_covariance(state: Analysis, layout: Layout, genes: IntArray) -> FloatArray:
+def coefficient_covariance(state: Analysis, layout: Layout, genes: IntArray, engine: Engine) -> FloatArray:
     """Return the covariances (k, p, p) of the coefficients of some genes (k,), log2; missing for those not fitted."""
     assert state.fit is not None
     assert state.dispersions is not None
@@ -49,7 +49,7 @@ def coefficient_covariance(state: Analysis, layout: Layout, genes: IntArray) -> 
         layout,
         weights=rows_of(state.weights, rows),
         min_mu=fit.min_mu,
-        engine=Engine(),
+        engine=engine,
     )
     return expand(fitted, covariance / LN2**2)
 
@@ -63,6 +63,7 @@ def predict_means(
     *,
     level: float | None,
     count_level: float | None,
+    engine: Engine,
 ) -> Prediction:
     """Return the means of some genes in new cells, given as contrasts (m, p) of the coefficients, at size factors (m,).
 
@@ -71,7 +72,7 @@ def predict_means(
     """
     assert state.fit is not None
     assert state.dispersions is not None
-    estimates = estimate(cells, state, layout, Engine())
+    estimates = estimate(cells, state, layout, engine)
     predictor, se = estimates.lfc[genes] * LN2, estimates.se[genes] * LN2
     with np.errstate(over="ignore"):
         mean = np.exp(predictor) * size_factors
@@ -86,11 +87,16 @@ def predict_means(
 
 
 def residuals_of(
-    state: Analysis, counts: FloatArray, layout: Layout, kind: ResidualType, rng: np.random.Generator | None
+    state: Analysis,
+    counts: FloatArray,
+    layout: Layout,
+    kind: ResidualType,
+    rng: np.random.Generator | None,
+    engine: Engine,
 ) -> FloatArray:
     """Return residuals (G, n) of counts (G, n) about the fitted means; missing for genes that are not fitted."""
     assert state.dispersions is not None
-    mu, alpha = means_of(state, layout, Engine()), state.dispersions.final
+    mu, alpha = means_of(state, layout, engine), state.dispersions.final
     if kind == "raw":
         return raw_residuals(counts, mu)
     if kind == "pearson":

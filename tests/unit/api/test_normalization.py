@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 import countnest as cn
-from countnest.api.held import make_engine
 from countnest.api.htseq import dataset_from_htseq
 from countnest.api.normalization import estimate_size_factors_for_matrix
 from countnest.api.tximport import dataset_from_tximport
@@ -434,7 +433,7 @@ def test_normalization_factors_of_a_single_gene_are_no_size_factors(caplog):
         assert dds.size_factors is None
         np.testing.assert_array_equal(dds.normalization_factors, factors)
     with caplog.at_level(logging.DEBUG, "countnest"):
-        dds._normalize("ratio", make_engine(1, True))
+        dds._normalize("ratio", dds._engine(1))
     assert caplog.messages == ["using pre-existing normalization factors"]
     dds.size_factors = factors[0]
     assert dds.normalization_factors is None
