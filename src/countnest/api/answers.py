@@ -11,6 +11,7 @@ import pandas as pd
 
 from countnest.api.adjustment import Adjuster
 from countnest.api.inputs import not_negative, positive_number, probability
+from countnest.api.intervals import with_interval
 from countnest.api.priors import shown
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
@@ -84,10 +85,13 @@ class Options:
     theta: object = None
     filter_fun: FilterFunction | None = None
     outliers: OutlierRule = "cooks"
+    confint: float | None = None
 
     def __post_init__(self) -> None:
         """Check every value."""
         probability("alpha", self.alpha)
+        if self.confint is not None:
+            probability("confint", self.confint)
         check_option("alt_hypothesis", self.alt_hypothesis, AltHypothesis)
         check_option("outliers", self.outliers, OutlierRule)
         check_flags(independent_filtering=self.independent_filtering)
@@ -161,7 +165,10 @@ def make_results(
         statistic, p_value = likelihood_ratio_test(fit.loglik, fit.reduced.loglik, fit.reduced.df)
         found = Answer(found.lfc, found.se, statistic, p_value)
     separated = separated_genes(fitted, asked.vector[np.newaxis, :], zero)
-    return make_table(fitted, options, found, label=asked.label, test=test, separated=separated[:, 0])
+    return make_table(
+        fitted, options, found, label=asked.label, test=test, separated=separated[:, 0],
+        df=fit.df if test == "Wald" else None,
+    )  # fmt: skip
 
 
 def _shrunken_results(
@@ -193,7 +200,7 @@ def _shrunken_results(
     separated = np.zeros(len(fitted.data.genes), dtype=np.bool_)
     if weights is not None:
         separated = separated_genes(fitted, weights[np.newaxis, :], zero)[:, 0]
-    results = make_table(fitted, options, answer, label=asked.label, test=test, separated=separated)
+    results = make_table(fitted, options, answer, label=asked.label, test=test, separated=separated, df=fitted.fit.df)
     if add_mle:
         mle = found.maximum_likelihood(asked, fitted.fit.beta)
         unchanged = np.zeros(len(mle), dtype=np.bool_) if zero is None else zero[:, 0] & ~np.isnan(mle)
@@ -241,12 +248,14 @@ def make_table(
     columns: Mapping[str, object] | None = None,
     separated: BoolArray,
     as_observed: bool = False,
+    df: float | FloatArray | None = None,
 ) -> Results:
     """Return the table of one test, its p-values withheld, filtered and adjusted.
 
     `columns` replace log2FoldChange and lfcSE, for tests of several contrasts at once. `separated` (G,) becomes a
     column. `as_observed` says that the fold changes are those of the counts as they were observed, though outliers were
-    replaced for the fit: p-values of genes with such outliers are withheld too.
+    replaced for the fit: p-values of genes with such outliers are withheld too. `df`, one number or (G,), are the
+    degrees of freedom of a t or F test, and become a column.
     """
     state = fitted.state
     cutoff = options.cutoff(fitted.layout)
@@ -258,6 +267,7 @@ def make_table(
             "baseMean": state.moments.mean,
             **({"log2FoldChange": found.lfc, "lfcSE": found.se} if columns is None else columns),
             "stat": found.statistic,
+            **({} if df is None else {"df": np.where(np.isnan(found.statistic), np.nan, df)}),
             "pvalue": found.p_value,
             "padj": padj,
             "padj_reason": _reasons(outlier, found.p_value, padj, state),
@@ -284,7 +294,7 @@ def make_table(
         filter_statistic=adjusted.statistic,
         filter_fun=adjusted.function,
     )
-    return Results(table, info)
+    return with_interval(Results(table, info), options.confint, df)
 
 
 def _outliers(fitted: Fitted, options: Options, cutoff: float | None, *, as_observed: bool) -> BoolArray:

@@ -369,6 +369,7 @@ class DESeqDataSet(AskedData):
         theta: float | Sequence[float] | FloatArray | None = None,
         filter_fun: FilterFunction | None = None,
         add_mle: bool = False,
+        confint: float | None = None,
     ) -> Results:
         """Return the table of genes for one comparison; without one, for the last coefficient.
 
@@ -416,6 +417,9 @@ class DESeqDataSet(AskedData):
             `stats.inference.filter.filtered_by` has an example.
         add_mle
             With `beta_prior`: add the fold changes without priors, as the column lfcMLE.
+        confint
+            Add confidence intervals of this level, such as 0.95, as the columns ciLower and ciUpper (log2): the fold
+            change and its standard error times a quantile of the normal or, where the test uses it, the t distribution.
 
         Notes
         -----
@@ -432,6 +436,7 @@ class DESeqDataSet(AskedData):
             filter=filter,
             theta=theta,
             filter_fun=filter_fun,
+            confint=confint,
         )
         results = make_results(
             self._answerable(), options, contrast=contrast, name=name, list_values=list_values, test=test,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,7 @@ class BoundQuery(Query):
         filter_fun: FilterFunction | None = None,
         stagewise: bool = False,
         allow_fixed_blocks: bool = False,
+        confint: float | None = None,
     ) -> Results | ResultsSet:
         """Answer the question for every gene.
 
@@ -78,6 +79,8 @@ class BoundQuery(Query):
             `padj_stagewise` (Van den Berge et al. 2017, doi:10.1186/s13059-017-1277-0).
         allow_fixed_blocks
             Answer a question that compares blocks for these particular blocks.
+        confint
+            Add confidence intervals of this level to the rows, as in `DESeqDataSet.results`; not of joint tests.
 
         Returns
         -------
@@ -97,7 +100,7 @@ class BoundQuery(Query):
         check_flags(joint=joint, stagewise=stagewise, allow_fixed_blocks=allow_fixed_blocks)
         options = Options(
             alpha, lfc_threshold, alt_hypothesis, independent_filtering, cooks_cutoff, p_adjust, filter, theta,
-            filter_fun, outliers,
+            filter_fun, outliers, confint,
         )  # fmt: skip
         joint = (joint or self.is_joint) and len(self) > 1
         if stagewise and (options.lfc_threshold > 0 or options.alt_hypothesis != "greaterAbs"):
@@ -111,6 +114,8 @@ class BoundQuery(Query):
             raise OptionError("stagewise=True tests the joint hypothesis and then the rows; leave out joint.")
         if stagewise and len(self) == 1:
             raise OptionError("stagewise=True needs a question of several rows; this one has one.")
+        if joint and confint is not None:
+            raise OptionError(f"confint={confint!r} is for single comparisons; test the rows without joint=True.")
         require_within(self, allow_fixed_blocks)
         if self.fitted is None:
             raise OptionError("this question belongs to no data set; ask it with dds.effect(), dds.query() and so on.")
@@ -120,7 +125,7 @@ class BoundQuery(Query):
             return annotated(answering.joint(), fitted.data.gene_info)
         parts = answering.rows()
         if stagewise:
-            _add_stages(parts, answering.joint(), options.alpha)
+            _add_stages(parts, replace(answering, options=replace(options, confint=None)).joint(), options.alpha)
         found = {label: annotated(part, fitted.data.gene_info) for label, part in parts.parts.items()}
         return ResultsSet(found) if len(found) > 1 else next(iter(found.values()))
 
@@ -145,6 +150,11 @@ class _Answering:
         fitted = self.fitted
         return t_df(fitted.layout, fitted.state.weights) if self.kind == "t" else fitted.fit.df
 
+    @property
+    def _table_df(self) -> float | FloatArray | None:
+        """Degrees of freedom in the table: those that the p-values are made with."""
+        return None if self.kind == "lrt" else self.df
+
     def rows(self) -> ResultsSet:
         """Return the results of every row."""
         fitted, matrix = self.fitted, self.query.matrix
@@ -167,7 +177,7 @@ class _Answering:
                 found = Answer(found.lfc, found.se, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value))
             part = make_table(
                 fitted, self.options, found, label=label, test=self._test, reduced=self._null([label]),
-                separated=separated[:, i],
+                separated=separated[:, i], df=self._table_df,
             )  # fmt: skip
             part.table["boundary"] = boundary[:, i]
             parts[label] = part
@@ -194,7 +204,7 @@ class _Answering:
         label = f"{listing(self.query.labels, 3)} jointly, {df} df"
         results = make_table(
             fitted, self.options, found, label=label, test=self._test, reduced=self._null(self.query.labels),
-            columns=changes, separated=np.asarray(separated.any(axis=1)),
+            columns=changes, separated=np.asarray(separated.any(axis=1)), df=self._table_df,
         )  # fmt: skip
         results.table["boundary"] = (boundary.sum(axis=1) + zero.sum(axis=1) > 0) & ~all_zero
         return results

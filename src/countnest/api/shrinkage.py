@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from countnest.api.adjustment import MEAN
 from countnest.api.annotated import annotated, without_info
-from countnest.api.answers import Fitted, Options, make_results, make_table, separated_genes
+from countnest.api.answers import Fitted, Options, make_table, separated_genes
+from countnest.api.comparison import Asked, one_comparison, require_difference
 from countnest.api.held import HeldData, require_data_set
-from countnest.api.inputs import not_negative
-from countnest.api.questions import BoundQuery, bind
+from countnest.api.inputs import not_negative, probability
+from countnest.api.intervals import with_interval, without_interval
+from countnest.api.questions import BoundQuery
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results, ResultsInfo
-from countnest.design.contrast import coefficient_place, resolve_contrast
+from countnest.design.contrast import resolve_contrast
 from countnest.design.expanded import expanded_design, standard_design
-from countnest.design.grammar import parse_query
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
 from countnest.options import ShrinkType, check_flags, check_option
 from countnest.pipelines.answer import estimate
@@ -31,14 +32,12 @@ __all__ = ["lfc_shrink"]
 
 # Fold changes that differ by less, relative or absolute, are of the same comparison.
 SAME = 1e-5
-# A contrast compares when adding a constant to all log means changes it by less.
-NO_CHANGE = 1e-8
 
 
 def lfc_shrink(
     dds: HeldData,
     *,
-    coef: str | int | None = None,
+    coef: str | None = None,
     contrast: object = None,
     query: str | BoundQuery | None = None,
     type: ShrinkType = "apeglm",
@@ -47,6 +46,8 @@ def lfc_shrink(
     lfc_threshold: float | None = None,
     list_values: Sequence[float] = (1.0, -1.0),
     converge: bool = False,
+    adapt: bool = True,
+    confint: float | None = None,
     n_threads: int | None = None,
     quiet: bool = False,
 ) -> Results:
@@ -57,9 +58,9 @@ def lfc_shrink(
     dds
         A fitted data set.
     coef, contrast, query
-        At most one: a coefficient by name or by its place in `results_names()`, from 0; a contrast as for `results`; or
-        a question, a line of text or what `effect`, `query` and so on return, of one row. Without them what `results`
-        would take: the last coefficient.
+        At most one: a coefficient by its name, one of `results_names()`; a contrast as for `results`; or a question, a
+        line of text or what `effect`, `query` and so on return, of one row. Without them what `results` would take: the
+        last coefficient.
     type
         "apeglm": posterior modes under a Cauchy prior (Zhu, Ibrahim and Love 2018, doi:10.1093/bioinformatics/bty895),
         of any contrast; "ashr": posterior means under a mixture of normals (Stephens 2017,
@@ -84,6 +85,12 @@ def lfc_shrink(
     converge
         apeglm: search for the posterior modes to rounding, and take the higher of two. Otherwise the search ends where
         R's does, for large counts up to a quarter of a standard deviation away.
+    adapt
+        apeglm: fit the scale of the Cauchy prior to the spread of the fold changes. Otherwise it is 1 (natural log).
+    confint
+        Add intervals of this level, as the columns ciLower and ciUpper (log2): the shrunken fold change and its
+        posterior standard deviation times a normal quantile. They approximate the posterior, whose tails under the
+        priors of apeglm and ashr are not those of a normal distribution. None: the level of `res`, if it has one.
     n_threads
         None: as many as the data set works with. The results do not depend on it.
     quiet
@@ -116,15 +123,19 @@ def lfc_shrink(
     require_data_set(dds, "lfc_shrink")
     engine = dds._engine(n_threads, quiet)
     check_option("type", type, ShrinkType)
-    check_flags(svalue=svalue, converge=converge, quiet=quiet)
+    check_flags(svalue=svalue, converge=converge, adapt=adapt, quiet=quiet)
+    if not adapt and type != "apeglm":
+        raise OptionError(f"adapt=False is about the prior of type='apeglm'; leave it out for type={type!r}.")
+    if confint is not None:
+        probability("confint", confint)
     threshold = None if lfc_threshold is None else not_negative("lfc_threshold", lfc_threshold)
     fitted = replace(dds._answerable(), engine=engine)
     refuse_prior(fitted.fit)
-    asked = _asked(fitted, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
+    asked = one_comparison(fitted, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
     if res is not None:
         _check_table(res, fitted)
     if asked is not None and type != "ashr":
-        _require_difference(fitted, asked)
+        require_difference(fitted, asked)
     if asked is not None:
         estimates = _estimates(fitted, asked.vector)
         if res is not None:
@@ -132,7 +143,8 @@ def lfc_shrink(
     if res is None:
         assert asked is not None
         res = asked.results()
-    res, info = without_info(res), fitted.data.gene_info
+    level = res.info.confint if confint is None else confint
+    res = without_interval(without_info(res))
     if type == "normal" and svalue:
         raise OptionError("type='normal' has no s-values; use type='apeglm' or type='ashr'.")
     svalue = svalue or bool(threshold)
@@ -142,100 +154,14 @@ def lfc_shrink(
     if type == "normal":
         assert asked is not None
         between = contrast if _is_pair(contrast) else None
-        return annotated(_normal(fitted, asked.vector, between, res, threshold or 0.0), info)
-    if asked is None or type == "ashr":
-        shrunken = shrink_ashr(lfc, se, threshold=size)
+        found = _normal(fitted, asked.vector, between, res, threshold or 0.0)
+    elif type == "ashr":
+        found = _table(res, shrink_ashr(lfc, se, threshold=size), type, threshold=size if svalue else None)
     else:
-        shrunken = _apeglm(fitted, asked.vector, estimates, size, converge)
-    return annotated(_table(res, shrunken, type, threshold=size if svalue else None), info)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """One comparison: weights (p,) of the coefficients, its name, and how its results are made."""
-
-    vector: FloatArray
-    label: str
-    results: Callable[[], Results]
-
-
-# What is asked
-
-
-def _asked(
-    fitted: Fitted,
-    coef: str | int | None,
-    contrast: object,
-    query: str | BoundQuery | None,
-    list_values: Sequence[float],
-    *,
-    alone: bool,
-) -> _Asked | None:
-    """Return what is asked; None where `alone` the results say it."""
-    given = [name for name, value in (("coef", coef), ("contrast", contrast), ("query", query)) if value is not None]
-    if len(given) > 1:
-        raise OptionError(f"{' and '.join(given)} are given; give one of coef, contrast and query.")
-    if not given and alone:
-        return None
-    if query is not None:
-        return _of_query(fitted, query)
-    name = None if coef is None else _name(fitted, coef)
-    asked = resolve_contrast(fitted.design, contrast, name, list_values)
-
-    def results() -> Results:
-        return make_results(fitted, Options(), contrast=contrast, name=name, list_values=list_values, test=None)
-
-    return _Asked(asked.vector, asked.label, results)
-
-
-def _name(fitted: Fitted, coef: str | int) -> str:
-    """Return the name of a coefficient that is given by name or place."""
-    names = fitted.design.names
-    if isinstance(coef, str):
-        return names[coefficient_place(fitted.design, coef)]
-    if isinstance(coef, bool) or not isinstance(coef, (int, np.integer)) or not -len(names) <= coef < len(names):
-        raise ContrastError(
-            f"coef={coef!r} is not a coefficient: give a name, or its place from 0 to {len(names) - 1}. The "
-            f"coefficients are {listing(names, 20)}."
-        )
-    return names[coef]
-
-
-def _of_query(fitted: Fitted, query: str | BoundQuery) -> _Asked:
-    """Return the comparison of a question of one row."""
-    if isinstance(query, str):
-        query = bind(parse_query(fitted.design, query), lambda: fitted)
-    if not isinstance(query, BoundQuery):
-        raise OptionError(
-            f"query={query!r} is not a question; give a line of text, or what dds.effect() and so on return."
-        )
-    if query.design is not fitted.design:
-        raise ContrastError("the query belongs to another data set; ask this one.")
-    if len(query) != 1:
-        raise ContrastError(
-            f"the query has {len(query)} rows; fold changes are shrunken for one at a time: {listing(query.labels)}. "
-            "Choose one, query[0] or query['label']."
-        )
-    bound = query
-
-    def results() -> Results:
-        found = bound.test()
-        assert isinstance(found, Results)
-        return found
-
-    return _Asked(query.matrix[0], query.labels[0], results)
-
-
-def _require_difference(fitted: Fitted, asked: _Asked) -> None:
-    """Raise `ContrastError` for a question about a mean, which a prior around zero would pull to one count."""
-    matrix = fitted.layout.matrix
-    constant = np.linalg.lstsq(matrix, np.ones(len(matrix)), rcond=None)[0]
-    spanned = np.abs(matrix @ constant - 1.0).max() < NO_CHANGE
-    if spanned and abs(asked.vector @ constant) > NO_CHANGE:
-        raise ContrastError(
-            f"'{asked.label}' is a mean, not a difference, and means are not shrunken to zero. Give a coefficient "
-            f"other than the intercept, or a contrast; the coefficients are {listing(fitted.design.names, 20)}."
-        )
+        assert asked is not None
+        shrunken = _apeglm(fitted, asked.vector, estimates, size, converge, adapt)
+        found = _table(res, shrunken, type, threshold=size if svalue else None)
+    return annotated(with_interval(found, level), fitted.data.gene_info)
 
 
 # The results that are shrunken
@@ -278,7 +204,7 @@ def _columns(res: Results) -> tuple[FloatArray, FloatArray]:
     return lfc, se
 
 
-def _check_same(res: Results, asked: _Asked, estimates: tuple[FloatArray, FloatArray]) -> None:
+def _check_same(res: Results, asked: Asked, estimates: tuple[FloatArray, FloatArray]) -> None:
     """Raise `ContrastError` when the fold changes of `res` are not those of the comparison."""
     for given, own in zip(_columns(res), estimates, strict=True):
         compared = np.isfinite(given) & np.isfinite(own) & (given != 0.0)
@@ -303,11 +229,12 @@ def _apeglm(
     estimates: tuple[FloatArray, FloatArray],
     threshold: float,
     converge: bool,
+    adapt: bool,
 ) -> ShrunkenChanges:
     lfc, se = estimates
     shrunken = shrink_apeglm(
         fitted.design, vector, lfc, se, fitted.data.matrix, fitted.state, threshold=threshold, converge=converge,
-        engine=fitted.engine,
+        adapt=adapt, engine=fitted.engine,
     )  # fmt: skip
     if shrunken.failed is not None and shrunken.failed.any():
         genes = fitted.data.genes[shrunken.failed]

@@ -54,6 +54,8 @@ def _fit_columns(fit: ModelFit, names: tuple[str, ...]) -> Columns:
     columns |= {f"SE_{name}": fit.se[:, k] / LN2 for k, name in enumerate(names)}
     columns |= _wald_columns(fit, names) if fit.reduced is None else _lrt_columns(fit)
     columns |= {"betaIter": fit.n_iter, "deviance": -2.0 * fit.loglik, "maxCooks": fit.max_cooks}
+    if fit.df is not None:
+        columns["tDegreesFreedom"] = np.where(np.isnan(fit.loglik), np.nan, fit.df)
     return columns
 
 

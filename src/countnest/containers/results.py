@@ -86,6 +86,8 @@ class ResultsInfo:
         The scale of the Cauchy prior of apeglm, log2; None without one.
     shrunken_test
         Whether the p-values are those of the shrunken fold changes, and not of the maximum likelihood estimates.
+    confint
+        The level of the intervals of the fold changes, the columns ciLower and ciUpper; None: there are none.
     annotation
         The last columns of the table, which say what is known of the genes besides their counts.
     version
@@ -111,6 +113,7 @@ class ResultsInfo:
     shrinkage: ShrinkType | None = None
     prior_scale: float | None = None
     shrunken_test: bool = False
+    confint: float | None = None
     annotation: tuple[str, ...] = ()
     version: str = field(default_factory=installed_version)
 
@@ -384,7 +387,10 @@ class Results:
             "baseMean": "mean of normalized counts for all samples",
             "log2FoldChange": f"log2 fold change ({_ESTIMATES[info.shrinkage]}): {label}",
             "lfcSE": f"{'standard error' if info.shrinkage is None else 'posterior SD'}: {label}",
+            "ciLower": f"lower end of the {_interval(info)}: {label}",
+            "ciUpper": f"upper end of the {_interval(info)}: {label}",
             "stat": f"{info.test} statistic: {tested}",
+            "df": "degrees of freedom of the t distribution, or of the denominator of F",
             "pvalue": f"{test} p-value: {tested}",
             "padj": f"{info.p_adjust} adjusted p-values",
             "padj_screen": f"{info.p_adjust} adjusted p-values of the joint test, which screens genes",
@@ -454,6 +460,12 @@ def _symbols_first(table: pd.DataFrame, info: ResultsInfo, *, others: bool = Tru
     first = [symbol] if symbol in table else []
     left_out = [*first, *(() if others else info.annotation)]
     return table[[*first, *(name for name in table if name not in left_out)]]
+
+
+def _interval(info: ResultsInfo) -> str:
+    """Return what the interval of a fold change is, such as '95 % confidence interval'."""
+    shrunken = "posterior interval (normal approximation)"
+    return f"{100 * (info.confint or 0):g} % {'confidence interval' if info.shrinkage is None else shrunken}"
 
 
 def _or_small(threshold: float) -> str:

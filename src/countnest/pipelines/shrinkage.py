@@ -27,6 +27,8 @@ __all__ = ["ShrunkenChanges", "coefficient_for", "shrink_apeglm", "shrink_ashr"]
 
 # So many changes of reference levels are tried before the contrast takes the place of one coefficient.
 MAX_RECODINGS = 64
+# Of the Cauchy prior where it is not adapted to the data, natural log: the default of apeglm.
+FIXED_SCALE = 1.0
 # Weights of coefficients that differ by less are the same.
 TOLERANCE = 1e-8
 
@@ -64,6 +66,7 @@ def shrink_apeglm(
     *,
     threshold: float = 0.0,
     converge: bool = False,
+    adapt: bool = True,
     engine: Engine,
 ) -> ShrunkenChanges:
     """Shrink one contrast of the coefficients under a Cauchy prior.
@@ -83,19 +86,21 @@ def shrink_apeglm(
         Of `ShrunkenChanges.rate`, log2.
     converge
         See `stats.shrink.apeglm.shrink_coefficient`.
+    adapt
+        Whether `lfc` and `se` give the scale of the prior; otherwise it is 1, natural log.
     engine
         Threads, blocks, progress.
 
     Notes
     -----
-    R counterpart: DESeq2::lfcShrink(type = "apeglm").
+    R counterpart: DESeq2::lfcShrink(type = "apeglm", apeAdapt = adapt).
     """
     assert state.dispersions is not None
     matrix, place = coefficient_for(design, contrast)
     alpha = state.dispersions.final
     genes = Genes(counts, state.factors, state.raw_weights)
     rows = np.isfinite(alpha) & ~without_counts(genes, np.ones((1, counts.shape[1]), np.bool_), engine)[:, 0]
-    scale = prior_scale(lfc * LN2, se * LN2)
+    scale = prior_scale(lfc * LN2, se * LN2) if adapt else FIXED_SCALE
     mode, sd, rate, found = over_genes(
         _shrink, genes.at(rows), alpha[rows], layout=Layout.of(matrix), place=place, scale=scale, converge=converge,
         threshold=threshold * LN2, engine=engine, text="shrinking log fold changes (apeglm)",

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from simulated import study
 
 import countnest as cn
 from countnest.errors import OptionError
+from unit.api.simulated import study
 
 INFO = ("gene_name", "biotype")
 

@@ -67,8 +67,29 @@ def test_columns_and_record(dds):
 
 def test_the_default_is_the_last_coefficient(dds):
     same(shrink(dds), shrink(dds, coef="group_c_vs_a"), columns=COLUMNS)
-    same(shrink(dds), shrink(dds, coef=-1), columns=COLUMNS)
-    same(shrink(dds), shrink(dds, coef=3), columns=COLUMNS)
+
+
+def test_a_number_does_not_say_which_coefficient(dds):
+    cases = {
+        2: "from 1, as in R, it is 'batch_y_vs_x'; from 0, as in Python, it is 'group_b_vs_a'",
+        0: "from 1, as in R, it is none; from 0, as in Python, it is 'Intercept'",
+        4: "it is 'group_c_vs_a'; from 0, as in Python, it is none. Give the name",
+        np.int64(-1): "it is none.*it is none",
+    }
+    for coef, words in cases.items():
+        with pytest.raises(ContrastError, match=words):
+            shrink(dds, coef=coef)
+
+
+def test_a_prior_that_is_not_adapted(dds):
+    adapted, found = (shrink(dds, coef="batch_y_vs_x", adapt=adapt) for adapt in (True, False))
+    assert found.info.prior_scale == pytest.approx(1 / np.log(2), rel=1e-15)
+    assert adapted.info.prior_scale < 0.5
+    narrow, wide = (each.table["log2FoldChange"].abs() for each in (adapted, found))
+    assert (narrow.dropna() <= wide.dropna() + 0.01).all()  # a wide prior shrinks less
+    assert narrow.mean() < 0.8 * wide.mean()
+    with pytest.raises(OptionError, match="adapt=False is about the prior of type='apeglm'"):
+        shrink(dds, type="ashr", adapt=False)
 
 
 def test_names_in_other_spellings(dds):
@@ -255,8 +276,8 @@ def test_ashr(dds):
     [
         ({"coef": "Intercept"}, ContrastError, "'Intercept' is a mean"),
         ({"coef": "group_d_vs_a"}, ContrastError, "Did you mean 'group_"),
-        ({"coef": 4}, ContrastError, "from 0 to 3"),
-        ({"coef": True}, ContrastError, "is not a coefficient"),
+        ({"coef": 4}, ContrastError, "from 1, as in R, it is 'group_c_vs_a'"),
+        ({"coef": True}, ContrastError, "is not the name of a coefficient"),
         ({"coef": 1, "contrast": ("group", "c", "b")}, OptionError, "coef and contrast are given"),
         ({"coef": 1, "query": "group[c - b]"}, OptionError, "coef and query are given"),
         ({"contrast": [0, 0, 1]}, ContrastError, "4 numbers"),

@@ -1,0 +1,44 @@
+"""Confidence intervals in tables of results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from countnest.arrays import FloatArray
+from countnest.containers.results import Results
+from countnest.stats.inference.interval import confidence_interval
+
+__all__ = ["with_interval", "without_interval"]
+
+_COLUMNS = ("ciLower", "ciUpper")
+
+
+def with_interval(results: Results, level: float | None, df: float | FloatArray | None = None) -> Results:
+    """Return results with the ends of the intervals of the fold changes after their standard errors.
+
+    Parameters
+    ----------
+    results
+        Of one comparison, without intervals.
+    level
+        Of the intervals; None: no intervals.
+    df
+        Degrees of freedom where the test compares with a t distribution, one number or (G,); None: normal quantiles.
+    """
+    if level is None:
+        return results
+    lfc, se = (results.table[name].to_numpy(dtype=np.float64) for name in ("log2FoldChange", "lfcSE"))
+    table = results.table.copy()
+    place = list(table.columns).index("lfcSE") + 1
+    for k, (name, ends) in enumerate(zip(_COLUMNS, confidence_interval(lfc, se, float(level), df), strict=True)):
+        table.insert(place + k, name, ends)
+    return Results(table, replace(results.info, confint=float(level)))
+
+
+def without_interval(results: Results) -> Results:
+    """Return results without intervals."""
+    if results.info.confint is None:
+        return results
+    return Results(results.table.drop(columns=list(_COLUMNS)), replace(results.info, confint=None))
