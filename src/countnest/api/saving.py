@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import warnings
 
 import numpy as np
@@ -11,7 +10,6 @@ import pandas as pd
 from countnest.api.dataset import DESeqDataSet
 from countnest.api.examples import ExampleDataSet
 from countnest.api.held import require_data_set
-from countnest.design.formula import KNOWN_FUNCTIONS, parse_formula
 from countnest.errors import CountnestWarning, FileError
 from countnest.files import FilePath
 from countnest.io.archive import read_archive, write_archive
@@ -22,11 +20,6 @@ __all__ = ["load", "save"]
 HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_lengths", "_state")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.
 TOLERANCE = 1e-9
-# What expressions of a formula may consist of, besides calls of known functions and of NumPy's on elements.
-PLAIN_CODE = (
-    ast.Expression, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.List, ast.Tuple, ast.BinOp, ast.UnaryOp,
-    ast.BoolOp, ast.Compare, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
-)  # fmt: skip
 
 
 def save(dds: DESeqDataSet, path: FilePath) -> None:
@@ -42,8 +35,8 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
     Raises
     ------
     FileError
-        The file cannot be written; or the data set has something that a file cannot hold: a dispersion trend that is
-        a function of yours, or a formula that runs other code than arithmetic and known functions.
+        The file cannot be written; or the data set has something that a file cannot hold, such as a dispersion trend
+        that is a function of yours.
 
     Notes
     -----
@@ -57,8 +50,6 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
     """
     require_data_set(dds, "save")
     data, options = dds._data, dds._design_options
-    for name in ("design", "same_as"):
-        _refuse_code(options[name], data.sheet.columns, f"the data set cannot be saved: {name}")
     content = {
         "data": {name: getattr(data, name) for name in ("counts", "genes", "samples", "sheet", "gene_info")},
         "options": options,
@@ -99,8 +90,6 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
     data, options, truth = content["data"], content["options"], content.get("truth")
     assert isinstance(data, dict)
     assert isinstance(options, dict)
-    for name in ("design", "same_as"):
-        _refuse_code(options[name], data["sheet"].columns, f"'{path}' is refused: {name}")
     counts = pd.DataFrame(data["counts"], index=data["genes"], columns=data["samples"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CountnestWarning)  # they were given when the data set was made
@@ -131,33 +120,3 @@ def _set_state(dds: DESeqDataSet, state: object, path: FilePath) -> None:
         )
     for name, value in state.items():
         setattr(dds, name, value)
-
-
-def _refuse_code(formula: object, columns: pd.Index, what: str) -> None:
-    """Raise `FileError` where a formula does more than arithmetic and calls of known functions.
-
-    Formulas are evaluated, so one that may run anything must not come from a file.
-    """
-    if not isinstance(formula, str):
-        return
-    for expression in parse_formula(formula, columns).expressions.values():
-        if not _is_plain(ast.parse(expression.code, mode="eval")):
-            raise FileError(
-                f"{what} has '{expression.name}', which is more than arithmetic and functions that are known. Compute "
-                "it as a column of the sample sheet, and use that in the formula."
-            )
-
-
-def _is_plain(tree: ast.AST) -> bool:
-    if isinstance(tree, ast.Call):
-        named = isinstance(tree.func, ast.Name) and tree.func.id in KNOWN_FUNCTIONS
-        parts = [*tree.args, *tree.keywords]
-        return (named or _is_elementwise(tree.func)) and all(_is_plain(part) for part in parts)
-    return isinstance(tree, PLAIN_CODE) and all(_is_plain(part) for part in ast.iter_child_nodes(tree))
-
-
-def _is_elementwise(function: ast.expr) -> bool:
-    """Tell whether code is 'np.' and the name of a function on elements, such as np.log."""
-    if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "np"):
-        return False
-    return isinstance(getattr(np, function.attr, None), np.ufunc)

@@ -1,21 +1,36 @@
-"""What a factor of a term means: a column of the sample sheet, or Python code that computes one."""
+"""What a factor of a term means: a column of the sample sheet, or an expression in the closed language of formulas.
+
+The code of an expression is written anew from a checked syntax tree. It has numbers, short text, names that stand for
+columns, arithmetic, comparisons and calls of known functions, so that it can be evaluated whoever wrote the formula.
+"""
 
 from __future__ import annotations
 
 import ast
+import keyword
+import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import NoReturn
 
+from countnest.design.language import FACTOR_FUNCTIONS, FUNCTIONS, KNOWN_FUNCTIONS, check_option, refuse, shortened
 from countnest.errors import FormulaError, listing, suggestion
 
-__all__ = ["QUOTED", "Expression", "Variable", "read_factor", "require_known"]
+__all__ = ["Expression", "Variable", "read_factor", "require_known"]
 
-FACTOR_FUNCTIONS = frozenset({"C", "factor"})
-
-# Text in quotes or backticks, which no replacement may touch.
-QUOTED = r"(`[^`]*`|'[^']*'|\"[^\"]*\")"
+PIECE = re.compile(
+    r"""(?P<space>\s+) | (?P<text>'[^']*'|"[^"]*") | `(?P<quoted>[^`]+)`
+    | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])) | (?P<word>[\w.]+)
+    | (?P<operator>\*\*|==|!=|<=|>=|[-+*/^<>=,()\[\]])""",
+    re.VERBOSE,
+)
+WRAPPED = re.compile(r"\w+\(\s*(?:`([^`]+)`|([\w.]+))\s*\)")
+BEFORE_CALL, BEFORE_OPTION = re.compile(r"\s*\("), re.compile(r"\s*=(?!=)")
+CONSTANTS = {"True": "True", "False": "False", "TRUE": "True", "FALSE": "False"}
+OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub)
+COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,7 @@ class Expression:
     name
         The expression as R writes it in the names of columns, such as 'poly(age, 2)' or 'I(age^2)'.
     code
-        The expression in Python, with the columns renamed to plain identifiers.
+        The expression in Python, checked, with the columns renamed to plain identifiers.
     columns
         Column of the sample sheet for each of these identifiers.
     """
@@ -41,127 +56,219 @@ class Expression:
 class Variable:
     """A factor of a term that is a column of the sample sheet, possibly wrapped in ``C()`` or ``factor()``."""
 
-    column: str
+    name: str
     wrapped: bool
 
 
-def read_factor(expr: str, known: Sequence[str], functions: Collection[str], formula: str) -> Variable | Expression:
-    """Return what a function call or another piece of code in a formula means.
+def read_factor(call: str, known: Sequence[str], formula: str) -> Variable | Expression:
+    """Return what a function call in a formula means.
 
     Parameters
     ----------
-    expr
-        The code.
+    call
+        The call, from the name of the function to the closing parenthesis.
     known
         Columns of the sample sheet.
-    functions
-        Names of the functions that may be called.
     formula
         The whole formula, for messages.
 
     Returns
     -------
     Variable or Expression
-        A column that is taken as a factor, or code to be evaluated.
+        A column that is taken as a factor, or checked code.
 
     Raises
     ------
     FormulaError
-        Unknown columns or functions.
+        Unknown columns or functions, or anything else that is not in the language of formulas.
     """
-    code, aliases = _with_identifiers(expr, known)
-    tree = ast.parse(code, mode="eval")
-    _check_functions(tree, expr, functions, formula)
-    if _is_call(tree.body, FACTOR_FUNCTIONS):
-        column = _wrapped_column(tree.body, expr, aliases)
-        require_known(column, known, formula)
-        return Variable(column, wrapped=True)
-    used: dict[str, str] = {}
-    renamed = ast.unparse(_Renaming(known, aliases, used, formula).visit(tree))
-    return Expression(_r_name(expr), renamed if isinstance(tree.body, ast.Call) else f"I({renamed})", used)
+    if call.partition("(")[0] in FACTOR_FUNCTIONS:
+        return Variable(_wrapped_column(call, known, formula), wrapped=True)
+    code, columns = _with_identifiers(call, known, formula)
+    if not columns:
+        refuse(formula, f"has '{shortened(call)}', which uses no column")
+    _Checking(formula, call, columns).value(_tree(code, call, formula), 0)
+    name = ast.unparse(_Renaming(columns).visit(_tree(code, call, formula)))
+    return Expression(_r_name(name), ast.unparse(_Floats().visit(_tree(code, call, formula))), columns)
 
 
-def _is_call(node: ast.expr, functions: Collection[str]) -> TypeGuard[ast.Call]:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions
+def _tree(code: str, call: str, formula: str) -> ast.expr:
+    """Return the syntax tree of an expression; nothing is evaluated."""
+    try:
+        return ast.parse(code, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        refuse(formula, f"cannot be read: '{shortened(call)}' is no expression")
 
 
 def require_known(name: str, known: Sequence[str], formula: str) -> None:
     """Raise `FormulaError` unless `name` is a column of the sample sheet."""
     if name not in known:
         raise FormulaError(
-            f"the formula '{formula}' uses '{name}', which is not a column of the sample sheet."
+            f"the formula '{shortened(formula)}' uses '{shortened(name)}', which is not a column of the sample sheet."
             f"{suggestion(name, known)} The columns are {listing(known, 20)}."
         )
 
 
-def _with_identifiers(expr: str, known: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Replace names in backticks, and known names with dots, by identifiers; return the code and what these mean."""
-    aliases: dict[str, str] = {}
+def _with_identifiers(call: str, known: Sequence[str], formula: str) -> tuple[str, dict[str, str]]:
+    """Return an expression in Python with plain identifiers for the columns, and what these mean."""
+    identifiers: dict[str, str] = {}
+    code, at = [], 0
+    while at < len(call):
+        piece = PIECE.match(call, at)
+        if piece is None or "\\" in (piece["text"] or ""):
+            refuse(formula, f"has '{shortened(call[at])}' in '{shortened(call)}', which has no meaning in a formula")
+        at = piece.end()
+        column = piece["quoted"]
+        word = piece["word"]
+        if word and BEFORE_CALL.match(call, at):
+            _require_function(word, call, formula)
+        elif word and not BEFORE_OPTION.match(call, at) and (word not in CONSTANTS or word in known):
+            column = word
+        if column:
+            if column not in known and (keyword.iskeyword(column) or "." in column):
+                near = suggestion(column, known)
+                refuse(formula, f"has '{shortened(column)}' in '{shortened(call)}', which is not a column{near}")
+            require_known(column, known, formula)
+            code.append(identifiers.setdefault(column, f"x{len(identifiers)}_"))
+        else:
+            code.append({"^": "**", **CONSTANTS}.get(piece[0], piece[0]))
+    return "".join(code), {identifier: column for column, identifier in identifiers.items()}
 
-    def replace(match: re.Match[str]) -> str:
-        name = match[0]
-        if name[0] in "'\"" or (name[0] != "`" and name not in known):
-            return name
-        return aliases.setdefault(name.strip("`"), f"column_{len(aliases)}_")
 
-    code = re.sub(rf"{QUOTED}|[^\W\d]\w*(?:\.\w+)+", replace, expr)
-    return code, {identifier: name for name, identifier in aliases.items()}
+def _require_function(name: str, call: str, formula: str) -> None:
+    """Refuse a function that is not known, with its plain name where there is one: `log` for `np.log`."""
+    if name in KNOWN_FUNCTIONS:
+        return
+    plain = name.rpartition(".")[2]
+    near = f" (did you mean '{plain}'?)" if plain in KNOWN_FUNCTIONS else suggestion(name, KNOWN_FUNCTIONS)
+    refuse(formula, f"uses the function '{shortened(name)}' in '{shortened(call)}', which is not known{near}")
 
 
-def _check_functions(tree: ast.AST, expr: str, functions: Collection[str], formula: str) -> None:
-    """Refuse functions that are not known."""
-    known = sorted(FACTOR_FUNCTIONS.union(functions))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known:
-            name = node.func.id
-            raise FormulaError(
-                f"the formula '{formula}' uses the function '{name}' in '{expr}', which is not known."
-                f"{suggestion(name, known)} Known are {listing(known, 50)}; or compute a column of the sample sheet."
-            )
+class _Checking:
+    """Refuses what is not in the language of formulas."""
+
+    def __init__(self, formula: str, call: str, columns: Mapping[str, str]) -> None:
+        self.formula, self.call, self.columns = formula, call, columns
+
+    def _refuse(self, what: str) -> NoReturn:
+        refuse(self.formula, f"has {what} in '{shortened(self.call)}'")
+
+    def value(self, node: ast.expr, depth: int) -> None:
+        """Check an expression."""
+        if depth > DEEPEST:
+            self._refuse(f"more than {DEEPEST} operations in each other")
+        match node:
+            case ast.Name(id=name) if name in self.columns:
+                pass
+            case ast.Constant(value=bool()):
+                self._refuse("a logical value that is no option")
+            case ast.Constant(value=int() | float() as number):
+                self._number(number)
+            case ast.Constant(value=str()):
+                self._refuse("text that is not compared with a column")
+            case ast.UnaryOp(op=op, operand=operand) if isinstance(op, OPERATORS):
+                self.value(operand, depth + 1)
+            case ast.BinOp(left=left, op=op, right=right) if isinstance(op, OPERATORS):
+                self.value(left, depth + 1)
+                self.value(right, depth + 1)
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if isinstance(op, COMPARISONS):
+                self._compared(left, depth + 1)
+                self._compared(right, depth + 1)
+            case ast.Call(func=ast.Name(id=function)) if function in FUNCTIONS:
+                self._call(node, function, depth + 1)
+            case ast.Call(func=ast.Name(id=function)) if function in FACTOR_FUNCTIONS:
+                self._refuse(f"'{function}()' inside of a function")
+            case _:
+                self._refuse(f"{WORDS.get(type(node), 'something')} that formulas do not have")
+
+    def _number(self, number: float) -> None:
+        try:
+            finite = math.isfinite(float(number))
+        except OverflowError:
+            finite = False
+        if not finite:
+            self._refuse("a number that is too large")
+
+    def _compared(self, node: ast.expr, depth: int) -> None:
+        """Check a side of a comparison, which may be text."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if not node.value.isprintable() or set(node.value) & set("'\"`\\"):
+                self._refuse("text with quotes, backticks or unprintable characters")
+            return
+        self.value(node, depth)
+
+    def _call(self, call: ast.Call, function: str, depth: int) -> None:
+        """Check the call of a known function: one expression, then options that are plain values."""
+        known = FUNCTIONS[function]
+        if not call.args or isinstance(call.args[0], ast.Starred) or len(call.args) > 1 + min(len(known), 2):
+            takes = f", then {listing(known, 20)} by name" if known else ""
+            self._refuse(f"'{function}()', which takes one expression of columns{takes},")
+        self.value(call.args[0], depth)
+        given = [*zip(known, call.args[1:], strict=False), *((item.arg, item.value) for item in call.keywords)]
+        for option, value in given:
+            check_option(function, option, _plain(value), self.formula)
+
+
+WORDS: Mapping[type[ast.expr], str] = {
+    ast.Attribute: "an attribute",
+    ast.Subscript: "brackets",
+    ast.List: "brackets",
+    ast.Tuple: "a list of values",
+    ast.Compare: "a chain of comparisons",
+    ast.Call: "a call of something other than a function's name",
+    ast.Starred: "a star before an argument",
+}
+
+
+def _plain(node: ast.expr) -> object:
+    """Return the value of an option that is a number, logical value, text, or a list of numbers; None for others."""
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str()):
+            return node.value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_plain(item) for item in items if not isinstance(item, ast.List | ast.Tuple)] or None
+    return None
+
+
+class _Floats(ast.NodeTransformer):
+    """Makes the numbers that are calculated with floats: 9**9**9 of whole numbers would not end."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Leave the options as they are."""
+        node.args[0] = self.visit(node.args[0])
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        """Make a number a float."""
+        return ast.Constant(float(node.value)) if isinstance(node.value, int | float) else node
 
 
 class _Renaming(ast.NodeTransformer):
-    """Give every column of the sample sheet that an expression uses an identifier that nothing else has."""
+    """Gives the columns their own names back."""
 
-    def __init__(self, known: Sequence[str], aliases: Mapping[str, str], used: dict[str, str], formula: str) -> None:
-        self.known, self.aliases, self.used, self.formula = known, aliases, used, formula
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Rename in the arguments, not the function."""
-        if not isinstance(node.func, ast.Name):
-            node.func = self.visit(node.func)
-        node.args = [self.visit(argument) for argument in node.args]
-        for keyword in node.keywords:
-            keyword.value = self.visit(keyword.value)
-        return node
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """Rename all but the module ``np``."""
-        if not (isinstance(node.value, ast.Name) and node.value.id == "np"):
-            node.value = self.visit(node.value)
-        return node
+    def __init__(self, columns: Mapping[str, str]) -> None:
+        self.columns = columns
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """Rename a column."""
-        column = self.aliases.get(node.id, node.id)
-        require_known(column, self.known, self.formula)
-        identifiers = {name: identifier for identifier, name in self.used.items()}
-        identifier = identifiers.get(column, f"x{len(self.used)}_")
-        self.used[identifier] = column
-        return ast.Name(identifier, ast.Load())
+        return ast.Name(self.columns.get(node.id, node.id), ast.Load())
 
 
-def _wrapped_column(call: ast.Call, expr: str, aliases: Mapping[str, str]) -> str:
+def _wrapped_column(call: str, known: Sequence[str], formula: str) -> str:
     """Return the column in ``C(column)``."""
-    argument = call.args[0] if len(call.args) == 1 and not call.keywords else None
-    if not isinstance(argument, ast.Name):
+    match = WRAPPED.fullmatch(call)
+    if match is None:
         raise FormulaError(
-            f"'{expr}': only 'C(column)' is supported, with levels coded against the reference level; set the "
-            "reference with reference={...}."
+            f"the formula '{shortened(formula)}' has '{shortened(call)}'; only 'C(column)' is supported, with levels "
+            "coded against the reference level; set the reference with reference={...}."
         )
-    return aliases.get(argument.id, argument.id)
+    column = match[1] or match[2]
+    require_known(column, known, formula)
+    return column
 
 
 def _r_name(expr: str) -> str:
-    """Return an expression as R writes it: no spaces around '^' and '/', no backticks."""
-    return expr.replace(" ** ", "^").replace(" / ", "/").replace("`", "")
+    """Return an expression as R writes it: no spaces around '^' and '/'."""
+    return expr.replace(" ** ", "^").replace(" / ", "/")

@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
-from countnest.design.expression import QUOTED, Expression, Variable, read_factor, require_known
-from countnest.errors import DesignError, FormulaError, counted, listing
+from countnest.design.expression import Expression, Variable, read_factor, require_known
+from countnest.design.language import shortened
+from countnest.design.terms import QUOTED, Token, read_terms
+from countnest.errors import DesignError, FormulaError, counted, kind_of, listing
 
 __all__ = [
-    "KNOWN_FUNCTIONS",
     "LearntExpression",
     "ParsedFormula",
     "full_rank_terms",
@@ -29,15 +30,15 @@ __all__ = [
 
 Term = tuple[str, ...]
 
-# Functions of R's formulas that formulaic lacks.
-EXTRA_FUNCTIONS: Mapping[str, Any] = {"abs": np.abs, "log1p": np.log1p, "sqrt": np.sqrt}
-
-# What may be called in a formula; formulaic has the others.
-FUNCTIONS = frozenset({"I", "bs", "cc", "center", "cr", "cs", "exp", "exp10", "exp2", "log", "log10", "log2", "poly"})
-KNOWN_FUNCTIONS = FUNCTIONS.union({"scale", "standardize"}, EXTRA_FUNCTIONS)
+# Functions of the language of formulas that formulaic lacks or has otherwise.
+OWN_FUNCTIONS: Mapping[str, Any] = {
+    "abs": np.abs,
+    "exp10": lambda x: np.power(10.0, x),
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+}
 
 BARS = re.compile(r"\([^()]*\|[^()]*\)")
-LONE_DOT = re.compile(r"(?<![\w.)\]])\.(?![\w.])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,10 @@ class ParsedFormula:
 def parse_formula(formula: str, columns: Iterable[object]) -> ParsedFormula:
     """Read a formula.
 
-    Terms may use ``+ - : * / ^ ( )``, columns of the sample sheet (in backticks when their name is not plain) and
-    functions: ``log, log2, log10, log1p, exp, sqrt, abs, scale, center, poly, bs, cr, I``. ``C(x)``, ``factor(x)`` and
-    ``as.factor(x)`` all mean: take the column `x` as a factor, as if it held text; the factor is called `x`.
+    Terms may use ``+ - : * / ^ ( )``, columns of the sample sheet (in backticks when their name is not plain) and the
+    functions of `language.FUNCTIONS`, whose arguments may use arithmetic and comparisons. ``C(x)``, ``factor(x)`` and
+    ``as.factor(x)`` all mean: take the column `x` as a factor, as if it held text; the factor is called `x`. Nothing
+    else can be said, and nothing is evaluated here.
 
     Parameters
     ----------
@@ -94,34 +96,37 @@ def parse_formula(formula: str, columns: Iterable[object]) -> ParsedFormula:
     Raises
     ------
     FormulaError
-        The formula does not parse, has a left-hand side or random effects, or names an unknown variable or function.
+        The formula does not parse, has a left-hand side or random effects, names an unknown variable or function, or
+        has anything else that is not in the language.
 
     Notes
     -----
     R counterpart: stats::terms.formula.
     """
     text = _right_hand_side(formula)
-    raw_terms, written = _formulaic_terms(text)
     known = [column for column in columns if isinstance(column, str)]
-    factors = {expr: _factor(expr, is_code, known, text) for expr, is_code in written.items()}
-    names = {expr: factor.name if isinstance(factor, Expression) else factor.column for expr, factor in factors.items()}
-    place = {name: position for position, name in reversed(list(enumerate(names.values())))}
-    terms = _ordered_terms([[names[expr] for expr in term if expr != "1"] for term in raw_terms], place)
+    written: list[Variable | Expression] = []
+
+    def name_of(token: Token) -> str:
+        written.append(_factor(token, known, text))
+        return written[-1].name
+
+    intercept, terms = read_terms(text, name_of)
     used = {name for term in terms for name in term}
-    kept = [factor for expr, factor in factors.items() if names[expr] in used]
+    kept = [factor for factor in written if factor.name in used]
     plain = [factor for factor in kept if isinstance(factor, Variable)]
     expressions = {factor.name: factor for factor in kept if isinstance(factor, Expression)}
-    _refuse_both_kinds(plain, text)
+    _refuse_both_kinds(plain, expressions, text)
     variables = dict.fromkeys(
-        column for f in kept for column in (f.columns.values() if isinstance(f, Expression) else (f.column,))
+        column for f in kept for column in (f.columns.values() if isinstance(f, Expression) else (f.name,))
     )
     return ParsedFormula(
         text=text,
-        intercept=["1"] in raw_terms,
-        terms=terms,
+        intercept=intercept,
+        terms=tuple(terms),
         variables=tuple(variables),
-        categorical=frozenset(factor.column for factor in plain if factor.wrapped),
-        computed=frozenset(variables) - {factor.column for factor in plain},
+        categorical=frozenset(factor.name for factor in plain if factor.wrapped),
+        computed=frozenset(variables) - {factor.name for factor in plain},
         expressions=expressions,
     )
 
@@ -156,8 +161,8 @@ class LearntExpression:
             The expression cannot be computed, or is missing or infinite, for the new values.
         """
         name = self.expression.name
-        computed = _computed(name, lambda: self.spec.get_model_matrix(_data(self.expression, cells), EXTRA_FUNCTIONS))
-        values = as_float(computed.to_numpy(dtype=np.float64))
+        computed = _computed(name, lambda: self.spec.get_model_matrix(_data(self.expression, cells), OWN_FUNCTIONS))
+        values = _numbers(name, computed)
         if not np.isfinite(values).all():
             raise FormulaError(f"'{name}' is missing or infinite for the values asked for.")
         return values
@@ -190,15 +195,17 @@ def learn_expression(expression: Expression, sheet: pd.DataFrame) -> LearntExpre
     R counterpart: stats::model.frame, and the predvars of stats::makepredictcall.
     """
     from formulaic import Formula, model_matrix
-    from formulaic.parser.types import Factor
+    from formulaic.parser.types import Factor, Term
 
-    code, data = Formula([expression.code]), _data(expression, sheet)
-    computed = _computed(expression.name, lambda: model_matrix(code, data, context=EXTRA_FUNCTIONS, na_action="ignore"))
+    # a term is handed over, not text: nothing reads the code as a formula once more
+    code = Formula([Term([Factor(expression.code, eval_method="python")])])
+    data = _data(expression, sheet)
+    computed = _computed(expression.name, lambda: model_matrix(code, data, context=OWN_FUNCTIONS, na_action="ignore"))
     if any(kind is Factor.Kind.CATEGORICAL for kind, _ in computed.model_spec.encoder_state.values()):
         raise FormulaError(
             f"'{expression.name}' gives text, not numbers; make it a column of the sample sheet and use that."
         )
-    values = as_float(computed.to_numpy(dtype=np.float64))
+    values = _numbers(expression.name, computed)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         labels = sheet.index[np.flatnonzero(bad)]
@@ -221,8 +228,15 @@ def _computed(name: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 (fo
     try:
         with np.errstate(all="ignore"):
             return compute()
-    except (FormulaicError, SyntaxError, TypeError, ValueError) as error:
+    except (FormulaicError, ArithmeticError, SyntaxError, TypeError, ValueError, IndexError) as error:
         raise FormulaError(f"'{name}' cannot be computed: {_reason(error)}.") from error
+
+
+def _numbers(name: str, computed: pd.DataFrame) -> FloatArray:
+    """Return the values of an expression as floats."""
+    if any(dtype.kind == "c" for dtype in computed.dtypes):
+        raise FormulaError(f"'{name}' cannot be computed: the values are complex numbers.")
+    return as_float(computed.to_numpy(dtype=np.float64))
 
 
 def full_rank_terms(
@@ -262,85 +276,62 @@ def full_rank_terms(
 
 
 def _right_hand_side(formula: str) -> str:
-    """Return the formula as '~ ...', in the syntax of formulaic; refuse what it cannot say."""
+    """Return the formula as '~ ...'; refuse what belongs to formulas elsewhere, but not here."""
+    if not isinstance(formula, str):
+        raise FormulaError(f"a formula must be text such as '~ batch + condition'; got {kind_of(formula)}.")
     before, tilde, after = formula.partition("~")
+    shown = shortened(formula.strip())
     if tilde and before.strip():
         raise FormulaError(
-            f"the formula '{formula.strip()}' has a left-hand side; the counts are always the response, so start "
-            f"with '~': '~ {after.strip()}'."
+            f"the formula '{shown}' has a left-hand side; the counts are always the response, so start with '~': "
+            f"'~ {shortened(after.strip())}'."
         )
     body = " ".join((after if tilde else before).split())
-    bare = re.sub(QUOTED, "q", body)
     if not body:
         raise FormulaError("the formula is empty; write '~ 1' for a design without variables.")
-    if BARS.search(bare):
+    bare = re.sub(QUOTED, "q", body)
+    bars = BARS.search(bare)
+    if bars:
         raise FormulaError(
-            f"random effects such as '{_first_bars(body)}' are not supported yet; the formula is '{formula.strip()}'. "
+            f"random effects such as '{shortened(bars[0])}' are not supported yet; the formula is '{shown}'. "
             "Use the grouping variable as an ordinary term, or model one sample for each group."
         )
     if "|" in bare:
-        raise FormulaError(f"the formula '{formula.strip()}' uses '|', which has no meaning here.")
+        raise FormulaError(f"the formula '{shown}' uses '|', which has no meaning here.")
     if "%" in bare:
-        raise FormulaError(f"the formula '{formula.strip()}' uses a '%' operator; write 'a:b' instead of 'a %in% b'.")
-    if LONE_DOT.search(bare):
-        raise FormulaError(f"the formula '{formula.strip()}' uses '.'; name the variables instead.")
+        raise FormulaError(f"the formula '{shown}' uses a '%' operator; write 'a:b' instead of 'a %in% b'.")
     body = re.sub(rf"{QUOTED}|\bas\.factor(?=\s*\()", lambda match: match[1] or "factor", body)
     return f"~ {body}"
-
-
-def _first_bars(body: str) -> str:
-    match = BARS.search(body)
-    return match[0] if match else "(1 | group)"
-
-
-def _formulaic_terms(text: str) -> tuple[list[list[str]], dict[str, bool]]:
-    """Return the terms, and every factor that is written, in order, with True where it is code."""
-    from formulaic import Formula
-    from formulaic.errors import FormulaicError
-    from formulaic.parser import DefaultFormulaParser
-
-    # '^' is a power in R and, in Python, an exclusive or that binds weaker than '+'.
-    plain = re.sub(rf"{QUOTED}|\^", lambda match: match[1] or "**", text)
-    try:
-        tokens = [(token.token, token.kind.value) for token in DefaultFormulaParser().get_tokens(plain)]
-        terms = [[factor.expr for factor in term.factors] for term in Formula(plain, _ordering="none")]
-    except (FormulaicError, SyntaxError) as error:
-        raise FormulaError(f"the formula '{text}' cannot be read: {_reason(error)}.") from error
-    written = {token: kind == "python" for token, kind in tokens if kind in ("name", "python")}
-    numbers = {expr for term in terms for expr in term} - set(written) - {"1"}
-    if numbers:
-        raise FormulaError(f"the formula '{text}' multiplies by {listing(numbers)}; only 0 and 1 have a meaning.")
-    return terms, written
 
 
 def _reason(error: BaseException) -> str:
     """Return the first line of a message, without colours and full stop."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines() or [type(error).__name__]
-    return "the parentheses do not match" if "context marker" in lines[0] else lines[0].rstrip(". ")
+    return lines[0].rstrip(". ")
 
 
-def _factor(expr: str, is_code: bool, known: Sequence[str], text: str) -> Variable | Expression:
+def _factor(token: Token, known: Sequence[str], text: str) -> Variable | Expression:
     """Return the variable or the expression that a factor of a term means."""
-    if is_code:
-        return read_factor(expr, known, KNOWN_FUNCTIONS, text)
-    require_known(expr, known, text)
-    return Variable(expr, wrapped=False)
+    if token.kind == "call":
+        return read_factor(token.text, known, text)
+    require_known(token.text, known, text)
+    return Variable(token.text, wrapped=False)
 
 
-def _ordered_terms(terms: list[list[str]], place: Mapping[str, int]) -> tuple[Term, ...]:
-    """Order the variables of each term by first appearance, and the terms by degree; drop repetitions."""
-    normal = dict.fromkeys(tuple(sorted(set(term), key=place.__getitem__)) for term in terms if term)
-    return tuple(sorted(normal, key=len))
-
-
-def _refuse_both_kinds(plain: Sequence[Variable], text: str) -> None:
-    """Refuse a variable that is used both as it is and wrapped in ``C()``."""
-    wrapped = {factor.column for factor in plain if factor.wrapped}
-    both = wrapped & {factor.column for factor in plain if not factor.wrapped}
+def _refuse_both_kinds(plain: Sequence[Variable], expressions: Collection[str], text: str) -> None:
+    """Refuse a variable that is used both as it is and wrapped in ``C()``, or is called like an expression."""
+    wrapped = {factor.name for factor in plain if factor.wrapped}
+    both = wrapped & {factor.name for factor in plain if not factor.wrapped}
     if both:
         raise FormulaError(
-            f"the formula '{text}' uses {listing(both)} both as it is and as a factor; use one, or make "
+            f"the formula '{shortened(text)}' uses {listing(both)} both as it is and as a factor; use one, or make "
             "a second column."
+        )
+    alike = {factor.name for factor in plain} & set(expressions)
+    if alike:
+        raise FormulaError(
+            f"the formula '{shortened(text)}' uses {listing(alike)} both as a column and as an expression; rename the "
+            "column."
         )
 
 

@@ -16,6 +16,7 @@ __all__ = ["parse_query"]
 
 WORD = re.compile(r"`[^`]*`|[^\W\d][\w.]*")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+DEEPEST = 20  # calls in each other
 
 
 def parse_query(design: CodedDesign, text: str) -> Query:
@@ -50,7 +51,7 @@ class _Reader:
     """Reads a line from left to right."""
 
     def __init__(self, design: CodedDesign, text: str) -> None:
-        self.design, self.text, self.at = design, text, 0
+        self.design, self.text, self.at, self.depth = design, text, 0, 0
 
     def read(self) -> Query:
         """Return the question of the whole line."""
@@ -82,11 +83,15 @@ class _Reader:
         word = self._call(("mean", "joint"))
         if word is None:
             return self._question()
+        self.depth += 1
+        if self.depth > DEEPEST:
+            self._fail(f"more than {DEEPEST} calls of mean and joint are in each other")
         queries = [self._query()]
         while self._peek() == ";":
             self.at += 1
             queries.append(self._query())
         self._expect(")")
+        self.depth -= 1
         together = stack(queries) if len(queries) > 1 else queries[0]
         return together.average() if word == "mean" else together.joint()
 

@@ -164,7 +164,7 @@ def test_expressions_and_numbers_that_look_like_labels(tmp_path):
     rng = np.random.default_rng(5)
     sheet = sheet.assign(age=rng.uniform(0.2, 0.7, 12), dose=np.tile([1, 2, 3], 4), **{"odd name": rng.random(12)})
     dds = cn.DESeqDataSet(
-        counts, sheet, design="~ poly(age, 2) + np.log(dose) + `odd name` + I(age**2)", numeric_ok={"dose"}
+        counts, sheet, design="~ poly(age, 2) + log(dose) + `odd name` + I(age**2)", numeric_ok={"dose"}
     )
     assert_same(dds.deseq(quiet=True), through_a_file(dds, tmp_path))
 
@@ -318,9 +318,10 @@ dumps = json.dumps
         (lambda h: state_of(h)["fields"].update(later=1), r"holds 'Analysis\.later', unlike"),
         (lambda h: state_of(h)["fields"].pop("moments"), r"lacks 'Analysis\.moments', unlike"),
         (lambda h: state_of(h)["fields"].update(fit={"array": 9999}), "does not hold what"),
-        (lambda h: design_of(h, "~ I(np.fromfile('x'))"), r"is refused: design has 'I\(np\.fromfile\('x'\)\)'"),
-        (lambda h: design_of(h, "~ I(group.to_pickle('x'))"), "is refused: design has"),
-        (lambda h: design_of(h, "~ I([g for g in group])"), "is refused: design has|cannot be read|not a column"),
+        (lambda h: design_of(h, "~ I(np.fromfile('x'))"), "does not hold a data set: .*function 'np.fromfile'"),
+        (lambda h: design_of(h, "~ I(group.to_pickle('x'))"), "does not hold a data set: .*function 'group.to_pickle'"),
+        (lambda h: design_of(h, "~ I([group for group in group])"), "does not hold a data set: .*has 'for'"),
+        (lambda h: design_of(h, "~ group + exit()", name="same_as"), "does not hold a data set: .*function 'exit'"),
         (lambda h: design_of(h, "~ nothing"), "does not hold a data set: .*not a column"),
     ],
 )
@@ -337,23 +338,14 @@ def state_of(header):
     return dict(header["content"]["state"]["dict"])["_state"]
 
 
-def design_of(header, formula):
+def design_of(header, formula, name="design"):
     options = header["content"]["options"]["dict"]
-    next(pair for pair in options if pair[0] == "design")[1] = formula
+    next(pair for pair in options if pair[0] == name)[1] = formula
 
 
 def test_fields_that_an_older_file_lacks_have_their_defaults(content, tmp_path, monkeypatch):
     path = rewritten(content, tmp_path, lambda h: state_of(h)["fields"].pop("weights"), monkeypatch)
     assert load(path)._state.weights is None
-
-
-@pytest.mark.parametrize("formula", ["~ I(np.cumsum(age))", "~ I(age.rank(pct=True))", "~ I(age / np.max(age))"])
-def test_formulas_that_run_other_code_are_not_saved(formula, tmp_path):
-    counts, sheet = study()
-    dds = cn.DESeqDataSet(counts, sheet.assign(age=np.random.default_rng(1).uniform(0.2, 0.6, 12)), design=formula)
-    with pytest.raises(FileError, match="more than arithmetic and functions that are known"):
-        save(dds, tmp_path / "no")
-    assert not (tmp_path / "no").exists()
 
 
 def test_only_records_of_an_analysis_are_built():

@@ -1,0 +1,115 @@
+"""The closed language of formulas: operators and functions that a formula may have. Nothing else is ever evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NoReturn
+
+from countnest.errors import FormulaError, listing
+
+__all__ = ["FACTOR_FUNCTIONS", "FUNCTIONS", "KNOWN_FUNCTIONS", "check_option", "refuse", "shortened"]
+
+# Both mean: take the column as a factor.
+FACTOR_FUNCTIONS = frozenset({"C", "factor"})
+
+SPLINE = ("df", "knots", "lower_bound", "upper_bound", "constraints", "extrapolation")
+
+# Functions of the values of a column, with the names of their options. The first two options may be given by position.
+FUNCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    dict.fromkeys(("I", "abs", "center", "exp", "exp10", "exp2", "log", "log10", "log1p", "log2", "sqrt"), ())
+    | {
+        "bs": ("df", "knots", "degree", "include_intercept", "lower_bound", "upper_bound", "extrapolation"),
+        "cc": SPLINE,
+        "cr": SPLINE,
+        "cs": SPLINE,
+        "poly": ("degree", "raw"),
+        "scale": ("center", "scale", "ddof"),
+        "standardize": ("center", "rescale", "ddof"),
+    }
+)
+KNOWN_FUNCTIONS = tuple(sorted(FACTOR_FUNCTIONS.union(FUNCTIONS)))
+
+# More columns than this no spline or polynomial has.
+MOST_COLUMNS = 100
+SHOWN = 80
+
+
+def shortened(text: str) -> str:
+    """Return a formula as messages show it: printable, and not longer than a line."""
+    plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
+
+
+def refuse(formula: str, problem: str) -> NoReturn:
+    """Raise `FormulaError` for what is not in the language, and say what is."""
+    raise FormulaError(
+        f"the formula '{shortened(formula)}' {problem}. A formula has columns of the sample sheet, + - : * / ^ ( ) and "
+        f"the functions {listing(KNOWN_FUNCTIONS, 50)}; compute anything else as a column of the sample sheet."
+    )
+
+
+def _is_logical(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_COLUMNS
+
+
+def _is_knots(value: object) -> bool:
+    return isinstance(value, list | tuple) and 0 < len(value) <= MOST_COLUMNS and all(map(_is_number, value))
+
+
+_Option = tuple[Callable[[object], bool], str]
+SIZE: _Option = (_is_size, f"a whole number from 1 to {MOST_COLUMNS}")
+NUMBER: _Option = (_is_number, "a number")
+LOGICAL: _Option = (_is_logical, "True or False")
+CHOICE: _Option = (lambda value: _is_logical(value) or _is_number(value), "True, False or a number")
+KNOTS: _Option = (_is_knots, f"a list of at most {MOST_COLUMNS} numbers")
+EXTRAPOLATION = ("raise", "clip", "na", "zero", "extend")
+
+OPTIONS: Mapping[str, _Option] = MappingProxyType(
+    {
+        "center": CHOICE,
+        "constraints": (lambda value: value == "center", "'center'"),
+        "ddof": NUMBER,
+        "degree": SIZE,
+        "df": SIZE,
+        "extrapolation": (lambda value: value in EXTRAPOLATION, f"one of {listing(EXTRAPOLATION)}"),
+        "include_intercept": LOGICAL,
+        "knots": KNOTS,
+        "lower_bound": NUMBER,
+        "raw": LOGICAL,
+        "rescale": CHOICE,
+        "scale": CHOICE,
+        "upper_bound": NUMBER,
+    }
+)
+
+
+def check_option(function: str, option: str | None, value: object, formula: str) -> None:
+    """Raise `FormulaError` unless a function takes this option with this value.
+
+    Parameters
+    ----------
+    function
+        One of `FUNCTIONS`.
+    option
+        Name of the option.
+    value
+        A number, logical value, text, or a list of numbers; None for anything else.
+    formula
+        The whole formula, for messages.
+    """
+    known = FUNCTIONS[function]
+    if option not in known:
+        takes = f"takes {listing(known, 20)}" if known else "takes one argument and no options"
+        refuse(formula, f"gives '{function}' the option '{option}', but it {takes}")
+    accepted, words = OPTIONS[option]
+    if not accepted(value):
+        refuse(formula, f"gives '{function}' an option '{option}' which is not {words}")
