@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 __all__ = [
+    "ArgumentError",
     "ConfoundedDesignError",
     "ContrastError",
     "CountnestError",
@@ -27,6 +28,7 @@ __all__ = [
     "RankError",
     "SamplesError",
     "StratumError",
+    "UnknownNameError",
     "called",
     "counted",
     "kind_of",
@@ -86,6 +88,14 @@ class MissingStepError(CountnestError):
 
 class OptionError(CountnestError):
     """An option has a value outside its domain."""
+
+
+class ArgumentError(OptionError, TypeError):
+    """A function was called with an argument that it does not have."""
+
+
+class UnknownNameError(CountnestError, AttributeError):
+    """The package, or one of its objects, has nothing of this name."""
 
 
 class FileError(CountnestError):

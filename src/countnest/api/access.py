@@ -11,6 +11,7 @@ import pandas as pd
 from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import by_label, given_numbers, probability
 from countnest.arrays import FloatArray, IntArray, as_float
+from countnest.counterparts import checked_arguments
 from countnest.design.coded import encode
 from countnest.design.estimable import contrast_matrix, estimable
 from countnest.design.model import Design
@@ -24,6 +25,7 @@ from countnest.pipelines.fitted import means_of
 __all__ = ["covariance", "find_outliers", "predict", "residuals"]
 
 
+@checked_arguments
 def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
     """Return the covariance of the maximum likelihood coefficients of a gene, log2 units squared.
 
@@ -64,6 +66,7 @@ def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(values.reshape(-1, len(columns)), index=rows, columns=columns)
 
 
+@checked_arguments
 def residuals(
     dds: HeldData, type: ResidualType = "deviance", *, replaced: bool = False, seed: int | None = 1
 ) -> pd.DataFrame:
@@ -103,6 +106,7 @@ def residuals(
     return dds._frame(residuals_of(fitted.state, counts.whole(), fitted.layout, type, rng, fitted.engine))
 
 
+@checked_arguments
 def predict(
     dds: HeldData,
     new_samples: pd.DataFrame,
@@ -264,6 +268,7 @@ def _size_factors(values: Any, cells: pd.Index) -> FloatArray:  # noqa: ANN401 (
     return as_float(np.broadcast_to(factors, (len(cells),)))
 
 
+@checked_arguments
 def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
     """Return the counts that the model cannot explain: the rule of ``results(outliers="model")``, gene by gene.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from countnest.api.held import HeldData
+from countnest.api.handled import HandledData
 from countnest.api.questions import BoundQuery, bind
+from countnest.counterparts import checked_methods
 from countnest.design import question
 from countnest.design.coefficient import coefficients
 from countnest.design.grammar import parse_query
@@ -14,7 +15,8 @@ from countnest.design.grammar import parse_query
 __all__ = ["AskedData"]
 
 
-class AskedData(HeldData):
+@checked_methods
+class AskedData(HandledData):
     """A data set that answers questions; `DESeqDataSet` adds the steps that must come before."""
 
     def effect(
@@ -31,12 +33,55 @@ class AskedData(HeldData):
     ) -> BoundQuery:
         """Ask what a variable does: differences of the levels of a factor, or the slope of a number.
 
-        Factors that are not mentioned are averaged over, crossed ones with equal weights, nested ones over the levels
-        that occur. See `design.question.effect` for the arguments.
+        Factors that are not mentioned are averaged over: crossed ones with equal weights over all their levels, nested
+        ones over the levels that occur. Numbers are held at their mean.
+
+        Parameters
+        ----------
+        variable
+            A factor of the design, whose levels are compared, or a number, whose slope is asked.
+        levels
+            How levels are compared: a pair ``("B", "A")`` for B - A; a list of pairs; "reference" (each with the
+            reference level, the default), "pairwise", "consecutive", "deviation", "helmert", "mean_change" or "poly";
+            or weights ``{"A": -1, "B": 1}``.
+        by
+            A factor, or several: the question is asked in each of their levels.
+        at
+            Levels of factors and values of numbers to hold fixed: ``{"type": "single-read"}``.
+        weights
+            Of the levels that are averaged over: "equal"; "proportional" to their samples; or, for each factor, a dict
+            of levels and weights.
+        per
+            For a number: "sd" for the slope per standard deviation, or a number of units. None: per unit.
+        from_, to
+            For a number: the change from one value to another in place of the slope.
+
+        Returns
+        -------
+        BoundQuery
+            One row for each comparison and each level of `by`. `.test()` answers it, `.joint().test()` tests the rows
+            together, `.explain()` says what is asked.
+
+        Raises
+        ------
+        ContrastError
+            A variable or level that is not there; levels of a nested factor compared across those of its parent; a
+            cell without samples.
 
         Examples
         --------
-        >>> dds.effect("treat2", by="treat1")  # doctest: +SKIP
+        >>> import countnest as cn
+        >>> study = cn.datasets.load("pasilla")
+        >>> dds = cn.DESeqDataSet(
+        ...     study.counts, study.samples, design="~ type * condition", reference={"condition": "untreated"}
+        ... )
+        >>> dds.effect("condition")
+        <query of 1: 'condition[treated - untreated]'>
+        >>> dds.effect("condition", by="type").labels
+        ('condition[treated - untreated] | type=paired-end', 'condition[treated - untreated] | type=single-read')
+        >>> res = dds.deseq(quiet=True).effect("condition", at={"type": "paired-end"}).test()
+        >>> res.top(2).index.to_list()
+        ['FBgn0003360', 'FBgn0039155']
         """
         asked = question.effect(
             self._design, variable, levels=levels, by=by, at=at, weights=weights, per=per, from_=from_, to=to
@@ -51,10 +96,36 @@ class AskedData(HeldData):
         weights: Any = "equal",  # noqa: ANN401
         **comparisons: object,
     ) -> BoundQuery:
-        """Ask how the effect of a variable differs over others: ``interaction(treat2="reference", treat1="pairwise")``.
+        """Ask how the effect of a variable differs over others: a difference of differences.
 
-        Each comparison is a pair (high, low), a method ("reference", "pairwise", "consecutive", "deviation",
-        "helmert", "mean_change", "poly"), or a dict of weights; see `design.question.interaction`.
+        Parameters
+        ----------
+        by, at, weights
+            As for `effect`.
+        **comparisons
+            For each of two or more variables how it is compared: a factor as by `levels` of `effect`, so by a pair, a
+            method or weights; a number by "slope", "sd" or a pair of values (to, from).
+
+        Returns
+        -------
+        BoundQuery
+            One row for each combination of the comparisons. `.test()` answers it; `.joint().test()` asks whether there
+            is any interaction at all.
+
+        Raises
+        ------
+        ContrastError
+            As for `effect`; and where the formula has no such interaction, so that it is 0 by assumption.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> study = cn.datasets.load("pasilla")
+        >>> dds = cn.DESeqDataSet(
+        ...     study.counts, study.samples, design="~ type * condition", reference={"condition": "untreated"}
+        ... )
+        >>> dds.interaction(condition=("treated", "untreated"), type="pairwise")
+        <query of 1: 'condition[treated - untreated] : type[single-read - paired-end]'>
         """
         return bind(question.interaction(self._design, by=by, at=at, weights=weights, **comparisons), self._answerable)
 
@@ -65,17 +136,146 @@ class AskedData(HeldData):
         at: Mapping[str, Any] | None = None,
         weights: Any = "equal",  # noqa: ANN401
     ) -> BoundQuery:
-        """Ask for the log2 mean of each cell of some factors."""
+        """Ask for the log2 mean of each cell of some factors.
+
+        Parameters
+        ----------
+        by
+            A factor, or several: one mean for each combination of their levels.
+        at, weights
+            As for `effect`.
+
+        Returns
+        -------
+        BoundQuery
+            One row for each cell. `.test()` gives the means as log2FoldChange, in log2 of normalized counts; its
+            p-values compare them with 0, a mean of one count.
+
+        Raises
+        ------
+        ContrastError
+            As for `effect`.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> study = cn.datasets.load("pasilla")
+        >>> dds = cn.DESeqDataSet(
+        ...     study.counts, study.samples, design="~ type * condition", reference={"condition": "untreated"}
+        ... )
+        >>> dds.means("condition", at={"type": "paired-end"}).labels
+        ('mean | condition=untreated, type=paired-end', 'mean | condition=treated, type=paired-end')
+        """
         return bind(question.means(self._design, by, at=at, weights=weights), self._answerable)
 
     def cell(self, *, weights: Any = "equal", **levels: object) -> BoundQuery:  # noqa: ANN401
-        """Ask for the log2 mean of one cell; the difference of two is a comparison."""
+        """Ask for the log2 mean of one cell; the difference of two is a comparison.
+
+        Parameters
+        ----------
+        weights
+            Of the levels that are averaged over, as for `effect`.
+        **levels
+            The level of each factor, or the value of each number, that makes the cell; factors that are left out are
+            averaged over.
+
+        Returns
+        -------
+        BoundQuery
+            One row. Cells are added, subtracted and multiplied by numbers.
+
+        Raises
+        ------
+        ContrastError
+            A variable or level that is not there, or a cell without samples.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> study = cn.datasets.load("pasilla")
+        >>> dds = cn.DESeqDataSet(
+        ...     study.counts, study.samples, design="~ type * condition", reference={"condition": "untreated"}
+        ... )
+        >>> dds.cell(condition="treated", type="paired-end") - dds.cell(condition="untreated", type="single-read")
+        <query of 1: '(cell(condition=treated, type=paired-end)) - (cell(condition=untreated, type=single-read))'>
+        """
         return bind(question.cell(self._design, weights=weights, **levels), self._answerable)
 
     def query(self, text: str) -> BoundQuery:
-        """Ask in one line: ``"treat2[E - None] : treat1[B - A]"``; see `design.grammar.parse_query`."""
+        """Ask in one line of text, as the shell command does.
+
+        Parameters
+        ----------
+        text
+            Terms joined by ``:``, then perhaps ``|`` and conditions separated by commas. A term is
+            ``factor[high - low]``, ``factor[method]`` (methods as in `effect`), ``number[to - from]``,
+            ``slope(number)``, ``slope(number, sd)`` or ``slope(number, 10)``. A condition is ``variable=value``, or a
+            factor, in each of whose levels the question is asked. ``mean(query)`` is the average of the rows of a
+            query; ``joint(query; query; ...)`` tests all rows together. Levels with unusual characters can be quoted,
+            and variables put in backticks.
+
+        Returns
+        -------
+        BoundQuery
+            What `effect` or `interaction` would give.
+
+        Raises
+        ------
+        ContrastError
+            The line cannot be read, with a mark under the place, or asks what the design cannot answer.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> study = cn.datasets.load("pasilla")
+        >>> dds = cn.DESeqDataSet(
+        ...     study.counts, study.samples, design="~ type * condition", reference={"condition": "untreated"}
+        ... )
+        >>> dds.query("condition[treated - untreated] | type=paired-end")
+        <query of 1: 'condition[treated - untreated] | type=paired-end'>
+        >>> dds.query("condition[treated - untreated] : type[pairwise]")
+        <query of 1: 'condition[treated - untreated] : type[single-read - paired-end]'>
+        """
         return bind(parse_query(self._design, text), self._answerable)
 
     def contrast(self, asked: object, *, list_values: Sequence[float] = (1.0, -1.0)) -> BoundQuery:
-        """Ask with coefficients: an expression of their names, lists of names, a dict, a vector, a matrix (joint)."""
+        """Ask with coefficients: their names, sums of them, weights, or a matrix.
+
+        Parameters
+        ----------
+        asked
+            A name of `results_names()`, or an expression of names such as ``"a_vs_b - c_vs_b"``; (factor, numerator
+            level, denominator level); one or two lists of names, the first added and the second subtracted; a dict of
+            names and weights; one number for each of the p coefficients; k x p numbers, or a DataFrame of them, whose
+            rows are tested together; or a dict of labels to any of these, one row for each.
+        list_values
+            Weights of the names of the first and the second list.
+
+        Returns
+        -------
+        BoundQuery
+            Its rows name no cells; `.explain()` says what they mean.
+
+        Raises
+        ------
+        ContrastError
+            Names that are not there, a wrong number of weights, weights that are all zero, an expression that cannot be
+            read.
+
+        Notes
+        -----
+        R counterpart: the argument contrast of DESeq2::results, and limma::makeContrasts.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> study = cn.datasets.load("pasilla")
+        >>> dds = cn.DESeqDataSet(
+        ...     study.counts, study.samples, design="~ type * condition", reference={"condition": "untreated"}
+        ... )
+        >>> dds.results_names()[2:]
+        ['condition_treated_vs_untreated', 'typesingle.read.conditiontreated']
+        >>> dds.contrast("condition_treated_vs_untreated + typesingle.read.conditiontreated")
+        <query of 1: 'condition_treated_vs_untreated + typesingle.read.conditiontreated'>
+        """
         return bind(coefficients(self._design, asked, list_values), self._answerable)

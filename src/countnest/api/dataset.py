@@ -16,6 +16,7 @@ from countnest.api.normalization import given_normalization
 from countnest.api.priors import chosen_prior
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
+from countnest.counterparts import checked_methods
 from countnest.design.model import check_residual_df
 from countnest.errors import OptionError, counted, listing, warn
 from countnest.options import (
@@ -44,6 +45,7 @@ from countnest.stats.inference.filter import FilterFunction
 __all__ = ["DESeqDataSet"]
 
 
+@checked_methods
 class DESeqDataSet(AskedData):
     """Counts, samples and a design; after `deseq`, the fitted model.
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
 from countnest.arrays import FloatArray
+from countnest.counterparts import checked_arguments
 from countnest.simulate.example import DispersionCurve, example, falling_dispersion
 
 __all__ = ["ExampleDataSet", "make_example_dataset"]
@@ -26,6 +27,7 @@ class ExampleDataSet(DESeqDataSet):
     truth: pd.DataFrame
 
 
+@checked_arguments
 def make_example_dataset(
     n: int = 1000,
     m: int = 12,

@@ -24,6 +24,7 @@ from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
 from countnest.containers.gene_info import matched_info
+from countnest.counterparts import Answering, checked_methods
 from countnest.design.model import Design, build_design
 from countnest.errors import (
     MissingStepError,
@@ -52,7 +53,8 @@ from countnest.stats.norm.size_factors import normalized_counts
 __all__ = ["HeldData", "require_data_set"]
 
 
-class HeldData:
+@checked_methods
+class HeldData(Answering):
     """Counts, samples, design and the state of the analysis, with the properties that show them.
 
     `DESeqDataSet` adds the steps and the questions. Attributes and methods that begin with an underscore are the

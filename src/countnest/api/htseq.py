@@ -9,6 +9,7 @@ import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
 from countnest.arrays import FloatArray
+from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, SamplesError, listing
 from countnest.files import FilePath
 from countnest.io.htseq import read_htseq
@@ -16,6 +17,7 @@ from countnest.io.htseq import read_htseq
 __all__ = ["dataset_from_htseq"]
 
 
+@checked_arguments
 def dataset_from_htseq(
     sample_table: pd.DataFrame,
     directory: FilePath = ".",

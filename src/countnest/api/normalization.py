@@ -17,6 +17,7 @@ from countnest.api.inputs import (
 )
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
+from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, listing, warn
 from countnest.options import check_option
 from countnest.pipelines.normalization import Normalization
@@ -46,6 +47,7 @@ def given_normalization(
     )
 
 
+@checked_arguments
 def estimate_size_factors_for_matrix(
     counts: pd.DataFrame | FloatArray,
     *,

@@ -13,6 +13,7 @@ from countnest.api.answers import Fitted, Options, make_table, separated_genes
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import JOINT_CHANGE, Results
+from countnest.counterparts import Answering, checked_methods
 from countnest.design.grid import in_cell
 from countnest.design.guard import require_within
 from countnest.design.query import Query
@@ -30,8 +31,9 @@ __all__ = ["BoundQuery", "bind"]
 NO_WEIGHT = 1e-8
 
 
+@checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class BoundQuery(Query):
+class BoundQuery(Answering, Query):
     """A question about the data set that it was asked of; see `design.query.Query` for its algebra.
 
     Attributes

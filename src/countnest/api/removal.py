@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import TypeVar
 
 from countnest.api.held import HeldData, require_data_set
+from countnest.counterparts import checked_arguments
 
 __all__ = ["remove_results"]
 
 Held = TypeVar("Held", bound=HeldData)
 
 
+@checked_arguments
 def remove_results(dds: Held) -> Held:
     """Remove the fitted model from a data set, and return it; factors and dispersions stay.
 

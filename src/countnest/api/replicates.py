@@ -12,6 +12,7 @@ from countnest.api.dataset import DESeqDataSet
 from countnest.api.held import require_data_set
 from countnest.api.inputs import by_label
 from countnest.arrays import IntArray
+from countnest.counterparts import checked_arguments
 from countnest.errors import DesignError, OptionError, SamplesError, listing, suggestion, warn
 from countnest.options import check_flags
 
@@ -20,6 +21,7 @@ __all__ = ["collapse_replicates"]
 RUNS = "runs_collapsed"
 
 
+@checked_arguments
 def collapse_replicates(
     dds: DESeqDataSet,
     groupby: str | Sequence[Any] | pd.Series,

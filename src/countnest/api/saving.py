@@ -10,6 +10,7 @@ import pandas as pd
 from countnest.api.dataset import DESeqDataSet
 from countnest.api.examples import ExampleDataSet
 from countnest.api.held import require_data_set
+from countnest.counterparts import checked_arguments
 from countnest.errors import CountnestWarning, FileError
 from countnest.files import FilePath
 from countnest.io.archive import read_archive, write_archive
@@ -22,6 +23,7 @@ HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_lengths", "_sta
 TOLERANCE = 1e-9
 
 
+@checked_arguments
 def save(dds: DESeqDataSet, path: FilePath) -> None:
     """Save a data set with everything that was estimated.
 
@@ -62,6 +64,7 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
     write_archive(content, path)
 
 
+@checked_arguments
 def load(path: FilePath) -> DESeqDataSet:
     """Return the data set that `save` wrote.
 

@@ -18,6 +18,7 @@ from countnest.api.intervals import with_interval, without_interval
 from countnest.api.questions import BoundQuery
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results, ResultsInfo
+from countnest.counterparts import checked_arguments
 from countnest.design.contrast import resolve_contrast
 from countnest.design.expanded import expanded_design, standard_design
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
@@ -34,6 +35,7 @@ __all__ = ["lfc_shrink"]
 SAME = 1e-5
 
 
+@checked_arguments
 def lfc_shrink(
     dds: HeldData,
     *,

@@ -17,6 +17,7 @@ from countnest.api.inputs import given_norm_matrix
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.fit import Analysis, DispersionTrend
 from countnest.containers.transformed import Transformed, TransformMethod
+from countnest.counterparts import checked_arguments
 from countnest.design.model import check_residual_df
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
 from countnest.options import FitType, check_flags, check_option
@@ -32,6 +33,7 @@ __all__ = ["fpkm", "fpm", "norm_transform", "rlog", "variance_stabilizing_transf
 SPARSE = 0.1
 
 
+@checked_arguments
 def vst(
     dds: HeldData,
     *,
@@ -92,6 +94,7 @@ def vst(
     return _stabilized(dds, blind, int(nsub), fit_type, like, dds._engine(n_threads, quiet))
 
 
+@checked_arguments
 def variance_stabilizing_transformation(
     dds: HeldData,
     *,
@@ -114,6 +117,7 @@ def variance_stabilizing_transformation(
     return _stabilized(dds, blind, None, fit_type, like, dds._engine(n_threads, quiet))
 
 
+@checked_arguments
 def rlog(
     dds: HeldData,
     *,
@@ -182,6 +186,7 @@ def rlog(
     )
 
 
+@checked_arguments
 def norm_transform(dds: HeldData, *, f: Callable[[FloatArray], Any] = np.log2, pc: float = 1.0) -> Transformed:
     """Apply a function to normalized counts plus a pseudo-count: log2(normalized + 1).
 
@@ -216,6 +221,7 @@ def norm_transform(dds: HeldData, *, f: Callable[[FloatArray], Any] = np.log2, p
     return Transformed(table=dds._frame(np.array(values, dtype=np.float64)), method="norm_transform", blind=True)
 
 
+@checked_arguments
 def fpm(dds: HeldData, *, robust: bool = True) -> pd.DataFrame:
     """Return fragments per million mapped fragments, genes x samples.
 
@@ -238,6 +244,7 @@ def fpm(dds: HeldData, *, robust: bool = True) -> pd.DataFrame:
     return dds._frame(_per_million(dds, robust))
 
 
+@checked_arguments
 def fpkm(dds: HeldData, lengths: Any = None, *, robust: bool = True) -> pd.DataFrame:  # noqa: ANN401 (several kinds)
     """Return fragments per kilobase and million mapped fragments, genes x samples.
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
 from countnest.arrays import FloatArray
+from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, OptionError
 from countnest.options import check_option
 
@@ -20,6 +21,7 @@ __all__ = ["CountsFromAbundance", "dataset_from_tximport"]
 CountsFromAbundance = Literal["no", "scaledTPM", "lengthScaledTPM"]
 
 
+@checked_arguments
 def dataset_from_tximport(
     counts: pd.DataFrame | FloatArray,
     length: pd.DataFrame | FloatArray | None,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from countnest.api.inputs import by_label, positive_number
 from countnest.arrays import FloatArray
+from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, OptionError, listing, warn
 from countnest.stats.unmix import mixing_shares, stabilized
 
@@ -17,6 +18,7 @@ __all__ = ["unmix"]
 HIGH_CORRELATION = 0.99
 
 
+@checked_arguments
 def unmix(
     x: pd.DataFrame | FloatArray,
     pure: pd.DataFrame | FloatArray,

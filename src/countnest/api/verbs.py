@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from countnest.api.dataset import DESeqDataSet
 from countnest.api.held import require_data_set
+from countnest.counterparts import checked_arguments
 
 __all__ = [
     "DESeq",
@@ -33,12 +34,15 @@ def _verb(
 ) -> Callable[Concatenate[DESeqDataSet, Arguments], Returned]:
     """Return a method as a function that says so where its first argument is no data set."""
     called = name or method.__name__
+    plain: Callable[Concatenate[DESeqDataSet, Arguments], Returned] = getattr(method, "__wrapped__", method)
+    checked = checked_arguments(plain, called)
 
     @wraps(method)
     def verb(dds: DESeqDataSet, /, *args: Arguments.args, **options: Arguments.kwargs) -> Returned:
         require_data_set(dds, called)
-        return method(dds, *args, **options)
+        return checked(dds, *args, **options)
 
+    verb.__module__, verb.__name__, verb.__qualname__ = __name__, called, called
     return verb
 
 

@@ -15,6 +15,7 @@ from countnest.api.dataset import DESeqDataSet
 from countnest.api.examples import make_example_dataset
 from countnest.api.shrinkage import lfc_shrink
 from countnest.api.transformations import rlog
+from countnest.counterparts import checked_arguments
 from countnest.kernels.jit import cache_folder, kernels
 from countnest.options import ShrinkType
 
@@ -42,6 +43,7 @@ class Warmed:
     folder: Path | None
 
 
+@checked_arguments
 def warm() -> Warmed:
     """Compile every kernel, so that no later call waits for the compiler.
 

@@ -11,14 +11,16 @@ import pandas as pd
 
 from countnest.containers.results import Results, decisive
 from countnest.containers.table_file import write_table
+from countnest.counterparts import Answering, checked_methods
 from countnest.errors import ContrastError, counted, listing, suggestion
 from countnest.files import FilePath
 
 __all__ = ["ResultsSet"]
 
 
+@checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ResultsSet:
+class ResultsSet(Answering):
     """One `Results` for each row of a query.
 
     Attributes

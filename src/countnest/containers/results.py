@@ -14,6 +14,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.gene_info import symbol_column
 from countnest.containers.table_file import write_table
+from countnest.counterparts import Answering, checked_methods
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
@@ -277,8 +278,9 @@ def _without_p_value(table: pd.DataFrame, p_value: FloatArray) -> tuple[int, int
     return _count(missing & outlier), _count(missing & ~outlier)
 
 
+@checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Results:
+class Results(Answering):
     """The answer to one question: a table with one row for each gene, and the record of what was done.
 
     R counterpart: DESeq2::DESeqResults

@@ -11,6 +11,7 @@ import pandas as pd
 
 from countnest.containers.fit import DispersionTrend
 from countnest.containers.table_file import write_table
+from countnest.counterparts import Answering, checked_methods
 from countnest.errors import OptionError, counted
 from countnest.files import FilePath
 from countnest.stats.transform.principal import most_variable
@@ -27,8 +28,9 @@ _NAMES: dict[TransformMethod, str] = {
 _SHOWN_ROWS = 10
 
 
+@checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
-class Transformed:
+class Transformed(Answering):
     """Counts on a log2-like scale, for distances, clustering and figures; tests take the counts themselves.
 
     R counterpart: DESeq2::DESeqTransform

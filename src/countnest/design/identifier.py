@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import IntArray
+from countnest.counterparts import checked_arguments
 from countnest.design.nesting import MEANT_NAME, Nesting, is_numbering, relation
 from countnest.design.sample import PreparedSamples, level_text
 from countnest.errors import NumericIdError, SamplesError, listing, suggestion
@@ -71,6 +72,7 @@ def label_warnings(
     return messages
 
 
+@checked_arguments
 def renest(samples: pd.DataFrame, factor: str, within: str | Sequence[str]) -> pd.Series[Any]:
     """Return the levels of a nested factor numbered anew within each level of the factors above it.
 

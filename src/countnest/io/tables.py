@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from countnest.counterparts import checked_arguments
 from countnest.errors import CountnestError, CountsError, FileError, SamplesError, listing, suggestion
 from countnest.files import FilePath, check_path
 
@@ -33,6 +34,7 @@ _EXACT = 2**53  # larger whole numbers are identifiers, and float64 would change
 _SAVE_AS_TEXT = "Save the table as comma- or tab-separated text in UTF-8 (in Excel: 'CSV UTF-8')."
 
 
+@checked_arguments
 def read_counts(path: FilePath) -> pd.DataFrame:
     """Read a count table from a text file, plain or compressed with gzip.
 
@@ -86,6 +88,7 @@ def read_counts(path: FilePath) -> pd.DataFrame:
     return frame
 
 
+@checked_arguments
 def read_samples(path: FilePath, *, index: str | None = None) -> pd.DataFrame:
     """Read a sample sheet from a text file, plain or compressed with gzip.
 

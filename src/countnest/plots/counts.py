@@ -10,6 +10,7 @@ import pandas as pd
 
 from countnest.arrays import FloatArray
 from countnest.containers.gene_info import called, gene_by_name
+from countnest.counterparts import checked_arguments
 from countnest.design.coded import CodedDesign
 from countnest.errors import OptionError, kind_of, listing, suggestion
 from countnest.options import check_flags
@@ -75,6 +76,7 @@ def plot_counts(
 ) -> pd.DataFrame: ...
 
 
+@checked_arguments
 def plot_counts(
     dds: CountedStudy,
     gene: str,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
+from countnest.counterparts import checked_arguments
 from countnest.errors import MissingStepError, OptionError, kind_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class FittedTrend(Protocol):
         """The kind of fit: 'parametric', 'local', 'mean'."""
 
 
+@checked_arguments
 def plot_dispersion(
     genes: pd.DataFrame,
     trend: FittedTrend | None = None,

@@ -13,6 +13,7 @@ from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.gene_info import called, gene_by_name
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
+from countnest.counterparts import checked_arguments
 from countnest.design.coded import CodedDesign
 from countnest.design.query import NamedCell
 from countnest.errors import OptionError, kind_of, suggestion
@@ -92,6 +93,7 @@ class _Gene:
         return len(self.x_levels) - 1 + _GAP
 
 
+@checked_arguments
 def plot_interaction(
     dds: FittedStudy,
     gene: str,

@@ -12,6 +12,7 @@ from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.gene_info import gene_by_name, symbols_of
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results, decisive
+from countnest.counterparts import checked_arguments
 from countnest.errors import OptionError, kind_of, listing
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = ["plot_ma"]
 _Group = tuple[str, BoolArray, str]
 
 
+@checked_arguments
 def plot_ma(
     results: Results,
     *,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.transformed import Transformed
+from countnest.counterparts import checked_arguments
 from countnest.errors import OptionError, SamplesError, counted, listing, suggestion
 from countnest.options import check_flags
 from countnest.stats.transform.principal import most_variable, principal_components
@@ -53,6 +54,7 @@ def plot_pca(
 ) -> pd.DataFrame: ...
 
 
+@checked_arguments
 def plot_pca(
     transformed: Transformed | pd.DataFrame,
     samples: pd.DataFrame | None = None,

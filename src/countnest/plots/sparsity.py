@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
+from countnest.counterparts import checked_arguments
 from countnest.errors import OptionError
 from countnest.stats.transform.rlog import SPARSE_SHARE, SPARSE_SUM
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_sparsity"]
 
 
+@checked_arguments
 def plot_sparsity(counts: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     """Draw, for every gene, the share of its counts that lies in one sample, against their sum.
 

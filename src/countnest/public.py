@@ -1,0 +1,52 @@
+"""The public names of the package, and the modules where they live: the one list of them.
+
+They are imported when they are first used, so that `import countnest` is quick.
+"""
+
+from __future__ import annotations
+
+__all__ = ["HOMES", "MODULES", "NAMES"]
+
+MODULES = ("datasets", "errors", "plots", "simulate")
+
+_BY_HOME = {
+    "api.access": ("covariance", "find_outliers", "predict", "residuals"),
+    "api.dataset": ("DESeqDataSet",),
+    "api.examples": ("make_example_dataset",),
+    "api.htseq": ("dataset_from_htseq",),
+    "api.normalization": ("estimate_size_factors_for_matrix",),
+    "api.removal": ("remove_results",),
+    "api.replicates": ("collapse_replicates",),
+    "api.saving": ("load", "save"),
+    "api.shrinkage": ("lfc_shrink",),
+    "api.transformations": ("fpkm", "fpm", "norm_transform", "rlog", "variance_stabilizing_transformation", "vst"),
+    "api.tximport": ("dataset_from_tximport",),
+    "api.unmixing": ("unmix",),
+    "api.verbs": (
+        "DESeq",
+        "estimate_dispersions",
+        "estimate_size_factors",
+        "nbinom_lrt",
+        "nbinom_wald_test",
+        "replace_outliers",
+        "results",
+    ),
+    "api.warming": ("warm",),
+    "containers.result_set": ("ResultsSet",),
+    "containers.results": ("Results",),
+    "containers.transformed": ("Transformed",),
+    "design.identifier": ("renest",),
+    "errors": ("CountnestError", "CountnestWarning"),
+    "io.tables": ("read_counts", "read_samples"),
+    "plots.counts": ("plot_counts",),
+    "plots.dispersion": ("plot_dispersion",),
+    "plots.interaction": ("plot_interaction",),
+    "plots.ma": ("plot_ma",),
+    "plots.pca": ("plot_pca",),
+    "plots.sparsity": ("plot_sparsity",),
+    "version": ("__version__",),
+}
+
+# Every name that is not a module, with its home.
+HOMES = {name: f"countnest.{home}" for home, names in _BY_HOME.items() for name in names}
+NAMES = sorted([*HOMES, *MODULES])
