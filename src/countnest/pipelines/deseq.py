@@ -238,18 +238,7 @@ def require_genes(moments: BaseMoments) -> None:
 
 
 def trend_of(mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType | TrendFunction) -> DispersionTrend:
-    """Return the trend of gene-wise dispersions (G,) over means (G,), and the width of the prior around it.
-
-    Raises
-    ------
-    OptionError
-        If a trend is to be fitted to one gene.
-    """
-    if len(mean) == 1 and not callable(fit_type):
-        raise OptionError(
-            "one gene is too few for a dispersion trend over the mean; use sharing='gene_est_only', which takes the "
-            "gene's own estimate."
-        )
+    """Return the trend of gene-wise dispersions (G,) over means (G,), and the width of the prior around it."""
     trend, note = fit_trend(mean, alpha, fit_type)
     fitted = trend(mean)
     spread = log_residual_variance(alpha, fitted)

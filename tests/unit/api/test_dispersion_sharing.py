@@ -37,6 +37,23 @@ def test_the_trend_of_another_data_set(usual):
     np.testing.assert_allclose(dds.genes["dispFit"], usual.genes["dispFit"].iloc[::2], rtol=1e-14)
 
 
+def test_a_single_gene_is_its_own_trend(capsys):
+    # DESeq2 has the same numbers for this gene, and the same note
+    counts = pd.DataFrame([[20, 35, 11, 60, 44, 29]], index=["g"], columns=[f"s{j}" for j in range(6)])
+    sheet = pd.DataFrame({"condition": list("AAABBB")}, index=counts.columns)
+    of_r = {"dispGeneEst": 0.173070805727, "dispFit": 0.173070805727, "dispersion": 0.173051284408}
+    of_r["WaldStatistic_condition_B_vs_A"] = 1.88594873664
+    for fit_type in ("parametric", "local", "mean"):
+        dds = cn.DESeqDataSet(counts, sheet, design="~ condition", size_factors=np.ones(6))
+        dds.deseq(fit_type=fit_type)
+        noted = "a local regression fit was automatically substituted" in capsys.readouterr().err
+        assert noted == (fit_type == "parametric")
+        np.testing.assert_allclose(dds.genes.loc["g", list(of_r)].astype(float), list(of_r.values()), rtol=1e-9)
+        assert repr(dds).startswith("DESeqDataSet: 1 gene x 6 samples")
+        rlog = cn.rlog(dds, blind=False, quiet=True).table.loc["g"]
+        np.testing.assert_allclose(rlog, [4.623145, 5.035617, 4.271657, 5.49679, 5.224609, 4.88872], rtol=2e-7)
+
+
 def test_one_number_for_all_genes():
     dds = data_set().deseq(fit_type=lambda _: 0.2, quiet=True)
     fitted = dds.genes["dispFit"].dropna()

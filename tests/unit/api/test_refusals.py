@@ -170,16 +170,6 @@ def test_values_of_other_verbs(ask, error, message):
 # ---- data ----
 
 
-def test_one_gene_has_no_trend():
-    counts, sheet = study(n=6)
-    dds = cn.DESeqDataSet(counts.iloc[[20]], sheet, design="~ group")
-    for act in (dds.deseq, lambda **o: cn.rlog(dds, **o)):
-        with pytest.raises(OptionError, match="one gene is too few for a dispersion trend"):
-            act(quiet=True)
-    assert np.isfinite(dds.deseq(quiet=True, sharing="gene_est_only").results().table["pvalue"]).all()
-    assert repr(dds).startswith("DESeqDataSet: 1 gene x 6 samples")
-
-
 def test_one_sample():
     counts, sheet = study(n=6)
     dds = cn.DESeqDataSet(counts.iloc[:, :1], sheet.iloc[:1], design="~ 1").estimate_size_factors()

@@ -117,3 +117,21 @@ def test_replacements_are_trimmed_means_as_whole_counts(factors):
         f = factors[0] if len(factors) == 1 else factors[g]
         np.testing.assert_array_equal(found[g], np.trunc(plain_trimmed_mean(list(normalized[g]), 0.2) * f))
     assert found[0].max() < 300.0
+
+
+def test_replacements_that_are_whole_numbers_but_for_rounding_are_those_of_r():
+    # as.integer(apply(t(t(k) / f), 1, mean, trim = 0.2) * f) in R; sums in another order cut most of them one lower
+    of_r = [
+        (0.7, 30, [25, 38, 28, 33, 21, 34, 35]),
+        (1.1, 28, [28, 30, 29, 34, 29, 26, 29]),
+        (0.9, 28, [35, 26, 19, 22, 28, 29, 35]),
+        (1.3, 30, [24, 31, 36, 35, 27, 28, 29]),
+        (2.3, 28, [29, 32, 35, 21, 27, 38, 28, 27, 25, 19]),
+        (0.7, 30, [31, 36, 35, 21, 31, 30, 30, 31, 30, 24, 29, 28, 34, 26]),
+        (1.1, 28, [24, 29, 27, 24, 35, 33, 34, 26, 38, 22, 29, 38, 29, 20]),
+        (2.3, 29, [28, 38, 31, 27, 29, 29, 27, 35, 30, 26, 31, 27, 29, 29]),
+    ]
+    for factor, replacement, counts in of_r:
+        factors = np.full((1, len(counts)), factor)
+        found = replacement_counts(np.array([counts]) / factors, factors)
+        np.testing.assert_array_equal(found, np.full((1, len(counts)), float(replacement)))

@@ -37,6 +37,29 @@ def test_values_and_slopes_at_the_vertices_are_local_fits(points):
         np.testing.assert_allclose([value, slope], coefficients[[2, 1]], rtol=1e-8)
 
 
+def test_the_number_of_neighbours_is_that_of_r():
+    # predict(locfit(y ~ x, weights = w)) in R; with 90, 170, ... 0.7 n is just below a whole number in floating point,
+    # and with 40,970 so far below that R, too, has one neighbour less
+    of_r = {
+        90: [0.7161704858, 0.4889037474, -0.8937793271, 0.3115327993, 0.8216013381],
+        150: [0.7661406897, 0.4658374003, -0.8954262504, 0.3269698608, 0.7970715071],
+        170: [0.7522764329, 0.4668222135, -0.8981986954, 0.3281258019, 0.8001123087],
+        180: [0.7285212551, 0.4809192989, -0.9004014992, 0.3136164662, 0.8091668051],
+        1350: [0.7326562173, 0.4720777305, -0.9001811508, 0.3149076664, 0.8271954063],
+        40970: [0.7321341947, 0.4713955115, -0.9000912335, 0.3140649666, 0.8279261508],
+    }
+    for n, expected in of_r.items():
+        i = np.arange(1, n + 1)
+        x = 9.0 * (i * 0.6180339887498949 % 1)
+        curve = fit_local_curve(x, np.sin(x) + 0.3 * np.cos(7 * i), 1.0 + x)
+        np.testing.assert_allclose(curve(np.array([0.5, 2.25, 4.5, 6.75, 8.5])), expected, rtol=2e-8)
+
+
+def test_one_point_gives_a_constant():
+    curve = fit_local_curve(np.array([3.0]), np.array([-1.5]), np.array([2.0]))
+    np.testing.assert_array_equal(curve(np.array([-50.0, 3.0, 3.5, 4.0, 80.0])), np.full(5, -1.5))
+
+
 def halved(low, high, bandwidth):
     """Return the vertices within a cell, which is halved while it is longer than 0.8 of the smaller bandwidth."""
     if high - low <= 0.8 * min(bandwidth(low), bandwidth(high)):

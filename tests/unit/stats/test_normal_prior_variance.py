@@ -15,6 +15,13 @@ def test_equal_weights_give_the_plain_quantile(n, probability):
     assert found == pytest.approx(np.quantile(values, probability), abs=1e-14)
 
 
+def test_equal_weights_give_the_plain_quantile_whatever_they_are():
+    for n in range(2, 200):
+        values = rng.normal(size=n)
+        found = weighted_quantile(values, np.full(n, rng.uniform(0.01, 10.0)), 0.95)
+        assert found == pytest.approx(np.quantile(values, 0.95), abs=1e-14)
+
+
 def test_a_weighted_quantile_by_hand():
     # weights 1, 2, 3, 2 scaled to sum to 4: 0.5, 1, 1.5, 1; cumulative 0.5, 1.5, 3, 4
     values, weights = np.array([3.0, 1.0, 2.0, 4.0]), np.array([3.0, 1.0, 2.0, 2.0])

@@ -88,6 +88,24 @@ def test_few_dispersions_have_no_local_trend(mean):
     assert fit_trend(mean, alpha, "mean")[0].value == pytest.approx(0.3, rel=1e-12)
 
 
+@pytest.mark.parametrize("fit_type", ["local", "parametric"])
+def test_a_single_dispersion_above_the_floor_is_the_trend(mean, fit_type):
+    alpha = np.full(len(mean), 1e-8)
+    alpha[7] = 0.3
+    trend, note = fit_trend(mean, alpha, fit_type)
+    assert isinstance(trend, LocalTrend)
+    assert (note is None) == (fit_type == "local")
+    np.testing.assert_allclose(trend(mean), 0.3, rtol=1e-15)
+
+
+def test_genes_of_one_mean_have_no_curve():
+    alpha = np.linspace(0.1, 0.2, 12)
+    for fit_type in ("local", "parametric"):
+        with pytest.raises(FewDispersionsError, match="too many genes have the same mean count"):
+            fit_trend(np.full(12, 33.25), alpha, fit_type)
+    assert fit_trend(np.full(12, 33.25), alpha, "mean")[0].value == pytest.approx(0.15)
+
+
 def test_log_residual_variance_is_the_squared_mad():
     rng = np.random.default_rng(3)
     fitted = rng.uniform(0.05, 1.0, 20_001)

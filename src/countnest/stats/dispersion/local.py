@@ -17,6 +17,8 @@ __all__ = ["LocalCurve", "TiedPointsError", "fit_local_curve"]
 # Fraction of the points in a neighbourhood; a cell is split while it is longer than CUT times the smaller bandwidth.
 NEIGHBOURS = 0.7
 CUT = 0.8
+# Added to the number of neighbours before it is cut to a whole number: 0.7 times 170 is 118.99999999999999.
+GUARD = 1e-12
 
 
 class TiedPointsError(CountnestError):
@@ -60,7 +62,7 @@ class LocalCurve:
 def fit_local_curve(x: FloatArray, y: FloatArray, weights: FloatArray) -> LocalCurve:
     """Fit y on x, all (G,), by local quadratics with tricube weights times `weights`.
 
-    The neighbourhood of a point reaches to its floor(0.7 G)-th nearest x.
+    The neighbourhood of a point reaches to its floor(0.7 G)-th nearest x. One point alone gives a constant.
 
     Raises
     ------
@@ -71,6 +73,8 @@ def fit_local_curve(x: FloatArray, y: FloatArray, weights: FloatArray) -> LocalC
     -----
     R counterpart: locfit::locfit(y ~ x, weights = weights).
     """
+    if len(x) == 1:
+        return LocalCurve(x + np.array([0.0, 1.0]), np.repeat(y, 2), np.zeros(2), 0.0)
     low, high = float(x.min()), float(x.max())
     fits = {low: _local_quadratic(low, x, y, weights), high: _local_quadratic(high, x, y, weights)}
     cells = [(low, high)] if high > low else []
@@ -89,7 +93,7 @@ def fit_local_curve(x: FloatArray, y: FloatArray, weights: FloatArray) -> LocalC
 def _local_quadratic(at: float, x: FloatArray, y: FloatArray, weights: FloatArray) -> tuple[float, float, float]:
     """Return value, slope and bandwidth of the local fit at one point."""
     distance = np.abs(x - at)
-    k = int(np.floor(NEIGHBOURS * len(x)))
+    k = int(np.floor(NEIGHBOURS * len(x) + GUARD))
     bandwidth = float(np.partition(distance, k - 1)[k - 1])
     if bandwidth == 0.0:
         raise TiedPointsError(f"{np.count_nonzero(distance == 0)} of {len(x)} points have the same x")

@@ -36,13 +36,15 @@ TrendFunction = Callable[[FloatArray], FloatArray]
 # Gene-wise estimates at or below this are at the floor and tell nothing of the trend.
 FLOOR = 1e-6
 MIN_LOCAL = 1e-7
-# Fewer points than this leave a local quadratic undetermined.
+# Fewer points than this leave a local quadratic undetermined; one alone is a constant.
 MIN_LOCAL_GENES = 10
 MEAN_TRIM = 0.001
 MAD_CONSISTENCY = 1.4826
 
 # Parametric fit: residual ratios kept, convergence of the coefficients and of the inner fit.
 RATIO_LOW, RATIO_HIGH = 1e-4, 15.0
+# Means that differ by no more than this fraction do not tell the two coefficients apart.
+SAME_MEAN = 1e-11
 START = (0.1, 1.0)
 OUTER_TOLERANCE, OUTER_MAX = 1e-6, 10
 INNER_TOLERANCE, INNER_MAX = 1e-8, 25
@@ -161,7 +163,7 @@ def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType | TrendFunc
     FlatDispersionsError
         If no dispersion is above the floor.
     FewDispersionsError
-        If fewer than ten are, and a local regression is asked for or has to stand in.
+        If two to nine are, and a local regression is asked for or has to stand in.
 
     Notes
     -----
@@ -198,6 +200,8 @@ def _fit_parametric(mean: FloatArray, alpha: FloatArray) -> ParametricTrend:
         good = (ratio > RATIO_LOW) & (ratio < RATIO_HIGH)
         if not good.any():
             raise TrendFitError("no gene is near the parametric trend")
+        if np.ptp(mean[good]) <= SAME_MEAN * mean[good].max():
+            raise TrendFitError("genes of one mean do not tell a curve over the mean")
         previous = coefficients
         coefficients, converged = _gamma_identity(1.0 / mean[good], alpha[good], previous)
         if not (coefficients > 0).all():
@@ -240,7 +244,7 @@ def _gamma_deviance(y: FloatArray, mu: FloatArray) -> float:
 
 def _fit_local(mean: FloatArray, alpha: FloatArray) -> LocalTrend:
     usable = alpha >= MIN_LOCAL
-    if usable.sum() < MIN_LOCAL_GENES:
+    if 1 < usable.sum() < MIN_LOCAL_GENES:
         raise FewDispersionsError(
             f"only {usable.sum()} genes have a dispersion above the floor, too few for a trend over the mean; use "
             "fit_type='mean'."

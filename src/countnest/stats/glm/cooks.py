@@ -5,6 +5,8 @@ Sources: Cook (1977), doi:10.2307/1268249; Love, Huber and Anders (2014), doi:10
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import scipy.special
 
@@ -22,10 +24,21 @@ CUTOFF_QUANTILE = 0.99
 
 
 def trimmed_mean(values: FloatArray, trim: float) -> FloatArray:
-    """Return the means (G,) of the rows of `values` (G, n) without floor(n trim) values at either end."""
+    """Return the means (G,) of the rows of `values` (G, n) without floor(n trim) values at either end.
+
+    They are right to the last bit: where all factors are the same, a mean times a factor can be a whole number, and
+    `replacement_counts` cuts off what is behind the point.
+    """
     n = values.shape[1]
     drop = int(np.floor(n * trim))
-    return as_float(np.sort(values, axis=1)[:, drop : n - drop].mean(axis=1))
+    return as_float([_mean(row) for row in np.sort(values, axis=1)[:, drop : n - drop].tolist()])
+
+
+def _mean(values: list[float]) -> float:
+    """Return the mean, rounded once: the rounding error of a first one is the mean of what is left over."""
+    n = len(values)
+    mean = math.fsum(values) / n
+    return mean + math.fsum([*values, *[-mean] * n]) / n
 
 
 def cooks_distance(

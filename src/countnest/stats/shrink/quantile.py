@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import scipy.special
 
@@ -23,7 +25,8 @@ def weighted_quantile(values: FloatArray, weights: FloatArray, probability: floa
     R counterpart: Hmisc::wtd.quantile(normwt = TRUE).
     """
     order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(weights[order] * (len(values) / weights.sum()))
+    # in this order of operations equal weights are exactly one, and their sums whole numbers
+    cumulative = np.cumsum(weights[order] * len(values) / math.fsum(weights))
     place = 1.0 + (len(values) - 1) * probability
     low = max(np.floor(place), 1.0)
     # the first value up to which the weights reach each of the two order statistics
