@@ -36,7 +36,7 @@ class Contrast:
         What is compared: 'dex trt vs untrt', the name of a coefficient, or '0,+0.5,-1' for numbers.
     zero_samples
         Samples, shape (n,), whose counts decide that a gene says nothing about the comparison: when all of them are
-        zero, the fold change is 0 and the p-value 1. None: the rule does not apply.
+        zero, the fold change is 0. None: the rule does not apply.
     """
 
     vector: FloatArray

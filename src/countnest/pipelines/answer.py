@@ -99,17 +99,15 @@ def single_tests(
     threshold, alternative, df
         As in `stats.inference.wald.wald_test`; log2.
     zero
-        (G, k) genes without any count in the samples that the contrast compares: no difference, p = 1.
+        (G, k) genes without any count in the samples that the contrast compares: their fold change is 0, and tested.
     """
     answers = []
     for i in range(estimates.lfc.shape[1]):
         lfc, se = estimates.lfc[:, i], estimates.se[:, i]
-        affected = np.zeros(len(lfc), dtype=np.bool_) if zero is None else zero[:, i] & ~np.isnan(lfc)
-        lfc = np.where(affected, 0.0, lfc)
+        if zero is not None:
+            lfc = np.where(zero[:, i] & ~np.isnan(lfc), 0.0, lfc)
         statistic, p_value = wald_test(lfc, se, threshold=threshold, alternative=alternative, df=df)
-        answers.append(
-            Answer(lfc, se, np.where(affected, 0.0, statistic), np.where(affected, 1.0, p_value)),
-        )
+        answers.append(Answer(lfc, se, statistic, p_value))
     return answers
 
 

@@ -201,7 +201,7 @@ def shrink_normal(
     contrast
         (q,) weights of its coefficients.
     zero
-        (G,) genes without any count in the samples that the contrast compares: no difference, p = 1.
+        (G,) genes without any count in the samples that the contrast compares: their fold change is 0, and tested.
     threshold
         Of the test, log2. Without threshold the tests by maximum likelihood are to be preferred.
     alternative

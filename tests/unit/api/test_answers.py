@@ -90,6 +90,40 @@ def test_without_a_question_the_last_coefficient(dds):
     assert dds.results().info.label == "group c vs a"
 
 
+def test_thresholds_are_tested_where_no_group_has_a_count():
+    # results(dds, contrast = c("group", "C", "B"), lfcThreshold =, altHypothesis =) in R, dispersions 0.1
+    counts = pd.DataFrame([[40, 55, 61] + [0] * 6, [5, 2, 1] + [0] * 6, [20, 31, 25, 40, 28, 33, 61, 49, 70]])
+    sheet = pd.DataFrame({"group": list("AAABBBCCC")})
+    of_r = {
+        ("greaterAbs", 0.0): ((0.0, 2.016377695), (1.0, 0.04376049603), (1.0, 0.09035266019)),
+        ("lessAbs", 1.0): ((0.5858171423, 0.402380936), (0.2789992014, 0.343701849), (0.2896755743, 0.3506734911)),
+        ("greater", 0.0): ((0.0, 2.016377695), (0.5, 0.02188024801), (0.5, 0.0451763301)),
+        ("greater", 1.0): ((0.0, 0.0), (0.7210007986, 0.656298151), (0.7103244257, 0.6493265089)),
+        ("less", 0.0): ((0.0, 0.0), (0.5, 0.978119752), (0.5, 0.9548236699)),
+        ("less", 1.0): ((0.0, 0.0), (0.7210007986, 0.9999953993), (0.7103244257, 0.9978006219)),
+    }
+    for use_t in (False, True):
+        dds = cn.DESeqDataSet(counts, sheet, design="~ group", size_factors=np.ones(9))
+        dds.dispersions = np.full(3, 0.1)
+        dds.nbinom_wald_test(use_t=use_t, quiet=True)
+        for (alternative, threshold), (stat, *p_values) in of_r.items():
+            options = {"lfc_threshold": threshold, "alt_hypothesis": alternative}
+            for ask in (("group", "C", "B"), [0, -1, 1], (["group_C_vs_A"], ["group_B_vs_A"])):
+                table = dds.results(ask, **options).table
+                assert list(table["log2FoldChange"].iloc[:2]) == [0.0, 0.0]
+                np.testing.assert_allclose(table["lfcSE"], [1.707017306, 1.707017306, 0.4134352171], rtol=1e-8)
+                np.testing.assert_allclose(table["stat"].abs(), np.take(stat, [0, 0, 1]), rtol=1e-8)
+                np.testing.assert_allclose(table["pvalue"], np.take(p_values[use_t], [0, 0, 1]), rtol=1e-8)
+            asked = dds.query("group[C - B]").test(**options).table
+            pd.testing.assert_frame_equal(asked[table.columns], dds.results(("group", "C", "B"), **options).table)
+        # DESeq2 has these since 1.44 and 1.50: nothing is less like a large change than none
+        for alternative in ("greaterAbs", "greaterAbs2014", *([] if use_t else ["greaterAbsUPSHOT"])):
+            table = dds.results(("group", "C", "B"), lfc_threshold=1.0, alt_hypothesis=alternative).table
+            np.testing.assert_allclose(table["pvalue"].iloc[:2], 1.0, rtol=1e-14)
+            assert (table["pvalue"] <= 1.0).all()
+            assert list(table["stat"].iloc[:2]) == [0.0, 0.0]
+
+
 def test_groups_without_counts_do_not_differ():
     counts, sheet = study()
     counts.iloc[5] = [9] * 4 + [0] * 8  # counts in group a alone

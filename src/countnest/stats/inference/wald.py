@@ -106,7 +106,7 @@ def _greater_abs(b: FloatArray, s: FloatArray, t: float, upper: Tail) -> tuple[F
     size = np.abs(b)
     if t == 0:
         return b / s, 2.0 * upper(size / s)
-    return b / s, upper((size - t) / s) + upper((size + t) / s)
+    return b / s, np.minimum(upper((size - t) / s) + upper((size + t) / s), 1.0)
 
 
 def _greater_abs_2014(b: FloatArray, s: FloatArray, t: float, upper: Tail) -> tuple[FloatArray, FloatArray]:
