@@ -12,6 +12,7 @@ import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
 from countnest.arrays import FloatArray
+from countnest.containers.given import refused_kind
 from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, OptionError
 from countnest.options import check_option
@@ -71,7 +72,9 @@ def dataset_from_tximport(
 
 def _rounded(counts: Any) -> pd.DataFrame | FloatArray:  # noqa: ANN401 (checked here)
     if not isinstance(counts, (pd.DataFrame, np.ndarray)):
-        raise CountsError(f"counts is of type {type(counts).__name__}; give txi$counts as a DataFrame or array.")
+        raise CountsError(
+            f"{refused_kind(counts, 'counts')}. It is txi$counts that is wanted, as a DataFrame or array."
+        )
     try:
         rounded: pd.DataFrame | FloatArray = np.rint(counts)
     except TypeError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,9 @@ from scipy import sparse
 from countnest.containers.source import source_of
 from countnest.errors import CountsError, OptionError, listing, suggestion
 
-__all__ = ["AnnDataLike", "AnnDataTable", "anndata_table", "is_anndata"]
+__all__ = ["AnnDataLike", "AnnDataTable", "anndata_table", "is_anndata", "where_counts_are"]
 
+_FIRST = 100  # samples that are looked at to tell counts from other values
 _ATTRIBUTES = ("obs", "var", "obs_names", "var_names", "layers")
 
 
@@ -36,7 +37,6 @@ class AnnDataTable(NamedTuple):
     genes: pd.Index
     sheet: pd.DataFrame
     gene_info: pd.DataFrame
-    other_layers: tuple[str, ...]
 
 
 def is_anndata(value: object) -> TypeGuard[AnnDataLike]:
@@ -69,15 +69,14 @@ def anndata_table(adata: AnnDataLike, layer: str | None = None) -> AnnDataTable:
         raise OptionError(f"layer={layer!r} is not in the AnnData object; {known}.{suggestion(layer, layers)}")
     values = adata.X if layer is None else adata.layers[layer]
     if values is None:
-        hint = f"name the layer that holds the counts with layer=: {listing(layers)}" if layers else "store counts in X"
-        raise CountsError(f"the AnnData object has no X; {hint}.")
+        hint = where_counts_are(adata, None) or " Store counts in X."
+        raise CountsError(f"the AnnData object has no X.{hint}")
     return AnnDataTable(
         values=_readable(values),
         samples=adata.obs_names,
         genes=adata.var_names,
         sheet=pd.DataFrame(adata.obs),
         gene_info=pd.DataFrame(adata.var),
-        other_layers=tuple(name for name in layers if name != layer),
     )
 
 
@@ -88,3 +87,32 @@ def _readable(values: object) -> object:
     if hasattr(values, "to_memory"):
         values = values.to_memory()
     return values if sparse.issparse(values) else np.asarray(values)
+
+
+def where_counts_are(adata: AnnDataLike, layer: str | None) -> str:
+    """Return a sentence, after a space, that says where else an AnnData object has whole numbers; '' without others.
+
+    `layer` is where they were looked for; None: `X`.
+    """
+    places: dict[str, object] = {str(name): adata.layers[name] for name in adata.layers if str(name) != layer}
+    found = [name for name, values in places.items() if _are_whole(values)]
+    if found:
+        return f" Whole numbers are in the layer {listing(found)}: give layer={found[0]!r}."
+    if layer is not None and _are_whole(adata.X):
+        return " Whole numbers are in X: leave out layer."
+    raw = getattr(adata, "raw", None)
+    if raw is not None and _are_whole(raw.X):
+        return " Whole numbers are in raw: give adata.raw.to_adata()."
+    looked = [*(["the other layers"] if places else []), *(["raw"] if raw is not None else [])]
+    return f" There are no whole numbers in {' and '.join(looked)} either." if looked else ""
+
+
+def _are_whole(values: Any) -> bool:  # noqa: ANN401 (a table of any kind, in memory or in a file)
+    """Tell whether the first samples have whole numbers, none below zero, and not only zeros and ones."""
+    if values is None:
+        return False
+    first: Any = _readable(values[:_FIRST])
+    numbers = np.asarray(first.data) if hasattr(first, "indptr") else np.asarray(first)
+    if numbers.dtype.kind not in "iuf":
+        return False
+    return bool(np.all((np.floor(numbers) == numbers) & (numbers >= 0)) and np.any(numbers > 1))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,9 @@ import pandas as pd
 from scipy import sparse
 
 from countnest.arrays import BoolArray, FloatArray
-from countnest.containers.anndata import AnnDataLike, anndata_table, is_anndata
+from countnest.containers.anndata import AnnDataLike, anndata_table, is_anndata, where_counts_are
 from countnest.containers.gene_info import matched_info, set_apart
+from countnest.containers.given import are_swapped, refused_kind
 from countnest.containers.labels import (
     Table,
     Values,
@@ -24,14 +26,18 @@ from countnest.containers.labels import (
     text_labels,
 )
 from countnest.containers.matrix import CountMatrix, InMemory
+from countnest.containers.rows import without_other_rows
 from countnest.containers.source import Source, source_of
 from countnest.containers.stored import stored_counts
-from countnest.errors import CountsError, OptionError, SamplesError, counted, listing, warn
+from countnest.containers.text_cells import text_remedy
+from countnest.containers.values import checked_values
+from countnest.errors import CountsError, OptionError, SamplesError, counted, listing
 from countnest.options import Orientation, check_option
 
 __all__ = ["CountData", "count_data"]
 
-_BLOCK_CELLS = 1 << 18  # 2 MB of float64: a block and its temporaries stay in a core's cache
+# Columns of the files in which programs write the abundances of one sample.
+_QUANTIFIED = {"Salmon": {"NumReads", "TPM"}, "kallisto": {"est_counts", "tpm"}, "RSEM": {"expected_count", "TPM"}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,13 +117,15 @@ def count_data(
     Returns
     -------
     CountData
-        The counts (G, n) with the samples in the order of `counts`. The objects given are not changed.
+        The counts (G, n) with the samples in the order of `counts`. The objects given are not changed. Rows that are
+        known to be no genes are left out: reads without a gene, as STAR, htseq-count and featureCounts count them, and
+        totals.
 
     Raises
     ------
     CountsError
-        The counts are not numeric, missing, infinite, negative, not whole numbers, all zero in a sample or
-        everywhere; gene labels are repeated; the orientation is unclear.
+        The counts are not numeric, missing, infinite, negative, not whole numbers, 2**53 or more, all zero in a sample
+        or everywhere; a row is the sum of all others; gene labels are repeated; the orientation is unclear.
     SamplesError
         The sheet is not a DataFrame, or its labels are repeated or do not match those of the counts.
     OptionError
@@ -126,8 +134,9 @@ def count_data(
     Warns
     -----
     CountnestWarning
-        Labelled counts were matched by position with a sheet without labels; or all genes have equal values
-        for all samples; or `gene_info` lacks some genes.
+        Labelled counts were matched by position with a sheet without labels, or with labels that are not equal but
+        say the same; rows that are no genes were left out; all genes have equal values for all samples;
+        or `gene_info` lacks some genes.
 
     Notes
     -----
@@ -146,15 +155,19 @@ def count_data(
     sample_axis, gene_axis = (table.rows, table.columns) if turned else (table.columns, table.rows)
     n_samples, n_genes = table.values.shape if turned else table.values.shape[::-1]
 
-    names, order = match_samples(sample_axis, n_samples, sheet, labels, table.numbered)
+    names, order = match_samples(sample_axis, n_samples, sheet, labels, table)
     gene_names = gene_labels(gene_axis, n_genes, genes)
     values = table.values
-    matrix = stored_counts(values, turned) if isinstance(values, Source) else InMemory(_dense(values, turned))
-    counted = _check_values(matrix, gene_names, names, table.advice)
+    given = stored_counts(values, turned) if isinstance(values, Source) else InMemory(_dense(values, turned))
+    matrix, kept = without_other_rows(given, gene_names)
+    gene_names = gene_names[kept]
+    counted = checked_values(matrix, gene_names, names, table.advice)
     ordered = sheet.iloc[order].copy()
     ordered.index = names
     labelled = genes is not None or gene_axis is not None
-    info = matched_info(gene_info, table.gene_info, gene_names, labelled=labelled)
+    beside = table.gene_info
+    found = None if beside is None or not beside.shape[1] else beside[kept]
+    info = matched_info(gene_info, found, gene_names, labelled=labelled)
     return CountData(matrix, counted, gene_names, names, ordered, info)
 
 
@@ -177,6 +190,10 @@ def _opened(
         raise OptionError(f"layer={layer!r} applies only to AnnData; counts is of type {type(counts).__name__}.")
     if samples is None:
         raise SamplesError("the sample sheet is missing: give samples=, a DataFrame with one row for each sample.")
+    if are_swapped(counts, samples):
+        raise SamplesError(
+            "the sample sheet was given as counts, and the counts as sample sheet: DESeqDataSet(counts, samples, ...)."
+        )
     sheet = _checked_sheet(samples)
     if not isinstance(counts, pd.DataFrame):
         return Table(_array(counts), None, None, numbered=False), sheet, orientation
@@ -186,7 +203,7 @@ def _opened(
 
 def _open_anndata(adata: AnnDataLike, layer: str | None) -> tuple[Table, pd.DataFrame]:
     source = anndata_table(adata, layer)
-    advice = f" Or are they in another layer: {listing(source.other_layers)}?" if source.other_layers else ""
+    advice = partial(where_counts_are, adata, layer)
     rows, columns = text_labels(source.samples, "counts"), text_labels(source.genes, "counts")
     table = Table(_array(source.values), rows, columns, numbered=False, advice=advice, gene_info=source.gene_info)
     return table, _checked_sheet(source.sheet)
@@ -212,19 +229,15 @@ def _array(counts: object) -> Values:
         matrix: Any = counts
         values = sparse.csr_array(matrix)
     else:
-        raise CountsError(
-            f"counts is of type {type(counts).__name__}; give a pandas DataFrame, a NumPy array, "
-            "a SciPy sparse matrix or an AnnData object."
-        )
+        raise CountsError(f"{refused_kind(counts, 'counts')}.")
     if values.ndim != 2 or 0 in values.shape:
         raise CountsError(
             f"counts must be a table of genes and samples that is not empty; its shape is {values.shape}."
         )
     if values.dtype.kind not in "iuf":
-        raise CountsError(
-            f"counts must be numbers, but the array is of type {values.dtype}; "
-            "if it holds counts, convert it: counts.astype(float)."
-        )
+        text: Any = values if isinstance(values, np.ndarray) and values.dtype.kind in "OUST" else None
+        remedy = "" if text is None else text_remedy(pd.DataFrame(text), list(range(values.shape[1])))
+        raise CountsError(f"counts must be numbers, but the array is of type {values.dtype}. {remedy}".rstrip())
     return values
 
 
@@ -232,18 +245,21 @@ def _check_columns(frame: pd.DataFrame) -> None:
     if 0 in frame.shape:
         raise CountsError(f"counts must be a table of genes and samples that is not empty; its shape is {frame.shape}.")
     dtypes = frame.dtypes
+    for program, names in _QUANTIFIED.items():
+        if names <= set(map(str, frame.columns)):
+            raise CountsError(
+                f"counts is a file of {program}, which is of one sample: it has the columns {listing(sorted(names))}. "
+                "Collect those of all samples by tximport, and use cn.dataset_from_tximport."
+            )
     unfit = {dtype for dtype in dtypes.unique() if getattr(dtype, "kind", "O") not in "iuf"}
     if unfit:
-        names = [name for name, dtype in zip(frame.columns, dtypes, strict=True) if dtype in unfit]
+        places = [place for place, dtype in enumerate(dtypes) if dtype in unfit]
         if all(getattr(dtype, "kind", "O") == "b" for dtype in unfit):
             advice = "True and False are not counts."
         else:
-            advice = (
-                f"A column with labels belongs in the index: counts.set_index({names[0]!r}); columns that describe the "
-                "genes may then stay; numbers stored as text can be converted: counts.astype(float)."
-            )
-        what = f"{counted(len(names), 'column')} of type {', '.join(sorted(map(str, unfit)))}"
-        raise CountsError(f"counts must be numbers, but has {what}: {listing(names)}. {advice}")
+            advice = text_remedy(frame, places)
+        what = f"{counted(len(places), 'column')} of type {', '.join(sorted(map(str, unfit)))}"
+        raise CountsError(f"counts must be numbers, but has {what}: {listing(frame.columns[places])}. {advice}")
 
 
 def _frame_values(frame: pd.DataFrame) -> npt.NDArray[Any]:
@@ -256,10 +272,7 @@ def _frame_values(frame: pd.DataFrame) -> npt.NDArray[Any]:
 
 def _checked_sheet(samples: object) -> pd.DataFrame:
     if not isinstance(samples, pd.DataFrame):
-        raise SamplesError(
-            f"samples is of type {type(samples).__name__}; give a pandas DataFrame with one row for each sample, "
-            "its labels in the index."
-        )
+        raise SamplesError(f"{refused_kind(samples, 'samples')}.")
     if len(samples) == 0:
         raise SamplesError("the sample sheet has no rows; it needs one for each sample.")
     repeated = samples.columns[samples.columns.duplicated()].unique()
@@ -277,78 +290,3 @@ def _dense(values: npt.NDArray[Any] | sparse.csr_array, turned: bool) -> FloatAr
         return np.array(values.T if turned else values, dtype=np.float64, order="C")
     floats = values.astype(np.float64, copy=False)
     return (floats.T if turned else floats).toarray(order="C")
-
-
-def _blocks(counts: CountMatrix) -> Iterator[tuple[slice, FloatArray]]:
-    n_genes, n = counts.shape
-    step = max(1, _BLOCK_CELLS // n)
-    for start in range(0, n_genes, step):
-        rows = slice(start, min(start + step, n_genes))
-        yield rows, counts.read(rows)
-
-
-def _check_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advice: str) -> BoolArray:
-    """Return which genes have a count, after a look at all values."""
-    n_genes, n = counts.shape
-    counted_genes, seen = np.zeros(n_genes, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
-    varies = False
-    for rows, block in _blocks(counts):
-        if not np.all((np.floor(block) == block) & (block >= 0) & (block < np.inf)):
-            _refuse_values(counts, genes, samples, advice)
-        positive = block > 0
-        seen |= positive.any(axis=0)
-        counted_genes[rows] = positive.any(axis=1)
-        varies = varies or bool(np.any(block != block[:, :1]))
-    if not seen.any():
-        raise CountsError("all counts are zero; is this the right table?")
-    if not seen.all():
-        empty = samples[~seen]
-        raise CountsError(
-            f"all counts are zero in {counted(len(empty), 'sample')}: {listing(empty)}; "
-            "drop these samples from counts and from the sample sheet."
-        )
-    if not varies and n > 1:
-        warn("all genes have equal values for all samples, so there is nothing to compare; are these raw counts?")
-    return counted_genes
-
-
-class _Fault(NamedTuple):
-    """A kind of value that counts may not have, and what to do about it."""
-
-    noun: str
-    test: Callable[[FloatArray], BoolArray]
-    remedy: str
-
-
-_FAULTS = (
-    _Fault("missing (NaN)", np.isnan, "Drop these genes or samples, or write 0 where nothing was counted."),
-    _Fault("infinite", np.isinf, "Give the raw counts."),
-    _Fault("negative", lambda x: x < 0, "Give raw counts, not log or batch-corrected values."),
-    _Fault(
-        "not whole",
-        lambda x: np.floor(x) != x,
-        "Round estimated counts, e.g. counts.round(); do not give normalized values, TPM or FPKM.",
-    ),
-)
-
-
-def _refuse_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advice: str) -> None:
-    """Raise for the first kind of fault that occurs, naming the genes, the samples and one cell."""
-    for noun, test, remedy in _FAULTS:
-        in_gene, in_sample = np.zeros(len(genes), dtype=np.bool_), np.zeros(len(samples), dtype=np.bool_)
-        total = 0
-        for rows, block in _blocks(counts):
-            bad = test(block)
-            total += int(np.count_nonzero(bad))
-            in_gene[rows] = bad.any(axis=1)
-            in_sample |= bad.any(axis=0)
-        if total:
-            g = int(np.argmax(in_gene))
-            values = counts.read(slice(g, g + 1))[0]
-            j = int(np.argmax(test(values)))
-            raise CountsError(
-                f"{counted(total, 'count')} {'is' if total == 1 else 'are'} {noun}, in "
-                f"{counted(int(in_gene.sum()), 'gene')} ({listing(genes[in_gene])}) and "
-                f"{counted(int(in_sample.sum()), 'sample')} ({listing(samples[in_sample])}); for example gene "
-                f"{genes[g]!r}, sample {samples[j]!r}: {float(values[j])}. {remedy}{advice}"
-            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from countnest.arrays import IntArray
+from countnest.containers.similar import Similarity, similarity
 from countnest.containers.source import Source
 from countnest.errors import CountnestError, CountsError, SamplesError, counted, listing, warn
 from countnest.options import Orientation
@@ -30,7 +31,7 @@ class Table(NamedTuple):
     rows: pd.Index | None
     columns: pd.Index | None
     numbered: bool  # an axis without labels has pandas' row numbers
-    advice: str = ""  # added when the values are not whole numbers
+    advice: Callable[[], str] = str  # gives what is added when the values are not whole numbers
     gene_info: pd.DataFrame | None = None  # what came with the counts, in the order of the genes
 
 
@@ -96,7 +97,7 @@ def recognise_orientation(table: Table, labels: pd.Index | None, sheet: pd.DataF
     n, (height, width) = len(sheet), table.values.shape
     if labels is None:
         _refuse_labels_in_column(sheet, (table.rows, table.columns))
-    for agreement in (_agreement, _loose_agreement):
+    for agreement in (_agreement, _similar):
         in_rows, in_columns = agreement(table.rows, height, labels, n), agreement(table.columns, width, labels, n)
         if in_rows != in_columns:
             return "samples_by_genes" if in_rows > in_columns else "genes_by_samples"
@@ -128,24 +129,16 @@ def _agreement(axis: pd.Index | None, length: int, labels: pd.Index | None, n: i
     return 3 if common == n == length else 2 * (common > 0)
 
 
-def _loose_agreement(axis: pd.Index | None, _: int, labels: pd.Index | None, __: int) -> int:
-    """Return 1 where some labels agree loosely, else 0."""
-    if axis is None or labels is None:
-        return 0
-    return int(not {_loose(label) for label in axis}.isdisjoint(map(_loose, labels)))
-
-
-def _loose(label: str) -> str:
-    """Return a label without what is often changed on the way: case, spaces, and R's make.names."""
-    plain = re.sub(r"[^a-z0-9]", ".", label.strip().lower())
-    return plain[1:] if re.match(r"x[0-9.]", plain) else plain
+def _similar(axis: pd.Index | None, _: int, labels: pd.Index | None, __: int) -> int:
+    """Return how many labels say the same, though they are not equal."""
+    return 0 if axis is None or labels is None else similarity(axis, labels).n_alike
 
 
 # Matching samples
 
 
 def match_samples(
-    axis: pd.Index | None, length: int, sheet: pd.DataFrame, labels: pd.Index | None, numbered: bool
+    axis: pd.Index | None, length: int, sheet: pd.DataFrame, labels: pd.Index | None, table: Table
 ) -> tuple[pd.Index, IntArray]:
     """Return the sample labels in the order of the counts and the row of the sheet for each."""
     if axis is not None:
@@ -153,10 +146,11 @@ def match_samples(
     if length == len(sheet):  # row numbers on both sides, in another order on one of them, are labels after all
         if labels is None and _are_row_numbers(axis):
             labels = _row_numbers(length)
-        if axis is None and numbered and _are_row_numbers(labels):
+        if axis is None and table.numbered and _are_row_numbers(labels):
             axis = _row_numbers(length)
     if axis is not None and labels is not None:
-        return axis.rename(sheet.index.name), _rows_by_label(axis, labels, sheet)
+        order = _rows_by_label(axis, labels, sheet, turned=axis is table.rows)
+        return labels[order].rename(sheet.index.name), order
     return _labels_by_position(axis, length, sheet, labels), np.arange(length)
 
 
@@ -194,47 +188,86 @@ def _are_row_numbers(labels: pd.Index | None) -> bool:
     return labels is not None and set(labels) == set(_row_numbers(len(labels)))
 
 
-def _rows_by_label(axis: pd.Index, labels: pd.Index, sheet: pd.DataFrame) -> IntArray:
+def _rows_by_label(axis: pd.Index, labels: pd.Index, sheet: pd.DataFrame, *, turned: bool) -> IntArray:
+    """Return the row of the sheet for each sample; `turned`: samples are the rows of the counts."""
     order = labels.get_indexer(axis)
     if len(axis) == len(labels) and (order >= 0).all():
         return order.astype(np.int64)
     _refuse_labels_in_column(sheet, (axis,))
     only_counts, only_sheet = axis[order < 0], labels[~labels.isin(axis)]
+    places = np.where(order >= 0, order, similarity(axis, labels).places)
+    meant, taken = places[order < 0], np.flatnonzero(labels.isin(axis))
+    left = Similarity(np.where(np.isin(meant, taken), -1, meant), len(labels))
+    if Similarity(places, len(labels)).is_unique:
+        n_left = len(only_counts)
+        warn(
+            f"{counted(n_left, 'sample label')} of counts and of the sample sheet {'is' if n_left == 1 else 'are'} not "
+            f"equal, but {'says' if n_left == 1 else 'say'} the same: {left.pairs(only_counts, labels)}. They were "
+            "matched so, each with the only one that fits, and the samples have the labels of the sheet. Rename one "
+            "side to be sure."
+        )
+        return places.astype(np.int64)
     parts = [
         f"{counted(len(names), 'sample')} only in {owner}: {listing(names)}"
         for owner, names in (("counts", only_counts), ("the sample sheet", only_sheet))
         if len(names)
     ]
-    advice = _label_advice(only_counts, only_sheet)
+    advice = _label_advice(only_counts, only_sheet, left, labels, axis, turned=turned)
     raise SamplesError(f"the sample labels do not match; {'; '.join(parts)}. {advice}")
 
 
-def _label_advice(only_counts: pd.Index, only_sheet: pd.Index) -> str:
-    near = {_loose(label): label for label in only_sheet}
-    pairs = [(label, near[_loose(label)]) for label in only_counts if _loose(label) in near]
-    if pairs:
-        shown = ", ".join(f"{a!r} and {b!r}" for a, b in pairs[:5])
+def _label_advice(
+    only_counts: pd.Index, only_sheet: pd.Index, alike: Similarity, labels: pd.Index, axis: pd.Index, *, turned: bool
+) -> str:
+    if alike.n_alike:
+        several = alike.ambiguous(only_counts)
         return (
-            f"{len(pairs)} of them match apart from spaces, upper or lower case, or '-' written as '.' as R does "
-            f"({shown}): rename one side."
+            f"Tried whether labels stand in one another as whole words, case and punctuation aside: "
+            f"{alike.pairs(only_counts, labels)} may be the same"
+            f"{f', but several labels stand in {several}' if several else ''}. Rename one side, and drop what is left."
+        )
+    if alike.ambiguous(only_counts):
+        return (
+            "Tried whether labels of one side stand in those of the other as whole words: several do in "
+            f"{alike.ambiguous(only_counts)}. Rename one side."
+        )
+    if not len(only_sheet):
+        doubled = [label for label in only_counts if re.search(r"\.\d+$", label) and label.rpartition(".")[0] in axis]
+        again = f" {listing(doubled)} may be a column that was there twice and got a number." if doubled else ""
+        take = "counts.loc[samples.index]" if turned else "counts[samples.index]"
+        return f"To leave out what the sheet does not name: {take}.{again}"
+    if not len(only_counts):
+        return f"To leave out samples without counts: samples.loc[counts.{'index' if turned else 'columns'}]."
+    if all(re.fullmatch(r"[\d.]+", label) for label in only_counts):
+        return (
+            "The labels of counts are numbers: does its file lack a header with the names of the samples? Otherwise "
+            "select or rename so that both hold the same samples."
         )
     return "Select or rename so that both hold the same samples."
 
 
 def _refuse_labels_in_column(sheet: pd.DataFrame, axes: tuple[pd.Index | None, ...]) -> None:
-    """Stop when a column of the sheet, not its index, holds exactly the labels of an axis of the counts."""
-    for axis in axes:
-        column = _column_with(sheet, axis)
-        if column is not None:
-            raise SamplesError(
-                f"the labels of counts are in the column {column!r} of the sample sheet, not in its index: "
-                f"use samples.set_index({column!r})."
-            )
+    """Stop when a column of the sheet, not its index, holds the labels of an axis of the counts."""
+    for holds, words in ((_holds, "are in"), (_holds_alike, "say the same as those in")):
+        for axis in axes:
+            column = None if axis is None else next((name for name in sheet.columns if holds(sheet[name], axis)), None)
+            if column is not None:
+                raise SamplesError(
+                    f"the labels of counts {words} the column {column!r} of the sample sheet, not in its index: "
+                    f"use samples.set_index({column!r})."
+                )
 
 
-def _column_with(sheet: pd.DataFrame, axis: pd.Index | None) -> object | None:
-    """Return the name of the first column that holds exactly the labels of `axis`."""
-    if axis is None or len(axis) != len(sheet):
-        return None
-    wanted = set(axis)
-    return next((name for name in sheet.columns if set(_texts(sheet[name])) == wanted), None)
+def _holds(column: pd.Series[Any], axis: pd.Index) -> bool:
+    """Tell whether a column has all labels of `axis`, and more only if there are more samples."""
+    if len(axis) > len(column) or (len(axis) < len(column) and all(label.isdigit() for label in axis)):
+        return False  # some numbers are in any column of numbers
+    texts = _texts(column)
+    return axis.is_unique and len(set(texts)) == len(texts) and set(axis) <= set(texts)
+
+
+def _holds_alike(column: pd.Series[Any], axis: pd.Index) -> bool:
+    """Tell whether a column has text that says the same as the labels of `axis`, one for each."""
+    if len(axis) != len(column) or not all(isinstance(value, str) for value in column):
+        return False
+    return column.is_unique and similarity(axis, pd.Index(column)).is_unique

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,11 +14,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from countnest.containers.given import file_remedy
 from countnest.counterparts import checked_arguments
-from countnest.errors import CountnestError, CountsError, FileError, SamplesError, listing, suggestion
-from countnest.files import FilePath, check_path
+from countnest.errors import CountnestError, CountsError, FileError, SamplesError, listing, suggestion, warn
+from countnest.files import FilePath
+from countnest.io.text import STAR_REMEDY, file_text
 
-__all__ = ["file_text", "read_counts", "read_samples"]
+__all__ = ["read_counts", "read_samples"]
 
 _MISSING_COUNTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 _MISSING_NUMBERS = {"na", "n/a", "nan", "null"}  # compared in lower case
@@ -31,7 +31,10 @@ _FLOAT_PRECISION: Literal["round_trip"] | None = (
     "round_trip" if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else None
 )
 _EXACT = 2**53  # larger whole numbers are identifiers, and float64 would change them
-_SAVE_AS_TEXT = "Save the table as comma- or tab-separated text in UTF-8 (in Excel: 'CSV UTF-8')."
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+# A file of the Broad Institute begins with the number of its format; htseq-count ends with reads that have no gene.
+_GCT = ("#1.2", "#1.3")
+_HTSEQ = re.compile(r"^(?:__)?no_feature\b", re.MULTILINE)
 
 
 @checked_arguments
@@ -128,7 +131,9 @@ def read_samples(path: FilePath, *, index: str | None = None) -> pd.DataFrame:
     rows = [row for _, row in _rows(source.body, source.separator, path)]
     labels = [row[place] for row in rows]
     _check_labels(labels, path)
-    columns = {name: _converted([row[i] for row in rows]) for i, name in enumerate(source.names) if i != place}
+    cells = {name: [row[i] for row in rows] for i, name in enumerate(source.names) if i != place}
+    columns = {name: _converted(column) for name, column in cells.items()}
+    _warn_of_commas(cells, path)
     sheet = pd.DataFrame(columns)
     sheet.index = pd.Index(labels, name=source.names[place] or None)
     return sheet
@@ -151,6 +156,7 @@ def _source(path: FilePath) -> _Source:
     header, header_line, body = _header_and_body(text, path)
     separator = _separator(header, path)
     names = next(csv.reader([header], delimiter=separator))
+    _refuse_other_tables(text, names, body, path)
     lengths = _field_counts(body, separator, path)
     first = next(lengths, None)
     if first is None:
@@ -166,32 +172,19 @@ def _source(path: FilePath) -> _Source:
     return _Source(path, names, body, separator)
 
 
-def file_text(path: FilePath) -> str:
-    """Return the text of a file, unpacked, with lines that end in a newline only."""
-    check_path(path)
-    data = _bytes(path)
-    try:
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
-    except (EOFError, OSError, zlib.error) as error:
-        raise FileError(f"'{path}' cannot be unpacked: {error}. Was it copied completely?") from error
-    except UnicodeDecodeError as error:
-        raise FileError(f"'{path}' is not UTF-8 text. {_SAVE_AS_TEXT}") from error
-    if "\0" in text:
-        raise FileError(f"'{path}' is not a text file. {_SAVE_AS_TEXT}")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _bytes(path: FilePath) -> bytes:
-    place = Path(path).expanduser()
-    if place.is_dir():
-        raise FileError(f"'{path}' is a folder; give the name of a file.")
-    try:
-        return place.read_bytes()
-    except FileNotFoundError as error:
-        beside = sorted(file.name for file in place.parent.iterdir()) if place.parent.is_dir() else []
-        raise FileError(f"'{path}' does not exist.{suggestion(place.name, beside)}") from error
-    except OSError as error:
-        raise FileError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+def _refuse_other_tables(text: str, names: list[str], body: str, path: FilePath) -> None:
+    """Raise for tables that lack a header, or have more lines above it, and say how they are read."""
+    if text.startswith(_GCT):
+        raise FileError(
+            f"'{path}' is a table in the GCT format: {str(file_remedy('x.gct')).replace('x.gct', str(path))}."
+        )
+    if names[0] == "N_unmapped":
+        raise FileError(f"'{path}' is a file of STAR (ReadsPerGene.out.tab), which has no header. {STAR_REMEDY}")
+    if all(_INTEGER.fullmatch(name) for name in names[1:]) and _HTSEQ.search(body):
+        raise FileError(
+            f"'{path}' is a file of htseq-count, which has no header and is of one sample: use cn.dataset_from_htseq "
+            "for the files of all samples."
+        )
 
 
 def _header_and_body(text: str, path: FilePath) -> tuple[str, int, str]:
@@ -266,12 +259,24 @@ def _converted(cells: list[str]) -> pd.Series:
     if not numbers or not all(_NUMBER.fullmatch(cell) for cell in numbers):
         return _text_column(cells)
     whole = all(_INTEGER.fullmatch(cell) for cell in numbers)
-    if whole and any(abs(int(cell)) > _EXACT for cell in numbers):
+    if whole and any(len(cell) > 20 or abs(int(cell)) > _EXACT for cell in numbers):
         return _text_column(cells)
     if whole and len(numbers) == len(cells):
         return pd.Series([int(cell) for cell in cells], dtype=np.int64)
     known = set(numbers)
     return pd.Series([float(cell) if cell in known else np.nan for cell in cells], dtype=np.float64)
+
+
+def _warn_of_commas(columns: Mapping[str, list[str]], path: FilePath) -> None:
+    """Warn about columns whose numbers have a decimal comma, which makes them text."""
+    for name, cells in columns.items():
+        numbers = [cell for cell in cells if cell and cell.lower() not in _MISSING_NUMBERS]
+        commas = [cell for cell in numbers if _DECIMAL_COMMA.fullmatch(cell)]
+        if commas and all(_NUMBER.fullmatch(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in numbers):
+            warn(
+                f"'{path}': the column '{name}' has numbers with a decimal comma, such as '{commas[0]}', and is read "
+                "as text, so that a design takes it for a factor. Write decimal points, if these are numbers."
+            )
 
 
 def _text_column(cells: list[str]) -> pd.Series:

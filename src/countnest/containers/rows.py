@@ -1,0 +1,73 @@
+"""Rows of a count table that are no genes: reads without a gene, and totals."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import BoolArray
+from countnest.containers.matrix import CountMatrix, InMemory, Selected
+from countnest.errors import CountsError, counted, listing, warn
+
+__all__ = ["is_no_gene", "without_other_rows"]
+
+# Labels are compared in lower case, without anything but letters and digits.
+# Of STAR; of htseq-count, which wrote the names without underscores before version 0.6; of CITE-seq-Count.
+_UNCOUNTED = {
+    "nunmapped", "nmultimapping", "nnofeature", "nambiguous",
+    "nofeature", "ambiguous", "toolowaqual", "notaligned", "alignmentnotunique",
+    "unmapped", "unaligned", "multimapped",
+}  # fmt: skip
+_TOTALS = {
+    "total", "totals", "totalcount", "totalcounts", "totalread", "totalreads", "totalumi", "totalumis", "grandtotal",
+    "sum", "sums", "sumcounts", "colsum", "colsums", "columnsum", "columnsums", "columntotal", "columntotals",
+    "librarysize", "librarysizes", "libsize", "libsizes", "ncounts", "ncountrna", "ngenes", "ngenesbycounts",
+    "nfeaturerna", "sizefactor", "sizefactors", "mean", "average", "median",
+}  # fmt: skip
+_BEGINNINGS = {"_", "*", "x", "u", *(name[0] for name in _UNCOUNTED | _TOTALS)}  # most labels have another
+_ASSIGNED = "assigned"  # the first line of a summary of featureCounts, and no gene where nothing is one
+
+
+def is_no_gene(label: str) -> bool:
+    """Tell whether a label is known as that of reads without a gene, or of a total.
+
+    Spike-ins, such as ERCC-00002, are genes.
+    """
+    text = label.strip().lower()
+    if text[:1] not in _BEGINNINGS:
+        return False
+    if text == "*" or text.startswith(("__", "x__")):  # of samtools idxstats; of htseq-count, by R's make.names too
+        return True
+    if text.startswith("unassigned_"):  # of featureCounts
+        return True
+    plain = text if text.isalnum() else re.sub(r"[^a-z0-9]", "", text)
+    return plain in _UNCOUNTED or plain in _TOTALS
+
+
+def without_other_rows(matrix: CountMatrix, genes: pd.Index) -> tuple[CountMatrix, BoolArray]:
+    """Return the counts (G, n) of rows that can be genes, and which these are; the others are named in a warning.
+
+    Raises
+    ------
+    CountsError
+        No row can be a gene, as in the summary of featureCounts.
+    """
+    apart = np.fromiter(map(is_no_gene, genes), dtype=np.bool_, count=len(genes))
+    if not apart.any():
+        return matrix, ~apart
+    if all(label.lower() == _ASSIGNED for label in genes[~apart]):
+        raise CountsError(
+            f"no row of counts is a gene: {listing(genes)}. If this is the summary of featureCounts, give the table "
+            "beside it, whose name is without '.summary'."
+        )
+    n_apart = int(apart.sum())
+    warn(
+        f"{counted(n_apart, 'row')} of counts {'is no gene' if n_apart == 1 else 'are no genes'}, but reads without a "
+        f"gene or a total, and {'is' if n_apart == 1 else 'are'} left out: {listing(genes[apart])}. A gene of such a "
+        "name must be renamed to stay."
+    )
+    places = np.flatnonzero(~apart).astype(np.int64)
+    kept = InMemory(matrix.values[places]) if isinstance(matrix, InMemory) else Selected(matrix, places)
+    return kept, ~apart

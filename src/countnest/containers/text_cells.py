@@ -1,0 +1,126 @@
+"""Text where counts should be: decimal commas, separators of thousands, words for missing values, labels."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from countnest.errors import counted, listing
+
+__all__ = ["text_remedy"]
+
+_ROWS = 2000  # how many rows are looked at
+_MANY = 3  # rows with words in all columns, at most: more of them are not a few lines about the samples
+
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?P<mark>[,.'’\s])\d{3}(?:(?P=mark)\d{3})*")
+_BOTH = re.compile(r"[+-]?\d{1,3}(?P<mark>[,.'’\s])\d{3}(?:(?P=mark)\d{3})*(?P<point>[.,])\d+")
+_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
+_MISSING = {"", "-", "--", ".", "?", "na", "n/a", "#n/a", "nan", "nd", "n.d.", "null", "none", "missing"}
+
+
+class _Cell(NamedTuple):
+    """A cell that is text, and what it looks like."""
+
+    kind: str
+    gene: object
+    sample: object
+    text: str
+    mark: str = ""
+
+
+def text_remedy(frame: pd.DataFrame, columns: list[int]) -> str:
+    """Return what to do about the columns, given by their places, that are not numbers."""
+    cells, n_numbers = _cells(frame, columns)
+    kinds = {cell.kind for cell in cells}
+    first = {kind: next(cell for cell in cells if cell.kind == kind) for kind in kinds}
+    rows = list(dict.fromkeys(cell.gene for cell in cells if cell.kind == "words"))
+    few_rows = "words" in kinds and len(rows) <= _MANY and n_numbers > len(cells)
+    words = sum(cell.kind == "words" for cell in cells)
+    if "both" in kinds:
+        return _both(first["both"])
+    if "comma" in kinds:
+        return _comma(first["comma"])
+    if "thousands" in kinds:
+        return _thousands(first["thousands"])
+    if few_rows and words == len(rows) * len(columns):
+        return (
+            f"The {'rows' if len(rows) > 1 else 'row'} {listing(rows)} {'hold' if len(rows) > 1 else 'holds'} text in "
+            f"every column, such as {first['words'].text!r}: what it says of the samples belongs in the sample sheet. "
+            f"Drop it: counts.drop(index={rows!r}).astype(float)."
+        )
+    if few_rows:
+        return f"{_named(first['words'], words)} is no number. Correct it, and convert: counts.astype(float)."
+    if "words" in kinds:
+        name = frame.columns[columns[0]]
+        return (
+            f"A column with labels belongs in the index: counts.set_index({name!r}); columns that describe the "
+            "genes may then stay; numbers stored as text can be converted: counts.astype(float)."
+        )
+    if "missing" in kinds:
+        number = sum(cell.kind == "missing" for cell in cells)
+        return (
+            f"{_named(first['missing'], number)} is no number. Write 0 where nothing was counted, or drop these genes "
+            "or samples, and convert: counts.astype(float)."
+        )
+    return "Numbers stored as text can be converted: counts.astype(float)."
+
+
+def _named(cell: _Cell, number: int) -> str:
+    others = f", as in {counted(number, 'cell')}," if number > 1 else ""
+    return f"{cell.text!r} in gene {str(cell.gene)!r}, sample {str(cell.sample)!r}{others}"
+
+
+def _comma(cell: _Cell) -> str:
+    return (
+        f"{_named(cell, 1)} has a decimal comma. Read the file with decimal points, pd.read_csv(path, index_col=0, "
+        "sep=';', decimal=','); counts are whole numbers, so estimated ones must then be rounded."
+    )
+
+
+def _thousands(cell: _Cell) -> str:
+    return (
+        f"{_named(cell, 1)} has a separator of thousands. Write the numbers without it, or read the file with "
+        f"pd.read_csv(path, index_col=0, thousands={cell.mark!r})."
+    )
+
+
+def _both(cell: _Cell) -> str:
+    point = "," if cell.mark != "," else "."
+    return (
+        f"{_named(cell, 1)} has separators of thousands and decimals. Read the file with pd.read_csv(path, "
+        f"index_col=0, thousands={cell.mark!r}, decimal={point!r}); counts are whole numbers, so estimated ones must "
+        "then be rounded."
+    )
+
+
+def _cells(frame: pd.DataFrame, columns: list[int]) -> tuple[list[_Cell], int]:
+    """Return the cells of some columns that are no plain numbers, and how many are."""
+    found, n_numbers = [], 0
+    for place in columns:
+        column = frame.iloc[:_ROWS, place]
+        for gene, value in zip(column.index, column, strict=True):
+            text, missing = str(value), not isinstance(value, str) and bool(np.all(pd.isna(value)))
+            kind, mark = ("missing", "") if missing else _kind(text)
+            if kind == "number":
+                n_numbers += 1
+            else:
+                found.append(_Cell(kind, gene, frame.columns[place], text, mark))
+    return found, n_numbers
+
+
+def _kind(text: str) -> tuple[str, str]:
+    """Return what a cell looks like, and its separator of thousands."""
+    bare = text.strip()
+    if _PLAIN.fullmatch(bare):
+        return "number", ""
+    if bare.lower() in _MISSING:
+        return "missing", ""
+    for kind, pattern in (("thousands", _THOUSANDS), ("both", _BOTH)):
+        found = pattern.fullmatch(bare)
+        if found is not None and found["mark"] != found.groupdict().get("point"):
+            return kind, found["mark"]
+    return ("comma", "") if _COMMA.fullmatch(bare) else ("words", "")

@@ -1,0 +1,160 @@
+"""Which values counts may have, and what to do about others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.matrix import CountMatrix
+from countnest.errors import CountsError, counted, listing, warn
+
+__all__ = ["checked_values"]
+
+_BLOCK_CELLS = 1 << 18  # 2 MB of float64: a block and its temporaries stay in a core's cache
+# From here on float64 does not hold every whole number: a larger count would have been rounded.
+TOO_LARGE = 2.0**53
+# A row is told from a gene by being the sum of so many others; with fewer it may be one by chance.
+_SUMMANDS = 5
+
+
+def _blocks(counts: CountMatrix) -> Iterator[tuple[slice, FloatArray]]:
+    n_genes, n = counts.shape
+    step = max(1, _BLOCK_CELLS // n)
+    for start in range(0, n_genes, step):
+        rows = slice(start, min(start + step, n_genes))
+        yield rows, counts.read(rows)
+
+
+def checked_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advice: Callable[[], str]) -> BoolArray:
+    """Return which genes (G,) have a count, after a look at all values.
+
+    Parameters
+    ----------
+    counts, genes, samples
+        Counts (G, n) with their labels.
+    advice
+        Gives a sentence that is added where values are no counts, such as where others are found.
+
+    Raises
+    ------
+    CountsError
+        Values are missing, infinite, negative, not whole or too large to be exact; all are zero, in a sample or
+        everywhere; a row is the sum of all others.
+    """
+    n_genes, n = counts.shape
+    counted_genes, seen = np.zeros(n_genes, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
+    totals, largest, largest_gene = np.zeros(n), np.zeros(n), 0
+    varies = False
+    for rows, block in _blocks(counts):
+        if not np.all((np.floor(block) == block) & (block >= 0) & (block < TOO_LARGE)):
+            _refuse_values(counts, genes, samples, advice)
+        positive = block > 0
+        seen |= positive.any(axis=0)
+        counted_genes[rows] = positive.any(axis=1)
+        varies = varies or bool(np.any(block != block[:, :1]))
+        totals += block.sum(axis=0)
+        first = int(np.argmax(block[:, 0]))
+        if block[first, 0] > largest[0]:
+            largest, largest_gene = block[first].copy(), rows.start + first
+    if not seen.any():
+        raise CountsError("all counts are zero; is this the right table?")
+    if not seen.all():
+        empty = samples[~seen]
+        raise CountsError(
+            f"all counts are zero in {counted(len(empty), 'sample')}: {listing(empty)}; "
+            "drop these samples from counts and from the sample sheet."
+        )
+    if not varies and n > 1:
+        warn("all genes have equal values for all samples, so there is nothing to compare; are these raw counts?")
+    if n > 1 and int(counted_genes.sum()) > _SUMMANDS:
+        _refuse_sum(largest, totals, genes[largest_gene])
+    return counted_genes
+
+
+def _refuse_sum(row: FloatArray, totals: FloatArray, gene: str) -> None:
+    """Raise where a row is the sum of all others; that row has the largest count of every sample."""
+    if np.array_equal(2.0 * row, totals):
+        raise CountsError(
+            f"the row {gene!r} is the sum of all other rows in every sample, such as {row[0]:.0f} in the first: it is "
+            f"a total and no gene. Drop it: counts.drop(index={gene!r}) with the genes in rows."
+        )
+
+
+class _Fault(NamedTuple):
+    """A kind of value that counts may not have, and what to do about it."""
+
+    noun: str
+    test: Callable[[FloatArray], BoolArray]
+    remedy: str
+
+
+_FAULTS = (
+    _Fault("missing (NaN)", np.isnan, "Drop these genes or samples, or write 0 where nothing was counted."),
+    _Fault("infinite", np.isinf, "Give the raw counts."),
+    _Fault("negative", lambda x: x < 0, "Give raw counts, not log or batch-corrected values."),
+    _Fault(
+        "not whole",
+        lambda x: np.floor(x) != x,
+        "Round estimated counts, e.g. counts.round(); do not give normalized values, TPM or FPKM.",
+    ),
+    _Fault(
+        "2**53 or more, where whole numbers are no longer exact",
+        lambda x: x >= TOO_LARGE,
+        "No gene has so many reads: is a column of identifiers or places among the counts?",
+    ),
+)
+
+
+def _refuse_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advice: Callable[[], str]) -> None:
+    """Raise for the first kind of fault that occurs, naming the genes, the samples and one cell."""
+    for noun, test, remedy in _FAULTS:
+        in_gene, in_sample = np.zeros(len(genes), dtype=np.bool_), np.zeros(len(samples), dtype=np.bool_)
+        total, points = 0, _Points()
+        for rows, block in _blocks(counts):
+            bad = test(block)
+            total += int(np.count_nonzero(bad))
+            in_gene[rows] = bad.any(axis=1)
+            in_sample |= bad.any(axis=0)
+            points.look_at(block[bad])
+        if total:
+            g = int(np.argmax(in_gene))
+            values = counts.read(slice(g, g + 1))[0]
+            j = int(np.argmax(test(values)))
+            if noun == "not whole" and points.may_be_thousands:
+                remedy += " Or are points the separators of thousands? Then read the file with thousands='.'."
+            raise CountsError(
+                f"{counted(total, 'count')} {'is' if total == 1 else 'are'} {noun}, in "
+                f"{counted(int(in_gene.sum()), 'gene')} ({listing(genes[in_gene])}) and "
+                f"{counted(int(in_sample.sum()), 'sample')} ({listing(samples[in_sample])}); for example gene "
+                f"{genes[g]!r}, sample {samples[j]!r}: {float(values[j])}. {remedy}{advice()}"
+            )
+
+
+class _Points:
+    """Whether numbers look like 1.234, with a point that may be a separator of thousands."""
+
+    def __init__(self) -> None:
+        self._all_fit, self._some_have_three = True, False
+
+    def look_at(self, values: FloatArray) -> None:
+        """Look at some of the numbers."""
+        fit = (values >= 1.0) & (values < 1000.0)
+        inside = values[fit]
+        self._all_fit = self._all_fit and bool(fit.all() and _have_decimals(inside, 3).all())
+        self._some_have_three = self._some_have_three or not bool(_have_decimals(inside, 2).all())
+
+    @property
+    def may_be_thousands(self) -> bool:
+        """Whether all numbers have one to three digits, a point and up to three digits, some of them three."""
+        return self._all_fit and self._some_have_three
+
+
+def _have_decimals(values: FloatArray, most: int) -> BoolArray:
+    """Return which numbers below 1000 have so many decimals at most."""
+    scaled = values * 10.0**most
+    few: BoolArray = np.abs(scaled - np.round(scaled)) < 1e-6
+    return few
