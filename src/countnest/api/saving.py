@@ -10,10 +10,11 @@ import pandas as pd
 from countnest.api.dataset import DESeqDataSet
 from countnest.api.examples import ExampleDataSet
 from countnest.api.held import require_data_set
+from countnest.api.loaded import check_parts, check_state
 from countnest.counterparts import checked_arguments
 from countnest.errors import CountnestWarning, FileError
 from countnest.files import FilePath
-from countnest.io.archive import read_archive, write_archive
+from countnest.io.archive import UNREADABLE, read_archive, write_archive
 
 __all__ = ["load", "save"]
 
@@ -71,7 +72,8 @@ def load(path: FilePath) -> DESeqDataSet:
     Raises
     ------
     FileError
-        There is no such file, it is of another kind, damaged or incomplete, or of a newer format.
+        There is no such file, it is of another kind, damaged or incomplete, or of a newer format; it would take more
+        memory than a file of its size can be worth; or its estimates are not those of its counts.
 
     Notes
     -----
@@ -83,7 +85,7 @@ def load(path: FilePath) -> DESeqDataSet:
         _set_state(dds, content["state"], path)
     except FileError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise FileError(f"'{path}' does not hold a data set: {error}") from error
     return dds
 
@@ -93,6 +95,7 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
     data, options, truth = content["data"], content["options"], content.get("truth")
     assert isinstance(data, dict)
     assert isinstance(options, dict)
+    check_parts(data, options, path)
     counts = pd.DataFrame(data["counts"], index=data["genes"], columns=data["samples"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CountnestWarning)  # they were given when the data set was made
@@ -123,3 +126,4 @@ def _set_state(dds: DESeqDataSet, state: object, path: FilePath) -> None:
         )
     for name, value in state.items():
         setattr(dds, name, value)
+    check_state(dds, path)

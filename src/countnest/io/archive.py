@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
@@ -26,14 +28,15 @@ from countnest.containers.fit import Analysis
 from countnest.errors import FileError, listing
 from countnest.files import FilePath, check_path, whole_file
 from countnest.io.columns import decode_column, encode_column
+from countnest.io.members import HEADER, Members, array_name, is_bounded
+from countnest.io.typed import is_of_type
 from countnest.version import installed_version
 
-__all__ = ["FORMAT", "read_archive", "write_archive"]
+__all__ = ["FORMAT", "UNREADABLE", "read_archive", "write_archive"]
 
 # Raised when a file can no longer be read by an earlier version of this module.
 FORMAT = 2
 
-HEADER = "countnest.json"
 SIGNATURE = b"PK\x03\x04"
 NAME_AT = 30  # where the name of the first member stands in a zip archive
 DIGEST_LENGTH = 64
@@ -42,6 +45,11 @@ CHUNK = 1 << 20
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 READABLE = 0o644 << 16
 UNIX = 3
+# What goes wrong where a file holds something else: also too deep, too large, of another type, not of this kind of zip.
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, TypeError, ValueError, AttributeError,
+    AssertionError, ArithmeticError, RuntimeError, MemoryError,
+)  # fmt: skip
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -82,16 +90,26 @@ def write_archive(content: Mapping[str, Any], path: FilePath) -> None:
     header = {"format": FORMAT, "countnest": installed_version(), "content": tree}
     text = json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     with whole_file(path) as draft, draft.open("w+b") as file:
-        with zipfile.ZipFile(file, "w") as archive:
-            with archive.open(_member(HEADER), "w", force_zip64=True) as member:
-                member.write(text.encode("utf-8"))
-            for place, array in enumerate(writing.arrays):
-                with archive.open(_member(_array_name(place)), "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
-            archive.comment = b"0" * DIGEST_LENGTH
+        if not _write_members(file, text.encode("utf-8"), writing.arrays, zipfile.ZIP_DEFLATED):
+            _write_members(file, text.encode("utf-8"), writing.arrays, zipfile.ZIP_STORED)
         digest = _digest(file, file.seek(0, 2) - DIGEST_LENGTH)
         file.seek(-DIGEST_LENGTH, 2)
         file.write(digest)
+
+
+def _write_members(file: IO[bytes], text: bytes, arrays: Sequence[npt.NDArray[Any]], method: int) -> bool:
+    """Write text and arrays, and tell whether the file is as large as one that unpacks to them has to be."""
+    file.seek(0)
+    file.truncate()
+    with zipfile.ZipFile(file, "w") as archive:
+        with archive.open(_member(HEADER, method), "w", force_zip64=True) as member:
+            member.write(text)
+        for place, array in enumerate(arrays):
+            with archive.open(_member(array_name(place), method), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+        archive.comment = b"0" * DIGEST_LENGTH
+        whole = sum(info.file_size for info in archive.infolist())
+    return is_bounded(len(text), whole, file.seek(0, 2))
 
 
 def read_archive(path: FilePath) -> dict[str, Any]:
@@ -105,15 +123,20 @@ def read_archive(path: FilePath) -> dict[str, Any]:
     with _opened(path) as file:
         size = file.seek(0, 2)
         _check_whole(file, size, path)
-        with zipfile.ZipFile(file) as archive:
-            header = json.loads(archive.read(HEADER))
-            if header["format"] > FORMAT:
-                raise FileError(
-                    f"'{path}' has format {header['format']}, written by countnest {header['countnest']}; this is "
-                    f"countnest {installed_version()}, which reads formats up to {FORMAT}. Install a newer countnest."
-                )
-            reading = _Reading(archive, path, str(header["countnest"]))
-            return {name: reading.decode(value) for name, value in header["content"].items()}
+        members = Members(file, size, path)
+        header = json.loads(members.text(), parse_constant=_refuse_constant)
+        if header["format"] > FORMAT:
+            raise FileError(
+                f"'{path}' has format {header['format']}, written by countnest {header['countnest']}; this is "
+                f"countnest {installed_version()}, which reads formats up to {FORMAT}. Install a newer countnest."
+            )
+        reading = _Reading(members, path, str(header["countnest"]))
+        return {name: reading.decode(value) for name, value in header["content"].items()}
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse what JSON does not have."""
+    raise ValueError(f"{name} is no number of JSON")
 
 
 @contextmanager
@@ -131,7 +154,7 @@ def _opened(path: FilePath) -> Iterator[IO[bytes]]:
         raise FileError(f"'{path}' is a folder. Give the name of a file.") from error
     except OSError as error:
         raise FileError(f"cannot read '{path}': {error.strerror or error}.") from error
-    except (zipfile.BadZipFile, KeyError, IndexError, TypeError, ValueError, AttributeError, EOFError) as error:
+    except UNREADABLE as error:
         raise FileError(
             f"'{path}' does not hold what a saved data set holds ({type(error).__name__}: {error}). Save it again."
         ) from error
@@ -164,15 +187,11 @@ def _digest(file: IO[bytes], length: int) -> bytes:
     return digest.hexdigest().encode()
 
 
-def _member(name: str) -> zipfile.ZipInfo:
+def _member(name: str, method: int) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, NO_TIME)
-    info.compress_type = zipfile.ZIP_DEFLATED
+    info.compress_type = method
     info.external_attr, info.create_system = READABLE, UNIX
     return info
-
-
-def _array_name(place: int) -> str:
-    return f"array_{place}.npy"
 
 
 class _Writing:
@@ -240,11 +259,12 @@ def _unsaved(value: object, where: str) -> FileError:
 class _Reading:
     """JSON and arrays as values."""
 
-    def __init__(self, archive: zipfile.ZipFile, path: FilePath, version: str) -> None:
-        self._archive = archive
+    def __init__(self, members: Members, path: FilePath, version: str) -> None:
+        self._members = members
         self._path = path
         self._version = version
         self._arrays: dict[int, npt.NDArray[Any]] = {}
+        self._cells = 0
 
     def decode(self, tree: Any) -> Any:  # noqa: ANN401 (JSON, values of many types)
         if not isinstance(tree, dict):
@@ -266,17 +286,35 @@ class _Reading:
             start, stop, step = parts["range"]
             return pd.RangeIndex(start, stop, step, name=parts["name"])
         if kind == "index":
-            return pd.Index(decode_column(parts["values"]), name=parts["name"])
+            return pd.Index(self._column(parts["values"]), name=parts["name"])
         if kind == "frame":
-            columns = [pd.Series(decode_column(column), index=parts["index"]) for column in parts["values"]]
-            frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=parts["index"])
-            return frame.set_axis(parts["columns"], axis=1)
+            return self._frame(parts["columns"], parts["index"], parts["values"])
         raise ValueError(f"'{kind}' is not known")
 
-    def _array(self, place: int) -> npt.NDArray[Any]:
+    def _frame(self, names: pd.Index, index: pd.Index, held: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        values = [self._column(column) for column in held]
+        if any(len(column) != len(index) for column in values):
+            raise ValueError("columns of a table have different lengths")
+        columns = [pd.Series(column, index=index) for column in values]
+        frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
+        return frame.set_axis(names, axis=1)
+
+    def _column(self, held: Mapping[str, Any]) -> Any:  # noqa: ANN401 (an array of NumPy or pandas)
+        """Return the values of a column; all columns have no more cells than the file has bytes when it is unpacked."""
+        part = held
+        while part["type"] == "categories":
+            self._cells += len(part["codes"])
+            part = part["categories"]
+        self._cells += len(part["values"])
+        if self._cells > self._members.unpacked:
+            raise ValueError(f"tables of {self._cells} cells in {self._members.unpacked} bytes")
+        return decode_column(held)
+
+    def _array(self, place: object) -> npt.NDArray[Any]:
+        if not isinstance(place, int):  # '1' and '01' would be two copies of one array
+            raise TypeError(f"{place!r} is no array")
         if place not in self._arrays:
-            with self._archive.open(_array_name(int(place))) as member:
-                self._arrays[place] = np.lib.format.read_array(member, allow_pickle=False)
+            self._arrays[place] = self._members.array(place)
         return self._arrays[place]
 
     def _record(self, name: str, held: Mapping[str, Any]) -> Any:  # noqa: ANN401 (one of RECORDS)
@@ -295,4 +333,9 @@ class _Reading:
                 f"{'holds ' + listing(unknown) if unknown else 'lacks ' + listing(lacking)}, unlike countnest "
                 f"{installed_version()}. Read it with the version that wrote it."
             )
-        return kind(**{field: self.decode(value) for field, value in held.items()})
+        values = {field: self.decode(value) for field, value in held.items()}
+        hints = get_type_hints(kind)
+        wrong = [f"{name}.{field}" for field, value in values.items() if not is_of_type(value, hints[field])]
+        if wrong:
+            raise TypeError(f"{listing(wrong)}: another type")
+        return kind(**values)

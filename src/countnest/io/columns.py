@@ -74,14 +74,23 @@ def decode_column(held: Mapping[str, Any]) -> Any:  # noqa: ANN401 (an array of 
     if kind == "numbers":
         return values
     if kind == "times":
-        return values.view(held["dtype"])
+        return values.view(_checked(np.dtype(held["dtype"]).kind in TIMES, held))
     if kind == "masked":
-        found: Any = pd.Series(values, dtype=held["dtype"]).array
+        dtype: Any = pd.api.types.pandas_dtype(held["dtype"])
+        found: Any = pd.Series(values, dtype=_checked(hasattr(dtype, "numpy_dtype"), held)).array
         found[held["missing"]] = pd.NA
         return found
     if kind == "values":
-        return _text_array([pd.NA if isinstance(value, tuple) else value for value in values], held["dtype"])
+        text = _checked(held["dtype"] == "object" or held["dtype"].startswith("str"), held)
+        return _text_array([pd.NA if isinstance(value, tuple) else value for value in values], text)
     raise ValueError(f"'{kind}' is no type of column")
+
+
+def _checked(right: bool, held: Mapping[str, Any]) -> Any:  # noqa: ANN401 (the name of a type)
+    """Return the type of the values of a column, which a file could name otherwise."""
+    if not right:
+        raise ValueError(f"'{held['dtype']}' is no type of such a column")
+    return held["dtype"]
 
 
 def _text_array(values: list[Any], dtype: str) -> Any:  # noqa: ANN401 (an array of NumPy or pandas)

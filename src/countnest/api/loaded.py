@@ -1,0 +1,87 @@
+"""Whether the parts of a file belong together: labels and tables to the counts, estimates to both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.held import HeldData
+from countnest.containers.fit import Analysis
+from countnest.containers.shapes import misfits
+from countnest.errors import FileError
+from countnest.files import FilePath
+from countnest.pipelines.blocks import Genes
+from countnest.pipelines.deseq import base_moments
+
+__all__ = ["check_parts", "check_state"]
+
+OPTIONS = {"design", "reference", "blocks", "numeric_ok", "same_as"}
+# Means of the counts are computed again; another version of NumPy may differ in the last bits.
+TOLERANCE = 1e-9
+
+
+def check_parts(data: Mapping[str, object], options: Mapping[str, object], path: FilePath) -> None:
+    """Raise `FileError` unless labels and tables have the size of the counts."""
+    counts = data["counts"]
+    if not isinstance(counts, np.ndarray) or counts.ndim != 2:
+        raise _misfit(path, "its counts are no table")
+    n_genes, n = counts.shape
+    for name, kind, rows in (
+        ("genes", pd.Index, n_genes),
+        ("gene_info", pd.DataFrame, n_genes),
+        ("samples", pd.Index, n),
+        ("sheet", pd.DataFrame, n),
+    ):
+        held = data.get(name)
+        optional = held is None and name == "gene_info"
+        if not optional and not (isinstance(held, kind) and len(held) == rows):
+            raise _misfit(path, f"'{name}' does not belong to counts of {n_genes} genes and {n} samples")
+    if set(options) != OPTIONS:
+        raise _misfit(path, f"its options are {sorted(options)}")
+
+
+def check_state(dds: HeldData, path: FilePath) -> None:
+    """Raise `FileError` unless what was given and estimated belongs to the counts."""
+    shape, state = dds._data.shape, dds._state
+    given = shape if dds._given_by_gene is True else (1, shape[1])
+    for name, expected in (("_given", given), ("_weights", shape), ("_lengths", shape)):
+        values = getattr(dds, name)
+        fits = isinstance(values, np.ndarray) and values.dtype == np.float64 and values.shape == expected
+        if values is not None and not (fits and np.isfinite(values).all() and (values >= 0).all()):
+            raise _misfit(path, f"'{name}' does not belong to counts of the shape {shape}")
+    if not isinstance(dds._given_by_gene, bool) or not isinstance(dds._numeric_ok, tuple):
+        raise _misfit(path, "its options are of another type")
+    if state is not None:
+        _check_analysis(dds, state, path)
+
+
+def _check_analysis(dds: HeldData, state: object, path: FilePath) -> None:
+    if not isinstance(state, Analysis):
+        raise _misfit(path, "its estimates are of another type")
+    genes, samples = dds._data.shape
+    priors = dds._priors()
+    p = len(dds.design.names)
+    wrong = misfits(state, genes, samples, p, p if priors is None else len(priors.names))
+    if wrong:
+        raise _misfit(path, wrong[0])
+    if not (np.isfinite(state.factors).all() and (state.factors > 0).all()):
+        raise _misfit(path, "its size factors are not above zero")
+    final = None if state.dispersions is None else state.dispersions.final
+    if final is not None and ((final <= 0) | np.isinf(final)).any():
+        raise _misfit(path, "its dispersions are not above zero")
+    stored = state.moments
+    again = base_moments(
+        Genes(state.counts_used(dds._data.matrix), state.factors),
+        dds._engine(),
+        weights=state.raw_weights,
+        weights_fail=stored.weights_fail,
+    )
+    same = np.array_equal(stored.all_zero, again.all_zero)
+    if not same or not np.allclose(stored.mean, again.mean, rtol=TOLERANCE, atol=0.0, equal_nan=True):
+        raise _misfit(path, "its estimates are those of other counts")
+
+
+def _misfit(path: FilePath, why: str) -> FileError:
+    return FileError(f"'{path}' does not hold a data set: {why}. Save the data set again.")
