@@ -204,6 +204,8 @@ def spoil(counts, samples, kind):
             samples["group"] = samples["condition"].map({"treated": "x", "untreated": "y"})
         case "each its own":
             samples["each"] = [f"s{place}" for place in range(len(samples))]
+        case "a total":
+            counts.loc["all"] = counts.sum()
         case "zeros":
             counts = counts.mask(np.eye(len(counts), counts.shape[1], dtype=bool)[np.arange(len(counts)) % 7], 0)
     return counts, samples
@@ -220,6 +222,7 @@ BAD = {  # the fault, the design, further arguments, and what the message must h
     "one level": ("~ batch + condition", (), ["batch"]),
     "confounded": ("~ group + condition", (), ["group", "condition"]),
     "each its own": ("~ each", (), ["Replicates"]),
+    "a total": ("~ condition", (), ["'all' is the sum of all other rows"]),
     "zeros": ("~ condition", (), ["poscounts"]),
     "unknown variable": ("~ conditions", (), ["Did you mean 'condition'?"]),
     "not a formula": ("~ condition +* type", (), ["condition +* type"]),

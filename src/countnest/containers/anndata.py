@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
 from countnest.containers.source import source_of
-from countnest.errors import CountsError, OptionError, listing, suggestion
+from countnest.errors import CountsError, OptionError, listing, suggestion, warn
 
-__all__ = ["AnnDataLike", "AnnDataTable", "anndata_table", "is_anndata", "where_counts_are"]
+__all__ = ["AnnDataLike", "AnnDataTable", "anndata_table", "is_anndata", "warn_of_other_counts", "where_counts_are"]
 
 _FIRST = 100  # samples that are looked at to tell counts from other values
+_NAMES = {"counts", "count", "raw_counts", "raw"}
 _ATTRIBUTES = ("obs", "var", "obs_names", "var_names", "layers")
 
 
@@ -107,12 +109,30 @@ def where_counts_are(adata: AnnDataLike, layer: str | None) -> str:
     return f" There are no whole numbers in {' and '.join(looked)} either." if looked else ""
 
 
-def _are_whole(values: Any) -> bool:  # noqa: ANN401 (a table of any kind, in memory or in a file)
-    """Tell whether the first samples have whole numbers, none below zero, and not only zeros and ones."""
+def warn_of_other_counts(adata: AnnDataLike) -> None:
+    """Warn where `X` and a layer that is called counts both have whole numbers, and these differ."""
+    for name in adata.layers:
+        if str(name).lower() not in _NAMES or not (_are_whole(adata.X, 0) and _are_whole(adata.layers[name])):
+            continue
+        here, there = (_first(values) for values in (adata.X, adata.layers[name]))
+        if not np.array_equal(here, there):
+            warn(
+                f"the AnnData object has whole numbers in X and others in the layer {name!r}: those of X are taken. "
+                f"Give layer={name!r} for the others."
+            )
+
+
+def _first(values: Any) -> npt.NDArray[Any]:  # noqa: ANN401 (a table of any kind, in memory or in a file)
+    """Return the values of the first samples."""
+    first: Any = _readable(values[:_FIRST])
+    return np.asarray(first.toarray() if hasattr(first, "toarray") else first)
+
+
+def _are_whole(values: Any, least: int = 1) -> bool:  # noqa: ANN401
+    """Tell whether the first samples have whole numbers, none below zero, and some above `least`."""
     if values is None:
         return False
-    first: Any = _readable(values[:_FIRST])
-    numbers = np.asarray(first.data) if hasattr(first, "indptr") else np.asarray(first)
+    numbers = _first(values)
     if numbers.dtype.kind not in "iuf":
         return False
-    return bool(np.all((np.floor(numbers) == numbers) & (numbers >= 0)) and np.any(numbers > 1))
+    return bool(np.all((np.floor(numbers) == numbers) & (numbers >= 0)) and np.any(numbers > least))

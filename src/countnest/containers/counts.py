@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from countnest.arrays import BoolArray, FloatArray
-from countnest.containers.anndata import AnnDataLike, anndata_table, is_anndata, where_counts_are
+from countnest.containers.anndata import AnnDataLike, anndata_table, is_anndata, warn_of_other_counts, where_counts_are
 from countnest.containers.gene_info import matched_info, set_apart
 from countnest.containers.given import are_swapped, refused_kind
 from countnest.containers.labels import (
@@ -204,8 +204,14 @@ def _opened(
 def _open_anndata(adata: AnnDataLike, layer: str | None) -> tuple[Table, pd.DataFrame]:
     source = anndata_table(adata, layer)
     advice = partial(where_counts_are, adata, layer)
+    try:
+        values = _array(source.values)
+    except CountsError as error:
+        raise CountsError(f"{error}{advice()}") from error
+    if layer is None:
+        warn_of_other_counts(adata)
     rows, columns = text_labels(source.samples, "counts"), text_labels(source.genes, "counts")
-    table = Table(_array(source.values), rows, columns, numbered=False, advice=advice, gene_info=source.gene_info)
+    table = Table(values, rows, columns, numbered=False, advice=advice, gene_info=source.gene_info)
     return table, _checked_sheet(source.sheet)
 
 
@@ -254,11 +260,14 @@ def _check_columns(frame: pd.DataFrame) -> None:
     unfit = {dtype for dtype in dtypes.unique() if getattr(dtype, "kind", "O") not in "iuf"}
     if unfit:
         places = [place for place, dtype in enumerate(dtypes) if dtype in unfit]
-        if all(getattr(dtype, "kind", "O") == "b" for dtype in unfit):
+        kinds = {getattr(dtype, "kind", "O") for dtype in unfit}
+        if kinds == {"b"}:
             advice = "True and False are not counts."
+        elif kinds <= set("bcmM"):
+            advice = "Counts are whole numbers: drop these columns, or convert them."
         else:
             advice = text_remedy(frame, places)
-        what = f"{counted(len(places), 'column')} of type {', '.join(sorted(map(str, unfit)))}"
+        what = f"{counted(len(places), 'column')} of type {', '.join(sorted({str(dtype) for dtype in unfit}))}"
         raise CountsError(f"counts must be numbers, but has {what}: {listing(frame.columns[places])}. {advice}")
 
 

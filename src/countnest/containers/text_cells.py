@@ -66,7 +66,7 @@ def text_remedy(frame: pd.DataFrame, columns: list[int]) -> str:
             f"{_named(first['missing'], number)} is no number. Write 0 where nothing was counted, or drop these genes "
             "or samples, and convert: counts.astype(float)."
         )
-    return "Numbers stored as text can be converted: counts.astype(float)."
+    return "Numbers stored as text or as objects can be converted: counts.astype(float)."
 
 
 def _named(cell: _Cell, number: int) -> str:

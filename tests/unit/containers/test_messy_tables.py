@@ -243,6 +243,24 @@ ROWS = [
         "no whole numbers in the other layers",
     ),
     (
+        "other counts in a layer",
+        lambda _: cn.DESeqDataSet(anndata_of(VALUES.T, {"counts": VALUES.T + 1}), design="~ group"),
+        None,
+        "whole numbers in X and others in the layer 'counts': those of X are taken",
+    ),
+    (
+        "the same counts in a layer",
+        lambda _: cn.DESeqDataSet(anndata_of(VALUES.T, {"counts": sparse.csr_matrix(VALUES.T)}), design="~ group"),
+        None,
+        OK,
+    ),
+    (
+        "truth values in X",
+        lambda _: cn.DESeqDataSet(anndata_of(VALUES.T > 3, {"counts": VALUES.T}), design="~ group"),
+        CountsError,
+        "of type bool.*give layer='counts'",
+    ),
+    (
         "no X",
         lambda _: cn.DESeqDataSet(anndata_of(None, {"counts": VALUES.T}), design="~ group"),
         CountsError,
