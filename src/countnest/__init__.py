@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from countnest.api.examples import make_example_dataset as make_example_dataset
     from countnest.api.htseq import dataset_from_htseq as dataset_from_htseq
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix
+    from countnest.api.pseudobulk import pseudobulk as pseudobulk
     from countnest.api.removal import remove_results as remove_results
     from countnest.api.replicates import collapse_replicates as collapse_replicates
     from countnest.api.saving import load as load

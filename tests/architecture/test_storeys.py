@@ -40,7 +40,7 @@ ONLY_IN = {
     "matplotlib": ("plots",),
     "click": ("cli",),
     "tqdm": ("progress",),
-    "anndata": (),
+    "anndata": ("api.pseudobulk",),
     "joblib": ("parallel.pool",),
     "threadpoolctl": ("parallel.run",),
     "concurrent": ("parallel",),

@@ -86,6 +86,9 @@ class DESeqDataSet(AskedData):
         What else is known of the genes: a DataFrame, or a Series of symbols, matched by the labels in its index.
         Columns of `counts` that describe the genes, and the `var` of an AnnData object, are kept as well; see the
         attribute `gene_info`.
+    cells_ok
+        Take a thousand samples and more of which most counts are zero. They look like single cells, whose counts are to
+        be summed by sample, `pseudobulk`, and are refused otherwise.
     n_threads
         Number of threads of everything that the data set does. None: the environment variable COUNTNEST_NUM_THREADS or,
         without it, all processors that this process may use.

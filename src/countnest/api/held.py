@@ -79,10 +79,13 @@ class HeldData(Answering):
         orientation: Orientation | None = None,
         layer: str | None = None,
         gene_info: pd.DataFrame | pd.Series | None = None,
+        cells_ok: bool = False,
         n_threads: int | None = None,
     ) -> None:
         self.n_threads = n_threads
-        self._data = count_data(counts, samples, orientation=orientation, layer=layer, gene_info=gene_info)
+        self._data = count_data(
+            counts, samples, orientation=orientation, layer=layer, gene_info=gene_info, cells_ok=cells_ok
+        )
         self._design = build_design(
             design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks, same_as=same_as
         )

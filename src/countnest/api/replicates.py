@@ -95,8 +95,9 @@ def collapse_replicates(
     summed = pd.DataFrame(old.counts @ belongs, index=old.genes, columns=labels)
     try:
         return DESeqDataSet(
-            summed, sheet, orientation="genes_by_samples", gene_info=dds.gene_info, n_threads=dds.n_threads, **options
-        )
+            summed, sheet, orientation="genes_by_samples", gene_info=dds.gene_info, cells_ok=True,
+            n_threads=dds.n_threads, **options,
+        )  # fmt: skip
     except DesignError as error:
         raise type(error)(
             f"the design cannot be used after collapsing {len(old.samples)} samples into {len(first)}: {error} Does "

@@ -101,7 +101,8 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
         warnings.simplefilter("ignore", CountnestWarning)  # they were given when the data set was made
         make = ExampleDataSet if isinstance(truth, pd.DataFrame) else DESeqDataSet
         dds = make(
-            counts, data["sheet"], orientation="genes_by_samples", gene_info=data.get("gene_info"), **options
+            counts, data["sheet"], orientation="genes_by_samples", gene_info=data.get("gene_info"), cells_ok=True,
+            **options,
         )  # fmt: skip
     if isinstance(truth, pd.DataFrame) and isinstance(dds, ExampleDataSet):
         dds.truth = truth

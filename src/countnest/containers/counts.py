@@ -14,6 +14,7 @@ from scipy import sparse
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.anndata import AnnDataLike, anndata_table, is_anndata, warn_of_other_counts, where_counts_are
+from countnest.containers.cells import refuse_cells
 from countnest.containers.gene_info import matched_info, set_apart
 from countnest.containers.given import are_swapped, refused_kind
 from countnest.containers.labels import (
@@ -91,6 +92,7 @@ def count_data(
     layer: str | None = None,
     genes: Sequence[object] | pd.Index | None = None,
     gene_info: pd.DataFrame | pd.Series | None = None,
+    cells_ok: bool = False,
 ) -> CountData:
     """Check counts and a sample sheet, match them by label and return them as one record.
 
@@ -113,6 +115,8 @@ def count_data(
         Labels of the genes, (G,); those of `counts` when missing, and `gene1`, `gene2`, ... when it has none.
     gene_info
         What else is known of the genes: a DataFrame, or a Series of symbols, matched by the labels in its index.
+    cells_ok
+        Take a thousand samples and more of which most counts are zero, as those of single cells are.
 
     Returns
     -------
@@ -125,7 +129,8 @@ def count_data(
     ------
     CountsError
         The counts are not numeric, missing, infinite, negative, not whole numbers, 2**53 or more, all zero in a sample
-        or everywhere; a row is the sum of all others; gene labels are repeated; the orientation is unclear.
+        or everywhere; a row is the sum of all others; gene labels are repeated; the orientation is unclear; the
+        samples are single cells.
     SamplesError
         The sheet is not a DataFrame, or its labels are repeated or do not match those of the counts.
     OptionError
@@ -158,6 +163,8 @@ def count_data(
     names, order = match_samples(sample_axis, n_samples, sheet, labels, table)
     gene_names = gene_labels(gene_axis, n_genes, genes)
     values = table.values
+    if not cells_ok:
+        refuse_cells(values, n_samples)
     given = stored_counts(values, turned) if isinstance(values, Source) else InMemory(_dense(values, turned))
     matrix, kept = without_other_rows(given, gene_names)
     gene_names = gene_names[kept]

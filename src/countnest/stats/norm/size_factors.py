@@ -102,7 +102,7 @@ def usable_genes(log_means: FloatArray, control: BoolArray | None, *, given: boo
             if given
             else "every gene contains at least one zero, cannot compute log geometric means. Use type='poscounts' "
             "(size_factor_type='poscounts' in deseq()), which takes the positive counts only, or give geo_means, "
-            "or size factors."
+            "or size factors. Counts of single cells are to be summed by sample first, with pseudobulk()."
         )
     if control is not None:
         usable &= control
