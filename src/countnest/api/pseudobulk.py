@@ -17,6 +17,7 @@ from countnest.containers.anndata import (
     where_counts_are,
 )
 from countnest.containers.grouped import Fault, group_sums
+from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, OptionError, SamplesError, counted, kind_of, listing, suggestion, warn
 from countnest.options import check_flags, check_option
 from countnest.progress import progress
@@ -34,6 +35,7 @@ N_CELLS = "n_cells"
 SEPARATORS = ("_", ":", " | ")
 
 
+@checked_arguments
 def pseudobulk(
     adata: AnnDataLike,
     by: str | Sequence[str],

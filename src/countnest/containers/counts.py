@@ -33,7 +33,7 @@ from countnest.containers.stored import stored_counts
 from countnest.containers.text_cells import text_remedy
 from countnest.containers.values import checked_values
 from countnest.errors import CountsError, OptionError, SamplesError, counted, listing
-from countnest.options import Orientation, check_option
+from countnest.options import Orientation, check_flags, check_option
 
 __all__ = ["CountData", "count_data"]
 
@@ -151,6 +151,7 @@ def count_data(
 
     R counterpart: `DESeq2::DESeqDataSetFromMatrix`, which stops where the labels are in another order.
     """
+    check_flags(cells_ok=cells_ok)
     if orientation is not None:
         check_option("orientation", orientation, Orientation)
     table, sheet, orientation = _opened(counts, samples, layer, orientation)
