@@ -232,6 +232,7 @@ class DESeqDataSet(AskedData):
         )  # fmt: skip
         self._state = self._weighted(normalize(counts, None, type, engine, normalization=given), engine)
         self._given, self._given_by_gene = self._state.factors, self._state.by_gene
+        self._factors_estimated = True
         return self
 
     def estimate_dispersions(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, IntArray
 from countnest.counterparts import checked_arguments
 from countnest.simulate.example import DispersionCurve, example, falling_dispersion
 
@@ -25,6 +25,9 @@ class ExampleDataSet(DESeqDataSet):
     """
 
     truth: pd.DataFrame
+
+    def _truth_of(self, genes: IntArray) -> None:
+        self.truth = self.truth.iloc[genes]
 
 
 @checked_arguments

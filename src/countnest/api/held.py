@@ -24,6 +24,7 @@ from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
 from countnest.containers.gene_info import matched_info
+from countnest.containers.protected import protected
 from countnest.counterparts import Answering, checked_methods
 from countnest.design.model import Design, build_design
 from countnest.errors import (
@@ -51,6 +52,9 @@ from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
 
 __all__ = ["HeldData", "require_data_set"]
+
+# What to do instead of an edit of a copy.
+_SETTABLE = "take a copy to work with, dds.{0}.copy(), or set the whole of it, dds.{0} = {1}."
 
 
 @checked_methods
@@ -102,6 +106,7 @@ class HeldData(Answering):
         self._weights = None if weights is None else given_weights(weights, self._data)
         self._given: FloatArray | None = None
         self._given_by_gene = normalization_factors is not None
+        self._factors_estimated = False  # whether those that are kept were estimated, not given
         self._state: Analysis | None = None
         self._lengths: FloatArray | None = None
         if avg_tx_length is not None:
@@ -168,7 +173,7 @@ class HeldData(Answering):
 
     @property
     def samples(self) -> pd.DataFrame:
-        """The sample sheet, factors as categoricals with the reference level first."""
+        """The sample sheet, factors of the design as categoricals with the reference level first."""
         return self._design.sheet.copy()
 
     @property
@@ -188,7 +193,7 @@ class HeldData(Answering):
         -----
         R counterpart: rowData(dds), before the analysis.
         """
-        return self._data.gene_info.copy()
+        return protected(self._data.gene_info.copy(), _SETTABLE.format("gene_info", "frame"))
 
     @gene_info.setter
     def gene_info(self, given: pd.DataFrame | pd.Series | None) -> None:
@@ -224,23 +229,24 @@ class HeldData(Answering):
         factors, by_gene = self._factors()
         if factors is None or by_gene:
             return None
-        return pd.Series(factors[0].copy(), index=self._data.samples, name="sizeFactor")
+        found = pd.Series(factors[0].copy(), index=self._data.samples, name="sizeFactor")
+        return protected(found, _SETTABLE.format("size_factors", "values"))
 
     @size_factors.setter
     def size_factors(self, values: Any) -> None:  # noqa: ANN401
-        self._given, self._given_by_gene = given_size_factors(values, self._data), False
-        self._state = None
+        self._put_factors(given_size_factors(values, self._data), by_gene=False)
 
     @property
     def normalization_factors(self) -> pd.DataFrame | None:
         """Normalization factors, genes x samples; None before they are estimated and where size factors are used."""
         factors, by_gene = self._factors()
-        return self._frame(factors.copy()) if factors is not None and by_gene else None
+        if factors is None or not by_gene:
+            return None
+        return protected(self._frame(factors.copy()), _SETTABLE.format("normalization_factors", "values"))
 
     @normalization_factors.setter
     def normalization_factors(self, values: Any) -> None:  # noqa: ANN401
-        self._given, self._given_by_gene = given_normalization_factors(values, self._data), True
-        self._state = None
+        self._put_factors(given_normalization_factors(values, self._data), by_gene=True)
 
     @property
     def genes(self) -> pd.DataFrame:
@@ -252,8 +258,12 @@ class HeldData(Answering):
         """
         priors = self._priors()
         if priors is not None:
-            return prior_gene_table(self._analysis(), self._data.genes, priors)
-        return gene_table(self._normalized(), self._data.genes, self._design.names)
+            found = prior_gene_table(self._analysis(), self._data.genes, priors)
+        else:
+            found = gene_table(self._normalized(), self._data.genes, self._design.names)
+        return protected(
+            found, "take a copy to work with, dds.genes.copy(); annotation is set by dds.gene_info = frame."
+        )
 
     @property
     def dispersions(self) -> pd.Series[float]:
@@ -263,7 +273,8 @@ class HeldData(Answering):
         -----
         R counterpart: DESeq2::dispersions.
         """
-        return pd.Series(self._dispersed().final.copy(), index=self._data.genes, name="dispersion")
+        found = pd.Series(self._dispersed().final.copy(), index=self._data.genes, name="dispersion")
+        return protected(found, _SETTABLE.format("dispersions", "values"))
 
     @dispersions.setter
     def dispersions(self, values: Any) -> None:  # noqa: ANN401 (Series, sequence)
@@ -343,6 +354,10 @@ class HeldData(Answering):
     def _keep(self, state: Analysis, engine: Engine) -> None:
         """Put what a step found in its place; the data set goes on with the threads of the step."""
         self._state, self._n_threads = state, engine.n_threads
+
+    def _put_factors(self, factors: FloatArray, *, by_gene: bool) -> None:
+        self._given, self._given_by_gene, self._factors_estimated = factors, by_gene, False
+        self._state = None
 
     def _factors(self) -> tuple[FloatArray | None, bool]:
         """Return the factors in use, and whether they are normalization factors."""

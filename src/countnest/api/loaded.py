@@ -51,7 +51,8 @@ def check_state(dds: HeldData, path: FilePath) -> None:
         fits = isinstance(values, np.ndarray) and values.dtype == np.float64 and values.shape == expected
         if values is not None and not (fits and np.isfinite(values).all() and (values >= 0).all()):
             raise _misfit(path, f"'{name}' does not belong to counts of the shape {shape}")
-    if not isinstance(dds._given_by_gene, bool) or not isinstance(dds._numeric_ok, tuple):
+    flags = (dds._given_by_gene, dds._factors_estimated)
+    if not all(isinstance(flag, bool) for flag in flags) or not isinstance(dds._numeric_ok, tuple):
         raise _misfit(path, "its options are of another type")
     if state is not None:
         _check_analysis(dds, state, path)

@@ -122,6 +122,10 @@ class BoundQuery(Answering, Query):
         if self.fitted is None:
             raise OptionError("this question belongs to no data set; ask it with dds.effect(), dds.query() and so on.")
         fitted = self.fitted()
+        if fitted.design is not self.design:
+            raise ContrastError(
+                "the design or the sample sheet of the data set was set after this question was asked; ask it anew."
+            )
         answering = _Answering(self, fitted, kind, options)
         if joint:
             return annotated(answering.joint(), fitted.data.gene_info)

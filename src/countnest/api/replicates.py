@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pandas as pd
 from countnest.api.dataset import DESeqDataSet
 from countnest.api.held import require_data_set
 from countnest.api.inputs import by_label
-from countnest.arrays import IntArray
+from countnest.arrays import BoolArray, IntArray
+from countnest.containers.matrix import InMemory
 from countnest.counterparts import checked_arguments
-from countnest.errors import DesignError, OptionError, SamplesError, listing, suggestion, warn
+from countnest.errors import OptionError, SamplesError, counted, listing, suggestion, warn
 from countnest.options import check_flags
 
 __all__ = ["collapse_replicates"]
@@ -57,19 +59,17 @@ def collapse_replicates(
     OptionError
         The sample sheet has no such column.
     SamplesError
-        There is not one label for each sample.
-    DesignError
-        The samples that are left do not suffice for the design.
+        There is not one label for each sample; or replicates of one sample differ in a variable of the design.
 
     Warns
     -----
     CountnestWarning
-        Replicates of one sample differ in the design; or factors, weights or transcript lengths were given, which
-        cannot be summed and are dropped.
+        Replicates of one sample differ in another column of the sample sheet, apart from `run`; or factors, weights or
+        transcript lengths were given, which cannot be summed and are dropped.
 
     Notes
     -----
-    R counterpart: DESeq2::collapseReplicates.
+    R counterpart: DESeq2::collapseReplicates, which takes the values of the first replicate without a word.
 
     Examples
     --------
@@ -82,27 +82,20 @@ def collapse_replicates(
     groups = _labels(dds, groupby, "groupby").astype("category").cat.remove_unused_categories()
     codes = groups.cat.codes.to_numpy().astype(np.int64)
     first = np.array([np.flatnonzero(codes == code)[0] for code in range(len(groups.cat.categories))])
-    _warn_of_losses(dds, groups, codes, first)
     old = dds._data
     labels = pd.Index(groups.cat.categories.map(str) if rename else old.samples[first], name=old.samples.name)
+    if not labels.is_unique:
+        raise SamplesError(f"groupby has labels that are the same as text: {listing(labels[labels.duplicated()])}.")
     runs = old.samples.to_series() if run is None else _labels(dds, run, "run")
+    _check_agreement(dds, groups, codes, first, runs)
+    _warn_of_losses(dds)
     sheet = old.sheet.iloc[first].set_axis(labels)
     sheet[RUNS] = [",".join(map(str, runs[codes == code])) for code in range(len(first))]
-    options = dict(dds._design_options)
-    if not isinstance(options["design"], str):
-        options["design"] = pd.DataFrame(dds.design.matrix[first], labels, pd.Index(dds.design.columns))
     belongs = (codes[:, np.newaxis] == np.arange(len(first))).astype(np.float64)
-    summed = pd.DataFrame(old.counts @ belongs, index=old.genes, columns=labels)
-    try:
-        return DESeqDataSet(
-            summed, sheet, orientation="genes_by_samples", gene_info=dds.gene_info, cells_ok=True,
-            n_threads=dds.n_threads, **options,
-        )  # fmt: skip
-    except DesignError as error:
-        raise type(error)(
-            f"the design cannot be used after collapsing {len(old.samples)} samples into {len(first)}: {error} Does "
-            "groupby tell technical replicates, which share the variables of the design?"
-        ) from error
+    new = dds.copy()
+    new._weights, new._lengths = None, None
+    new._put_data(replace(old, matrix=InMemory(old.counts @ belongs), samples=labels, sheet=sheet), first)
+    return new
 
 
 def _labels(dds: DESeqDataSet, values: Any, name: str) -> pd.Series[Any]:  # noqa: ANN401 (a column, or labels)
@@ -128,16 +121,52 @@ def _labels(dds: DESeqDataSet, values: Any, name: str) -> pd.Series[Any]:  # noq
     return found
 
 
-def _warn_of_losses(dds: DESeqDataSet, groups: pd.Series[Any], codes: IntArray, first: IntArray) -> None:
+def _check_agreement(
+    dds: DESeqDataSet, groups: pd.Series[Any], codes: IntArray, first: IntArray, runs: pd.Series[Any]
+) -> None:
+    """Look for columns of the sample sheet in which replicates of one sample disagree, other than the `runs`."""
+    sheet = dds.samples
+    names = [name for name in sheet if list(sheet[name].astype(str)) != list(runs.astype(str))]
+    found = {str(name): _differing(sheet[name], codes, first) for name in names}
+    disagree = {name: groups[differ].unique() for name, differ in found.items() if differ.any()}
     rows = dds.design.matrix
-    differ = groups[(rows != rows[first][codes]).any(axis=1)].unique()
-    if len(differ):
-        warn(
-            f"replicates of one sample differ in the variables of the design: {listing(differ)}. The values of the "
-            "first replicate are kept; are these technical replicates?"
+    if dds.design.coder is None and (differ := (rows != rows[first][codes]).any(axis=1)).any():
+        raise SamplesError(
+            f"replicates of {_samples(groups[differ].unique())} have different rows in the model matrix; are these "
+            "technical replicates?"
         )
+    for name in dds.design.variables:
+        if name in disagree:
+            one = disagree[name][0]
+            values = sheet.loc[(groups == one).to_numpy(), name].unique()
+            raise SamplesError(
+                f"replicates of {_samples(disagree[name])} differ in '{name}', a variable of the design: "
+                f"{one} has {listing(values)}. Technical replicates share it: give groupby= that tells them apart, or "
+                "correct the sample sheet (dds.samples = frame)."
+            )
+    if disagree:
+        shown = "; ".join(f"'{name}' of {_samples(each)}" for name, each in list(disagree.items())[:5])
+        more = f" and {counted(len(disagree) - 5, 'column')} more" if len(disagree) > 5 else ""
+        warn(
+            f"replicates of one sample differ in the sample sheet: {shown}{more}. The value of the first replicate is "
+            "kept; name the column of what differs by replicate as run=, or drop it."
+        )
+
+
+def _samples(names: Any) -> str:  # noqa: ANN401 (labels)
+    return f"{counted(len(names), 'sample')} ({listing(names)})"
+
+
+def _differing(column: pd.Series[Any], codes: IntArray, first: IntArray) -> BoolArray:
+    """Return which replicates have another value than the first of their sample; missing values are the same."""
+    values = np.array(["" if missing else repr(x) for x, missing in zip(column, column.isna(), strict=True)])
+    differ: BoolArray = values != values[first][codes]
+    return differ
+
+
+def _warn_of_losses(dds: DESeqDataSet) -> None:
     given = {
-        "size or normalization factors": dds._given,
+        "size or normalization factors": dds._given if not dds._factors_estimated else None,
         "observation weights": dds._weights,
         "average transcript lengths": dds._lengths,
     }

@@ -11,15 +11,16 @@ from countnest.api.dataset import DESeqDataSet
 from countnest.api.examples import ExampleDataSet
 from countnest.api.held import require_data_set
 from countnest.api.loaded import check_parts, check_state
+from countnest.api.redesign import usable_options
 from countnest.counterparts import checked_arguments
-from countnest.errors import CountnestWarning, FileError
+from countnest.errors import CountnestWarning, FileError, listing
 from countnest.files import FilePath
 from countnest.io.archive import UNREADABLE, read_archive, write_archive
 
 __all__ = ["load", "save"]
 
 # Attributes of a data set that a file holds as they are; data, design and layout are built anew from what they are of.
-HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_lengths", "_state")
+HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.
 TOLERANCE = 1e-9
 
@@ -43,8 +44,8 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
 
     Notes
     -----
-    Tables made after loading are the same to the last bit. The `truth` of an example data set is saved with it; other
-    attributes that you gave to a data set are not. The file holds no code. R counterpart: base::saveRDS.
+    Tables made after loading are the same to the last bit. The `truth` of an example data set is saved with it. The
+    file holds no code. R counterpart: base::saveRDS.
 
     Examples
     --------
@@ -53,6 +54,9 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
     """
     require_data_set(dds, "save")
     data, options = dds._data, dds._design_options
+    empty = data.samples[np.flatnonzero(data.counts.max(axis=0) == 0)]
+    if len(empty):  # a part of a data set can be so, but none can be made of it
+        raise FileError(f"a data set without any count in {listing(empty)} cannot be saved; choose more genes.")
     content = {
         "data": {name: getattr(data, name) for name in ("counts", "genes", "samples", "sheet", "gene_info")},
         "options": options,
@@ -102,8 +106,9 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
         make = ExampleDataSet if isinstance(truth, pd.DataFrame) else DESeqDataSet
         dds = make(
             counts, data["sheet"], orientation="genes_by_samples", gene_info=data.get("gene_info"), cells_ok=True,
-            **options,
+            **usable_options(options, data["sheet"]),
         )  # fmt: skip
+        dds._design_options = options
     if isinstance(truth, pd.DataFrame) and isinstance(dds, ExampleDataSet):
         dds.truth = truth
     matrix = np.asarray(content["matrix"])

@@ -35,7 +35,7 @@ from countnest.containers.values import checked_values
 from countnest.errors import CountsError, OptionError, SamplesError, counted, listing
 from countnest.options import Orientation, check_flags, check_option
 
-__all__ = ["CountData", "count_data"]
+__all__ = ["CountData", "count_data", "matched_sheet"]
 
 # Columns of the files in which programs write the abundances of one sample.
 _QUANTIFIED = {"Salmon": {"NumReads", "TPM"}, "kallisto": {"est_counts", "tpm"}, "RSEM": {"expected_count", "TPM"}}
@@ -177,6 +177,15 @@ def count_data(
     found = None if beside is None or not beside.shape[1] else beside[kept]
     info = matched_info(gene_info, found, gene_names, labelled=labelled)
     return CountData(matrix, counted, gene_names, names, ordered, info)
+
+
+def matched_sheet(samples: object, names: pd.Index) -> pd.DataFrame:
+    """Return a copy of a sample sheet with its rows in the order of the samples `names`, checked as by `count_data`."""
+    sheet = _checked_sheet(samples)
+    _, order = match_samples(names, len(names), sheet, sheet_labels(sheet), numbered=True)
+    ordered = sheet.iloc[order].copy()
+    ordered.index = names
+    return ordered
 
 
 # Opening: every accepted kind becomes a Table

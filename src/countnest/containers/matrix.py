@@ -9,7 +9,7 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 
-__all__ = ["CountMatrix", "InMemory", "Replaced", "Rows", "Selected"]
+__all__ = ["Chosen", "CountMatrix", "InMemory", "Replaced", "Rows", "Selected"]
 
 # Genes: consecutive ones, or places in increasing order.
 Rows = slice | IntArray
@@ -149,3 +149,35 @@ class Replaced(CountMatrix):
         """Return the counts of some genes, with the replaced ones among them and no others."""
         _, here, there = np.intersect1d(genes, self.places, assume_unique=True, return_indices=True)
         return Replaced(self.source.part(genes), here, self.values[there])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen(CountMatrix):
+    """Counts of some genes and samples of other counts, at any places in any order; None: all of them."""
+
+    source: CountMatrix
+    genes: IntArray | None
+    samples: IntArray | None
+
+    @property
+    def gathered_cells(self) -> int:  # type: ignore[override]
+        """Numbers to gather at once, as of the other counts."""
+        return self.source.gathered_cells
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of genes and samples."""
+        n_genes, n = self.source.shape
+        return n_genes if self.genes is None else len(self.genes), n if self.samples is None else len(self.samples)
+
+    def read(self, genes: Rows, samples: slice | BoolArray | None = None) -> FloatArray:
+        """Return what the other counts have at these places."""
+        if self.genes is None:
+            found = self.source.read(genes)
+        else:
+            wanted, back = np.unique(self.genes[genes], return_inverse=True)
+            together = len(wanted) and wanted[-1] - wanted[0] == len(wanted) - 1
+            found = self.source.read(slice(int(wanted[0]), int(wanted[-1]) + 1) if together else wanted)[back]
+        if self.samples is not None:
+            found = found[:, self.samples]
+        return as_float(found if samples is None else found[:, samples])

@@ -7,7 +7,6 @@ import pytest
 import countnest as cn
 from countnest.errors import (
     ContrastError,
-    CountnestWarning,
     CountsError,
     DesignError,
     FileError,
@@ -187,11 +186,8 @@ def test_repeated_samples_are_named_as_the_cause(labels):
             cn.DESeqDataSet(table, sheet, design="~ group")
 
 
-def test_collapsing_that_leaves_no_design():
-    with (
-        pytest.warns(CountnestWarning, match="replicates of one sample differ"),
-        pytest.raises(DesignError, match="cannot be used after collapsing 6 samples into 2: the factor 'group'"),
-    ):
+def test_collapsing_of_different_samples():
+    with pytest.raises(SamplesError, match=r"replicates of 2 samples \('x', 'y'\) differ in 'group'"):
         cn.collapse_replicates(data_set(), ["x", "y", "x", "y", "x", "y"])
 
 

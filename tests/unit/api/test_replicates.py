@@ -1,5 +1,7 @@
 """Sums of technical replicates."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,13 @@ from countnest.api.replicates import collapse_replicates
 from countnest.errors import CountnestWarning, OptionError, SamplesError
 
 LANES = [2, 1, 1, 3, 1, 2, 1, 1]
+
+
+def collapse(*args, **options):
+    """Collapse replicates that have lanes of their own, as they should."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "replicates of one sample differ in the sample sheet: 'lane'")
+        return collapse_replicates(*args, **options)
 
 
 @pytest.fixture
@@ -30,7 +39,7 @@ def dds(lanes):
 
 def test_counts_are_summed_over_replicates(dds, lanes):
     counts, sheet = lanes
-    found = collapse_replicates(dds, "mouse")
+    found = collapse(dds, "mouse")
     expected = counts.T.groupby(sheet["mouse"]).sum().T.astype(float)
     pd.testing.assert_frame_equal(found.counts(), expected, check_names=False)
     assert found.counts().to_numpy().sum() == counts.to_numpy().sum()
@@ -39,7 +48,7 @@ def test_counts_are_summed_over_replicates(dds, lanes):
 
 
 def test_the_design_stays(dds):
-    found = collapse_replicates(dds, "mouse")
+    found = collapse(dds, "mouse")
     assert (found.design.formula, found.design.levels) == (dds.design.formula, dds.design.levels)
     assert found.results_names() == dds.results_names() == ["Intercept", "group_a_vs_b"]
     by_hand = cn.DESeqDataSet(found.counts(), found.samples, design="~ group", reference={"group": "b"})
@@ -49,7 +58,7 @@ def test_the_design_stays(dds):
 
 def test_the_sheet_is_that_of_the_first_replicate(dds, lanes):
     _, sheet = lanes
-    found = collapse_replicates(dds, "mouse").samples
+    found = collapse(dds, "mouse").samples
     first = sheet[~sheet["mouse"].duplicated()].set_index("mouse")["lane"].sort_index()
     assert list(found["lane"]) == list(first)
     assert list(found.columns) == [*sheet.columns, "runs_collapsed"]
@@ -57,19 +66,19 @@ def test_the_sheet_is_that_of_the_first_replicate(dds, lanes):
 
 def test_runs_are_listed(dds, lanes):
     _, sheet = lanes
-    labels, lanes_of = (collapse_replicates(dds, "mouse", run).samples["runs_collapsed"] for run in (None, "lane"))
+    labels, lanes_of = (collapse(dds, "mouse", run).samples["runs_collapsed"] for run in (None, "lane"))
     for mouse, rows in sheet.groupby("mouse"):
         assert labels[mouse] == ",".join(rows.index)
         assert lanes_of[mouse] == ",".join(map(str, rows["lane"]))
-    named = collapse_replicates(dds, "mouse", [f"run{i}" for i in range(12)]).samples["runs_collapsed"]
+    named = collapse(dds, "mouse", [f"run{i}" for i in range(12)]).samples["runs_collapsed"]
     assert named[sheet["mouse"].iloc[0]].startswith("run0")
 
 
 def test_samples_can_keep_the_label_of_the_first_replicate(dds, lanes):
     _, sheet = lanes
-    found = collapse_replicates(dds, "mouse", rename=False)
+    found = collapse(dds, "mouse", rename=False)
     assert list(found.samples.index) == [sheet.index[sheet["mouse"] == f"m{i}"][0] for i in range(8)]
-    np.testing.assert_array_equal(found.counts(), collapse_replicates(dds, "mouse").counts())
+    np.testing.assert_array_equal(found.counts(), collapse(dds, "mouse").counts())
 
 
 @pytest.mark.parametrize("kind", ["array", "list", "series", "shuffled"])
@@ -77,42 +86,66 @@ def test_one_label_for_each_sample(dds, lanes, kind):
     _, sheet = lanes
     mouse = sheet["mouse"]
     given = {"array": mouse.to_numpy(), "list": list(mouse), "series": mouse, "shuffled": mouse.iloc[::-1]}[kind]
-    pd.testing.assert_frame_equal(collapse_replicates(dds, given).counts(), collapse_replicates(dds, "mouse").counts())
+    pd.testing.assert_frame_equal(collapse(dds, given).counts(), collapse(dds, "mouse").counts())
 
 
 def test_the_order_is_that_of_the_levels(dds, lanes):
     _, sheet = lanes
     levels = [f"m{i}" for i in (3, 1, 0, 2, 7, 6, 5, 4)]
-    found = collapse_replicates(dds, pd.Categorical(sheet["mouse"], categories=["unused", *levels]))
+    found = collapse(dds, pd.Categorical(sheet["mouse"], categories=["unused", *levels]))
     assert list(found.samples.index) == levels
     numbers = sheet["mouse"].str[1:].astype(int) + 5
-    assert list(collapse_replicates(dds, numbers).samples.index) == [str(k) for k in range(5, 13)]  # 9 before 10
+    assert list(collapse(dds, numbers).samples.index) == [str(k) for k in range(5, 13)]  # 9 before 10
 
 
 def test_a_model_matrix_keeps_its_rows(lanes):
     counts, sheet = lanes
     matrix = pd.DataFrame({"base": 1.0, "treated": (sheet["group"] == "a").astype(float)}, index=sheet.index)
-    found = collapse_replicates(cn.DESeqDataSet(counts, sheet, design=matrix), "mouse")
+    found = collapse(cn.DESeqDataSet(counts, sheet, design=matrix), "mouse")
     assert found.results_names() == ["base", "treated"]
     np.testing.assert_array_equal(found.design.matrix[:, 1], found.samples["group"] == "a")
 
 
-def test_replicates_that_differ_in_the_design_are_named(dds, lanes):
-    _, sheet = lanes
+def test_replicates_that_differ_in_the_design_are_refused(dds, lanes):
+    counts, sheet = lanes
     groups = sheet["mouse"].replace({"m1": "m0"})
-    with pytest.warns(CountnestWarning, match="differ in the variables of the design: 'm0'"):
+    with pytest.raises(SamplesError, match=r"1 sample \('m0'\) differ in 'group', a variable of the design: m0 has '"):
         collapse_replicates(dds, groups)
+    by_matrix = cn.DESeqDataSet(counts, sheet, design=dds.design.matrix)
+    with pytest.raises(SamplesError, match=r"1 sample \('m0'\) have different rows in the model matrix"):
+        collapse_replicates(by_matrix, groups)
+
+
+def test_other_columns_that_disagree_are_named(lanes):
+    counts, sheet = lanes
+    several = sheet["mouse"].isin(["m0", "m3", "m5"])
+    sheet = sheet.assign(
+        rin=np.where(several, np.arange(12.0), 7.0),
+        note=np.where(sheet["mouse"] == "m3", [f"n{i}" for i in range(12)], None),
+        missing=np.nan,
+        day="mon",
+        lists=[[1, 2]] * 12,
+    )
+    dds = cn.DESeqDataSet(counts, sheet, design="~ group")
+    three = r"'rin' of 3 samples \('m3', 'm0', 'm5'\)"
+    message = rf"differ in the sample sheet: 'lane' of 3 .*; {three}; 'note' of 1 sample \('m3'\)\. The value of "
+    with pytest.warns(CountnestWarning, match=message) as told:
+        collapse_replicates(dds, "mouse")
+    assert len(told) == 1
+    for run in ("lane", sheet["lane"]):
+        with pytest.warns(CountnestWarning, match=rf"differ in the sample sheet: {three}; 'note'"):
+            collapse_replicates(dds, "mouse", run)
 
 
 def test_what_cannot_be_summed_is_dropped_with_a_warning(lanes):
     counts, sheet = lanes
     dds = cn.DESeqDataSet(counts, sheet, design="~ group", size_factors=np.arange(1.0, 13.0))
     with pytest.warns(CountnestWarning, match="size or normalization factors cannot be summed"):
-        found = collapse_replicates(dds, "mouse")
+        found = collapse(dds, "mouse")
     assert found.size_factors is None
     weighted = cn.DESeqDataSet(counts, sheet, design="~ group", weights=np.full(counts.shape, 0.5))
     with pytest.warns(CountnestWarning, match="^observation weights cannot be summed"):
-        collapse_replicates(weighted, "mouse")
+        collapse(weighted, "mouse")
 
 
 @pytest.mark.parametrize(
@@ -131,4 +164,4 @@ def test_what_is_not_one_label_for_each_sample(dds, groupby, error, words):
 
 def test_labels_of_runs_are_checked_too(dds):
     with pytest.raises(OptionError, match="run='lanes'"):
-        collapse_replicates(dds, "mouse", "lanes")
+        collapse(dds, "mouse", "lanes")

@@ -230,12 +230,6 @@ def test_example_data_sets_keep_their_truth(tmp_path):
     assert not hasattr(through_a_file(loaded, tmp_path), "truth")
 
 
-def test_what_was_attached_to_a_data_set_is_left_out(tmp_path):
-    dds = cn.DESeqDataSet(*study(), design="~ group")
-    dds.note = "of mine"
-    assert not hasattr(through_a_file(dds, tmp_path), "note")
-
-
 def test_normalization_factors_of_a_single_gene(tmp_path):
     counts, sheet = study()
     factors = np.linspace(0.5, 2.0, 12)[np.newaxis]

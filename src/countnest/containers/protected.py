@@ -1,0 +1,114 @@
+"""Tables that a data set shows: copies of what it holds, which refuse to be edited.
+
+Whoever writes `dds.samples["batch"] = ...` means the data set, and an edit of a copy would vanish. So it is refused,
+with what to write instead. Everything that is derived of such a table, `copy()` first of all, is a plain DataFrame or
+Series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import pandas as pd
+
+from countnest.errors import OptionError
+
+__all__ = ["ProtectedFrame", "ProtectedSeries", "protected"]
+
+Table = TypeVar("Table", pd.DataFrame, "pd.Series[Any]")
+
+
+class _Places:
+    """An indexer such as `loc` or `iat` that reads only."""
+
+    def __init__(self, indexer: Any, refuse: Callable[[], NoReturn]) -> None:  # noqa: ANN401 (pandas' own classes)
+        self._indexer, self._refuse = indexer, refuse
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401
+        return self._indexer[key]
+
+    def __setitem__(self, key: Any, value: Any) -> NoReturn:  # noqa: ANN401
+        self._refuse()
+
+    def __call__(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        return self._indexer(*args, **options)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._indexer, name)
+
+
+def _refusing(name: str) -> Callable[..., Any]:
+    def method(self: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        return self._refuse() if self._advice else getattr(super(type(self), self), name)(*args, **options)
+
+    method.__name__ = name
+    return method
+
+
+def _reading(name: str) -> property:
+    def indexer(self: Any) -> _Places:  # noqa: ANN401
+        return _Places(getattr(super(type(self), self), name), self._refuse)
+
+    return property(indexer)
+
+
+def _by_operator(self: object, other: object) -> Any:  # noqa: ANN401, ARG001 (the shape of the operator)
+    """Leave `table *= 2` to `table = table * 2`, so that the attribute of a data set is set to the product."""
+    return NotImplemented
+
+
+# Everything that changes a table in place. pandas calls `_update_inplace` where a method is given inplace=True.
+_WRITERS = ("__setitem__", "__delitem__", "insert", "pop", "update", "_update_inplace")
+_INDEXERS = ("loc", "iloc", "at", "iat")
+_OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor")
+_PROTECTION: dict[str, Any] = {
+    **{name: _refusing(name) for name in _WRITERS},
+    **{name: _reading(name) for name in _INDEXERS},
+    **{f"__i{name}__": _by_operator for name in _OPERATORS},
+}
+
+
+class _Protected:
+    """What both kinds of table have in common."""
+
+    _advice = ""  # without one, as while it is made and after unpickling, a table can be written to
+
+    def _refuse(self) -> NoReturn:
+        raise OptionError(f"this is a copy, and an edit of it would not reach the data set: {self._advice}")
+
+    def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
+        if not self._advice or name.startswith("_") or name == "attrs":  # pandas' own
+            super().__setattr__(name, value)
+        else:
+            self._refuse()
+
+
+class ProtectedFrame(_Protected, pd.DataFrame):
+    """A DataFrame that refuses to be edited."""
+
+    @property
+    def _constructor(self) -> Any:  # noqa: ANN401 (as pandas has it)
+        return pd.DataFrame
+
+
+class ProtectedSeries(_Protected, pd.Series):
+    """A Series that refuses to be edited."""
+
+    @property
+    def _constructor(self) -> Any:  # noqa: ANN401
+        return pd.Series
+
+
+for _class in (ProtectedFrame, ProtectedSeries):
+    for _name, _member in _PROTECTION.items():
+        setattr(_class, _name, _member)
+
+
+def protected(table: Table, advice: str) -> Table:
+    """Return the table as one that refuses to be edited, with this advice."""
+    kind: Any = ProtectedFrame if isinstance(table, pd.DataFrame) else ProtectedSeries
+    shown = kind(table)
+    object.__setattr__(shown, "_advice", advice)
+    result: Table = shown
+    return result
