@@ -182,7 +182,8 @@ def count_data(
 def matched_sheet(samples: object, names: pd.Index) -> pd.DataFrame:
     """Return a copy of a sample sheet with its rows in the order of the samples `names`, checked as by `count_data`."""
     sheet = _checked_sheet(samples)
-    _, order = match_samples(names, len(names), sheet, sheet_labels(sheet), numbered=True)
+    table = Table(np.empty((0, len(names))), None, names, numbered=True)
+    _, order = match_samples(names, len(names), sheet, sheet_labels(sheet), table)
     ordered = sheet.iloc[order].copy()
     ordered.index = names
     return ordered
