@@ -94,14 +94,14 @@ def test_replicates_are_summed_with_it(dds):
     assert summed.gene_info.loc["g7", "gene_name"] == "S7"
 
 
-def test_it_can_be_set_and_is_a_copy(plain):
+def test_it_can_be_set_and_is_not_edited(plain):
     counts, sheet = study()
     dds = cn.DESeqDataSet(counts, sheet)
     assert dds.gene_info.shape == (150, 0)
     dds.gene_info = pd.Series("x", counts.index[::-1])
     assert list(dds.gene_info) == ["symbol"]
-    info = dds.gene_info
-    info.loc["g0", "symbol"] = "edited"
+    with pytest.raises(OptionError, match=r"take a copy to work with, dds\.gene_info\.copy\(\)"):
+        dds.gene_info.loc["g0", "symbol"] = "edited"
     assert dds.gene_info.loc["g0", "symbol"] == "x"
     with pytest.raises(OptionError, match="none of the genes"):
         dds.gene_info = pd.Series(["x"], ["h"])

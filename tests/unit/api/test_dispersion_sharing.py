@@ -106,7 +106,7 @@ def test_given_dispersions(usual):
     dds.nbinom_wald_test(quiet=True)
     pd.testing.assert_frame_equal(dds.coef(), usual.coef(), check_exact=True)
     dds.dispersions = usual.dispersions.iloc[::-1] * 2.0  # by label; the fit is gone
-    pd.testing.assert_series_equal(dds.dispersions, usual.dispersions * 2.0)
+    pd.testing.assert_series_equal(dds.dispersions.copy(), usual.dispersions * 2.0)
     with pytest.raises(MissingStepError):
         dds.results()
 

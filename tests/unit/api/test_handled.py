@@ -292,7 +292,7 @@ def test_sheets_that_cannot_be_used_change_nothing(fitted):
         (sheet.assign(group=None), SamplesError, "cannot have NA values"),
         (sheet.assign(group="b"), DesignError, "one level only"),
         (sheet.assign(group=np.repeat(["x", "y"], 6)), SamplesError, "no sample has this level"),
-        (sheet.to_dict(), SamplesError, "give a pandas DataFrame"),
+        (sheet.to_dict(), SamplesError, "samples is of type dict"),
         (pd.concat([sheet, sheet]), SamplesError, "more than once"),
     ):
         with pytest.raises(error, match=message):
