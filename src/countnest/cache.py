@@ -17,8 +17,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["cache_root", "clear", "kernel_folder", "size", "store"]
+__all__ = ["cache_root", "clear", "kernel_folder", "obstacle", "size", "store"]
 
 VARIABLE = "COUNTNEST_CACHE_DIR"
 # Of these folders, whatever their age, so many stay; the others go once nobody has used them for a day.
@@ -34,7 +35,14 @@ def cache_root() -> Path:
 
     Without a place there that can be written, a temporary folder; it may be the same one for later processes, or not.
     """
-    return _writable_root(_wanted_root())
+    return _writable_root(_wanted_root()).folder
+
+
+def obstacle() -> str | None:
+    """Return why the folder for caches is a temporary one, in words; None: it is not."""
+    wanted = _wanted_root()
+    reason = _writable_root(wanted).obstacle
+    return None if reason is None else f"'{wanted}' cannot be used ({reason})"
 
 
 def kernel_folder(key: str) -> Path:
@@ -108,14 +116,21 @@ def _wanted_root() -> Path:
     return (base if base.is_absolute() else home / ".cache") / "countnest"
 
 
+class _Root(NamedTuple):
+    """A folder for caches, and what speaks against the one that was wanted."""
+
+    folder: Path
+    obstacle: str | None
+
+
 @functools.cache
-def _writable_root(wanted: Path) -> Path:
+def _writable_root(wanted: Path) -> _Root:
     """Return `wanted` if files can be made there that only this user can change, otherwise a temporary folder."""
     try:
         wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=wanted).close()
         if _is_private(wanted):
-            return wanted
+            return _Root(wanted, None)
         reason = "other users can write there"
     except OSError as error:
         reason = error.strerror or str(error)
@@ -124,7 +139,7 @@ def _writable_root(wanted: Path) -> Path:
         f"the cache of compiled kernels cannot be in '{wanted}' ({reason}): it is in '{instead}'. "
         f"Set {VARIABLE} to choose a folder."
     )
-    return instead
+    return _Root(instead, reason)
 
 
 def _temporary_root() -> Path:

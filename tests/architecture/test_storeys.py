@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 # From the ground up. A module imports from lower storeys only; within a storey, folders are blind to each other, the
 # single files of the foundation are not. `__init__` holds the public names, which the shell command uses too.
 STOREYS = (
-    ("errors", "options", "arrays", "files", "progress", "version", "cache", "public", "counterparts"),
+    ("errors", "options", "arrays", "files", "progress", "version", "cache", "compilation", "public", "counterparts"),
     ("kernels",),
     ("parallel",),
     ("stats", "design"),
@@ -44,7 +44,7 @@ ONLY_IN = {
     "joblib": ("parallel.pool",),
     "threadpoolctl": ("parallel.run",),
     "concurrent": ("parallel",),
-    "threading": ("parallel", "progress"),
+    "threading": ("parallel", "progress", "compilation"),
 }
 # Extras whose libraries the package imports where somebody uses them.
 OPTIONAL = ("anndata", "dask")

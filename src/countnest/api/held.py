@@ -86,7 +86,7 @@ class HeldData(Answering):
         cells_ok: bool = False,
         n_threads: int | None = None,
     ) -> None:
-        self.n_threads = n_threads
+        self._last_engine = Engine(n_threads=n_threads, progress=progress(quiet=False))
         self._data = count_data(
             counts, samples, orientation=orientation, layer=layer, gene_info=gene_info, cells_ok=cells_ok
         )
@@ -160,11 +160,11 @@ class HeldData(Answering):
         None: the environment variable COUNTNEST_NUM_THREADS or, without it, all processors that this process may use.
         Saved files do not hold it.
         """
-        return self._n_threads
+        return self._last_engine.n_threads
 
     @n_threads.setter
     def n_threads(self, value: int | None) -> None:
-        self._n_threads = Engine(n_threads=value).n_threads
+        self._last_engine = replace(self._last_engine, n_threads=value)
 
     @property
     def design(self) -> Design:
@@ -346,14 +346,23 @@ class HeldData(Answering):
 
     # ---- inside ----
 
-    def _engine(self, n_threads: int | None = None, quiet: bool = True) -> Engine:
-        """Return how blocks of genes are worked on: by the threads of the data set, unless others are asked for."""
-        check_flags(quiet=quiet)
-        return Engine(n_threads=self._n_threads if n_threads is None else n_threads, progress=progress(quiet))
+    def _engine(self, n_threads: int | None = None, quiet: bool | None = None) -> Engine:
+        """Return how blocks of genes are worked on: by the threads of the data set, unless others are asked for.
+
+        Without `quiet`, for verbs that have no display, it speaks of the compiler alone, unless the last step was
+        quiet.
+        """
+        last = self._last_engine
+        if quiet is None:
+            spoken = last.progress.aside()
+        else:
+            check_flags(quiet=quiet)
+            spoken = progress(quiet)
+        return replace(last, n_threads=last.n_threads if n_threads is None else n_threads, progress=spoken)
 
     def _keep(self, state: Analysis, engine: Engine) -> None:
-        """Put what a step found in its place; the data set goes on with the threads of the step."""
-        self._state, self._n_threads = state, engine.n_threads
+        """Put what a step found in its place; the data set goes on with the threads of the step, and as quietly."""
+        self._state, self._last_engine = state, engine
 
     def _put_factors(self, factors: FloatArray, *, by_gene: bool) -> None:
         self._given, self._given_by_gene, self._factors_estimated = factors, by_gene, False

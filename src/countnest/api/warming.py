@@ -15,9 +15,11 @@ from countnest.api.dataset import DESeqDataSet
 from countnest.api.examples import make_example_dataset
 from countnest.api.shrinkage import lfc_shrink
 from countnest.api.transformations import rlog
+from countnest.compilation import listening
 from countnest.counterparts import checked_arguments
 from countnest.kernels.jit import cache_folder, kernels
-from countnest.options import ShrinkType
+from countnest.options import ShrinkType, check_flags
+from countnest.progress import progress
 
 __all__ = ["Warmed", "warm"]
 
@@ -44,11 +46,16 @@ class Warmed:
 
 
 @checked_arguments
-def warm() -> Warmed:
+def warm(*, quiet: bool = False) -> Warmed:
     """Compile every kernel, so that no later call waits for the compiler.
 
     Kernels are kept on disk for later processes. Without this call they are compiled when they are first used, and
     kept just the same.
+
+    Parameters
+    ----------
+    quiet
+        Do not say how long it takes, and draw no bar. Where everything was compiled before, nothing is said anyway.
 
     Examples
     --------
@@ -58,7 +65,8 @@ def warm() -> Warmed:
     """
     start = time.perf_counter()
     missed = _misses()
-    with warnings.catch_warnings():
+    check_flags(quiet=quiet)
+    with warnings.catch_warnings(), listening(progress(quiet), all_of_it=True):
         warnings.simplefilter("ignore")  # of convergence and the like: the numbers do not matter
         _walk()
     return Warmed(time.perf_counter() - start, _misses() - missed, cache_folder())
@@ -72,8 +80,10 @@ def _misses() -> int:
 def _walk() -> None:
     """Go along every path that meets a kernel."""
     example = make_example_dataset(_GENES, _SAMPLES, beta_sd=1.0)
+    example.n_threads = 1  # it is this thread that listens to the compiler
     dds = _fitted(_with_a_gene_that_irls_loses(example))
     dds.results()
+    dds.cooks()
     dds.query("condition[B - A]").test(kind="lrt")
     covariance(dds, [str(dds.gene_names[0])])
     for shrinker in get_args(ShrinkType):
@@ -91,4 +101,4 @@ def _with_a_gene_that_irls_loses(example: DESeqDataSet) -> DESeqDataSet:
     dose = np.linspace(0.0, 0.1, _SAMPLES)
     counts = example.counts()
     counts.iloc[0] = np.round(5.0 * np.exp(45.0 * dose)).astype(np.int64)
-    return DESeqDataSet(counts, example.samples.assign(dose=dose), design="~ dose + condition")
+    return DESeqDataSet(counts, example.samples.assign(dose=dose), design="~ dose + condition", n_threads=1)

@@ -13,7 +13,7 @@ __all__ = ["clear_cache", "fill_cache"]
 
 def fill_cache() -> None:
     """Compile everything, and say how long it took and where it is kept."""
-    click.echo("compiling: about half a minute, unless it was done before", err=True)
+    click.echo("compiling what is not there yet", err=True)
     done = cn.warm()
     what = f"{counted(done.compiled, 'kernel')} compiled" if done.compiled else "everything was compiled before; ready"
     click.echo(f"{what} in {done.seconds:.1f} s")

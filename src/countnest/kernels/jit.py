@@ -18,7 +18,7 @@ import numba.core.compiler
 import numba.core.runtime
 import numba.core.serialize
 
-from countnest import cache
+from countnest import cache, compilation
 
 __all__ = ["cache_folder", "kernel", "kernels"]
 
@@ -95,8 +95,12 @@ class KernelCache(numba.core.caching._Cache):
         run. What the compiler knows, which takes a tenth of a second to import, is called for when it compiles.
         """
         path = self._path(sig, target_context.codegen())
-        if path is None:
-            return None
+        found = None if path is None else self._read(path, target_context)
+        if found is None:
+            compilation.missed(self._short_name, cache_folder() if self._enabled else None)
+        return found
+
+    def _read(self, path: Path, target_context: Any) -> Any:  # noqa: ANN401
         try:
             _numba.runtime.rtsys.initialize(target_context)
             return _numba.compiler.CompileResult._rebuild(target_context, *pickle.loads(path.read_bytes()))
@@ -108,6 +112,12 @@ class KernelCache(numba.core.caching._Cache):
 
     def save_overload(self, sig: object, data: Any) -> None:  # noqa: ANN401
         """Keep a compiled function, if possible."""
+        try:
+            self._write(sig, data)
+        finally:
+            compilation.compiled()
+
+    def _write(self, sig: object, data: Any) -> None:  # noqa: ANN401
         path = self._path(sig, data.codegen)
         if path is None or data.library.has_dynamic_globals:
             return
@@ -115,13 +125,19 @@ class KernelCache(numba.core.caching._Cache):
             cache.store(path, _numba.serialize.dumps(data._reduce()))
         except Exception as error:
             _logger.info(f"{self._name} is not kept for the next process: {error!r}")
+            compilation.not_kept(getattr(error, "strerror", None) or str(error))
 
     def _path(self, sig: object, codegen: Any) -> Path | None:  # noqa: ANN401
         folder = cache_folder() if self._enabled else None
         if folder is None:
             return None
         key = hashlib.sha256(repr((str(sig), codegen.magic_tuple())).encode()).hexdigest()[:16]
-        return folder / f"{self._name.removeprefix('countnest.kernels.')}-{key}.kernel"
+        return folder / f"{self._short_name}-{key}.kernel"
+
+    @property
+    def _short_name(self) -> str:
+        """Module and name, 'irls.nb_log_irls_block'."""
+        return self._name.removeprefix("countnest.kernels.")
 
     def enable(self) -> None:
         """Read and write files."""
@@ -134,5 +150,5 @@ class KernelCache(numba.core.caching._Cache):
     def flush(self) -> None:
         """Forget the files of this kernel."""
         folder = cache_folder()
-        for path in () if folder is None else folder.glob(f"{self._name.removeprefix('countnest.kernels.')}-*.kernel"):
+        for path in () if folder is None else folder.glob(f"{self._short_name}-*.kernel"):
             path.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from threading import Lock
 
 from threadpoolctl import ThreadpoolController
 
+from countnest.compilation import listening
 from countnest.errors import OptionError
 from countnest.progress import Progress, SilentProgress
 
@@ -107,11 +108,16 @@ class Engine:
             task(slice(0, n_genes))
             return
         blocks = _Blocks(n_genes, first, smallest, min(self.block_size, largest or self.block_size))
+
+        def told(block: slice) -> None:
+            with listening(self.progress):
+                task(block)
+
         if text is None:
-            self._run(task, blocks, lambda _: None)
+            self._run(told, blocks, lambda _: None)
             return
         with self.progress.bar(n_genes, text) as advance:
-            self._run(task, blocks, advance)
+            self._run(told, blocks, advance)
 
     def _run(self, task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
         n_threads = min(self.threads, blocks.at_most)

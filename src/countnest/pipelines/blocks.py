@@ -19,7 +19,7 @@ from countnest.containers.matrix import CountMatrix
 from countnest.parallel.collected import Arrays, Collected
 from countnest.parallel.pool import Pool, active_pool
 from countnest.parallel.run import INSIDE, Engine
-from countnest.progress import SilentProgress
+from countnest.progress import Mute
 
 __all__ = ["Genes", "over_genes", "without_counts"]
 
@@ -173,14 +173,14 @@ def _on_workers(
     n_jobs = max(JOBS_PER_WORKER * pool.n_workers, math.ceil(len(genes) * genes.counts.shape[1] / JOB_CELLS))
     size = math.ceil(len(genes) / n_jobs)
     blocks = [slice(start, min(start + size, len(genes))) for start in range(0, len(genes), size)]
-    each = replace(engine, n_threads=engine.n_threads or 1, progress=SilentProgress())
+    each = replace(engine, n_threads=engine.n_threads or 1, progress=Mute())
 
     def jobs() -> Iterator[tuple[Any, ...]]:
         for block in blocks:
             yield task, genes.part(block), [values[block] for values in by_gene], shared, each
 
     found = Collected(len(genes))
-    progress = SilentProgress() if text is None else engine.progress
+    progress = Mute() if text is None else engine.progress
     with progress.bar(len(genes), text or "") as advance:
         for block, answers in zip(blocks, pool.map(_here, jobs()), strict=True):
             found.put(block, answers)

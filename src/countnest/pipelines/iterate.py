@@ -15,7 +15,7 @@ from countnest.errors import NormalizationError
 from countnest.parallel.run import Engine
 from countnest.pipelines.blocks import Genes
 from countnest.pipelines.deseq import base_moments, estimate_dispersions, failing_weights
-from countnest.progress import SilentProgress
+from countnest.progress import Mute
 from countnest.stats.dispersion.trend import FlatDispersionsError
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import scaled_weights
@@ -46,7 +46,7 @@ def iterated_size_factors(counts: FloatArray, engine: Engine, weights: FloatArra
     n = counts.shape[1]
     if n < 2:
         raise NormalizationError("type='iterate' estimates dispersions, which needs 2 samples or more.")
-    layout, silent = Layout.of(np.ones((n, 1))), replace(engine, progress=SilentProgress())
+    layout, silent = Layout.of(np.ones((n, 1))), replace(engine, progress=Mute(engine.progress))
     genes = Genes(InMemory(counts), np.ones((1, n)))
     rows = ~base_moments(genes, silent, weights=weights, weights_fail=failing_weights(weights, layout)).all_zero
     k, v = counts[rows], None if weights is None else weights[rows]

@@ -1,0 +1,165 @@
+"""What is said of the compiler: that it is at work, for how long, and why a later process would wait for it again.
+
+The cache of kernels tells of each kernel that it does not find, and of each that is compiled. Whoever runs kernels says
+by `listening` whom to tell. Where everything is found, not a word is said.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from countnest import cache
+from countnest.progress import Advance, Progress
+
+__all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
+
+# Of each kernel that is called from outside, with all that it calls: seconds of the compiler, and number of kernels.
+EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
+    "moments.rough_dispersion_block": (0.4, 2),
+    "moments.projected_mean_block": (0.3, 1),
+    "irls.nb_log_start_block": (0.2, 1),
+    "irls.nb_log_irls_block": (2.7, 22),
+    "variance.nb_log_inference_block": (2.0, 11),
+    "variance.nb_log_variance_block": (0.5, 1),
+    "variance.nb_log_covariance_block": (0.9, 1),
+    "logalpha.nb_logalpha_fit_block": (5.4, 14),
+    "logalpha.nb_logalpha_grid_block": (0.6, 1),
+    "fitted.nb_log_mean_block": (0.5, 3),
+    "fitted.nb_log_hat_block": (0.5, 1),
+    "robust.robust_dispersion_block": (0.6, 3),
+    "negbin.nb_loglik_block": (0.2, 1),
+    "quasinewton.nb_log_search_block": (5.9, 15),
+    "shrink.nb_cauchy_block": (9.4, 26),
+    "rlog.nb_rlog_block": (3.3, 5),
+}
+# An analysis needs these, one after the other.
+FIT: Final = frozenset(
+    {
+        "moments.rough_dispersion_block",
+        "irls.nb_log_start_block",
+        "irls.nb_log_irls_block",
+        "variance.nb_log_inference_block",
+        "logalpha.nb_logalpha_fit_block",
+        "logalpha.nb_logalpha_grid_block",
+        "fitted.nb_log_mean_block",
+        "robust.robust_dispersion_block",
+    }
+)
+# Seconds below which nobody waits.
+WORTH_A_WORD = 0.5
+_ADVICE: Final = f"Set {cache.VARIABLE} to a folder in which you, and nobody else, can write."
+
+
+class _Here(threading.local):
+    """What goes on in this thread: whom to tell, how deep the compiler is, and the bar of what it compiles."""
+
+    progress: Progress | None = None
+    all_of_it: bool = False
+    depth: int = 0
+    bar: ExitStack | None = None
+    advance: Advance | None = None
+
+
+class _Announced:
+    """What this process has spoken of: a set of kernels, how many they are, and how many of them are compiled."""
+
+    def __init__(self) -> None:
+        self.blocks: set[str] = set()
+        self.total = 0
+        self.done = 0
+        self.told_of_keeping = False
+        self.lock = threading.Lock()
+
+
+_here = _Here()
+_announced = _Announced()
+
+
+@contextmanager
+def listening(progress: Progress, *, all_of_it: bool = False) -> Iterator[None]:
+    """Tell `progress` of what is compiled in this thread meanwhile; the outermost of several is told.
+
+    `all_of_it` says that every kernel will be needed.
+    """
+    if _here.progress is not None:
+        yield
+        return
+    _here.progress, _here.all_of_it = progress, all_of_it
+    try:
+        yield
+    finally:
+        _close()
+        _here.progress, _here.all_of_it, _here.depth = None, False, 0
+
+
+def missed(kernel: str, folder: Path | None) -> None:
+    """Hear that a kernel was not found in the folder of compiled kernels (None: there is none), and is compiled now."""
+    if _here.progress is None:
+        return
+    _here.depth += 1
+    if _here.depth == 1:
+        _announce(_here.progress, kernel, folder)
+
+
+def compiled() -> None:
+    """Hear that the compiler is done with the last kernel that was missed."""
+    if _here.depth == 0:
+        return
+    _here.depth -= 1
+    if _here.advance is not None:
+        _announced.done += 1
+        _here.advance(1)
+    if _here.depth == 0:
+        _close()
+
+
+def not_kept(reason: str) -> None:
+    """Hear that a compiled kernel could not be written."""
+    if _here.progress is not None and not _announced.told_of_keeping:
+        _announced.told_of_keeping = True
+        text = f"the compiled code cannot be kept ({reason}): the next process compiles again"
+        _here.progress.announce(f"{text}. {_ADVICE}")
+
+
+def _announce(progress: Progress, kernel: str, folder: Path | None) -> None:
+    """Say how long it takes, once for all kernels that go together, and show how far the compiler is."""
+    with _announced.lock:
+        if kernel not in _announced.blocks:
+            wanted = set(EXPECTED) if _here.all_of_it else FIT if kernel in FIT else {kernel}
+            missing = _missing(wanted - _announced.blocks, folder)
+            _announced.blocks |= wanted | {kernel}
+            seconds = sum(EXPECTED[name][0] for name in missing)
+            _announced.total, _announced.done = sum(EXPECTED[name][1] for name in missing), 0
+            if seconds >= WORTH_A_WORD:
+                progress.announce(_text(seconds, folder))
+        if _announced.total > 1:
+            _here.bar = ExitStack()
+            bar = progress.passing_bar(max(_announced.total, _announced.done), _announced.done, "compiling")
+            _here.advance = _here.bar.enter_context(bar)
+
+
+def _close() -> None:
+    if _here.bar is not None:
+        _here.bar.close()
+    _here.bar = _here.advance = None
+
+
+def _missing(kernels: Collection[str], folder: Path | None) -> set[str]:
+    """Return the kernels, of those whose time is known, that the folder does not have."""
+    kept = set() if folder is None else {file.name.rsplit("-", 1)[0] for file in folder.glob("*.kernel")}
+    return {name for name in kernels if name in EXPECTED and name not in kept}
+
+
+def _text(seconds: float, folder: Path | None) -> str:
+    about = f"about {max(1, round(seconds))} s"
+    obstacle = None if folder is None else cache.obstacle()
+    if folder is not None and obstacle is None:
+        return f"compiling, once: {about}"
+    _announced.told_of_keeping = True
+    if folder is None:
+        return f"compiling, in every process anew: {about}. No folder can be made for the compiled code. {_ADVICE}"
+    return f"compiling: {about}. The compiled code is kept among temporary files only, for {obstacle}. {_ADVICE}"
