@@ -13,7 +13,7 @@ import pandas as pd
 from countnest.api.answers import Fitted
 from countnest.api.inputs import (
     gene_dispersions,
-    given_norm_matrix,
+    given_lengths,
     given_normalization_factors,
     given_size_factors,
     given_weights,
@@ -44,7 +44,7 @@ from countnest.options import (
 from countnest.parallel.run import Engine
 from countnest.pipelines.analysis import normalize, original_moments, with_weights
 from countnest.pipelines.deseq import given_dispersions
-from countnest.pipelines.fitted import means_of, observed_cooks
+from countnest.pipelines.fitted import dispersion_means_of, means_of, observed_cooks
 from countnest.pipelines.normalization import Normalization
 from countnest.progress import progress
 from countnest.stats.glm.fit import LN2
@@ -111,7 +111,7 @@ class HeldData(Answering):
         self._lengths: FloatArray | None = None
         if avg_tx_length is not None:
             _refuse_both(size_factors, normalization_factors)
-            self._lengths = given_norm_matrix(avg_tx_length, self._data, "average transcript lengths")
+            self._lengths = given_lengths(avg_tx_length, self._data)
         if size_factors is not None and normalization_factors is not None:
             raise NormalizationError(
                 "size_factors and normalization_factors are both given, but only one of them can be used: "
@@ -207,7 +207,7 @@ class HeldData(Answering):
         normalized
             Divide by the size or normalization factors.
         replaced
-            Take the counts after replacement of outliers.
+            Take the counts after replacement of outliers; where none were replaced, the counts, with a warning.
 
         Notes
         -----
@@ -217,9 +217,10 @@ class HeldData(Answering):
         values = self._data.matrix
         if replaced:
             if self._state is None or self._state.replacement is None:
-                self._fitted()
-                warn("no outliers were replaced: these are the original counts.")
-            values = self._analysis().counts_used(values)
+                yet = " yet" if self._state is None or self._state.fit is None else ""
+                warn(f"no outliers were replaced{yet}: these are the original counts.")
+            else:
+                values = self._state.counts_used(values)
         whole = values.whole()
         return self._frame(normalized_counts(whole, self._normalized().factors) if normalized else whole.copy())
 
@@ -328,7 +329,7 @@ class HeldData(Answering):
         return self._frame(observed_cooks(self._analysis(), self._data.matrix, self._layout, self._engine()))
 
     def mu(self, *, normalized: bool = False) -> pd.DataFrame:
-        """Return the fitted means, genes x samples.
+        """Return the fitted means, genes x samples; before the fit, the means that dispersions were estimated with.
 
         Parameters
         ----------
@@ -340,9 +341,17 @@ class HeldData(Answering):
         R counterpart: assays(dds)[["mu"]].
         """
         check_flags(normalized=normalized)
-        self._fitted()
-        mu = means_of(self._analysis(), self._layout, self._engine())
-        return self._frame(mu / self._analysis().factors if normalized else mu)
+        given = self._dispersed().sharing == "given"
+        state, engine = self._analysis(), self._engine()
+        if state.fit is None and given:
+            raise MissingStepError(
+                "the dispersions were given, so that there are no means yet: call nbinom_wald_test()."
+            )
+        if state.fit is None:
+            mu = dispersion_means_of(state, self._data.matrix, self._layout, engine)
+        else:
+            mu = means_of(state, self._layout, engine)
+        return self._frame(mu / state.factors if normalized else mu)
 
     # ---- inside ----
 

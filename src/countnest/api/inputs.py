@@ -35,6 +35,7 @@ __all__ = [
     "gene_dispersions",
     "given_control_genes",
     "given_geo_means",
+    "given_lengths",
     "given_locfunc",
     "given_norm_matrix",
     "given_normalization_factors",
@@ -98,6 +99,22 @@ def given_normalization_factors(values: Any, data: CountData) -> FloatArray:  # 
 def given_norm_matrix(values: Any, data: CountData, what: str) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
     """Return positive numbers (G, n) to normalize by, in the order of genes and samples."""
     matrix = gene_by_sample(values, data, what)
+    check_factors(matrix, what, list(data.genes))
+    return matrix
+
+
+def given_lengths(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (DataFrame, array)
+    """Return average transcript lengths (G, n), positive, in the order of genes and samples."""
+    what = "average transcript lengths"
+    matrix = gene_by_sample(values, data, what)
+    zero = (matrix == 0).any(axis=1)
+    if zero.any():
+        raise NormalizationError(
+            f"{what} are 0 in {counted(int(zero.sum()), 'gene')}: {listing(data.genes[zero])}; counts cannot be "
+            "divided by them. There are two ways out: leave these genes out of counts and lengths, where "
+            "(length > 0).all(axis=1) says which stay; or put lengths in place of the zeros, such as 1 where all "
+            "samples of a gene have 0, and else the mean of its other samples."
+        )
     check_factors(matrix, what, list(data.genes))
     return matrix
 

@@ -100,6 +100,8 @@ class Dispersions:
         The trend and its prior; None without one.
     sharing
         What `final` is: the maximum a posteriori ("MAP"), the gene-wise estimate or the trend; or "given".
+    min_mu
+        Floor of the means that they were estimated with.
     """
 
     genewise: FloatArray
@@ -111,6 +113,7 @@ class Dispersions:
     outlier: FloatArray
     trend: DispersionTrend | None
     sharing: DispersionSharing | Literal["given"] = "MAP"
+    min_mu: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

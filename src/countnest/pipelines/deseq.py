@@ -125,7 +125,7 @@ def estimate_dispersions(
         fitted_genes, mean, moments.variance[rows], layout, min_mu=min_mu, engine=engine
     )
     if sharing == "gene_est_only":
-        return _unshared(rows, alpha, n_iter)
+        return _unshared(rows, alpha, n_iter, min_mu)
     if known is None:
         engine.progress.step("mean-dispersion relationship")
         known = trend_of(mean, alpha, layout, fit_type)
@@ -146,6 +146,7 @@ def estimate_dispersions(
         outlier=expand(rows, outlier),
         trend=known,
         sharing=sharing,
+        min_mu=min_mu,
     )
 
 
@@ -206,7 +207,7 @@ def _shrink(
     return found.alpha, found.map_alpha, found.n_iter, found.outlier
 
 
-def _unshared(rows: BoolArray, alpha: FloatArray, n_iter: IntArray) -> Dispersions:
+def _unshared(rows: BoolArray, alpha: FloatArray, n_iter: IntArray, min_mu: float) -> Dispersions:
     """Return gene-wise dispersions as final ones."""
     alpha, missing = expand(rows, alpha), np.full(len(rows), np.nan)
     return Dispersions(
@@ -219,6 +220,7 @@ def _unshared(rows: BoolArray, alpha: FloatArray, n_iter: IntArray) -> Dispersio
         outlier=missing,
         trend=None,
         sharing="gene_est_only",
+        min_mu=min_mu,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a fit does not keep, from its coefficients: means, hat values and Cook's distances, genes x samples."""
+"""What the steps do not keep, from what they keep: means, hat values and Cook's distances, genes x samples."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from countnest.containers.matrix import CountMatrix
 from countnest.parallel.run import Engine
 from countnest.pipelines.blocks import Genes, over_genes
 from countnest.pipelines.deseq import expand
+from countnest.stats.dispersion.genewise import genewise_means, mean_inverse_factor
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
 from countnest.stats.glm.fit import fitted_means, hat_values
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["cooks_of", "means_of", "observed_cooks", "observed_max_cooks"]
+__all__ = ["cooks_of", "dispersion_means_of", "means_of", "observed_cooks", "observed_max_cooks"]
 
 
 def means_of(state: Analysis, layout: Layout, engine: Engine, rows: BoolArray | None = None) -> FloatArray:
@@ -25,6 +26,43 @@ def means_of(state: Analysis, layout: Layout, engine: Engine, rows: BoolArray | 
     fitted = wanted & ~np.isnan(fit.beta[:, 0])
     mu = fitted_means(fit.beta[fitted], rows_of(state.factors, fitted), layout, engine=engine)
     return expand(fitted[wanted], mu)
+
+
+def dispersion_means_of(state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine) -> FloatArray:
+    """Return the means (G, n) that the dispersions were estimated with; missing for genes without counts.
+
+    Notes
+    -----
+    R counterpart: the assay "mu" that DESeq2::estimateDispersions leaves.
+    """
+    assert state.dispersions is not None
+    genes, moments = Genes(state.counts_used(counts), state.factors, state.weights), state.moments
+    rows = ~moments.all_zero
+    (mu,) = over_genes(
+        _dispersion_means, genes.at(rows), moments.mean[rows], moments.variance[rows], layout=layout,
+        inverse_factor=mean_inverse_factor(rows_of(state.factors, rows)), min_mu=state.dispersions.min_mu,
+        engine=engine,
+    )  # fmt: skip
+    return expand(rows, mu)
+
+
+def _dispersion_means(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    mean: FloatArray,
+    variance: FloatArray,
+    *,
+    layout: Layout,
+    inverse_factor: float,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray]:
+    mu = genewise_means(
+        counts, factors, layout, base=(mean, variance), weights=weights, inverse_factor=inverse_factor, min_mu=min_mu,
+        engine=engine,
+    )  # fmt: skip
+    return (mu,)
 
 
 def cooks_of(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self, overload
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,17 @@ class CountedStudy(Protocol):
     @property
     def gene_info(self) -> pd.DataFrame:
         """What else is known of the genes, such as symbols."""
+
+    @property
+    def size_factors(self) -> pd.Series[float] | None:
+        """Size factors; None before they are estimated, and where there are normalization factors."""
+
+    @property
+    def normalization_factors(self) -> pd.DataFrame | None:
+        """Normalization factors; None before they are estimated, and where there are size factors."""
+
+    def estimate_size_factors(self) -> Self:
+        """Estimate size factors, or normalization factors, and return the data set."""
 
     def counts(self, *, normalized: bool, replaced: bool) -> pd.DataFrame:
         """Return the counts, genes x samples."""
@@ -103,7 +115,7 @@ def plot_counts(
         The column, or columns, of the sample sheet that make the groups; by default the last variable of the design.
         A single column of numbers is drawn as such.
     normalized
-        Divide the counts by size or normalization factors.
+        Divide the counts by size or normalization factors; where there are none yet, they are estimated for the plot.
     transform
         Draw them on a logarithmic axis.
     replaced
@@ -162,6 +174,8 @@ def _columns(dds: CountedStudy, intgroup: str | Sequence[str] | None) -> list[st
 
 
 def _data(dds: CountedStudy, gene: str, columns: list[str], *, normalized: bool, replaced: bool) -> pd.DataFrame:
+    if normalized and dds.size_factors is None and dds.normalization_factors is None:
+        dds = copy.copy(dds).estimate_size_factors()
     counts = dds.counts(normalized=normalized, replaced=replaced)
     data = dds.samples[columns].copy()
     data.insert(0, "count", np.array(counts.loc[gene], dtype=np.float64))

@@ -62,7 +62,7 @@ def test_unknown_genes(dds):
 
 def test_the_data_set_must_be_fitted():
     dds = cn.DESeqDataSet(*study(), design="~ batch + group")
-    for ask in (lambda: covariance(dds, "g1"), lambda: dds.mu(normalized=True), lambda: predict(dds, dds.samples)):
+    for ask in (lambda: covariance(dds, "g1"), lambda: dds.cooks(), lambda: predict(dds, dds.samples)):
         with pytest.raises(MissingStepError, match="run deseq"):
             ask()
     with pytest.raises(MissingStepError, match="run deseq"):

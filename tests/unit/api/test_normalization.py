@@ -124,6 +124,20 @@ def test_normalization_factors_from_lengths(with_lengths, words):
     np.testing.assert_allclose(rows(with_lengths.normalization_factors), FROM_LENGTHS[words], rtol=1e-12)
 
 
+def test_a_length_of_zero_says_the_two_ways_out():
+    lengths = LENGTHS.copy()
+    lengths.loc["g3"] = 0.0
+    lengths.loc["g11", COUNTS.columns[0]] = 0.0
+    with pytest.raises(NormalizationError, match=r"are 0 in 2 genes: 'g3', 'g11'; .*leave these genes out .*or put"):
+        cn.DESeqDataSet(COUNTS, SHEET, "~ group", avg_tx_length=lengths)
+    with pytest.raises(NormalizationError, match="There are two ways out"):
+        dataset_from_tximport(COUNTS, lengths, SHEET, "~ group")
+    stay = (lengths > 0).all(axis=1)
+    for counts, usable in ((COUNTS[stay], lengths[stay]), (COUNTS, lengths.mask(lengths == 0, 1.0))):
+        dds = cn.DESeqDataSet(counts, SHEET, "~ group", avg_tx_length=usable).estimate_size_factors()
+        assert (dds.normalization_factors > 0).all(axis=None)
+
+
 def test_the_analysis_uses_lengths(with_lengths, capsys):
     assert with_lengths.normalization_factors is None
     with_lengths.deseq(fit_type="mean")
@@ -257,7 +271,8 @@ def test_a_matrix_to_normalize_by_is_positive(dds, value):
     message = f"must be finite and greater than 0; 2 of 48 are not, such as {value}, in 'g2', 'g7'"
     with pytest.raises(NormalizationError, match=f"norm_matrix {message}"):
         dds.estimate_size_factors(norm_matrix=changed(MATRIX, value))
-    with pytest.raises(NormalizationError, match=f"average transcript lengths {message}"):
+    of_lengths = "are 0 in 2 genes: 'g2', 'g7'" if value == 0 else message
+    with pytest.raises(NormalizationError, match=f"average transcript lengths {of_lengths}"):
         cn.DESeqDataSet(COUNTS, SHEET, "~ group", avg_tx_length=changed(LENGTHS, value))
     with pytest.raises(NormalizationError, match=f"normalization factors {message}"):
         dds.normalization_factors = changed(MATRIX, value)
@@ -351,7 +366,7 @@ def test_lengths_are_not_used_for_counts_from_abundance(word):
     [
         (COUNTS, None, "no", OptionError, "the lengths are missing"),
         (COUNTS, LENGTHS, "dtuScaledTPM", OptionError, "counts_from_abundance='dtuScaledTPM' is not known"),
-        (COUNTS, changed(LENGTHS, 0.0), "no", NormalizationError, "average transcript lengths must be.*'g2', 'g7'"),
+        (COUNTS, changed(LENGTHS, -1.0), "no", NormalizationError, "average transcript lengths must be.*'g2', 'g7'"),
         (COUNTS.to_dict(), LENGTHS, "no", CountsError, "counts is of type dict"),
         (COUNTS.assign(name="x"), LENGTHS, "no", CountsError, "counts must be numbers"),
     ],

@@ -93,7 +93,6 @@ def test_every_option_arrives(option, value):
 READERS = {
     "genes": lambda dds: dds.genes,
     "normalized counts": lambda dds: dds.counts(normalized=True),
-    "replaced counts": lambda dds: dds.counts(replaced=True),
     "dispersions": lambda dds: dds.dispersions,
     "trend": lambda dds: dds.dispersion_trend,
     "coefficients": lambda dds: dds.coef(),
@@ -111,7 +110,7 @@ AFTER = {
     "nothing": set(),
     "size factors": {"genes", "normalized counts", "estimate dispersions"},
     "dispersions": {
-        "genes", "normalized counts", "estimate dispersions", "dispersions", "trend", "Wald", "LRT",
+        "genes", "normalized counts", "estimate dispersions", "dispersions", "trend", "mu", "Wald", "LRT",
     },
 }  # fmt: skip
 

@@ -45,6 +45,18 @@ def test_every_sample_at_its_count_in_its_group(dds):
     assert ax.get_title(loc="left") == "g3"
 
 
+def test_size_factors_are_estimated_for_the_plot_where_there_are_none(dds):
+    fresh = cn.DESeqDataSet(dds.counts(), dds.samples, design="~ group")
+    found = plot_counts(fresh, "g3", return_data=True)
+    assert fresh.size_factors is None
+    pd.testing.assert_frame_equal(found, plot_counts(fresh.estimate_size_factors(), "g3", return_data=True))
+    lengths = np.linspace(100.0, 900.0, 240).reshape(30, 8)
+    fresh = cn.DESeqDataSet(dds.counts(), dds.samples, design="~ group", avg_tx_length=lengths)
+    found = plot_counts(fresh, "g3", return_data=True)
+    assert fresh.normalization_factors is None
+    pd.testing.assert_frame_equal(found, plot_counts(fresh.estimate_size_factors(), "g3", return_data=True))
+
+
 def test_groups_of_several_columns(dds):
     ax = plot_counts(dds, "g3", ["group", "batch"]).axes[0]
     assert ticks(ax) == ["b\nx", "b\ny", "a\nx", "a\ny"]

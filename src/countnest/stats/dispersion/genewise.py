@@ -14,7 +14,7 @@ from countnest.stats.glm.fit import fit_nb_glm, fitted_means
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
 
-__all__ = ["GeneWise", "dispersion_means", "estimate_genewise", "mean_inverse_factor"]
+__all__ = ["GeneWise", "dispersion_means", "estimate_genewise", "genewise_means", "mean_inverse_factor"]
 
 # A search that gains less than this fraction of the log-likelihood has found nothing better than its start.
 MIN_GAIN = 1e-6
@@ -85,15 +85,7 @@ def estimate_genewise(
     if inverse_factor is None:
         inverse_factor = mean_inverse_factor(factors)
     start = np.clip(_start(counts, factors, layout, base, inverse_factor, engine), MIN_DISPERSION, upper)
-    if _is_linear(layout, weights):
-        beta = np.empty((len(counts), 0))
-        mu = dispersion_means(counts, factors, layout, beta, min_mu=min_mu, engine=engine)
-    else:
-        fit = fit_nb_glm(
-            counts, factors, layout, start, weights=weights, min_mu=min_mu, engine=engine, only_means=True,
-            text="means for the dispersion estimates",
-        )  # fmt: skip
-        beta, mu = fit.beta, np.maximum(fit.mu, min_mu, out=fit.mu)
+    beta, mu = _means(counts, factors, layout, start, weights, min_mu, engine)
     floored = None if weights is None else np.maximum(weights, MIN_WEIGHT)
     search = line_search(
         np.log(start), counts, mu, layout, weights=floored, engine=engine, text="gene-wise dispersion estimates"
@@ -106,6 +98,43 @@ def estimate_genewise(
         rows = np.flatnonzero(stuck)
         alpha[rows] = np.exp(grid_search(counts[rows], mu[rows], layout, weights=rows_of(floored, rows), engine=engine))
     return GeneWise(np.clip(alpha, MIN_DISPERSION, upper), search.n_iter, mu, beta)
+
+
+def genewise_means(
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    *,
+    base: tuple[FloatArray, FloatArray],
+    weights: FloatArray | None,
+    inverse_factor: float,
+    min_mu: float,
+    engine: Engine,
+) -> FloatArray:
+    """Return the means (G, n) of `estimate_genewise`, whose arguments these are, without the dispersions."""
+    start = _start(counts, factors, layout, base, inverse_factor, engine)
+    start = np.clip(start, MIN_DISPERSION, max_dispersion(layout.n_samples))
+    return _means(counts, factors, layout, start, weights, min_mu, engine)[1]
+
+
+def _means(
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    start: FloatArray,
+    weights: FloatArray | None,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray, FloatArray]:
+    """Return coefficients and means, as `GeneWise` has them, from rough dispersions (G,)."""
+    if _is_linear(layout, weights):
+        beta = np.empty((len(counts), 0))
+        return beta, dispersion_means(counts, factors, layout, beta, min_mu=min_mu, engine=engine)
+    fit = fit_nb_glm(
+        counts, factors, layout, start, weights=weights, min_mu=min_mu, engine=engine, only_means=True,
+        text="means for the dispersion estimates",
+    )  # fmt: skip
+    return fit.beta, np.maximum(fit.mu, min_mu, out=fit.mu)
 
 
 def mean_inverse_factor(factors: FloatArray) -> float:
