@@ -17,6 +17,7 @@ from countnest.api.inputs import (
 )
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
+from countnest.containers.gene_info import without_annotation
 from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, listing, warn
 from countnest.options import check_option
@@ -61,7 +62,7 @@ def estimate_size_factors_for_matrix(
     Parameters
     ----------
     counts
-        Not negative; whole numbers are not required.
+        Not negative; whole numbers are not required. Columns of a DataFrame that describe genes are left out.
     type
         "ratio" or "poscounts". Size factors of "poscounts" are not rescaled to a geometric mean of 1, unlike those of
         `DESeqDataSet.estimate_size_factors`.
@@ -85,6 +86,8 @@ def estimate_size_factors_for_matrix(
     R counterpart: DESeq2::estimateSizeFactorsForMatrix.
     """
     check_option("type", type, RatioType)
+    if isinstance(counts, pd.DataFrame):
+        counts = without_annotation(counts)
     values, genes = _table(counts)
     if geo_means is not None and type == "poscounts":
         warn("geo_means are used, and type='poscounts' is not.")

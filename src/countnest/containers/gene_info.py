@@ -20,6 +20,7 @@ __all__ = [
     "symbol_column",
     "symbols_of",
     "with_info",
+    "without_annotation",
 ]
 
 # Names are compared in lower case, without anything but letters and digits. The first that a table has is the symbol.
@@ -90,6 +91,12 @@ def set_apart(
     if isinstance(frame.index, pd.RangeIndex) and words.any():
         return frame, frame.iloc[:, :0]  # one of them has the labels of the genes, which belong in the index
     return (frame.loc[:, ~apart], frame.loc[:, apart]) if apart.any() else (frame, frame.iloc[:, :0])
+
+
+def without_annotation(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of counts, genes in rows, that has no sample sheet, without the columns that describe genes."""
+    described = [_plain(name) in _ANNOTATION or _is_words(frame.iloc[:, k]) for k, name in enumerate(frame.columns)]
+    return frame.loc[:, [not each for each in described]] if any(described) and not all(described) else frame
 
 
 def _share_labels(index: pd.Index, labels: pd.Index) -> bool:

@@ -177,6 +177,13 @@ def test_size_factors_of_a_table(words):
     assert isinstance(plain, np.ndarray)
 
 
+def test_columns_that_describe_genes_are_no_samples():
+    described = COUNTS.assign(Length=range(12), symbol="x", Chr="1")
+    pd.testing.assert_series_equal(
+        estimate_size_factors_for_matrix(described), estimate_size_factors_for_matrix(COUNTS)
+    )
+
+
 # ---- what goes before what ----
 
 
@@ -330,7 +337,7 @@ def test_lengths_beside_factors_are_refused(other):
         (COUNTS, {"type": "iterate"}, OptionError, "type='iterate' is not known; use one of 'ratio', 'poscounts'"),
         (-COUNTS, {}, CountsError, "not negative; 42 of 48 are not, such as -12.0, in 'g1', 'g2'"),
         (COUNTS * np.nan, {}, CountsError, "counts must be finite"),
-        (COUNTS.assign(name="x"), {}, CountsError, "counts must be numbers"),
+        (COUNTS.assign(s5="1,5"), {}, CountsError, "counts must be numbers"),
         (np.ones(3), {}, CountsError, r"its shape is \(3,\)"),
         (COUNTS, {"control_genes": ["h1"]}, NormalizationError, "1 label not among the genes: 'h1'"),
     ],
