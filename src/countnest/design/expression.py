@@ -14,7 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from countnest.design.language import FACTOR_FUNCTIONS, FUNCTIONS, KNOWN_FUNCTIONS, check_option, refuse, shortened
+from countnest.design.language import (
+    FACTOR_FUNCTIONS,
+    FUNCTIONS,
+    KNOWN_FUNCTIONS,
+    check_option,
+    near,
+    refuse,
+    shortened,
+)
 from countnest.errors import FormulaError, listing, suggestion
 
 __all__ = ["Expression", "Variable", "read_factor", "require_known"]
@@ -116,7 +124,7 @@ def _with_identifiers(call: str, known: Sequence[str], formula: str) -> tuple[st
     while at < len(call):
         piece = PIECE.match(call, at)
         if piece is None or "\\" in (piece["text"] or ""):
-            refuse(formula, f"has '{shortened(call[at])}' in '{shortened(call)}', which has no meaning in a formula")
+            refuse(formula, f"has {call[at]!r} in '{shortened(call)}', which has no meaning in a formula")
         at = piece.end()
         column = piece["quoted"]
         word = piece["word"]
@@ -126,8 +134,8 @@ def _with_identifiers(call: str, known: Sequence[str], formula: str) -> tuple[st
             column = word
         if column:
             if column not in known and (keyword.iskeyword(column) or "." in column):
-                near = suggestion(column, known)
-                refuse(formula, f"has '{shortened(column)}' in '{shortened(call)}', which is not a column{near}")
+                like = near(column, known)
+                refuse(formula, f"has '{shortened(column)}' in '{shortened(call)}', which is not a column{like}")
             require_known(column, known, formula)
             code.append(identifiers.setdefault(column, f"x{len(identifiers)}_"))
         else:
@@ -140,8 +148,8 @@ def _require_function(name: str, call: str, formula: str) -> None:
     if name in KNOWN_FUNCTIONS:
         return
     plain = name.rpartition(".")[2]
-    near = f" (did you mean '{plain}'?)" if plain in KNOWN_FUNCTIONS else suggestion(name, KNOWN_FUNCTIONS)
-    refuse(formula, f"uses the function '{shortened(name)}' in '{shortened(call)}', which is not known{near}")
+    like = near(plain, [plain]) if plain in KNOWN_FUNCTIONS else near(name, KNOWN_FUNCTIONS)
+    refuse(formula, f"uses the function '{shortened(name)}' in '{shortened(call)}', which is not known{like}")
 
 
 class _Checking:
@@ -179,7 +187,7 @@ class _Checking:
             case ast.Call(func=ast.Name(id=function)) if function in FACTOR_FUNCTIONS:
                 self._refuse(f"'{function}()' inside of a function")
             case _:
-                self._refuse(f"{WORDS.get(type(node), 'something')} that formulas do not have")
+                self._refuse(WORDS.get(type(node), "an operator that formulas do not have"))
 
     def _number(self, number: float) -> None:
         try:
@@ -210,13 +218,11 @@ class _Checking:
 
 
 WORDS: Mapping[type[ast.expr], str] = {
-    ast.Attribute: "an attribute",
     ast.Subscript: "brackets",
     ast.List: "brackets",
-    ast.Tuple: "a list of values",
+    ast.Tuple: "several values",
     ast.Compare: "a chain of comparisons",
-    ast.Call: "a call of something other than a function's name",
-    ast.Starred: "a star before an argument",
+    ast.Call: "a call of what is no function",
 }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NoReturn
 
-from countnest.errors import FormulaError, listing
+from countnest.errors import FormulaError, listing, suggestion
 
-__all__ = ["FACTOR_FUNCTIONS", "FUNCTIONS", "KNOWN_FUNCTIONS", "check_option", "refuse", "shortened"]
+__all__ = ["FACTOR_FUNCTIONS", "FUNCTIONS", "KNOWN_FUNCTIONS", "check_option", "near", "refuse", "shortened"]
 
 # Both mean: take the column as a factor.
 FACTOR_FUNCTIONS = frozenset({"C", "factor"})
@@ -39,6 +39,12 @@ def shortened(text: str) -> str:
     """Return a formula as messages show it: printable, and not longer than a line."""
     plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
     return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return " (did you mean 'log'?)" where known names are like this one, otherwise ''."""
+    found = suggestion(name, known).strip()
+    return f" ({found[0].lower()}{found[1:]})" if found else ""
 
 
 def refuse(formula: str, problem: str) -> NoReturn:

@@ -85,7 +85,7 @@ def _next_token(formula: str, at: int) -> tuple[Token, int]:
         return Token("number" if NUMBER.fullmatch(word[0]) else "column", word[0]), word.end()
     operator = OPERATOR.match(formula, at)
     if operator is None:
-        refuse(formula, f"has '{shortened(formula[at])}', which has no meaning in a formula")
+        refuse(formula, f"has {formula[at]!r}, which has no meaning in a formula")
     return Token("operator", operator[0].replace("**", "^")), operator.end()
 
 

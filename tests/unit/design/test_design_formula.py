@@ -129,7 +129,7 @@ def test_factor_of_a_name_in_backticks():
         ("~ a*1", "multiplies by '1'; only 0 and 1 have a meaning, as terms"),
         ("~ a + 2", "adds '2', but only 0 and 1"),
         ("~ (a+b)^1.5", "the power is not a whole number"),
-        ("~ ploy(age, 2)", "Did you mean 'poly'"),
+        ("~ ploy(age, 2)", r"which is not known \(did you mean 'poly'\?\)\. A formula has"),
         ("~ C(a, contr.sum)", r"only 'C\(column\)' is supported"),
         ("~ C(log(a))", r"only 'C\(column\)' is supported"),
         ("~ C(zz)", "'zz', which is not a column"),
