@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 
 from countnest.errors import ArgumentError, UnknownNameError, listing, suggestion
 from countnest.public import HOMES
@@ -280,7 +280,7 @@ class Answering:
             if name.startswith("_") or hasattr(cls, name):  # a property may have failed: its own error
                 return object.__getattribute__(self, name)
             kind = next((each.__name__ for each in cls.__mro__ if each.__name__ in OBJECTS), cls.__name__)
-            raise unknown_name(kind, kind, name, dir(cls))
+            raise unknown_name(kind, kind, name, dir(self))
 
 
 def checked_arguments(
@@ -308,11 +308,23 @@ def checked_arguments(
 
 
 def checked_methods(cls: Class) -> Class:
-    """Return a class whose public methods, and whose construction, answer arguments that they do not have."""
+    """Return a class whose public methods, and whose construction, answer arguments that they do not have.
+
+    Attributes of a frozen record cannot be set, and it says so.
+    """
     for name, value in list(vars(cls).items()):
         if isinstance(value, FunctionType) and (name == "__init__" or not name.startswith("_")):
             setattr(cls, name, checked_arguments(value))
+    parameters = getattr(cls, "__dataclass_params__", None)
+    if parameters is not None and parameters.frozen:
+        setattr(cls, "__setattr__", _refuse_setting)  # noqa: B010 (a method is replaced)
     return cls
+
+
+def _refuse_setting(self: object, name: str, value: object) -> NoReturn:  # noqa: ARG001 (the shape of __setattr__)
+    kind = type(self).__name__
+    column = f" A column is set by results['{name}'] = values." if kind == "Results" else ""
+    raise UnknownNameError(f"the attribute '{name}' of {kind} cannot be set: it is a record of what was done.{column}")
 
 
 _TAKES_ANY = 0x08  # the flag of code that has a parameter **options

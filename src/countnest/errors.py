@@ -28,6 +28,7 @@ __all__ = [
     "RankError",
     "SamplesError",
     "StratumError",
+    "UnknownColumnError",
     "UnknownNameError",
     "called",
     "counted",
@@ -96,6 +97,12 @@ class ArgumentError(OptionError, TypeError):
 
 class UnknownNameError(CountnestError, AttributeError):
     """The package, or one of its objects, has nothing of this name."""
+
+
+class UnknownColumnError(CountnestError, KeyError):
+    """A table has no column of this name."""
+
+    __str__ = Exception.__str__  # a KeyError would show its message in quotes
 
 
 class FileError(CountnestError):

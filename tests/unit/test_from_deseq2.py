@@ -16,7 +16,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "from_deseq2.md"
 ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ") and "---" not in line]
 CODE = [code for row in ROWS for code in re.findall(r"`([^`]+)`", row.split(" | ", 1)[1]) if re.search(r"\w\.", code)]
 # What a name stands for, and what is returned by what is called.
-STANDS_FOR = {"cn": cn, "dds": cn.DESeqDataSet, "res": cn.Results, "dds.design": Design, "dds.samples": pd.DataFrame}
+STANDS_FOR = {
+    "pd": pd,
+    "res.padj": pd.Series,
+    "cn": cn,
+    "dds": cn.DESeqDataSet,
+    "res": cn.Results,
+    "dds.design": Design,
+    "dds.samples": pd.DataFrame,
+}
 RETURNS = {"effect": BoundQuery, "interaction": BoundQuery, "joint": BoundQuery} | dict.fromkeys(
     ("vst", "rlog", "variance_stabilizing_transformation", "norm_transform"), cn.Transformed
 )

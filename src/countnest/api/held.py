@@ -27,6 +27,7 @@ from countnest.containers.gene_info import matched_info
 from countnest.containers.protected import protected
 from countnest.counterparts import Answering, checked_methods
 from countnest.design.model import Design, build_design
+from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import (
     MissingStepError,
     NormalizationError,
@@ -123,15 +124,25 @@ class HeldData(Answering):
             self._given = given_size_factors(size_factors, self._data)
 
     def __repr__(self) -> str:
+        return facts_as_text(*self._described())
+
+    def _repr_html_(self) -> str:
+        return facts_as_html(*self._described())
+
+    def _described(self) -> tuple[str, dict[str, str]]:
+        """Return what the data set is, in a line and a few facts."""
         n_genes, n = self._data.shape
         design = self._design.formula or f"matrix of {counted(len(self._design.names), 'column')}"
         fitted = self._state.fit.test if self._state and self._state.fit else "not fitted"
-        return (
-            f"DESeqDataSet: {counted(n_genes, 'gene')} x {counted(n, 'sample')}, design {design}, {fitted}\n"
-            f"coefficients: {', '.join(self.results_names())}"
-            + "".join(f"\nreference level of {name}: {levels[0]}" for name, levels in self._design.levels.items())
-            + "".join(f"\nwith {', '.join(peculiar)}" for peculiar in [self._peculiarities()] if peculiar)
-        )
+        references = [f"{name} {levels[0]}" for name, levels in self._design.levels.items()]
+        facts = {
+            "coefficients": first_of(self.results_names()),
+            "reference levels": first_of(references),
+            "gene_info": first_of(self._data.gene_info),
+            "with": ", ".join(self._peculiarities()),
+        }
+        title = f"DESeqDataSet: {counted(n_genes, 'gene')} x {counted(n, 'sample')}, design {design}, {fitted}"
+        return title, {what: value for what, value in facts.items() if value}
 
     def _peculiarities(self) -> list[str]:
         """Return what sets this analysis apart from the usual one."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import pandas as pd
 
+from countnest.containers.narrow import GeneTable
 from countnest.containers.results import Results, decisive
 from countnest.containers.table_file import write_table
 from countnest.counterparts import Answering, checked_methods
-from countnest.errors import ContrastError, counted, listing, suggestion
+from countnest.errors import ContrastError, OptionError, counted, listing, suggestion
 from countnest.files import FilePath
 
 __all__ = ["ResultsSet"]
@@ -21,7 +22,7 @@ __all__ = ["ResultsSet"]
 @checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ResultsSet(Answering):
-    """One `Results` for each row of a query.
+    """One `Results` for each row of a query, which reads as a dict of them: `len`, iteration and ``[label]``.
 
     Attributes
     ----------
@@ -50,6 +51,10 @@ class ResultsSet(Answering):
             f"'{label}' is not among the contrasts.{suggestion(label, self.parts)} They are {listing(self.parts, 20)}."
         )
 
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        """Refuse to be a table, as which `pd.DataFrame` would take the labels alone."""
+        raise OptionError("several contrasts are no single table: take rs.table, the long one, or rs.wide().")
+
     def _repr_html_(self) -> str:
         """Return the counts as a small table."""
         decided = [decisive(part) for part in self.parts.values()]
@@ -65,7 +70,9 @@ class ResultsSet(Answering):
 
     def top(self, n: int = 10) -> pd.DataFrame:
         """Return the first `n` genes of every contrast, in the long form."""
-        return ResultsSet({label: Results(part.top(n), part.info) for label, part in self.parts.items()}).table
+        return GeneTable(
+            ResultsSet({label: Results(part.top(n), part.info) for label, part in self.parts.items()}).table
+        )
 
     def __repr__(self) -> str:
         lines = [f"{label}: {_shown(part)}" for label, part in self.parts.items()]

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.containers.columns import Columns
 from countnest.containers.gene_info import symbol_column
+from countnest.containers.narrow import GeneTable, as_text
 from countnest.containers.table_file import write_table
-from countnest.counterparts import Answering, checked_methods
+from countnest.counterparts import checked_methods
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
@@ -280,8 +282,12 @@ def _without_p_value(table: pd.DataFrame, p_value: FloatArray) -> tuple[int, int
 
 @checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Results(Answering):
+class Results(Columns):
     """The answer to one question: a table with one row for each gene, and the record of what was done.
+
+    It reads as its table does: ``res["padj"]`` and ``res.padj`` are columns, ``res[res.padj < 0.05]`` rows, `len(res)`
+    is the number of genes, iteration goes over the names of the columns, `res.sort_values("stat")` and every other
+    method of a DataFrame is that of the table, and ``pd.DataFrame(res)`` is a copy of it.
 
     R counterpart: DESeq2::DESeqResults
 
@@ -299,12 +305,11 @@ class Results(Answering):
     table: pd.DataFrame
     info: ResultsInfo
 
-    def __len__(self) -> int:
-        return len(self.table)
+    def __reduce__(self) -> tuple[type[Results], tuple[pd.DataFrame, ResultsInfo]]:
+        return type(self), (self.table, self.info)
 
     def __repr__(self) -> str:
-        table = self._printed().to_string(max_rows=_SHOWN_ROWS, float_format="{:.6g}".format)
-        return "\n".join([*self._headings(), table])
+        return "\n".join([*self._headings(), as_text(self._printed(), _SHOWN_ROWS)])
 
     def _repr_html_(self) -> str:
         lines = "<br>".join(html.escape(line) for line in self._headings())
@@ -351,17 +356,30 @@ class Results(Answering):
             raise OptionError(f"by='{by}': the table has no such column; it has {listing(self.table.columns, 20)}.")
         if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 0:
             raise OptionError(f"n={n!r} genes cannot be shown; give a whole number that is not negative.")
-        return _symbols_first(self.table, self.info).iloc[self._order(by)[:n]]
+        return GeneTable(_symbols_first(self.table, self.info).iloc[self._order(by)[:n]])
 
-    def significant(self, alpha: float | None = None) -> pd.DataFrame:
-        """Return the genes with padj < `alpha` (by default the one of `results()`), in the order of `top`.
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """Return the first `n` genes as they stand in the table, as of a DataFrame; the best ones are `top(n)`."""
+        return GeneTable(_symbols_first(self.table, self.info).head(n))
 
-        In a table without padj, those with an s-value < `alpha`, by default 0.005. After stage-wise testing, those with
-        padj_stagewise < `alpha`.
+    def significant(self, alpha: float | None = None, lfc: float = 0.0) -> pd.DataFrame:
+        """Return the significant genes, in the order of `top`.
+
+        Parameters
+        ----------
+        alpha
+            Genes with padj < `alpha`, by default that of `results()`. In a table without padj, those with an s-value <
+            `alpha`, by default 0.005; after stage-wise testing, those with padj_stagewise < `alpha`.
+        lfc
+            Of these, genes whose absolute log2 fold change is above this. It is a filter on the estimate: nothing says
+            that the false discovery rate holds for changes of this size. `results(lfc_threshold=)` tests for them.
         """
         by, level = _decisive(self.table), _level(self.table, self.info, alpha)
         table = _symbols_first(self.table, self.info).iloc[self._order(by)]
-        return table[table[by] < level]
+        table = table[table[by] < level]
+        if _checked_lfc(lfc, self.table) > 0:
+            table = table[table["log2FoldChange"].abs() > lfc]
+        return GeneTable(table)
 
     def to_csv(self, path: FilePath) -> None:
         """Write the table, genes in the first column and missing values as NA, whole or not at all.
@@ -497,6 +515,15 @@ def _checked_alpha(alpha: float) -> float:
     if not number or not 0.0 < alpha < 1.0:
         raise OptionError(f"alpha={alpha!r} is not a level; give a number between 0 and 1.")
     return float(alpha)
+
+
+def _checked_lfc(lfc: float, table: pd.DataFrame) -> float:
+    number = isinstance(lfc, (int, float, np.integer, np.floating)) and not isinstance(lfc, bool)
+    if not number or not 0.0 <= lfc < math.inf:
+        raise OptionError(f"lfc={lfc!r} is not an absolute log2 fold change; give a number, 0 or more.")
+    if lfc > 0 and "log2FoldChange" not in table:
+        raise OptionError("a joint test has several fold changes for each gene, so lfc= cannot choose; leave it out.")
+    return float(lfc)
 
 
 def _rounded(value: float) -> str:

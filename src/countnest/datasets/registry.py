@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from countnest.errors import FileError
+from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.errors import FileError, counted
 from countnest.options import check_option
 
 __all__ = ["Study", "load", "names"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Study:
     """A published study: counts, sample sheet, and the comparison that the documentation makes.
 
@@ -44,6 +45,21 @@ class Study:
     reference: dict[str, str]
     contrast: tuple[str, str, str]
     description: str
+
+    def __repr__(self) -> str:
+        return facts_as_text(*self._described())
+
+    def _repr_html_(self) -> str:
+        return facts_as_html(*self._described())
+
+    def _described(self) -> tuple[str, dict[str, str]]:
+        n_genes, n = self.counts.shape
+        variable, high, low = self.contrast
+        title = f"Study {self.name}: {counted(n_genes, 'gene')} x {counted(n, 'sample')}, design {self.design}"
+        columns = first_of(map(str, self.samples))
+        return title, {
+            "samples": columns, "contrast": f"{variable} {high} vs {low}", "description": self.description
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

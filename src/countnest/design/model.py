@@ -22,14 +22,34 @@ from countnest.design.nesting import find_nesting
 from countnest.design.rank import find_dependence, zero_columns
 from countnest.design.report import Report, design_report
 from countnest.design.sample import PreparedSamples, number_warnings, prepare_samples
+from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import DesignError, counted, listing, warn
 
 __all__ = ["Coding", "Design", "build_design", "check_residual_df", "choose_coding", "code_formula", "encode"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Design(CodedDesign):
     """A design that can describe itself; what it holds is documented with `CodedDesign`."""
+
+    def __repr__(self) -> str:
+        return facts_as_text(*self._described())
+
+    def _repr_html_(self) -> str:
+        return facts_as_html(*self._described())
+
+    def _described(self) -> tuple[str, dict[str, str]]:
+        """Return what the design is, in a line and a few facts; `report` says more."""
+        n, p = self.matrix.shape
+        factors = [f"{name} ({first_of(levels)})" for name, levels in self.levels.items()]
+        facts = {
+            "coefficients": first_of(self.names),
+            "factors": "; ".join(factors),
+            "numbers": ", ".join(self.numbers),
+            "dropped columns": first_of(self.dropped),
+        }
+        title = f"Design {self.formula or 'of a matrix'}: {counted(n, 'sample')}, {counted(p, 'coefficient')}"
+        return title, {what: value for what, value in facts.items() if value}
 
     def report(self) -> Report:
         """Return what the design is: cells, columns, rank, nesting, reference levels, and what it can answer."""

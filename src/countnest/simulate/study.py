@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray
+from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.errors import counted
 from countnest.simulate.counts import CountModel, draw_counts
 from countnest.simulate.effect import Effects, Term, draw_effects
 
 __all__ = ["Draw", "NestedStudy", "SimulatedStudy", "draw_study", "sample_labels"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SimulatedStudy:
     """A simulated study: counts, sample sheet, and the truth about each gene.
 
@@ -49,8 +51,22 @@ class SimulatedStudy:
     log_means: pd.DataFrame
     size_factors: pd.Series[float]
 
+    def __repr__(self) -> str:
+        return facts_as_text(*self._described())
 
-@dataclass(frozen=True, slots=True, eq=False)
+    def _repr_html_(self) -> str:
+        return facts_as_html(*self._described())
+
+    def _described(self) -> tuple[str, dict[str, str]]:
+        n_genes, n = self.counts.shape
+        title = f"{type(self).__name__}: {counted(n_genes, 'gene')} x {counted(n, 'sample')}, design {self.design}"
+        references = [f"{name} {level}" for name, level in self.reference.items()]
+        return title, {
+            "samples": first_of(self.samples), "reference levels": first_of(references), "truth": first_of(self.truth)
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NestedStudy(SimulatedStudy):
     """A simulated study of families within groups.
 

@@ -197,9 +197,9 @@ def test_collapsing_of_different_samples():
 def test_the_text_tells_what_is_peculiar():
     counts, sheet = study(n=6)
     plain = data_set().deseq(quiet=True)
-    assert "\nwith " not in repr(plain)
+    assert "\nwith: " not in repr(plain)
     dds = data_set(weights=np.ones(counts.shape), normalization_factors=np.ones(counts.shape))
-    assert repr(dds).endswith("\nwith observation weights, normalization factors")
+    assert repr(dds).endswith("\nwith: observation weights, normalization factors")
     dds.dispersions = np.full(len(counts), 0.1)
     assert repr(dds).endswith("normalization factors, given dispersions")
     counts, sheet = study(n=16, levels=("a", "b"))
@@ -207,4 +207,4 @@ def test_the_text_tells_what_is_peculiar():
     dds = cn.DESeqDataSet(counts, sheet, design="~ group").deseq(quiet=True, beta_prior=True)
     n = int(dds.genes["replace"].sum())
     assert n >= 1
-    assert repr(dds).endswith(f"\nwith beta prior, outliers replaced in {n} gene{'s' * (n > 1)}")
+    assert repr(dds).endswith(f"\nwith: beta prior, outliers replaced in {n} gene{'s' * (n > 1)}")

@@ -410,8 +410,7 @@ def test_representation(dds):
     assert repr(dds).splitlines() == [
         "DESeqDataSet: 150 genes x 12 samples, design ~ batch + group, not fitted",
         "coefficients: Intercept, batch_y_vs_x, group_b_vs_a, group_c_vs_a",
-        "reference level of batch: x",
-        "reference level of group: a",
+        "reference levels: batch x, group a",
     ]
     assert "group, Wald" in repr(dds.deseq(quiet=True))
     assert "group, LRT" in repr(dds.nbinom_lrt("~ batch", quiet=True))
