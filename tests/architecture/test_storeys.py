@@ -20,19 +20,8 @@ ROOT = Path(__file__).parents[2]
 # From the ground up. A module imports from lower storeys only; within a storey, folders are blind to each other, the
 # single files of the foundation are not. `__init__` holds the public names, which the shell command uses too.
 STOREYS = (
-    (
-        "errors",
-        "options",
-        "arrays",
-        "files",
-        "progress",
-        "version",
-        "cache",
-        "compilation",
-        "public",
-        "counterparts",
-        "display",
-    ),  # fmt: skip
+    ("errors", "options", "arrays", "files", "progress", "version", "cache", "compilation", "public", "counterparts",
+     "display"),
     ("kernels",),
     ("parallel",),
     ("stats", "design"),
@@ -42,7 +31,7 @@ STOREYS = (
     ("__init__",),
     ("cli",),
     ("__main__",),
-)
+)  # fmt: skip
 STOREY_OF = {room: number for number, rooms in enumerate(STOREYS, start=1) for room in rooms}
 FOUNDATION = 1
 # Where a library may be imported; one that is not named may be imported anywhere.
