@@ -25,6 +25,7 @@ VARIABLE = "COUNTNEST_CACHE_DIR"
 # Of these folders, whatever their age, so many stay; the others go once nobody has used them for a day.
 KEPT = 2
 _DAY = 86400.0
+_DRAFT = ".draft-"
 _FOLDER = re.compile(r"kernels-[0-9a-f]{16}")
 
 _logger = logging.getLogger("countnest")
@@ -60,6 +61,7 @@ def kernel_folder(key: str) -> Path:
     assert _FOLDER.fullmatch(folder.name)
     if folder.is_dir():
         _mark_used(folder)
+        _remove_drafts(folder)
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     _remove_old(root, folder)
@@ -89,7 +91,7 @@ def store(path: Path, content: bytes) -> None:
         It cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    number, draft = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+    number, draft = tempfile.mkstemp(prefix=_DRAFT, dir=path.parent)
     try:
         with os.fdopen(number, "wb") as file:
             file.write(content)
@@ -182,6 +184,14 @@ def _remove_old(root: Path, new: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
     except OSError:  # another process tidies up
         pass
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what processes that were killed have left of files."""
+    for draft in folder.glob(f"{_DRAFT}*"):
+        with contextlib.suppress(OSError):  # another process tidies up
+            if time.time() - draft.stat().st_mtime > _DAY:
+                draft.unlink()
 
 
 def _mark_used(folder: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from countnest.drafts import EARLIER, draft_folder
 from countnest.errors import FileError, listing
 
 __all__ = ["FilePath", "check_folder", "check_path", "whole_file", "whole_folder"]
@@ -37,31 +38,39 @@ def whole_file(path: FilePath) -> Iterator[Path]:
         if target.exists() and not target.is_file():
             yield target
             return
-        with _hidden_folder(target.parent) as hidden:
+        with draft_folder(target.parent) as hidden:
             draft = hidden / target.name
             yield draft
             os.replace(draft, target)
 
 
 @contextmanager
-def whole_folder(path: FilePath) -> Iterator[Path]:
+def whole_folder(path: FilePath, earlier: Collection[str] = ()) -> Iterator[Path]:
     """Yield an empty draft folder to fill; its files move to `path` together when the block succeeds.
 
-    A new folder appears in one rename. In a folder that exists, files of the same names are replaced and others stay.
+    A new folder appears in one rename, and so it does in the place of one that holds nothing but `earlier` files. In
+    another folder that exists files of the same names are replaced, `earlier` ones are removed, and others stay.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    earlier
+        Names of files in it that are to go.
 
     Raises
     ------
     FileError
-        `path` is a file, or cannot be written.
+        `path` is a file, a link or the root of the file system, or cannot be written.
     """
     with _as_file_error(path):
-        check_folder(path)
+        _require_folder(path)
         target = Path(path).expanduser().resolve()
-        with _hidden_folder(_nearest_folder(target)) as hidden:
+        with draft_folder(_place_for_draft(target)) as hidden:
             draft = hidden / "draft"
             draft.mkdir()
             yield draft
-            _move_folder(draft, target)
+            _move_folder(draft, target, earlier)
 
 
 def check_path(path: object) -> None:
@@ -69,18 +78,34 @@ def check_path(path: object) -> None:
     if not isinstance(path, (str, os.PathLike)):
         shown = "None" if path is None else f"{path!r}, of type {type(path).__name__}"
         raise FileError(f"A path is needed, the name of a file as text or pathlib.Path; got {shown}.")
+    if "\0" in str(path):
+        raise FileError(f"{str(path)!r} cannot be the name of a file: it holds a character with the code 0.")
 
 
 def check_folder(path: FilePath) -> None:
-    """Raise `FileError` when a folder `path` can neither be filled nor made; nothing is written."""
-    check_path(path)
+    """Raise `FileError` when a folder `path` can neither be filled nor made.
+
+    For a moment there is a hidden folder where it is going to be: what permissions say is not always what holds.
+    """
     with _as_file_error(path):
-        target = Path(path).expanduser().resolve()
-        nearest = _nearest_folder(target)
-        if not nearest.is_dir():
-            raise FileError(f"Cannot write to '{path}': '{nearest.name}' is a file. Give the name of a folder.")
-        if not os.access(nearest, os.W_OK | os.X_OK):
-            raise FileError(f"Cannot write to '{path}': no permission to write there. Give another folder.")
+        _require_folder(path)
+        with draft_folder(_place_for_draft(Path(path).expanduser().resolve())):
+            pass
+
+
+def _require_folder(path: FilePath) -> None:
+    check_path(path)
+    given = Path(path).expanduser()
+    if given.is_symlink():
+        raise FileError(f"Cannot write to '{path}': it is a link to '{os.readlink(given)}'. Give the folder itself.")
+    target = given.resolve()
+    if target == target.parent:
+        raise FileError(f"Cannot write to '{path}': it is the root of the file system. Give a folder of its own.")
+    nearest = _nearest_folder(target)
+    if not nearest.is_dir():
+        raise FileError(f"Cannot write to '{path}': '{nearest.name}' is a file. Give the name of a folder.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise FileError(f"Cannot write to '{path}': no permission to write there. Give another folder.")
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -88,26 +113,66 @@ def _nearest_folder(path: Path) -> Path:
     return next(place for place in (path, *path.parents) if place.exists())
 
 
-def _move_folder(draft: Path, target: Path) -> None:
+def _place_for_draft(target: Path) -> Path:
+    """Return where a draft is one rename away from `target`: beside it, or in it where nothing can be written there."""
+    beside = _nearest_folder(target.parent)
+    if target.exists() and (os.path.ismount(target) or not os.access(beside, os.W_OK | os.X_OK)):
+        return target
+    return beside
+
+
+def _move_folder(draft: Path, target: Path, earlier: Collection[str]) -> None:
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         draft.rename(target)
+        return
+    replaceable = {each.name for each in target.iterdir()} <= {*earlier}
+    if replaceable and not _is_at_work_in(target) and _swapped(draft, target):
         return
     files = sorted(draft.iterdir())
     blocked = [file.name for file in files if (target / file.name).is_dir()]
     if blocked:
         raise FileError(f"Cannot write to '{target}': it holds folders of the names {listing(blocked)}.")
     for file in files:
-        file.replace(target / file.name)
+        _move_file(file, target / file.name)
+    for name in {*earlier} - {file.name for file in files}:
+        (target / name).unlink(missing_ok=True)
 
 
-@contextmanager
-def _hidden_folder(parent: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=".countnest-", dir=parent))
+def _is_at_work_in(folder: Path) -> bool:
+    """Return whether this process, and so the shell of its user, works in a folder or below it."""
     try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        return Path.cwd().is_relative_to(folder)
+    except OSError:  # it works where nothing is any more
+        return False
+
+
+def _swapped(draft: Path, target: Path) -> bool:
+    """Put a folder in the place of another; return False, with nothing changed, where that one cannot be moved."""
+    earlier = draft.parent / EARLIER
+    earlier.mkdir()
+    old = earlier / target.name
+    shutil.copymode(target, draft)
+    try:
+        target.rename(old)
+    except OSError:  # a place where something is mounted
+        return False
+    try:
+        draft.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    return True
+
+
+def _move_file(file: Path, target: Path) -> None:
+    try:
+        file.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with whole_file(target) as draft:
+            shutil.copyfile(file, draft)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def test_values_are_taken_apart(capsys, requests):
     assert leave(capsys, "run", *data, *levels, *numbers)[0] == 0
     (request,) = requests
     assert request.reference == {"a": "x", "b": "y=z"}
-    assert request.contrast == ("b", "one", "y=z")
+    assert request.contrast == (("b", "one", "y=z"),)
     assert request.cooks_cutoff == request.min_replicates_for_replace == math.inf
     assert not request.independent_filtering
     assert str(request.folder) == "countnest-results"

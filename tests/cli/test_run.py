@@ -64,8 +64,10 @@ def write(folder, counts, samples):
     samples.to_csv(folder / "samples.csv", index_label="sample")
 
 
-def given(design):
-    return ("run", "--counts", "counts.csv", "--samples", "samples.csv", "--design", design)
+def given(design, **others):
+    """Return the arguments that every run has; `others` take their places."""
+    values = {"counts": "counts.csv", "samples": "samples.csv", "design": design} | others
+    return ("run", *(text for name, value in values.items() for text in (f"--{name}", value)))
 
 
 def test_files_are_all_there_and_nothing_else(done):
@@ -145,7 +147,7 @@ def test_a_second_run_replaces_its_files_with_the_same_bytes(done, study, tmp_pa
     shutil.copytree(first, tmp_path / "out")
     (tmp_path / "out" / "results.csv").write_text("old")
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    arguments = (*given("~ type + condition"), *QUESTION, "--out", "out", "--quiet", "--threads", 1)
+    arguments = (*given("~ type + condition"), *QUESTION, "--out", "out", "--force", "--quiet", "--threads", 1)
     finished = countnest(tmp_path, *arguments)
     assert finished.returncode == 0, finished.stderr
     assert "estimating" not in finished.stderr
@@ -229,9 +231,9 @@ BAD = {  # the fault, the design, further arguments, and what the message must h
     "unknown level": ("~ condition", ("--contrast", "condition,treatd,untreated"), ["treatd", "'treated'"]),
     "unknown coefficient": ("~ condition", ("--name", "condition_treated"), ["condition_treated"]),
     "unknown reference": ("~ condition", ("--reference", "condition=control"), ["control", "untreated"]),
-    "no file": ("~ condition", ("--counts", "no.csv"), ["no.csv"]),
-    "not a sample sheet": ("~ condition", ("--samples", "counts.csv"), ["sample"]),
-    "file for folder": ("~ condition", ("--out", "counts.csv"), ["counts.csv", "is a file"]),
+    "no file": ("~ condition", {"counts": "no.csv"}, ["no.csv"]),
+    "not a sample sheet": ("~ condition", {"samples": "counts.csv"}, ["sample"]),
+    "file for folder": ("~ condition", {"out": "counts.csv"}, ["counts.csv", "is a file"]),
 }
 
 
@@ -243,7 +245,8 @@ def failures(study, tmp_path_factory):
         folder = tmp_path_factory.mktemp("bad")
         write(folder, *spoil(*study, kind))
         design, further, _ = BAD[kind]
-        finished = countnest(folder, *given(design), "--out", "new/results", *further)
+        options, others = ((), further) if isinstance(further, dict) else (further, {})
+        finished = countnest(folder, *given(design, **{"out": "new/results"} | others), *options)
         return finished, sorted(os.listdir(folder))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -272,7 +275,7 @@ def test_broken_file(tmp_path, study):
     write(tmp_path, *study)
     packed = gzip.compress((tmp_path / "counts.csv").read_bytes())
     (tmp_path / "counts.csv.gz").write_bytes(packed[: len(packed) // 2])
-    check_failure(countnest(tmp_path, *given("~ condition"), "--counts", "counts.csv.gz"), ["counts.csv.gz"])
+    check_failure(countnest(tmp_path, *given("~ condition", counts="counts.csv.gz")), ["counts.csv.gz"])
 
 
 def check_failure(finished, parts):

@@ -1,5 +1,6 @@
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -111,3 +112,85 @@ def test_file_in_the_place_of_a_folder(tmp_path):
             check_folder(tmp_path / name)
     check_folder(tmp_path / "new" / "folder")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_folder_of_earlier_files_alone_is_replaced_in_one_move(tmp_path):
+    target = tmp_path / "out"
+    target.mkdir(mode=0o750)
+    for name in ("one", "gone"):
+        (target / name).write_text("old")
+    before = target.stat()
+    with whole_folder(target, earlier=("one", "gone", "never")) as draft:
+        (draft / "one").write_text("new")
+        assert sorted(os.listdir(target)) == ["gone", "one"]
+    assert os.listdir(target) == ["one"]
+    assert (target / "one").read_text() == "new"
+    assert target.stat().st_ino != before.st_ino
+    assert stat.S_IMODE(target.stat().st_mode) == stat.S_IMODE(before.st_mode)
+    assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("hindrance", ["somebody's file", "at work there", "cannot be moved"])
+def test_earlier_files_go_one_by_one_where_the_folder_stays(tmp_path, monkeypatch, hindrance):
+    target = tmp_path / "out"
+    target.mkdir()
+    for name in ("one", "gone"):
+        (target / name).write_text("old")
+    match hindrance:
+        case "somebody's file":
+            (target / "mine").write_text("mine")
+        case "at work there":
+            monkeypatch.chdir(target)
+        case "cannot be moved":
+            monkeypatch.setattr("os.path.ismount", lambda path: str(path) == str(target))
+    before = target.stat().st_ino
+    with whole_folder(target, earlier=("one", "gone")) as draft:
+        (draft / "one").write_text("new")
+    left = {"one": "new", "mine": "mine"} if hindrance == "somebody's file" else {"one": "new"}
+    assert {path.name: path.read_text() for path in target.iterdir()} == left
+    assert target.stat().st_ino == before
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_move_that_fails_puts_the_old_folder_back(tmp_path, monkeypatch):
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "one").write_text("old")
+    rename = Path.rename
+
+    def fail(self, to):
+        if self.name == "draft":
+            raise OSError(28, "No space left on device")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(FileError, match="No space left"), whole_folder(target, earlier=("one",)) as draft:
+        (draft / "one").write_text("new")
+    assert (target / "one").read_text() == "old"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_folders_that_are_no_place_for_results(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "nowhere").symlink_to("gone")
+    for path, problem in {
+        tmp_path / "link": "is a link to 'real'. Give the folder itself",
+        tmp_path / "nowhere": "is a link to 'gone'",
+        Path(tmp_path.anchor): "is the root of the file system",
+        "a\0b": "character with the code 0",
+        tmp_path / ("long" * 100): "name too long",
+    }.items():
+        for use in (check_folder, lambda path: whole_folder(path).__enter__()):
+            with pytest.raises(FileError, match=problem):
+                use(path)
+    assert sorted(os.listdir(tmp_path)) == ["link", "nowhere", "real"]
+
+
+def test_a_folder_where_nothing_can_be_made_is_noticed_beforehand(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.mkdtemp", fail)
+    with pytest.raises(FileError, match=r"Cannot write.*Read-only file system"):
+        check_folder(tmp_path / "out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +13,10 @@ from typing import Any, NoReturn, get_args
 
 import click
 
+from countnest.cli.command import Careful, signals_end_it
 from countnest.cli.notices import as_in_the_shell
 from countnest.cli.request import Request
-from countnest.cli.values import as_contrast, as_number_or_off, as_references
+from countnest.cli.values import as_contrasts, as_number_or_off, as_references
 from countnest.errors import CountnestError
 from countnest.options import AltHypothesis, FitType, Orientation, QueryTest, SizeFactorType, TestType
 from countnest.version import installed_version
@@ -22,7 +24,7 @@ from countnest.version import installed_version
 __all__ = ["cli", "main"]
 
 _FAILED = 1
-_INTERRUPTED = 130
+_SIGNAL = 128
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 _EXAMPLE = (
@@ -32,10 +34,13 @@ _EXAMPLE = (
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command and leave with its exit code: 0 done, 1 an error in the data, 2 in the options, 130 Ctrl-C."""
+    """Run the command and leave with its exit code: 0 done, 1 an error in the data, 2 in the options, 130 Ctrl-C.
+
+    Another signal that ends it makes 128 and its number.
+    """
     atexit.register(gc.freeze)  # what a process leaves behind is not worth looking through
     try:
-        with _few_collections():
+        with _few_collections(), signals_end_it():
             status = cli.main(arguments, prog_name="countnest", standalone_mode=False)
     except CountnestError as error:
         click.echo(f"error: {as_in_the_shell(str(error))}", err=True)
@@ -43,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         status = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stop:
         click.echo("interrupted", err=True)
-        status = _INTERRUPTED
+        status = _SIGNAL + getattr(stop.__cause__, "number", signal.SIGINT)
     sys.exit(status or 0)
 
 
@@ -101,9 +106,10 @@ _DATA = (
 _QUESTION = (
     click.option(
         "--contrast",
-        callback=as_contrast,
+        callback=as_contrasts,
         metavar="VARIABLE,LEVEL,LEVEL",
-        help="The comparison, such as dex,trt,untrt.",
+        multiple=True,
+        help="The comparison, such as dex,trt,untrt. For several comparisons, several times.",
     ),
     click.option("--name", metavar="COEFFICIENT", help="One coefficient, in place of a contrast."),
     click.option(
@@ -172,6 +178,12 @@ _RUN = (
         metavar="DIR",
         help="Folder for the results.  [default: countnest-STUDY, or countnest-results]",
     ),
+    click.option(
+        "--force",
+        is_flag=True,
+        show_default=False,
+        help="Write into a folder that holds files of yours, too; they are left alone.",
+    ),
     click.option("--quiet", is_flag=True, show_default=False, help="Show no progress."),
 )
 
@@ -189,8 +201,9 @@ The data are --counts, --samples and a --design, or a STUDY that is shipped with
 own design and contrast.
 
 Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, dispersion.png, run.json
-and, for each --query, query_1.csv and so on: all of them at the end or, after an error, none. Files of these names that
-are in the folder already are replaced.
+and, for each --query, query_1.csv and so on; for several --contrast results_1.csv and ma_1.png, results_2.csv and
+ma_2.png in their order. All of them are written at the end or, after an error, none. They take the place of what an
+earlier run has left in the folder.
 
 A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several, joined by ':', ask for an interaction;
 '| factor' asks in each level, '| factor=level' in one; slope(number), mean(query) and joint(query; query).
@@ -206,7 +219,10 @@ Examples:
 
 
 @cli.command(
-    context_settings={"show_default": True}, help=_HELP, short_help="Test every gene; write tables and figures."
+    cls=Careful,
+    context_settings={"show_default": True},
+    help=_HELP,
+    short_help="Test every gene; write tables and figures.",
 )
 @click.argument("study", required=False)
 @_with_options
@@ -230,7 +246,7 @@ Example:
 """
 
 
-@cli.command(help=_DESIGN_HELP, short_help="Describe a design and what it can answer.")
+@cli.command(cls=Careful, help=_DESIGN_HELP, short_help="Describe a design and what it can answer.")
 @click.option("--samples", required=True, type=_FILE, metavar="FILE", help=_SAMPLES_HELP)
 @click.option("--design", required=True, metavar="FORMULA", help=_FORMULA_HELP)
 @_REFERENCE
@@ -249,7 +265,7 @@ COUNTNEST_CACHE_DIR, or the system's place for caches of a user. A new version o
 """
 
 
-@cli.command(help=_WARM_HELP, short_help="Compile everything ahead of the first run.")
+@cli.command(cls=Careful, help=_WARM_HELP, short_help="Compile everything ahead of the first run.")
 @click.option("--clear", is_flag=True, show_default=False, help="Remove what was kept, and compile nothing.")
 def warm(clear: bool) -> None:
     """Fill or empty the cache."""

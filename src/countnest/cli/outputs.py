@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from countnest.cli.comparisons import Compared, file_names
+from countnest.cli.folder import RECORD
 from countnest.cli.queries import Answered
 from countnest.cli.record import Run, run_record
-from countnest.containers.results import Results
 from countnest.containers.table_file import write_table
 from countnest.plots import plot_dispersion, plot_ma
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
 
-__all__ = ["FILES", "write_outputs"]
+__all__ = ["planned_files", "write_outputs"]
 
-FILES: Final = {
-    "results.csv": "fold changes and p-values by gene",
+_TABLE: Final = "fold changes and p-values by gene"
+_FIGURE: Final = "fold changes against mean counts"
+_FILES: Final = {
     "genes.csv.gz": "dispersions, coefficients and fit by gene",
     "size_factors.csv": "size factors by sample",
     "normalized_counts.csv.gz": "counts divided by the size factors",
-    "ma.png": "fold changes against mean counts",
     "dispersion.png": "dispersions against mean counts",
-    "run.json": "versions, design, options, thresholds",
+    RECORD: "versions, design, options, thresholds",
 }
 
 _DPI: Final = 200
 
 
-def write_outputs(folder: Path, dds: DESeqDataSet, results: Results, answers: Sequence[Answered], run: Run) -> None:
+def planned_files(comparisons: Sequence[str], queries: Mapping[str, str]) -> dict[str, str]:
+    """Return the names of all files of a run, with what they hold.
+
+    Parameters
+    ----------
+    comparisons
+        What is compared, in words.
+    queries
+        The names of the files of the answers, with the queries.
+    """
+    about = [f": {text}" for text in comparisons] if len(comparisons) > 1 else [""]
+    names = file_names(len(comparisons))
+    tables = {table: _TABLE + text for (table, _), text in zip(names, about, strict=True)}
+    figures = {figure: _FIGURE + text for (_, figure), text in zip(names, about, strict=True)}
+    return tables | figures | _FILES | dict(queries)
+
+
+def write_outputs(
+    folder: Path, dds: DESeqDataSet, compared: Sequence[Compared], answers: Sequence[Answered], run: Run
+) -> None:
     """Write every file into `folder`."""
-    results.to_csv(folder / "results.csv")
+    for each in compared:
+        each.results.to_csv(folder / each.table)
+        plot_ma(each.results).savefig(folder / each.figure, dpi=_DPI)
     write_table(dds.genes.rename_axis("gene"), folder / "genes.csv.gz")
     for answered in answers:
         answered.answer.to_csv(folder / answered.file)
@@ -41,7 +63,7 @@ def write_outputs(folder: Path, dds: DESeqDataSet, results: Results, answers: Se
     assert factors is not None  # the shell takes no normalization factors
     write_table(factors.rename("size_factor").rename_axis("sample").to_frame(), folder / "size_factors.csv")
     write_table(dds.counts(normalized=True).rename_axis("gene"), folder / "normalized_counts.csv.gz")
-    plot_ma(results).savefig(folder / "ma.png", dpi=_DPI)
     plot_dispersion(dds.genes, dds.dispersion_trend).savefig(folder / "dispersion.png", dpi=_DPI)
-    record = run_record(dds, results, answers, run)
-    (folder / "run.json").write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    record = run_record(dds, compared, answers, run)
+    record["files"] = sorted({each.name for each in folder.iterdir()} | {RECORD})
+    (folder / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")

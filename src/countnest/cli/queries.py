@@ -16,7 +16,7 @@ from countnest.errors import OptionError, StratumError
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
 
-__all__ = ["Answered", "answer_queries", "read_queries"]
+__all__ = ["Answered", "answer_queries", "query_files", "read_queries"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +62,14 @@ def read_queries(request: Request, dds: DESeqDataSet) -> list[BoundQuery]:
 def answer_queries(request: Request, queries: Sequence[BoundQuery]) -> list[Answered]:
     """Return the answers; the data set of the queries is fitted."""
     return [
-        Answered(text, query, _answer(request, query), f"query_{place}.csv")
-        for place, (text, query) in enumerate(zip(request.query, queries, strict=True), start=1)
+        Answered(text, query, _answer(request, query), file)
+        for text, query, file in zip(request.query, queries, query_files(request), strict=True)
     ]
+
+
+def query_files(request: Request) -> list[str]:
+    """Return the names of the files for the answers, numbered in the order of the options."""
+    return [f"query_{place}.csv" for place in range(1, len(request.query) + 1)]
 
 
 def _read(request: Request, dds: DESeqDataSet, text: str) -> BoundQuery:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from countnest.cli.comparisons import Compared
 from countnest.cli.queries import Answered
 from countnest.cli.request import Request
 from countnest.containers.results import Results, ResultsInfo, summarize
@@ -35,21 +36,28 @@ DEPENDENCIES = (
 )
 
 _INPUTS = ("study", "counts", "samples")
-_NOT_OPTIONS = (*_INPUTS, "design", "reference", "contrast", "name", "query", "test", "reduced", "out", "quiet")
+_ELSEWHERE = ("design", "reference", "contrast", "name", "query", "test", "reduced", "out", "force", "quiet")
+_NOT_OPTIONS = (*_INPUTS, *_ELSEWHERE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """A request, the design and contrast that it led to, and the time when it began."""
+    """A request, the design that it led to, and the time when it began."""
 
     request: Request
     design: str
-    contrast: tuple[str, str, str] | None
     started: datetime
 
 
-def run_record(dds: DESeqDataSet, results: Results, answers: Sequence[Answered], run: Run) -> dict[str, Any]:
-    """Return the record of a run, ready for JSON: missing numbers are None, infinite ones 'inf'."""
+def run_record(
+    dds: DESeqDataSet, compared: Sequence[Compared], answers: Sequence[Answered], run: Run
+) -> dict[str, Any]:
+    """Return the record of a run, ready for JSON: missing numbers are None, infinite ones 'inf'.
+
+    Of several comparisons the first stands in the places of a single one, too.
+    """
+    comparisons = [_compared(each, dds, run) for each in compared]
+    first = comparisons[0]
     record = {
         "countnest": installed_version(),
         "python": platform.python_version(),
@@ -60,10 +68,11 @@ def run_record(dds: DESeqDataSet, results: Results, answers: Sequence[Answered],
         "inputs": _inputs(run.request),
         "design": _design(dds, run.design),
         "options": _options(run.request),
-        "comparison": _comparison(results.info, run),
+        "comparison": first["comparison"],
         "dispersion_trend": _trend(dds),
-        "thresholds": _thresholds(results.info),
-        "numbers": {"samples": len(dds.samples), **_numbers(results)},
+        "thresholds": first["thresholds"],
+        "numbers": first["numbers"],
+        "comparisons": comparisons,
         "queries": [_query(answered, run.request) for answered in answers],
     }
     return {name: _plain(value) for name, value in record.items()}
@@ -91,9 +100,15 @@ def _options(request: Request) -> dict[str, Any]:
     return {name: getattr(request, name) for name in fields if name not in _NOT_OPTIONS}
 
 
-def _comparison(info: ResultsInfo, run: Run) -> dict[str, Any]:
-    asked = {"contrast": run.contrast, "name": run.request.name}
-    return {"label": info.label, **asked, "test": info.test, "reduced": info.reduced}
+def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]:
+    info = compared.results.info
+    asked = {"contrast": compared.contrast, "name": run.request.name}
+    return {
+        "files": [compared.table, compared.figure],
+        "comparison": {"label": info.label, **asked, "test": info.test, "reduced": info.reduced},
+        "thresholds": _thresholds(info),
+        "numbers": {"samples": len(dds.samples), **_numbers(compared.results)},
+    }
 
 
 def _trend(dds: DESeqDataSet) -> dict[str, Any]:

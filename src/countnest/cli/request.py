@@ -19,7 +19,7 @@ class Request:
     samples: Path | None
     design: str | None
     reference: dict[str, str]
-    contrast: tuple[str, str, str] | None
+    contrast: tuple[tuple[str, str, str], ...]
     name: str | None
     query: tuple[str, ...]
     query_test: QueryTest
@@ -39,6 +39,7 @@ class Request:
     orientation: Orientation | None
     threads: int | None
     out: Path | None
+    force: bool
     quiet: bool
 
     @property

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 import click
 
 import countnest as cn
+from countnest.cli.comparisons import Compared, compare
+from countnest.cli.folder import check_names, check_out, earlier_files
 from countnest.cli.notices import warnings_as_lines
-from countnest.cli.outputs import FILES, write_outputs
-from countnest.cli.queries import Answered, answer_queries, read_queries
+from countnest.cli.outputs import planned_files, write_outputs
+from countnest.cli.queries import Answered, answer_queries, query_files, read_queries
 from countnest.cli.record import Run
 from countnest.cli.request import Request
 from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
 from countnest.containers.results import Results, summarize
 from countnest.design.contrast import resolve_contrast
 from countnest.errors import counted
-from countnest.files import check_folder, whole_folder
+from countnest.files import whole_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,28 +42,38 @@ class _Inputs:
     samples: pd.DataFrame
     design: str
     reference: dict[str, str]
-    contrast: tuple[str, str, str] | None
+    contrasts: tuple[tuple[str, str, str] | None, ...]
 
 
 def run_request(request: Request) -> None:
     """Do everything that the user asked for."""
     started = datetime.now(UTC)
     with warnings_as_lines():
-        check_folder(request.folder)
+        check_out(request.folder, _planned(request), request.force)
         inputs = _inputs(request)
         dds = _data_set(request, inputs)
-        resolve_contrast(dds.design, inputs.contrast, request.name)  # a question that cannot be answered stops here
+        for contrast in inputs.contrasts:  # a question that cannot be answered stops here
+            resolve_contrast(dds.design, contrast, request.name)
         queries = read_queries(request, dds)  # and so does a query
         _fit(request, dds)
-        results = _test(request, dds, inputs.contrast)
+        compared = compare(request, dds, inputs.contrasts)
         answers = answer_queries(request, queries)
-        with whole_folder(request.folder) as folder:
-            write_outputs(folder, dds, results, answers, Run(request, inputs.design, inputs.contrast, started))
+        check_names(request.folder, _planned(request))  # what has come since then
+        with whole_folder(request.folder, earlier_files(request.folder)) as folder:
+            write_outputs(folder, dds, compared, answers, Run(request, inputs.design, started))
     _tell_design(request, dds)
-    _tell_results(results)
+    for each in compared:
+        _tell_results(each.results)
     for answered in answers:
         _tell_query(answered)
-    _tell_files(request, answers)
+    _tell_files(request, compared, answers)
+
+
+def _planned(request: Request) -> dict[str, str]:
+    """Return the names of the files that a run will write."""
+    return planned_files(
+        [""] * max(1, len(request.contrast)), dict(zip(query_files(request), request.query, strict=True))
+    )
 
 
 def _inputs(request: Request) -> _Inputs:
@@ -71,17 +83,17 @@ def _inputs(request: Request) -> _Inputs:
     assert request.samples is not None
     assert request.design is not None
     counts, samples = cn.read_counts(request.counts), cn.read_samples(request.samples)
-    return _Inputs(counts, samples, request.design, request.reference, request.contrast)
+    return _Inputs(counts, samples, request.design, request.reference, request.contrast or (None,))
 
 
 def _study_inputs(request: Request, name: str) -> _Inputs:
     """Return a shipped study, with what the user wants to be different."""
     study = cn.datasets.load(name)
     design = request.design or study.design
-    asked = request.contrast is not None or request.name is not None or request.design is not None
-    contrast = request.contrast if asked else study.contrast
+    asked = request.contrast or request.name is not None or request.design is not None
+    contrasts = (request.contrast or (None,)) if asked else (study.contrast,)
     used = {variable: level for variable, level in study.reference.items() if _names(design, variable)}
-    return _Inputs(study.counts, study.samples, design, {**used, **request.reference}, contrast)
+    return _Inputs(study.counts, study.samples, design, {**used, **request.reference}, contrasts)
 
 
 def _names(formula: str, variable: str) -> bool:
@@ -110,19 +122,6 @@ def _fit(request: Request, dds: DESeqDataSet) -> None:
         minmu=request.minmu,
         n_threads=request.threads,
         quiet=request.quiet,
-    )
-
-
-def _test(request: Request, dds: DESeqDataSet, contrast: tuple[str, str, str] | None) -> Results:
-    return cn.results(
-        dds,
-        contrast=contrast,
-        name=request.name,
-        alpha=request.alpha,
-        lfc_threshold=request.lfc_threshold,
-        alt_hypothesis=request.alt_hypothesis,
-        independent_filtering=request.independent_filtering,
-        cooks_cutoff=request.cooks_cutoff,
     )
 
 
@@ -158,8 +157,9 @@ def _tell_query(answered: Answered) -> None:
     click.echo("")
 
 
-def _tell_files(request: Request, answers: Sequence[Answered]) -> None:
-    files = FILES | {answered.file: answered.text.strip() for answered in answers}
+def _tell_files(request: Request, compared: Sequence[Compared], answers: Sequence[Answered]) -> None:
+    labels = [each.results.info.label for each in compared]
+    files = planned_files(labels, {answered.file: answered.text.strip() for answered in answers})
     click.echo(f"results in {request.folder}")
     for name, text in files.items():
         click.echo(f"  {name:<25}{text}")

@@ -6,13 +6,21 @@ import math
 
 import click
 
-__all__ = ["as_contrast", "as_number_or_off", "as_references"]
+__all__ = ["as_contrasts", "as_number_or_off", "as_references"]
 
 
-def as_contrast(ctx: click.Context, param: click.Parameter, text: str | None) -> tuple[str, str, str] | None:
-    """Return variable, level and level to compare with, of 'dex,trt,untrt'."""
-    if text is None:
-        return None
+def as_contrasts(
+    ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, str, str], ...]:
+    """Return variable, level and level to compare with, of each 'dex,trt,untrt'; none may be there twice."""
+    found = tuple(_as_contrast(ctx, param, text) for text in texts)
+    repeated = next((each for place, each in enumerate(found) if each in found[:place]), None)
+    if repeated is not None:
+        raise click.BadParameter(f"'{','.join(repeated)}' is given more than once. Give it once.", ctx, param)
+    return found
+
+
+def _as_contrast(ctx: click.Context, param: click.Parameter, text: str) -> tuple[str, str, str]:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 3 or not all(parts):
         raise click.BadParameter(

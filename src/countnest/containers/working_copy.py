@@ -17,6 +17,7 @@ from scipy import sparse
 
 from countnest.containers.memory import bytes_shown
 from countnest.containers.source import Slab, Source, Sparse, source_of
+from countnest.drafts import Draft
 from countnest.errors import CountsError
 
 __all__ = ["Folder", "copied_by_genes"]
@@ -30,12 +31,15 @@ KINDS = (np.uint16, np.uint32, np.float64)
 class Folder:
     """A temporary folder that is removed when nobody refers to it any more, and at the end of the process.
 
+    One of a process that was killed is removed by the next process that makes one.
+
     Sent to another process, it is None: there, nobody removes it.
     """
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="countnest-counts-"))
-        self._end = weakref.finalize(self, _remove, self.path, os.getpid())
+        draft = Draft(Path(tempfile.gettempdir()), "countnest-counts-")
+        self.path = draft.path
+        self._end = weakref.finalize(self, _remove, draft, os.getpid())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _nobody, ()
@@ -48,10 +52,10 @@ def _nobody() -> None:
     return None
 
 
-def _remove(path: Path, process: int) -> None:
+def _remove(draft: Draft, process: int) -> None:
     """Remove a folder, in the process that made it and in none of its children."""
     if os.getpid() == process:
-        shutil.rmtree(path, ignore_errors=True)
+        draft.remove()
 
 
 def copied_by_genes(source: Source, turned: bool) -> tuple[Source, Folder]:

@@ -1,0 +1,68 @@
+"""A command whose options say one thing each, and which tidies up however it ends."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+import click
+
+__all__ = ["Careful", "Ended", "signals_end_it"]
+
+
+class Careful(click.Command):
+    """A command that refuses a single option given twice, of which click takes the last, or with an empty value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Check what was given, then read it."""
+        if not ctx.resilient_parsing:
+            values, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            options = [each for each in given if isinstance(each, click.Option) and not each.is_eager]
+            single = [each for each in options if not each.multiple]
+            _refuse_repeated(ctx, single)
+            _refuse_empty(ctx, single, values)
+        return super().parse_args(ctx, args)
+
+
+def _refuse_repeated(ctx: click.Context, options: list[click.Option]) -> None:
+    for option, number in Counter(options).items():
+        if number > 1:
+            raise click.UsageError(f"{option.opts[0]} is given {number} times. Give it once.", ctx)
+
+
+def _refuse_empty(ctx: click.Context, options: list[click.Option], values: dict[str, Any]) -> None:
+    for option in options:
+        value = values[option.name or ""]
+        if isinstance(value, str) and not value.strip():
+            raise click.BadParameter("the value is empty. Give one, or leave the option out.", ctx, option)
+
+
+class Ended(KeyboardInterrupt):
+    """The process is to end, by a signal other than Ctrl-C; what goes on is left in the same way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def signals_end_it() -> Iterator[None]:
+    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the command as Ctrl-C does: nothing half is left."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise Ended(number)
+
+    before = {}
+    with suppress(ValueError):  # only the main thread hears of signals
+        for each in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
+            if signal.getsignal(each) is signal.SIG_DFL:
+                before[each] = signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,82 @@
+"""The folder of a run: what in it is of an earlier run, and what is somebody else's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+from countnest.drafts import is_draft
+from countnest.errors import FileError, listing
+from countnest.files import check_folder
+
+__all__ = ["RECORD", "check_names", "check_out", "earlier_files"]
+
+RECORD: Final = "run.json"
+# A record is believed as far as it names files that a run may have written.
+_OURS: Final = re.compile(
+    r"(results|query)(_[1-9][0-9]*)?\.csv|ma(_[1-9][0-9]*)?\.png|genes\.csv\.gz|size_factors\.csv|"
+    r"normalized_counts\.csv\.gz|dispersion\.png|run\.json"
+)
+# What systems put into folders.
+_OF_NOBODY: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+
+def check_out(folder: Path, planned: Collection[str], force: bool) -> None:
+    """Raise `FileError` where a run cannot write its files, or would meet files that are not of a run.
+
+    Parameters
+    ----------
+    folder
+        Of the results.
+    planned
+        Names of the files that will be written.
+    force
+        Write beside files of somebody else; they stay as they are, and their names are not taken.
+    """
+    check_folder(folder)
+    others = _others(folder)
+    if others and not force:
+        raise FileError(
+            f"'{folder}' holds what no run of countnest has written: {listing(others)}. Give another folder, --out; or "
+            "--force, which replaces what an earlier run wrote and leaves everything else alone."
+        )
+    check_names(folder, planned)
+
+
+def check_names(folder: Path, planned: Collection[str]) -> None:
+    """Raise `FileError` where a file that is not of a run has the name of one that will be written."""
+    taken = [name for name in _others(folder) if name in planned]
+    if taken:
+        raise FileError(
+            f"'{folder}' holds {listing(taken)}, which would be overwritten, but no '{RECORD}' that says that a run of "
+            "countnest wrote it. Move it away, or give another folder, --out."
+        )
+
+
+def earlier_files(folder: Path) -> frozenset[str]:
+    """Return the names of the files in a folder that an earlier run wrote, by its record."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return frozenset()
+    if not isinstance(record, dict) or not {"countnest", "design", "started"} <= record.keys():
+        return frozenset()
+    names = record.get("files")
+    known = set(names) if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
+    return frozenset(
+        each.name
+        for each in folder.iterdir()
+        if _OURS.fullmatch(each.name) and (known is None or each.name in known) and each.is_file()
+    )
+
+
+def _others(folder: Path) -> list[str]:
+    """Return what is in a folder and not of an earlier run."""
+    if not folder.is_dir():
+        return []
+    earlier = earlier_files(folder)
+    names = sorted(each.name for each in folder.iterdir())
+    return [name for name in names if name not in earlier and name not in _OF_NOBODY and not is_draft(name)]
