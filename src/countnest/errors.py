@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 
+_MANY = 2000  # names among which no near ones are looked for
+
+
 class CountnestError(ValueError):
     """Base class of every error that countnest raises on purpose."""
 
@@ -133,8 +136,16 @@ def suggestion(name: object, known: Iterable[object]) -> str:
     """Return ' Did you mean ...?' when `known` holds names near to `name`, otherwise ''."""
     candidates = [str(item) for item in known]
     lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
-    near = difflib.get_close_matches(str(name).lower(), list(lowered), n=3, cutoff=0.6)
+    if len(lowered) > _MANY:  # identifiers of genes: near ones are others, and looking for them takes seconds
+        near = [each for each in lowered if _bare(each) == _bare(str(name).lower())][:3]
+    else:
+        near = difflib.get_close_matches(str(name).lower(), list(lowered), n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(repr(lowered[item]) for item in near)}?" if near else ""
+
+
+def _bare(name: str) -> str:
+    """Return an identifier without spaces around it and without its version: ensg00000000003.15 is ensg00000000003."""
+    return name.strip().partition(".")[0]
 
 
 def counted(number: int, noun: str) -> str:

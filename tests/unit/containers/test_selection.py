@@ -84,6 +84,13 @@ def test_what_is_refused():
         chosen_places("x", LABELS, "sample")
 
 
+def test_among_many_genes_only_the_same_identifier_is_suggested():
+    labels = pd.Index([f"ENSG{i:011d}.4" for i in range(50_000)])
+    for name, told in (("ENSG00000000007", r"\. Did you mean 'ENSG00000000007\.4'\?$"), ("ENSG00000099999", r"'\.$")):
+        with pytest.raises(CountsError, match=told):
+            chosen_places(name, labels, "gene")
+
+
 def test_counts_in_memory_and_elsewhere_are_the_same(monkeypatch):
     rng = np.random.default_rng(1)
     counts = pd.DataFrame(rng.poisson(1, (40, 6)), index=[f"g{i}" for i in range(40)], columns=list("abcdef"))
