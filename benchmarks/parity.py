@@ -114,7 +114,7 @@ DERIVED = {
     "iterate": ["iterate"],
 }
 FLAT_LFC = ["coefficients (quasi-Newton)", "log2FoldChange (quasi-Newton)"]
-SETS = ("padj < alpha", "filter threshold", "classes")
+SETS = ("padj < alpha", "filter threshold", "classes", "missing")
 COLUMNS = ("log2FoldChange", "lfcSE", "stat", "pvalue", "padj")
 
 
@@ -131,7 +131,7 @@ def number(value: float) -> str:
 
 def cell(found: Iterable[Comparison], *, worst: bool = False) -> str:
     """Write the largest difference, bold where it is beyond the target."""
-    found = [one for one in found if one.compared or not one.same_missing]
+    found = list(found)
     if not found:
         return "-"
     top = max(found, key=lambda one: one.largest)

@@ -62,7 +62,7 @@ class Comparison:
     compared : int
         Number of entries (genes; for a table of several columns still genes) present on both sides.
     largest : float
-        The largest difference, 0 when nothing was compared.
+        The largest difference.
     worst : str
         The label of the largest difference, "" when all are zero.
     beyond : Series
@@ -165,6 +165,11 @@ def compare(
         The labels to compare; all without it.
     reason : str
         Kept in the record.
+
+    Raises
+    ------
+    ValueError
+        If the labels or the numbers of columns differ, or no label has a value on either side.
     """
     theirs = _frame(there)
     if len(here) != len(theirs) or not here.index.sort_values().equals(theirs.index.sort_values()):
@@ -182,6 +187,8 @@ def compare(
     gone_there = (np.isnan(b) & ~np.isnan(a)).any(axis=1)
     difference = differences(a, b, floors, scale)
     present = ~np.isnan(difference).all(axis=1)
+    if not (present | gone_here | gone_there).any():
+        raise ValueError(f"{quantity}: nothing is compared, for no label has a value on either side")
     by_row = pd.Series(np.fmax.reduce(difference[present], axis=1, initial=0.0), index=theirs.index[present])
     largest = float(by_row.max()) if len(by_row) else 0.0
     return Comparison(
@@ -202,6 +209,11 @@ def compare(
 def compare_sets(quantity: str, here: pd.Series, there: pd.Series) -> Comparison:
     """Compare two sets given as booleans by label; a difference is 1."""
     return compare(quantity, here.astype(float), there.astype(float), IDENTICAL, scale="absolute")
+
+
+def compare_missing(quantity: str, here: pd.Series | pd.DataFrame, there: pd.Series | pd.DataFrame) -> Comparison:
+    """Compare which labels have no value at all; for a quantity of which the reference has none."""
+    return compare_sets(quantity, _frame(here).isna().all(axis=1), _frame(there).isna().all(axis=1))
 
 
 def adjusted_from(pvalue: pd.Series, padj: pd.Series) -> pd.Series:

@@ -15,7 +15,7 @@ from comparison import (
     Tolerance,
     compare,
 )
-from quantities import Quantity, by_kind, kinds, rows_of
+from quantities import Given, Quantity, by_kind, kinds, rows_of
 from runs import Run
 
 import countnest as cn
@@ -74,12 +74,12 @@ def shrinkage(name: str, table: str) -> Iterator[Quantity]:
     """Compare shrunken fold changes and posterior standard deviations, of genes that are fitted."""
     kind = table.removeprefix("shrink_")
 
-    def rows(run: Run, of_kind: str) -> pd.Series:
-        return rows_of(run, of_kind) & run.wald.results().table["lfcSE"].gt(0)
+    def rows(run: Run | Given, of_kind: str) -> pd.Series:
+        return rows_of(run, of_kind) & run.truth.genes[f"SE_{run.truth.coefficients[-1]}"].gt(0)
 
     for of_kind in kinds(name):
         for column in ("log2FoldChange", "lfcSE"):
-            yield by_kind(
+            yield from by_kind(
                 name, kind, f"{table}: {column}", of_kind,
                 lambda run, column=column: shrunken(run, kind)[column],
                 lambda run, column=column: run.truth.tables[table][column],

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +36,7 @@ from comparison import (
     Tolerance,
     adjusted_from,
     compare,
+    compare_missing,
     compare_sets,
     compare_threshold,
     possible_thresholds,
@@ -78,13 +80,27 @@ class Quantity:
         return self.name if self.kind == "ordinary" else f"{self.name} ({self.kind})"
 
 
-def rows_of(run: Run, kind: Kind, *, fit: str = "genes") -> pd.Series:
+def rows_of(run: Run | Given, kind: Kind, *, fit: str = "genes") -> pd.Series:
     """Return which genes are of a kind, for the Wald fit (`genes`) or the likelihood ratio test (`genes_lrt`)."""
-    truth = run.truth
+    return _rows_of(run.truth.name, kind, fit)
+
+
+@cache
+def _rows_of(name: str, kind: Kind, fit: str) -> pd.Series:
+    truth = reference.load(name)
     fitted = truth.tables.get(fit, truth.genes)
     flat = (fitted if "betaIter" in fitted else truth.genes)["betaIter"] == QUASI_NEWTON
-    rounded = pd.Series(truth.genes.index.isin(reference.rounding_genes(truth.name)), index=truth.genes.index)
+    rounded = pd.Series(truth.genes.index.isin(reference.rounding_genes(name)), index=truth.genes.index)
     return {"quasi-Newton": flat, "rounding": rounded & ~flat, "ordinary": ~rounded & ~flat}[kind]
+
+
+@cache
+def _padj_rows_of(name: str, table: str, kind: Kind, fit: str) -> pd.Series:
+    """Return the genes whose adjusted p-values stem from a gene of a kind."""
+    truth = reference.load(name).tables[table]
+    source = adjusted_from(truth["pvalue"], truth["padj"])
+    itself = pd.Series(source.index, index=source.index)
+    return _rows_of(name, kind, fit).loc[source.fillna(itself)].set_axis(source.index)
 
 
 def kinds(name: str, *, fit: str = "genes", flat: bool = True) -> Iterator[Kind]:
@@ -104,21 +120,42 @@ def ordinary_tolerance(name: str) -> tuple[Tolerance, str]:
     return MOVED_TREND, f"the trend itself moves by {movement:.1e} in DESeq2 when samples come in another order"
 
 
+@dataclass(frozen=True)
+class Given:
+    """What DESeq2 was given and gave back, in the place of a run."""
+
+    truth: reference.Reference
+
+    @property
+    def wald(self) -> Given:
+        """The Wald tests, which have `genes`."""
+        return self
+
+    @property
+    def genes(self) -> pd.DataFrame:
+        """DESeq2's table of genes."""
+        return self.truth.genes
+
+
 def by_kind(
     name: str,
     group: str,
     label: str,
     kind: Kind,
     ours: Callable[[Run], Any],
-    theirs: Callable[[Run], Any],
+    theirs: Callable[[Run | Given], Any],
     *,
-    rows: Callable[[Run], pd.Series],
+    rows: Callable[[Run | Given], pd.Series],
     floor: Callable[[Run], Any] = lambda _: 0.0,
     scale: Scale = "relative",
     target: Tolerance | None = None,
     loosened: tuple[Tolerance, str] | None = None,
-) -> Quantity:
-    """Compare something over the genes of one kind; `loosened` is another tolerance and its reason."""
+) -> Iterator[Quantity]:
+    """Compare something over the genes of one kind; `loosened` is another tolerance and its reason.
+
+    Where the reference has no value for any of these genes, it is compared that there is none here; where it has no
+    such genes, nothing.
+    """
     tolerance, aim, reason = KINDS[kind]
     target = target or aim
     if kind == "ordinary":
@@ -132,7 +169,18 @@ def by_kind(
             reason=reason,
         )  # fmt: skip
 
-    return Quantity(group, label, measure, kind)
+    def measure_missing(run: Run) -> Comparison:
+        there = theirs(run)
+        chosen = rows(run).reindex(there.index)
+        return compare_missing(f"{label}, missing", ours(run).reindex(there.index)[chosen], there[chosen])
+
+    given = Given(reference.load(name))
+    values = theirs(given)
+    there = values.notna()[rows(given).reindex(values.index)]
+    if there.to_numpy().any():
+        yield Quantity(group, label, measure, kind)
+    elif len(there):
+        yield Quantity("missing", f"{label}, missing", measure_missing, kind)
 
 
 # ---- the steps ----
@@ -191,7 +239,7 @@ def dispersions(name: str) -> Iterator[Quantity]:
     """Compare the dispersions of every stage."""
     loosened = (SAME_OPTIMUM, LOCAL_TREND[name]) if name in LOCAL_TREND else None
 
-    def wide(column: str, run: Run, kind: Kind) -> pd.Series:
+    def wide(column: str, run: Run | Given, kind: Kind) -> pd.Series:
         ours, theirs = run.wald.genes[column], run.truth.genes[column]
         floor = FLOOR_DISPERSION if column == "dispGeneEst" else 0.0
         # the fit of the mean model comes later: quasi-Newton genes have ordinary dispersions
@@ -200,7 +248,7 @@ def dispersions(name: str) -> Iterator[Quantity]:
 
     for column in ("dispGeneEst", "dispFit", "dispMAP", "dispersion"):
         for kind in kinds(name, flat=False):
-            yield by_kind(
+            yield from by_kind(
                 name,
                 "dispersion" if column == "dispMAP" else column,
                 column,
@@ -219,7 +267,7 @@ def other_trends(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
             reason = (
                 "rounding decides here too, but rounding.R did not follow this trend" if column == "dispersion" else ""
             )
-            yield by_kind(
+            yield from by_kind(
                 name,
                 "other trends",
                 f"{column}, {table.removeprefix('dispersion_')} trend",
@@ -234,7 +282,7 @@ def other_trends(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
 def coefficients(name: str) -> Iterator[Quantity]:
     """Compare all coefficients, all their standard errors, and the deviance."""
 
-    def theirs(prefix: str) -> Callable[[Run], pd.DataFrame]:
+    def theirs(prefix: str) -> Callable[[Run | Given], pd.DataFrame]:
         return lambda run: run.truth.genes[[f"{prefix}{column}" for column in run.truth.coefficients]]
 
     def ours(prefix: str) -> Callable[[Run], pd.DataFrame]:
@@ -242,7 +290,7 @@ def coefficients(name: str) -> Iterator[Quantity]:
 
     for kind in kinds(name):
         flat = kind == "quasi-Newton"
-        yield by_kind(
+        yield from by_kind(
             name,
             f"coefficients{' (quasi-Newton)' if flat else ''}",
             "coefficients",
@@ -253,11 +301,11 @@ def coefficients(name: str) -> Iterator[Quantity]:
             floor=lambda run: SE_FRACTION * theirs("SE_")(run),
             scale="absolute" if flat else "relative",
         )
-        yield by_kind(
+        yield from by_kind(
             name, "standard errors", "standard errors", kind, ours("SE_"), theirs("SE_"),
             rows=lambda run, kind=kind: rows_of(run, kind),
         )  # fmt: skip
-        yield by_kind(
+        yield from by_kind(
             name, "deviance", "deviance", kind,
             lambda run: run.wald.genes["deviance"], lambda run: run.truth.genes["deviance"],
             rows=lambda run, kind=kind: rows_of(run, kind),
@@ -267,13 +315,13 @@ def coefficients(name: str) -> Iterator[Quantity]:
 # ---- Cook's distances ----
 
 
-def saturated(run: Run) -> pd.Series:
+def saturated(run: Run | Given) -> pd.Series:
     """Return which samples the design fits exactly, being alone in their cell."""
     basis, _ = np.linalg.qr(run.truth.design_matrix.to_numpy(dtype=float))
     return pd.Series((basis**2).sum(axis=1) > 1 - SATURATED, index=run.truth.samples.index)
 
 
-def cooks_rows(run: Run, kind: Kind) -> pd.Series:
+def cooks_rows(run: Run | Given, kind: Kind) -> pd.Series:
     """Return the genes of a kind; genes fitted again may have been quasi-Newton genes in their first fit."""
     again = run.truth.genes.get("replace", pd.Series(0.0, index=run.truth.genes.index)) == 1
     if kind == "quasi-Newton":
@@ -287,14 +335,14 @@ def cooks(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
     loosened = (AMPLIFIED, "a squared residual over a robust variance: it moves a thousand times as much as the mean")
     for kind in every:
         if "maxCooks" in stored["genes"]:
-            yield by_kind(
+            yield from by_kind(
                 name, "cooks", "maxCooks", kind,
                 lambda run: run.wald.genes["maxCooks"], lambda run: run.truth.genes["maxCooks"],
                 rows=lambda run, kind=kind: cooks_rows(run, kind), floor=lambda _: FLOORS["cooks"],
                 loosened=loosened if kind == "quasi-Newton" else None,
             )  # fmt: skip
         if "cooks" in stored:
-            yield by_kind(
+            yield from by_kind(
                 name, "cooks", "cooks", kind,
                 lambda run: run.wald.cooks().loc[run.truth.cooks.index, ~saturated(run)],
                 lambda run: run.truth.cooks.loc[:, ~saturated(run)],
@@ -302,7 +350,7 @@ def cooks(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
                 loosened=loosened if kind == "quasi-Newton" else None,
             )  # fmt: skip
     if name == "two_group_3":
-        yield by_kind(
+        yield from by_kind(
             name, "cooks", "cooks of a sample alone in its cell", "ordinary",
             lambda run: run.wald.cooks().loc[run.truth.cooks.index, saturated(run)],
             lambda run: run.truth.cooks.loc[:, saturated(run)],
@@ -337,7 +385,7 @@ def likelihood_ratio(name: str, columns: list[str]) -> Iterator[Quantity]:
     for column in (column for column in LRT_COLUMNS if column in columns):
         scale, floor = LRT_COLUMNS[column]
         for kind in kinds(name, fit="genes_lrt"):
-            yield by_kind(
+            yield from by_kind(
                 name, "LRT", f"LRT {column}", kind,
                 lambda run, column=column: run.lrt.genes[column],
                 lambda run, column=column: run.truth.tables["genes_lrt"][column],
@@ -351,10 +399,10 @@ def results(name: str, table: str, columns: list[str]) -> Iterator[Quantity]:
     fit = "genes_lrt" if table == "results_lrt" else "genes"
     refitted = table == "results_useT" and name in REFITTED
 
-    def same_test(run: Run) -> pd.Series:
+    def same_test(run: Run | Given) -> pd.Series:
         return run.truth.genes["replace"] != 1 if refitted else pd.Series(True, index=run.truth.genes.index)
 
-    def pair(column: str) -> tuple[Callable[[Run], pd.Series], Callable[[Run], pd.Series]]:
+    def pair(column: str) -> tuple[Callable[[Run], pd.Series], Callable[[Run | Given], pd.Series]]:
         return lambda run: run.results(table).table[column], lambda run: run.truth.tables[table][column]
 
     for kind in kinds(name, fit=fit):
@@ -362,7 +410,7 @@ def results(name: str, table: str, columns: list[str]) -> Iterator[Quantity]:
         for column in (column for column in ("log2FoldChange", "lfcSE", "stat", "pvalue") if column in columns):
             ours, theirs = pair(column)
             scale: Scale = "logarithmic" if column == "pvalue" else "relative"
-            yield by_kind(
+            yield from by_kind(
                 name, f"{column}{flat}", f"{table}: {column}", kind, ours, theirs,
                 rows=lambda run, kind=kind, column=column: rows_of(run, kind, fit=fit)
                 & (same_test(run) | (column != "pvalue")),
@@ -374,18 +422,11 @@ def results(name: str, table: str, columns: list[str]) -> Iterator[Quantity]:
     if refitted:
         return
 
-    def stems_from(run: Run, kind: Kind) -> pd.Series:
-        truth = run.truth.tables[table]
-        source = adjusted_from(truth["pvalue"], truth["padj"])
-        of_kind = rows_of(run, kind, fit=fit)
-        itself = pd.Series(source.index, index=source.index)
-        return of_kind.loc[source.fillna(itself)].set_axis(source.index)
-
     for kind in kinds(name, fit=fit):
         ours, theirs = pair("padj")
-        yield by_kind(
+        yield from by_kind(
             name, "padj", f"{table}: padj", kind, ours, theirs,
-            rows=lambda run, kind=kind: stems_from(run, kind), scale="logarithmic",
+            rows=lambda _, kind=kind: _padj_rows_of(name, table, kind, fit), scale="logarithmic",
         )  # fmt: skip
     level = 0.01 if table == "results_alpha01" else 0.1
     ours, theirs = pair("padj")

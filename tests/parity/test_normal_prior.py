@@ -71,6 +71,7 @@ def assert_same(found, expected):
     for column in expected:
         here, there = found[column].to_numpy(dtype=float), expected[column].to_numpy(dtype=float)
         np.testing.assert_array_equal(np.isnan(here), np.isnan(there), err_msg=column)
+        assert not np.isnan(there).all(), f"{column}: nothing is compared"
         if column in ("pvalue", "padj"):
             here, there = np.log(here), np.log(there)
         np.testing.assert_allclose(here, there, rtol=1e-8, atol=1e-8, err_msg=column)

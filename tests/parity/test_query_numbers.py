@@ -180,6 +180,7 @@ def distance_from_deseq2(query, coefficients):
     theirs = coefficients.to_numpy() @ query.matrix.T
     np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
     off = np.abs(ours - theirs) / np.maximum(np.abs(theirs), SE_FRACTION * se)
+    assert (np.isfinite(off) & (ours != 0)).mean() > 0.9
     return np.where(np.isnan(theirs) | (ours == 0), 0.0, off).max(axis=1)
 
 

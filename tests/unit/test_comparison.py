@@ -49,6 +49,28 @@ def test_a_missing_value_on_one_side_is_found(truth, side):
     assert "gene7" in found.message()
 
 
+def test_a_comparison_of_nothing_is_an_error(truth):
+    nothing = pd.Series(np.nan, index=truth.index)
+    with pytest.raises(ValueError, match="x: nothing is compared"):
+        comparison.compare("x", nothing, nothing, IDENTICAL)
+    with pytest.raises(ValueError, match="nothing is compared"):
+        comparison.compare("x", truth, truth, IDENTICAL, rows=truth.isna())
+    with pytest.raises(ValueError, match="nothing is compared"):
+        comparison.compare_sets("x", truth[:0], truth[:0])
+    assert not comparison.compare("x", nothing, truth, IDENTICAL).passed
+    assert not comparison.compare("x", truth, nothing, IDENTICAL).passed
+
+
+def test_where_the_reference_has_no_value_there_must_be_none_here(truth):
+    nothing = pd.Series(np.nan, index=truth.index)
+    found = comparison.compare_missing("x", nothing, nothing)
+    assert found.passed
+    assert found.compared == len(truth)
+    found = comparison.compare_missing("x", nothing.where(truth.index != "gene3", 1.0), nothing)
+    assert not found.passed
+    assert list(found.outside.index) == ["gene3"]
+
+
 def test_labels_decide_and_not_positions(truth):
     assert comparison.compare("x", truth[::-1], truth, IDENTICAL).passed
     moved = pd.Series(truth.to_numpy(), index=np.roll(truth.index, 1))

@@ -148,6 +148,26 @@ def test_the_early_search_ends_near_a_mode(X):
     np.testing.assert_allclose(np.median(variance / exact), 1.0, rtol=0.01)
 
 
+def test_an_early_end_far_before_the_mode_does_not_count():
+    """Counts of millions: the search ends when the log posterior changes by less than a hundred-millionth of itself."""
+    X = twins.DESIGNS["saturated"]
+    counts, f, _, alpha = twins.simulate(X, 150, seed=39, low=5e5, high=5e6)
+    alpha /= 10.0
+    beta, _, reached = search(counts, f[None], X, alpha, early=True)
+    mode, exact, _ = search(counts, f[None], X, alpha)
+    ahead = np.empty(len(counts))
+    for g, y in enumerate(counts):
+        posterior = Posterior(y, f, X, alpha[g])
+        covariance = np.linalg.inv(posterior.hessian(beta[g]))
+        ahead[g] = abs(covariance[-1] @ posterior.gradient(beta[g])) / np.sqrt(covariance[-1, -1])
+    assert 1 < np.count_nonzero(~reached) < 15
+    assert ahead[reached].max() <= 0.3 + 1e-6
+    assert ahead[~reached].min() > 0.3 - 1e-6
+    distance = np.abs(beta - mode)[:, -1] / np.sqrt(exact)
+    assert distance[reached].max() < 0.32
+    assert distance[~reached].max() > 1.0
+
+
 def test_genes_do_not_see_each_other():
     X = twins.two_way()
     counts, f, _, alpha = twins.simulate(X, 20, seed=36)
@@ -170,7 +190,7 @@ def test_extreme_counts():
     alpha = np.array([8.0, 1e-8, 1e-8, 10.0])
     for early in (True, False):
         beta, variance, reached = search(counts, np.ones((1, n)), X, alpha, scale=0.2, early=early)
-        assert reached.all()
+        assert reached.tolist() == [True, True, not early, True]  # an early end far before the mode
         assert np.isfinite(beta).all()
         assert (variance > 0).all()
 

@@ -116,6 +116,25 @@ def test_where_the_early_search_fails_the_other_one_answers():
     assert (found[0].mode[0], found[0].sd[0]) == (found[1].mode[0], found[1].sd[0])
 
 
+def test_where_the_early_search_ends_far_before_the_mode_it_goes_on():
+    rng = np.random.default_rng(6)
+    X = np.column_stack([np.ones(12), np.repeat([0.0, 1.0], 6)])
+    factors = np.exp(rng.normal(0.0, 0.3, (1, 12)))
+    mu = 1e6 * factors * np.exp(rng.normal(0.0, 0.5, (400, 2)) @ X.T)
+    counts = rng.negative_binomial(100.0, 100.0 / (100.0 + mu)).astype(float)
+    arguments = counts, factors, Layout.of(X), np.full(400, 0.01)
+    here, mode = (
+        shrink_coefficient(*arguments, place=1, scale=0.3, converge=converge, engine=ENGINE)
+        for converge in (False, True)
+    )
+    moved = here.mode == mode.mode
+    assert 1 <= np.count_nonzero(moved) < 40
+    np.testing.assert_array_equal(here.sd[moved], mode.sd[moved])
+    assert here.found.all()
+    distance = np.abs(here.mode - mode.mode) / mode.sd
+    assert 0.05 < distance.max() < 0.32
+
+
 @pytest.mark.parametrize(("data", "agreed"), [(FOUR, 3), (TWELVE, 1)], ids=["four samples", "twelve samples"])
 def test_r(data, agreed):
     """Rounding decides the last steps of the search that goes on where two disagreed; they are small."""

@@ -172,19 +172,20 @@ def shrink_coefficient(
     weights
         (1, n) or (G, n) observation weights; None: all one.
     converge
-        Search to rounding, for the highest mode, with the curvature there. Otherwise the search ends where R's does.
+        Search to rounding, for the highest mode, with the curvature there. Otherwise the search ends where R's does, if
+        that is near a mode.
     engine, text
         Threads, blocks, progress, and what the bar says.
 
     Notes
     -----
     R counterpart: apeglm::apeglm(method = "nbinomCR"), whose search ends when the objective, divided by its value at
-    zero, changes by less than 1e-7: for large counts up to a quarter of a posterior standard deviation before the mode.
-    From where two such searches end more than 0.01 apart, another one goes on; where that fails, R has no result, and
-    here it is the one of `converge`. Where the maximum of the likelihood is
-    far from zero and poorly determined, the posterior has a second mode near zero; the search ends at the one that it
-    meets, not the higher one. Where the prior is narrow, R's differences of the gradient do not see all of its
-    curvature. All of this is kept, so that the numbers are R's; `converge` gives those of the model.
+    zero, changes by less than 1e-7: the larger the counts, the farther before the mode. From where two such searches
+    end more than 0.01 apart, another one goes on. Where the maximum of the likelihood is far from zero and poorly
+    determined, the posterior has a second mode near zero; the search ends at the one that it meets, not the higher one.
+    Where the prior is narrow, R's differences of the gradient do not see all of its curvature. All of this is kept, so
+    that the numbers are R's; `converge` gives those of the model. But where the search fails, or ends more than 0.3
+    posterior standard deviations before the mode that is ahead, the result here is that of `converge`.
     """
     n_genes, p = len(counts), layout.n_coefficients
     log_factors = np.log(factors)
