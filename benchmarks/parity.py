@@ -16,11 +16,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "parity"))
 
 import catalogue
+import derived
+import numpy as np
 import quantities
 import reference
 import runs
 from comparison import AMPLIFIED, FLOORS, MOVED_TREND, SE_FRACTION, Comparison
 from quantities import KINDS, Quantity
+
+from countnest.kernels.shrink import NEAR_MODE
 
 Found = list[tuple[Quantity, Comparison]]
 
@@ -58,15 +62,24 @@ Genes fitted again have normal p-values in DESeq2 with `useT`, and p-values from
 SHRUNKEN = """Shrunken fold changes and their posterior standard deviations, the larger difference of both; s-values for
 a threshold of 1 and transformed counts (1,000 genes) as absolute differences; size factors with `type="iterate"`.
 
-- *apeglm*: by default the search for the posterior mode takes R's steps and ends where R's ends, which for large counts
-  is up to a quarter of a posterior standard deviation away from the mode; `converge=True` goes on to the mode. Where it
-  ends is decided by the ninth digit of the dispersion in designs with many coefficients: with DESeq2's own dispersions
-  the worst differences are 2.5e-5 (study48) and 2.2e-4 (nested_unbalanced_22) of a standard error.
+- *apeglm*: by default the search for the posterior mode takes R's steps and ends where R's ends, unless Newton's method
+  would go on from there by more than {near} posterior standard deviations; then it goes on to the highest mode. The
+  next table tells how far from it the ends are. `converge=True` always goes on. Where the search ends is decided by the
+  ninth digit of the dispersion in designs with many coefficients: with DESeq2's own dispersions the worst differences
+  are 2.5e-5 (study48) and 2.2e-4 (nested_unbalanced_22) of a standard error.
 - *ashr*: the weights of the mixture maximise the likelihood here. R's fall short of the maximum: the likelihood here is
   higher in all fifteen data sets, and the posterior formulas agree to rounding with R's weights. In sparse_poscounts_30
   two components explain the data almost equally well. Genes without counts are missing here
   (docs/r_differences.md).
 - *normal*: `tests/parity/test_normal_prior.py` has more, `beta_prior=True` included.
+"""
+
+ENDS = """Where the search of apeglm ends, in posterior standard deviations, genes of every kind. The search ends before
+the mode where counts are large: the objective must change by less than a hundred-millionth of its size. Where the
+maximum of the likelihood is far from zero and poorly determined, the posterior has two modes, and the search, R's too,
+may end at the lower one; those genes are all that are farther than {near} from the highest mode. In two_group_12 they
+have one count near a million among small ones, in airway two of the four are separated, and in sparse_poscounts_30 the
+prior is narrow, and the standard deviation at the mode near zero a thousandth.
 """
 
 ELSEWHERE = (
@@ -113,15 +126,18 @@ DERIVED = {
     "vst, rlog": ["vst, rlog"],
     "iterate": ["iterate"],
 }
+ENDS_HEAD = ["data set", "genes", "gone on", *(f"{who}, {what}" for who in ("here", "DESeq2") for what in
+             ("> 0.1", f"> {NEAR_MODE}", "farthest")), "here from DESeq2"]  # fmt: skip
+# A gene has gone on to the mode if it is there, and this far from R, in posterior standard deviations.
+MOVED = 1e-3
 FLAT_LFC = ["coefficients (quasi-Newton)", "log2FoldChange (quasi-Newton)"]
 SETS = ("padj < alpha", "filter threshold", "classes", "missing")
 COLUMNS = ("log2FoldChange", "lfcSE", "stat", "pvalue", "padj")
 
 
-def measured(name: str, *, end_to_end: bool = False) -> Found:
+def measured(run: runs.Run) -> Found:
     """Fit one data set and compare everything."""
-    run = runs.Run(name, end_to_end=end_to_end)
-    return [(quantity, quantity.measure(run)) for quantity in catalogue.quantities(name)]
+    return [(quantity, quantity.measure(run)) for quantity in catalogue.quantities(run.truth.name)]
 
 
 def number(value: float) -> str:
@@ -187,6 +203,19 @@ def made_from(found: dict[str, Found]) -> list[str]:
         if set(cells) != {"-"}:
             lines.append([name, *cells])
     return table(["data set", *DERIVED], lines)
+
+
+def ends(run: runs.Run) -> list[object]:
+    """Return how many genes apeglm shrinks, how many go on to the mode, and how far from it and from R they end."""
+    here, mode = (derived.shrunken(run, "apeglm", **options) for options in ({}, {"converge": True}))
+    there = run.truth.tables["shrink_apeglm"]
+    lfc, end, highest = (frame["log2FoldChange"] for frame in (there, here, mode))
+    known = (lfc.notna() & highest.notna()).to_numpy() & (there["lfcSE"] > 0).to_numpy()
+    far = [(np.abs(one - highest) / mode["lfcSE"])[known] for one in (end, lfc)]
+    cells: list[object] = [known.sum(), ((end == highest) & ((end - lfc).abs() > MOVED * mode["lfcSE"]))[known].sum()]
+    for one in far:
+        cells += [*((one > limit).sum() for limit in (0.1, NEAR_MODE)), f"{one.max():.2g}"]
+    return [*cells, f"{(np.abs(end - lfc) / mode['lfcSE'])[known].max():.1e}"]
 
 
 def genes_beyond(every: Found, kind: str, groups: Iterable[str]) -> str:
@@ -286,12 +315,15 @@ def details(found: Found) -> list[str]:
 
 def document(names: Iterable[str]) -> str:
     """Fit the data sets and return the whole document."""
-    found, jumping = {}, {}
+    found, jumping, ended = {}, {}, {}
     for name in names:
         print(name, file=sys.stderr, flush=True)
-        found[name] = measured(name)
+        run = runs.Run(name)
+        found[name] = measured(run)
+        if "shrink_apeglm" in run.truth.tables:
+            ended[name] = ends(run)
         if genes := reference.jumping_genes(name):
-            jumping[f"{name} ({', '.join(genes)})"] = measured(name, end_to_end=True)
+            jumping[f"{name} ({', '.join(genes)})"] = measured(runs.Run(name, end_to_end=True))
     orders = {record["orders"] for record in reference.rounding().values() if isinstance(record, dict)}
     head = HEAD.format(
         version=reference.load("pasilla").info["package"],
@@ -306,7 +338,14 @@ def document(names: Iterable[str]) -> str:
         orders=f"{min(orders)} to {max(orders)}",
     )
     lines = [head, "## Ordinary genes", "", *summary(found, "ordinary")]
-    lines += ["", "## Shrinkage, transformations, iterated size factors", "", SHRUNKEN, *made_from(found)]
+    lines += [
+        "",
+        "## Shrinkage, transformations, iterated size factors",
+        "",
+        SHRUNKEN.format(near=NEAR_MODE),
+        *made_from(found),
+    ]
+    lines += ["", ENDS.format(near=NEAR_MODE), *table(ENDS_HEAD, ([name, *cells] for name, cells in ended.items()))]
     lines += ["", "## Checked in other tests", "", *table(["what", "where", "agrees to"], ELSEWHERE), "", NOTE]
     lines += ["", "## Genes decided by rounding", "", *summary(found, "rounding")]
     if jumping:

@@ -75,7 +75,7 @@ def shrinkage(name: str, table: str) -> Iterator[Quantity]:
     kind = table.removeprefix("shrink_")
 
     def rows(run: Run | Given, of_kind: str) -> pd.Series:
-        return rows_of(run, of_kind) & run.truth.genes[f"SE_{run.truth.coefficients[-1]}"].gt(0)
+        return rows_of(run, of_kind) & run.truth.genes["allZero"].eq(0)
 
     for of_kind in kinds(name):
         for column in ("log2FoldChange", "lfcSE"):

@@ -330,7 +330,12 @@ def cooks_rows(run: Run | Given, kind: Kind) -> pd.Series:
 
 
 def cooks(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
-    """Compare Cook's distances and their maxima."""
+    """Compare Cook's distances and their maxima.
+
+    The reference has no distances of likelihood ratio tests, and no maxima, as these designs have no cells of three.
+    Since DESeq2 1.43.5 the distances are those of the full model: of the Wald tests.
+    """
+    fits = {"": "wald", "LRT ": "lrt"} if "genes_lrt" in stored else {"": "wald"}
     every = [*kinds(name, flat=False), *(["quasi-Newton"] if name in REFITTED or "quasi-Newton" in kinds(name) else [])]
     loosened = (AMPLIFIED, "a squared residual over a robust variance: it moves a thousand times as much as the mean")
     for kind in every:
@@ -341,10 +346,10 @@ def cooks(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
                 rows=lambda run, kind=kind: cooks_rows(run, kind), floor=lambda _: FLOORS["cooks"],
                 loosened=loosened if kind == "quasi-Newton" else None,
             )  # fmt: skip
-        if "cooks" in stored:
+        for prefix, fit in fits.items() if "cooks" in stored else ():
             yield from by_kind(
-                name, "cooks", "cooks", kind,
-                lambda run: run.wald.cooks().loc[run.truth.cooks.index, ~saturated(run)],
+                name, "cooks", f"{prefix}cooks", kind,
+                lambda run, fit=fit: getattr(run, fit).cooks().loc[run.truth.cooks.index, ~saturated(run)],
                 lambda run: run.truth.cooks.loc[:, ~saturated(run)],
                 rows=lambda run, kind=kind: cooks_rows(run, kind), floor=lambda _: FLOORS["cooks"],
                 loosened=loosened if kind == "quasi-Newton" else None,

@@ -86,7 +86,8 @@ def lfc_shrink(
         Weights of the two lists of names of a contrast.
     converge
         apeglm: search for the posterior modes to rounding, and take the higher of two. Otherwise the search ends where
-        R's does, for large counts up to a quarter of a standard deviation away.
+        R's does: before a mode where counts are large, but by no more than 0.3 posterior standard deviations, or at the
+        lower of two.
     adapt
         apeglm: fit the scale of the Cauchy prior to the spread of the fold changes. Otherwise it is 1 (natural log).
     confint

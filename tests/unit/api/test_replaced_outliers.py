@@ -40,7 +40,7 @@ SHRUNKEN = {
         [-0.2915069680694483, 0.263340511761115, -0.15761710111318, 0.874758527280935],
     ],
 }
-ASKED = {"coef": {"coef": 1}, "contrast": {"contrast": ("condition", "B", "A")}}
+ASKED = {"coef": {"coef": "condition_B_vs_A"}, "contrast": {"contrast": ("condition", "B", "A")}}
 
 
 def study():
