@@ -74,12 +74,12 @@ a threshold of 1 and transformed counts (1,000 genes) as absolute differences; s
 - *normal*: `tests/parity/test_normal_prior.py` has more, `beta_prior=True` included.
 """
 
-ENDS = """Where the search of apeglm ends, in posterior standard deviations, genes of every kind. The search ends before
-the mode where counts are large: the objective must change by less than a hundred-millionth of its size. Where the
-maximum of the likelihood is far from zero and poorly determined, the posterior has two modes, and the search, R's too,
-may end at the lower one; those genes are all that are farther than {near} from the highest mode. In two_group_12 they
-have one count near a million among small ones, in airway two of the four are separated, and in sparse_poscounts_30 the
-prior is narrow, and the standard deviation at the mode near zero a thousandth.
+ENDS = """Where the search of apeglm ends, in posterior standard deviations from the highest mode, genes of every kind.
+With large counts the search ends before the mode: when the objective changes by less than a hundred-millionth of its
+size. Where the maximum of the likelihood is far from zero and poorly determined, the posterior has two modes, and the
+search, R's too, may end at the lower one. Only such genes are farther than {near} from the highest mode: in
+two_group_12 they have one count near a million among small ones, in airway two of the four are separated, and in
+sparse_poscounts_30 the prior is narrow, and the standard deviation at the mode near zero a thousandth.
 """
 
 ELSEWHERE = (

@@ -357,7 +357,8 @@ def distance_ahead(
     direction[prior.place] = 1.0
     cholesky_solve(work.matrix, work.step)
     cholesky_solve(work.matrix, direction)
-    return abs(work.step[prior.place]) / math.sqrt(direction[prior.place])
+    ahead: float = abs(work.step[prior.place]) / math.sqrt(direction[prior.place])
+    return ahead
 
 
 @kernel
