@@ -225,7 +225,7 @@ class DESeqDataSet(AskedData):
         R counterpart: DESeq2::estimateSizeFactors.
         """
         check_option("type", type, SizeFactorType)
-        counts, engine = self._data.matrix, self._engine()
+        counts, engine = self._data.matrix, self._engine_aside()
         given = given_normalization(
             self._data, lengths=self._lengths, weights=self._weights, locfunc=locfunc, control_genes=control_genes,
             geo_means=geo_means, norm_matrix=norm_matrix,

@@ -292,7 +292,7 @@ class HeldData(Answering):
     def dispersions(self, values: Any) -> None:  # noqa: ANN401 (Series, sequence)
         alpha = gene_dispersions(values, self._data)
         state = self._normalized()
-        moments = original_moments(state, self._data.matrix, self._engine())
+        moments = original_moments(state, self._data.matrix, self._engine_aside())
         alpha = np.where(moments.all_zero, np.nan, alpha)
         self._state = replace(state, moments=moments, dispersions=given_dispersions(alpha), fit=None, replacement=None)
 
@@ -337,7 +337,7 @@ class HeldData(Answering):
     def cooks(self) -> pd.DataFrame:
         """Return Cook's distances, genes x samples, of the original counts."""
         self._fitted()
-        return self._frame(observed_cooks(self._analysis(), self._data.matrix, self._layout, self._engine()))
+        return self._frame(observed_cooks(self._analysis(), self._data.matrix, self._layout, self._engine_aside()))
 
     def mu(self, *, normalized: bool = False) -> pd.DataFrame:
         """Return the fitted means, genes x samples; before the fit, the means that dispersions were estimated with.
@@ -353,7 +353,7 @@ class HeldData(Answering):
         """
         check_flags(normalized=normalized)
         given = self._dispersed().sharing == "given"
-        state, engine = self._analysis(), self._engine()
+        state, engine = self._analysis(), self._engine_aside()
         if state.fit is None and given:
             raise MissingStepError(
                 "the dispersions were given, so that there are no means yet: call nbinom_wald_test()."
@@ -366,19 +366,15 @@ class HeldData(Answering):
 
     # ---- inside ----
 
-    def _engine(self, n_threads: int | None = None, quiet: bool | None = None) -> Engine:
-        """Return how blocks of genes are worked on: by the threads of the data set, unless others are asked for.
+    def _engine(self, n_threads: int | None, quiet: bool) -> Engine:
+        """Return how blocks of genes are worked on: by the threads of the data set, unless others are asked for."""
+        check_flags(quiet=quiet)
+        threads = self.n_threads if n_threads is None else n_threads
+        return replace(self._last_engine, n_threads=threads, progress=progress(quiet))
 
-        Without `quiet`, for verbs that have no display, it speaks of the compiler alone, unless the last step was
-        quiet.
-        """
-        last = self._last_engine
-        if quiet is None:
-            spoken = last.progress.aside()
-        else:
-            check_flags(quiet=quiet)
-            spoken = progress(quiet)
-        return replace(last, n_threads=last.n_threads if n_threads is None else n_threads, progress=spoken)
+    def _engine_aside(self) -> Engine:
+        """Return the engine of verbs without a display: it announces the compiler, unless the last step was quiet."""
+        return replace(self._last_engine, progress=self._last_engine.progress.aside())
 
     def _keep(self, state: Analysis, engine: Engine) -> None:
         """Put what a step found in its place; the data set goes on with the threads of the step, and as quietly."""
@@ -419,7 +415,7 @@ class HeldData(Answering):
                 raise MissingStepError(
                     "there are no size factors yet: call deseq(), or estimate_size_factors(), or set size_factors."
                 )
-            self._state = self._normalize("ratio", self._engine())
+            self._state = self._normalize("ratio", self._engine_aside())
         return self._state
 
     def _dispersed(self) -> Dispersions:
@@ -441,7 +437,7 @@ class HeldData(Answering):
 
     def _answerable(self) -> Fitted:
         fit = self._fitted()
-        return Fitted(self._analysis(), fit, self._data, self._design, self._layout, self._engine())
+        return Fitted(self._analysis(), fit, self._data, self._design, self._layout, self._engine_aside())
 
     def _analysis(self) -> Analysis:
         assert self._state is not None

@@ -75,7 +75,7 @@ def _check_analysis(dds: HeldData, state: object, path: FilePath) -> None:
     stored = state.moments
     again = base_moments(
         Genes(state.counts_used(dds._data.matrix), state.factors),
-        dds._engine(),
+        dds._engine_aside(),
         weights=state.raw_weights,
         weights_fail=stored.weights_fail,
     )

@@ -209,7 +209,7 @@ def norm_transform(dds: HeldData, *, f: Callable[[FloatArray], Any] = np.log2, p
     if not isinstance(pc, (int, float, np.integer, np.floating)) or isinstance(pc, bool) or not 0 <= pc < math.inf:
         raise OptionError(f"pc={pc!r} must be a number, 0 or more.")
     counts = dds._data.counts
-    shifted = normalized_counts(counts, _state(dds, dds._engine()).factors) + pc
+    shifted = normalized_counts(counts, _state(dds, dds._engine_aside()).factors) + pc
     with np.errstate(divide="ignore"):  # log2(0) is -inf
         values = np.asarray(called(f, "f", shifted))
     if values.dtype.kind not in "biuf":

@@ -455,7 +455,7 @@ def test_normalization_factors_of_a_single_gene_are_no_size_factors(caplog):
         assert dds.size_factors is None
         np.testing.assert_array_equal(dds.normalization_factors, factors)
     with caplog.at_level(logging.DEBUG, "countnest"):
-        dds._normalize("ratio", dds._engine(1))
+        dds._normalize("ratio", dds._engine(1, True))
     assert caplog.messages == ["using pre-existing normalization factors"]
     dds.size_factors = factors[0]
     assert dds.normalization_factors is None

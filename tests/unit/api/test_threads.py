@@ -84,7 +84,7 @@ def test_the_last_step_decides_and_none_is_the_default(monkeypatch):
     assert dds.n_threads == 2  # a step that fails changes nothing
     dds.n_threads = None
     monkeypatch.setenv("COUNTNEST_NUM_THREADS", "5")
-    assert dds._engine().threads == 5
+    assert dds._engine_aside().threads == 5
     for value in (0, 1.5, "2"):
         with pytest.raises(OptionError, match="n_threads"):
             dds.n_threads = value
