@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import bz2
 import gzip
+import importlib
 import io
-import lzma
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -22,8 +21,9 @@ _COMPRESSED: Final[dict[str, Callable[[bytes], bytes]]] = {
     # a time in the header would make the bytes differ from one day to the next; files are a tenth larger at level 2
     # than at level 9, and take a sixth of the time
     ".gz": lambda data: gzip.compress(data, 2, mtime=0),
-    ".bz2": bz2.compress,
-    ".xz": lzma.compress,
+    # imported when they are used: not every Python is built with them
+    ".bz2": lambda data: bytes(importlib.import_module("bz2").compress(data)),
+    ".xz": lambda data: bytes(importlib.import_module("lzma").compress(data)),
 }
 
 
