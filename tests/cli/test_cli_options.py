@@ -78,6 +78,10 @@ def test_values_are_taken_apart(capsys, requests):
         (("airway", "--contrast", "dex,,untrt"), "variable,level,level"),
         (("airway", "--reference", "untrt"), "variable=level"),
         (("airway", "--reference", "dex=a", "--reference", "dex=b"), "two reference levels for 'dex'"),
+        (("airway", "--levels", "dex"), "variable=level,level"),
+        (("airway", "--levels", "dex=trt"), "variable=level,level"),
+        (("airway", "--levels", "dex=trt,,untrt"), "variable=level,level"),
+        (("airway", "--levels", "dex=trt,untrt", "--levels", "dex=untrt,trt"), "two orders of levels for 'dex'"),
         (("airway", "--alpha", "1"), "not in the range"),
         (("airway", "--alpha", "small"), "not a valid float"),
         (("airway", "--lfc-threshold", "-1"), "not in the range"),
@@ -96,6 +100,13 @@ def test_usage_errors(capsys, requests, arguments, problem):
     assert (code, out, requests) == (2, "", [])
     assert problem in err
     assert "Traceback" not in err
+
+
+def test_orders_of_levels(capsys, requests):
+    levels = ("--levels", "minute = 0, 5,15", "--levels", 'g="a,b",c')
+    assert leave(capsys, "run", "airway", *levels)[0] == 0
+    (request,) = requests
+    assert request.levels == {"minute": ["0", "5", "15"], "g": ["a,b", "c"]}
 
 
 def test_errors_are_one_message(capsys, monkeypatch):

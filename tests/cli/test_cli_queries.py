@@ -237,6 +237,37 @@ def test_design_warns_in_lines(folder, capsys, monkeypatch):
     assert "nesting: ind within treat1" in finished.stdout
 
 
+def test_orders_of_levels_are_options_of_the_shell(tmp_path, capsys, monkeypatch):
+    counts = pd.DataFrame(np.random.default_rng(1).poisson(50, (60, 8)), columns=[f"s{i}" for i in range(8)])
+    counts.set_axis([f"g{i}" for i in range(60)]).to_csv(tmp_path / "counts.csv")
+    sheet = pd.DataFrame(
+        {"minute": ["0min", "120min", "15min", "5min"] * 2, "dose": list("lhlhhlhl")}, index=counts.columns
+    )
+    sheet.replace({"dose": {"l": "low", "h": "high"}}).to_csv(tmp_path / "samples.csv")
+    options = ("--samples", "samples.csv", "--design", "~ minute + dose", "--levels", "dose=low,high")
+    finished = inside(tmp_path, capsys, monkeypatch, "design", *options)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "reference levels: minute 0min, dose low" in finished.stdout
+    assert "order of minute: 0min < 5min < 15min < 120min (by their numbers)" in finished.stdout
+    query = ("--query", "minute[consecutive]", "--query", "minute[linear]", "--reference", "minute=15min")
+    finished = inside(tmp_path, capsys, monkeypatch, "run", "--counts", "counts.csv", *options, *query, "--out", "out")
+    assert finished.returncode == 0, finished.stderr
+    assert (
+        "-- reference levels: minute 15min, dose low\n-- order of minute: 0min < 5min < 15min < 120min"
+        in finished.stderr
+    )
+    assert (
+        "  order of minute: 0min < 5min < 15min < 120min (by their numbers)\n  minute[5min - 0min]:" in finished.stdout
+    )
+    assert "(by their numbers), equally spaced\n  minute[linear]:" in finished.stdout
+    record = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert record["design"]["orders"]["dose"] == {"levels": ["low", "high"], "source": "named"}
+    finished = inside(tmp_path, capsys, monkeypatch, "design", *options[:4], "--levels", "dose=low,hi")
+    assert finished.returncode == 1
+    assert "must name all levels that occur; it lacks 'high'. Did you mean 'hi'?" in finished.stderr
+    assert "--levels 'dose=level,level,...'" in finished.stderr
+
+
 def test_design_that_leaves_nothing_for_the_dispersion(folder, capsys, monkeypatch):
     arguments = ("design", "--samples", "samples.csv", "--design", "~ family*treat2", "--reference", "treat2=None")
     finished = inside(folder, capsys, monkeypatch, *arguments)

@@ -14,8 +14,8 @@ from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.counterparts import checked_arguments
 from countnest.design.coded import encode
 from countnest.design.estimable import contrast_matrix, estimable
+from countnest.design.level import known_level
 from countnest.design.model import Design
-from countnest.design.sample import level_text
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
 from countnest.options import ResidualType, check_flags, check_option
 from countnest.pipelines.access import coefficient_covariance, predict_means, residuals_of
@@ -239,7 +239,9 @@ def _as_in_the_sheet(design: Design, rows: pd.DataFrame) -> pd.DataFrame:
     empty = [name for name in known if rows[name].isna().any()]
     if empty:
         raise ContrastError(f"new_samples has missing values in {listing(empty)}.")
-    columns: dict[str, Any] = {name: [level_text(value) for value in rows[name]] for name in known}
+    columns: dict[str, Any] = {
+        name: [known_level(value, design.levels.get(name, ())) for value in rows[name]] for name in known
+    }
     for name in known:
         if name not in design.levels:
             numeric = pd.api.types.is_numeric_dtype(design.sheet[name])

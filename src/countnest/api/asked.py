@@ -42,8 +42,8 @@ class AskedData(HandledData):
             A factor of the design, whose levels are compared, or a number, whose slope is asked.
         levels
             How levels are compared: a pair ``("B", "A")`` for B - A; a list of pairs; "reference" (each with the
-            reference level, the default), "pairwise", "consecutive", "deviation", "helmert", "mean_change" or "poly";
-            or weights ``{"A": -1, "B": 1}``.
+            reference level, the default), "pairwise", "consecutive", "deviation", "helmert", "mean_change", "poly" or
+            "linear"; or weights ``{"A": -1, "B": 1}``.
         by
             A factor, or several: the question is asked in each of their levels.
         at

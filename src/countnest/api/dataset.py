@@ -17,7 +17,7 @@ from countnest.api.priors import chosen_prior
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
 from countnest.counterparts import checked_methods
-from countnest.design.model import check_residual_df
+from countnest.design.model import check_residual_df, check_varying
 from countnest.errors import OptionError, counted, listing, warn
 from countnest.options import (
     AltHypothesis,
@@ -60,6 +60,11 @@ class DESeqDataSet(AskedData):
         A formula such as "~ batch + condition", or a model matrix as a DataFrame.
     reference
         Reference level of factors, {"condition": "untreated"}.
+    levels
+        All levels of factors in their order, {"dose": ["low", "mid", "high"]}; the first is the reference, unless
+        `reference` names another. Without it, levels stand in the order of the numbers that they carry (0, 5, 15, 120;
+        30min, 2h, 1d), where that is beyond doubt, of categories, or of text. The order is told, and queries that
+        depend on it, such as "consecutive", explain it. A number whose levels are named is a factor.
     blocks
         Factors whose levels are blocks, within which questions are answered; by default those that are nested in
         others.
@@ -92,6 +97,9 @@ class DESeqDataSet(AskedData):
     n_threads
         Number of threads of everything that the data set does. None: the environment variable COUNTNEST_NUM_THREADS or,
         without it, all processors that this process may use.
+    quiet
+        Say nothing of reference levels, orders of levels, and what was done to the design; the design's `report` has
+        it, too. Warnings are given all the same.
 
     Notes
     -----
@@ -175,7 +183,8 @@ class DESeqDataSet(AskedData):
         prior = chosen_prior(self._design, test, beta_prior, model_matrix_type)
         model = self._model(test, reduced, use_t=use_t, minmu=minmu, prior=prior)
         check_residual_df(self._design)
-        self._tell_notes(engine)
+        if self._layout.is_intercept_only:
+            warn("the design is ~ 1 (just an intercept): there is nothing to compare. Is this intended?")
         self._tell_cost(model, engine)
         counts = self._data.matrix
         state = self._normalize(size_factor_type, engine)
@@ -462,6 +471,7 @@ class DESeqDataSet(AskedData):
         prior: PriorModel | None = None,
     ) -> Model:
         check_option("test", test, TestType)
+        check_varying(self._design)
         check_flags(use_t=use_t)
         positive_number("minmu", minmu)
         if test == "LRT" and use_t:
@@ -479,15 +489,6 @@ class DESeqDataSet(AskedData):
         self._keep(with_fit(self._analysis(), self._data.matrix, model, engine), engine)
         self._warn_of_convergence()
         return self
-
-    def _tell_notes(self, engine: Engine) -> None:
-        if self._layout.is_intercept_only:
-            warn("the design is ~ 1 (just an intercept): there is nothing to compare. Is this intended?")
-        if self._design.levels:
-            shown = ", ".join(f"{name} {levels[0]}" for name, levels in self._design.levels.items())
-            engine.progress.note(f"-- reference levels: {shown}")
-        for note in self._design.notes:
-            engine.progress.note(note)
 
     def _tell_cost(self, model: Model, engine: Engine) -> None:
         """Say before a long or large analysis what to expect of it."""

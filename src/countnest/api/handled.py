@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 import pandas as pd
 
+from countnest.api.announcement import announce
 from countnest.api.held import HeldData
 from countnest.api.redesign import checked_design, is_same_model, lost, options_of_part, redesigned
 from countnest.arrays import FloatArray, IntArray, rows_of
@@ -215,10 +216,11 @@ class HandledData(HeldData):
         self._design_options = options
         self._put_design(built)
         self._keep_factors()
+        announce(built, progress(quiet=False))
 
     @property
     def samples(self) -> pd.DataFrame:
-        """The sample sheet, factors of the design as categoricals with the reference level first.
+        """The sample sheet, factors of the design as categoricals: in their known order, else the reference first.
 
         It is a copy that refuses to be edited: what was written to it would not reach the data set. Take a `copy()` of
         it to work with. ``dds.samples = frame`` sets the sheet: its rows are matched by label, each sample needs one,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from countnest.api.announcement import announce
 from countnest.api.answers import Fitted
 from countnest.api.inputs import (
     gene_dispersions,
@@ -26,6 +27,7 @@ from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, Mod
 from countnest.containers.gene_info import matched_info
 from countnest.containers.protected import protected
 from countnest.counterparts import Answering, checked_methods
+from countnest.design.level import level_text
 from countnest.design.model import Design, build_design
 from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import (
@@ -74,6 +76,7 @@ class HeldData(Answering):
         design: str | pd.DataFrame | FloatArray = "~ 1",
         *,
         reference: Mapping[str, str] | None = None,
+        levels: Mapping[str, Sequence[Any]] | None = None,
         blocks: Collection[str] | None = None,
         numeric_ok: Collection[str] = (),
         same_as: str | None = None,
@@ -86,18 +89,27 @@ class HeldData(Answering):
         gene_info: pd.DataFrame | pd.Series | None = None,
         cells_ok: bool = False,
         n_threads: int | None = None,
+        quiet: bool = False,
     ) -> None:
+        check_flags(quiet=quiet)
         self._last_engine = Engine(n_threads=n_threads, progress=progress(quiet=False))
         self._data = count_data(
             counts, samples, orientation=orientation, layer=layer, gene_info=gene_info, cells_ok=cells_ok
         )
         self._design = build_design(
-            design, self._data.sheet, reference=reference, numeric_ok=numeric_ok, blocks=blocks, same_as=same_as
+            design,
+            self._data.sheet,
+            reference=reference,
+            levels=levels,
+            numeric_ok=numeric_ok,
+            blocks=blocks,
+            same_as=same_as,
         )
         # what the design was built with: another one can be built alike, for other samples or from a file
         self._design_options: dict[str, Any] = {
             "design": copy.deepcopy(design),
             "reference": None if reference is None else dict(reference),
+            "levels": None if levels is None else {name: list(map(level_text, own)) for name, own in levels.items()},
             "blocks": None if blocks is None else tuple(blocks),
             "numeric_ok": tuple(numeric_ok),
             "same_as": same_as,
@@ -122,6 +134,7 @@ class HeldData(Answering):
             self._given = given_normalization_factors(normalization_factors, self._data)
         elif size_factors is not None:
             self._given = given_size_factors(size_factors, self._data)
+        announce(self._design, progress(quiet))
 
     def __repr__(self) -> str:
         return facts_as_text(*self._described())
@@ -184,7 +197,7 @@ class HeldData(Answering):
 
     @property
     def samples(self) -> pd.DataFrame:
-        """The sample sheet, factors of the design as categoricals with the reference level first."""
+        """The sample sheet: factors as categoricals, in their order where it is known, else the reference first."""
         return self._design.sheet.copy()
 
     @property

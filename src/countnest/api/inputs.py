@@ -317,7 +317,7 @@ def reduced_design(
         raise OptionError("likelihood ratio test requires a 'reduced' design: test='LRT', reduced='~ ...'.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CountnestWarning)  # the full design has said it
-        null = build_design(reduced, full.sheet, numeric_ok=numeric_ok)
+        null = build_design(reduced, full.sheet, numeric_ok=numeric_ok, **full.level_options())
     if not is_nested(null.matrix, full.matrix):
         extra = [name for name in null.variables if name not in full.variables]
         named = f"; the following variables in the reduced formula are not in the full formula: {listing(extra)}"

@@ -11,8 +11,8 @@ import pandas as pd
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.design.formula import parse_formula
+from countnest.design.level import known_level, level_text
 from countnest.design.model import Design, build_design
-from countnest.design.sample import level_text
 from countnest.errors import CountnestWarning, DesignError, counted, kind_of, listing, warn
 
 __all__ = ["checked_design", "is_same_model", "lost", "options_of_part", "redesigned", "usable_options"]
@@ -40,7 +40,12 @@ def usable_options(options: Mapping[str, Any], sheet: pd.DataFrame) -> dict[str,
     formula = same_as if same_as is not None else design
     parsed = parse_formula(formula, sheet.columns) if isinstance(formula, str) else None
     variables = () if parsed is None else parsed.variables
-    factors = [name for name in variables if parsed is not None and _is_factor(sheet, name, parsed.categorical)]
+    named = options.get("levels") or {}
+    factors = [
+        name
+        for name in variables
+        if parsed and name not in parsed.computed and _is_factor(sheet, name, {*parsed.categorical, *named})
+    ]
     usable = {"reference": factors, "levels": factors, "blocks": factors, "numeric_ok": variables}
     found = {name: _restricted(value, usable[name]) if name in usable else value for name, value in options.items()}
     return {**found, "numeric_ok": found["numeric_ok"] or ()}
@@ -70,7 +75,9 @@ def options_of_part(
         found["design"] = pd.DataFrame(design.matrix[samples], sheet.index, pd.Index(design.columns))
     if options["reference"]:
         left = {name: {level_text(value) for value in sheet[name]} for name in options["reference"]}
-        kept = {name: level for name, level in options["reference"].items() if level_text(level) in left[name]}
+        kept = {
+            name: level for name, level in options["reference"].items() if known_level(level, left[name]) in left[name]
+        }
         found["reference"] = kept or None
     return found
 

@@ -106,7 +106,7 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
         make = ExampleDataSet if isinstance(truth, pd.DataFrame) else DESeqDataSet
         dds = make(
             counts, data["sheet"], orientation="genes_by_samples", gene_info=data.get("gene_info"), cells_ok=True,
-            **usable_options(options, data["sheet"]),
+            quiet=True, **usable_options(options, data["sheet"]),
         )  # fmt: skip
         dds._design_options = options
     if isinstance(truth, pd.DataFrame) and isinstance(dds, ExampleDataSet):

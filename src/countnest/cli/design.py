@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -15,10 +15,12 @@ from countnest.errors import DesignError, warn
 __all__ = ["describe_design"]
 
 
-def describe_design(samples: Path, formula: str, reference: Mapping[str, str]) -> None:
+def describe_design(
+    samples: Path, formula: str, reference: Mapping[str, str], levels: Mapping[str, Sequence[str]]
+) -> None:
     """Print the report of a design, which needs no counts."""
     with warnings_as_lines():
-        design = build_design(formula, cn.read_samples(samples), reference=reference)
+        design = build_design(formula, cn.read_samples(samples), reference=reference, levels=levels)
         click.echo(str(design.report()))
         try:
             check_residual_df(design)

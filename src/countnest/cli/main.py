@@ -16,7 +16,7 @@ import click
 from countnest.cli.command import Careful, signals_end_it
 from countnest.cli.notices import as_in_the_shell
 from countnest.cli.request import Request
-from countnest.cli.values import as_contrasts, as_number_or_off, as_references
+from countnest.cli.values import as_contrasts, as_levels, as_number_or_off, as_references
 from countnest.errors import CountnestError
 from countnest.options import AltHypothesis, FitType, Orientation, QueryTest, SizeFactorType, TestType
 from countnest.version import installed_version
@@ -96,12 +96,21 @@ _REFERENCE = click.option(
     callback=as_references,
     help="The level that others are compared with, such as dex=untrt. For several variables, several times.",
 )
+_LEVELS = click.option(
+    "--levels",
+    metavar="VARIABLE=LEVEL,LEVEL,...",
+    multiple=True,
+    callback=as_levels,
+    help="All levels of a variable in their order, such as dose=low,mid,high; the first is the reference, unless "
+    "--reference names another. A number whose levels are named is a factor. For several variables, several times.",
+)
 _DATA = (
     click.option("--counts", type=_FILE, metavar="FILE", help="Table of counts: CSV or TSV, may be compressed."),
     click.option("--samples", type=_FILE, metavar="FILE", help=_SAMPLES_HELP),
     click.option("--orientation", type=_word(Orientation), help="Which way the counts lie, when labels do not tell."),
     click.option("--design", metavar="FORMULA", help=_FORMULA_HELP),
     _REFERENCE,
+    _LEVELS,
 )
 _QUESTION = (
     click.option(
@@ -250,11 +259,12 @@ Example:
 @click.option("--samples", required=True, type=_FILE, metavar="FILE", help=_SAMPLES_HELP)
 @click.option("--design", required=True, metavar="FORMULA", help=_FORMULA_HELP)
 @_REFERENCE
-def design(samples: Path, design: str, reference: dict[str, str]) -> None:
+@_LEVELS
+def design(samples: Path, design: str, reference: dict[str, str], levels: dict[str, list[str]]) -> None:
     """Print the report."""
     from countnest.cli.design import describe_design  # not before: pandas and formulaic take their time
 
-    describe_design(samples, design, reference)
+    describe_design(samples, design, reference, levels)
 
 
 _WARM_HELP = """\

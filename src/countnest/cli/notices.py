@@ -13,12 +13,17 @@ from countnest.progress import say
 
 __all__ = ["as_in_the_shell", "warnings_as_lines"]
 
+_LEVELS = re.compile(r"levels=\{'([^']*)': (?:\[[^\]]*\]|\.\.\.)\}")
 _REFERENCE = re.compile(r"reference=\{'([^']*)': '([^']*)'\}")
 
 
 def as_in_the_shell(text: str) -> str:
     """Return a message with the arguments that it advises written as options of the command."""
-    return _REFERENCE.sub(lambda found: f"--reference {shlex.quote(f'{found[1]}={found[2]}')}", text)
+    return _LEVELS.sub(r"--levels '\1=level,level,...'", _REFERENCE.sub(_reference_option, text))
+
+
+def _reference_option(found: re.Match[str]) -> str:
+    return f"--reference {shlex.quote(f'{found[1]}={found[2]}')}"
 
 
 @contextmanager

@@ -36,7 +36,8 @@ DEPENDENCIES = (
 )
 
 _INPUTS = ("study", "counts", "samples")
-_ELSEWHERE = ("design", "reference", "contrast", "name", "query", "test", "reduced", "out", "force", "quiet")
+_DESIGN = ("design", "reference", "levels")
+_ELSEWHERE = (*_DESIGN, "contrast", "name", "query", "test", "reduced", "out", "force", "quiet")
 _NOT_OPTIONS = (*_INPUTS, *_ELSEWHERE)
 
 
@@ -90,6 +91,7 @@ def _design(dds: DESeqDataSet, formula: str) -> dict[str, Any]:
         "columns": dds.results_names(),
         "reference_levels": {variable: levels[0] for variable, levels in design.levels.items()},
         "levels": design.levels,
+        "orders": {name: {"levels": found.levels, "source": found.source} for name, found in design.orders.items()},
         "dropped": design.dropped,
         "notes": design.notes,
     }

@@ -19,6 +19,7 @@ class Request:
     samples: Path | None
     design: str | None
     reference: dict[str, str]
+    levels: dict[str, list[str]]
     contrast: tuple[tuple[str, str, str], ...]
     name: str | None
     query: tuple[str, ...]

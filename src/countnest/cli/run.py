@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 import countnest as cn
+from countnest.api.announcement import announce
 from countnest.cli.comparisons import Compared, compare
 from countnest.cli.folder import check_names, check_out, earlier_files
 from countnest.cli.notices import warnings_as_lines
@@ -21,8 +22,10 @@ from countnest.cli.request import Request
 from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
 from countnest.containers.results import Results, summarize
 from countnest.design.contrast import resolve_contrast
+from countnest.design.order import order_sentences
 from countnest.errors import counted
 from countnest.files import whole_folder
+from countnest.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +45,7 @@ class _Inputs:
     samples: pd.DataFrame
     design: str
     reference: dict[str, str]
+    levels: dict[str, list[str]]
     contrasts: tuple[tuple[str, str, str] | None, ...]
 
 
@@ -55,6 +59,7 @@ def run_request(request: Request) -> None:
         for contrast in inputs.contrasts:  # a question that cannot be answered stops here
             resolve_contrast(dds.design, contrast, request.name)
         queries = read_queries(request, dds)  # and so does a query
+        announce(dds.design, progress(request.quiet))
         _fit(request, dds)
         compared = compare(request, dds, inputs.contrasts)
         answers = answer_queries(request, queries)
@@ -83,7 +88,8 @@ def _inputs(request: Request) -> _Inputs:
     assert request.samples is not None
     assert request.design is not None
     counts, samples = cn.read_counts(request.counts), cn.read_samples(request.samples)
-    return _Inputs(counts, samples, request.design, request.reference, request.contrast or (None,))
+    contrasts = request.contrast or (None,)
+    return _Inputs(counts, samples, request.design, request.reference, request.levels, contrasts)
 
 
 def _study_inputs(request: Request, name: str) -> _Inputs:
@@ -92,8 +98,12 @@ def _study_inputs(request: Request, name: str) -> _Inputs:
     design = request.design or study.design
     asked = request.contrast or request.name is not None or request.design is not None
     contrasts = (request.contrast or (None,)) if asked else (study.contrast,)
-    used = {variable: level for variable, level in study.reference.items() if _names(design, variable)}
-    return _Inputs(study.counts, study.samples, design, {**used, **request.reference}, contrasts)
+    used = {
+        variable: level
+        for variable, level in study.reference.items()
+        if _names(design, variable) and variable not in request.levels
+    }
+    return _Inputs(study.counts, study.samples, design, {**used, **request.reference}, request.levels, contrasts)
 
 
 def _names(formula: str, variable: str) -> bool:
@@ -106,7 +116,9 @@ def _data_set(request: Request, inputs: _Inputs) -> DESeqDataSet:
         inputs.samples,
         design=inputs.design,
         reference=inputs.reference,
+        levels=inputs.levels,
         orientation=request.orientation,
+        quiet=True,  # what there is to say comes when the questions are understood
     )
 
 
@@ -130,6 +142,8 @@ def _tell_design(request: Request, dds: DESeqDataSet) -> None:
     design = dds.design
     click.echo(f"\ndesign: {design.formula}")
     click.echo(f"reference levels: {level_text(design.levels)}")
+    for sentence in order_sentences(design.orders, [block[-1] for block in design.nesting.blocks]):
+        click.echo(sentence)
     for note in design.notes if request.quiet else ():
         click.echo(f"note: {note}")
 
@@ -146,6 +160,8 @@ def _tell_query(answered: Answered) -> None:
     query, alpha = answered.query, answered.parts[0].info.alpha
     found = [f"{counted(count, 'gene')} with padj < {alpha:g}" for count in answered.significant]
     click.echo(f"query: {answered.text.strip()}")
+    for sentence in query.order_sentences:
+        click.echo(f"  {sentence}")
     if answered.joint:
         click.echo(f"  {query.explain().splitlines()[0]}")
         click.echo(wrapped("", query.labels, "; ", 2))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import math
 
 import click
 
-__all__ = ["as_contrasts", "as_number_or_off", "as_references"]
+__all__ = ["as_contrasts", "as_levels", "as_number_or_off", "as_references"]
 
 
 def as_contrasts(
@@ -40,6 +41,20 @@ def as_references(ctx: click.Context, param: click.Parameter, texts: tuple[str, 
             problem = f"two reference levels for {variable!r}: {levels[variable]!r} and {level!r}. Give one."
             raise click.BadParameter(problem, ctx, param)
     return levels
+
+
+def as_levels(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return the levels of each variable in their order, of 'minute=0,5,15'; quotation marks keep a comma."""
+    orders: dict[str, list[str]] = {}
+    for text in texts:
+        variable, _, listed = (part.strip() for part in text.partition("="))
+        levels = [level.strip() for level in next(csv.reader([listed], skipinitialspace=True), [])]
+        if not variable or len(levels) < 2 or not all(levels):
+            problem = f"{text!r} is not of the form variable=level,level,..., such as minute=0,5,15."
+            raise click.BadParameter(problem, ctx, param)
+        if orders.setdefault(variable, levels) != levels:
+            raise click.BadParameter(f"two orders of levels for {variable!r}. Give one.", ctx, param)
+    return orders
 
 
 def as_number_or_off(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:

@@ -11,6 +11,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, IntArray
 from countnest.design.coder import Coder
 from countnest.design.coding import CodedMatrix
+from countnest.design.level import level_codes
 from countnest.design.nesting import Nesting
 from countnest.design.rank import confounding, find_dependence, zero_columns
 from countnest.errors import ConfoundedDesignError, listing
@@ -83,7 +84,7 @@ def find_aliasing(coded: CodedMatrix, coder: Coder, nesting: Nesting, sheet: pd.
         complete = coder.matrix(complete_rows(sheet, coder, nesting))[:, places]
         if find_dependence(complete).rank > dependence.rank:
             left = coded.take(~zero)
-            codes = {name: (_codes(sheet, name), coder.levels[name]) for name in coder.levels}
+            codes = {name: (level_codes(sheet[name], levels), levels) for name, levels in coder.levels.items()}
             raise ConfoundedDesignError(confounding(left.matrix, left.columns, left.terms, codes))
     return Aliasing(
         kept=tuple(int(places[i]) for i in dependence.kept),
@@ -102,7 +103,7 @@ def complete_rows(sheet: pd.DataFrame, coder: Coder, nesting: Nesting) -> pd.Dat
     names = nesting.outermost_first(coder.levels)
     for place, name in enumerate(names):
         parents = [i for i in range(place) if names[i] in nesting.parents(name)]
-        codes = _crossed(codes, parents, sheet, names, place, len(coder.levels[name]))
+        codes = _crossed(codes, parents, sheet, names, place, coder.levels)
         if len(codes) > MOST_CELLS:
             codes = codes[np.sort(rng.choice(len(codes), MOST_CELLS, replace=False))]
     if len(codes) < len(sheet):  # numbers need rows
@@ -120,22 +121,18 @@ def _crossed(
     sheet: pd.DataFrame,
     names: Sequence[str],
     place: int,
-    n_levels: int,
+    levels: Mapping[str, Sequence[str]],
 ) -> IntArray:
     """Return each row once for each level of another factor that occurs with its levels of the parents."""
+    n_levels = len(levels[names[place]])
     level = np.tile(np.arange(n_levels), len(codes))
     repeated = np.column_stack([np.repeat(codes, n_levels, axis=0), level])
     if not parents:
         return repeated
-    observed = np.column_stack([_codes(sheet, names[i]) for i in (*parents, place)])
+    observed = np.column_stack([level_codes(sheet[names[i]], levels[names[i]]) for i in (*parents, place)])
     known = {tuple(row) for row in observed.tolist()}
     occurs: BoolArray = np.array([tuple(row) in known for row in repeated[:, [*parents, place]].tolist()], dtype=bool)
     return repeated[occurs]
-
-
-def _codes(sheet: pd.DataFrame, factor: str) -> IntArray:
-    codes: IntArray = np.asarray(sheet[factor].cat.codes, dtype=np.int64)
-    return codes
 
 
 def aliasing_notes(

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict
 
-import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.design.coder import Coder
 from countnest.design.coding import CodedMatrix
+from countnest.design.level import level_codes
 from countnest.design.nesting import Nesting
+from countnest.design.order import LevelOrder
 from countnest.errors import ContrastError, listing, suggestion
 
 __all__ = ["CodedDesign", "Coding", "encode"]
 
 Coding = Literal["r", "formulaic", "matrix"]
+
+
+class LevelOptions(TypedDict):
+    """The arguments that decide how the levels of factors are coded."""
+
+    levels: dict[str, tuple[str, ...]]
+    reference: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +49,7 @@ class CodedDesign:
     intercept
         Whether there is an intercept.
     sheet
-        The prepared sample sheet: the factors of the formula are categoricals.
+        The prepared sample sheet: the factors of the formula are categoricals, ordered ones where the order is known.
     dropped
         Names of the columns that were dropped: all zero, or combinations of earlier ones because of nesting.
     terms
@@ -59,6 +67,11 @@ class CodedDesign:
         Codes other rows as the samples were coded; None when a matrix was given.
     nesting
         Which factors are nested in which.
+    orders
+        The order of the levels of each factor, for comparisons that depend on one.
+    constant
+        Variables of the formula with one value in all samples, and what is wrong with that: their terms are left out,
+        and the model cannot be fitted.
     """
 
     matrix: FloatArray
@@ -77,6 +90,8 @@ class CodedDesign:
     kept: tuple[int, ...]
     coder: Coder | None
     nesting: Nesting
+    orders: Mapping[str, LevelOrder] = field(default_factory=dict)
+    constant: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the matrices read-only: fits and files rely on them."""
@@ -90,8 +105,19 @@ class CodedDesign:
 
     def codes(self, factor: str) -> IntArray:
         """Return the level of each sample, shape (n,), as a place in `levels`."""
-        codes: IntArray = np.asarray(self.sheet[factor].cat.codes, dtype=np.int64)
-        return codes
+        return level_codes(self.sheet[factor], self.levels[factor])
+
+    def in_order(self, factor: str) -> tuple[str, ...]:
+        """Return the levels of a factor in their order, where it is known, otherwise with the reference first."""
+        order = self.orders.get(factor)
+        return order.levels if order is not None and order.is_known else self.levels[factor]
+
+    def level_options(self) -> LevelOptions:
+        """Return the arguments `levels` and `reference` by which another formula codes the factors alike."""
+        return {
+            "levels": {name: self.in_order(name) for name in self.levels},
+            "reference": {name: levels[0] for name, levels in self.levels.items()},
+        }
 
     def require_variable(self, name: str) -> None:
         """Raise `ContrastError` unless a formula was given that uses this variable."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
-from countnest.design.name import result_name
+from countnest.design.name import result_name, written_levels
 
 __all__ = ["Block", "CodedMatrix", "Component", "code_columns", "factor_component", "r_blocks"]
 
@@ -37,12 +37,20 @@ class Component:
         The q levels, or what is appended to the name of a numeric expression ('' for a single column).
     categorical
         Whether it is a factor.
+    written
+        The labels in the names of the results, where they differ; see `name.written_levels`.
     """
 
     name: str
     values: FloatArray
     labels: tuple[str, ...]
     categorical: bool
+    written: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The labels in the names of the results."""
+        return self.written or self.labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,7 @@ def factor_component(name: str, codes: IntArray, levels: Sequence[str]) -> Compo
         Names of the levels, the reference first.
     """
     values = (codes[:, None] == np.arange(len(levels))).astype(np.float64)
-    return Component(name, values, tuple(levels), categorical=True)
+    return Component(name, values, tuple(levels), categorical=True, written=written_levels(name, levels))
 
 
 def r_blocks(terms: Sequence[Term], intercept: bool, categorical: Collection[str]) -> list[Block]:
@@ -194,7 +202,10 @@ def _column(term: Term, pieces: Sequence[Component], chosen: Sequence[int], main
     """Return the product of one column of each component; `main` is the factor of a main effect."""
     values = np.prod([piece.values[:, place] for piece, place in zip(pieces, chosen, strict=True)], axis=0)
     labels = [piece.labels[place] for piece, place in zip(pieces, chosen, strict=True)]
-    column = ":".join(piece.name + label for piece, label in zip(pieces, labels, strict=True))
-    level = (main.name, labels[0], main.labels[0]) if main else None
+    shown = [piece.shown[place] for piece, place in zip(pieces, chosen, strict=True)]
+    column, name = (
+        ":".join(piece.name + label for piece, label in zip(pieces, each, strict=True)) for each in (labels, shown)
+    )
+    level = (main.name, shown[0], main.shown[0]) if main else None
     cell = tuple((piece.name, label) for piece, label in zip(pieces, labels, strict=True) if piece.categorical)
-    return _Column(values, column, result_name(column, level=level), term, cell)
+    return _Column(values, column, result_name(name, level=level), term, cell)

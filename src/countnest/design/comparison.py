@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from countnest.design.sample import level_text
+from countnest.design.level import known_level, level_text
 from countnest.design.weight import is_number
 from countnest.errors import ContrastError, listing, suggestion
 
-__all__ = ["METHODS", "Comparison", "compare"]
+__all__ = ["METHODS", "ORDERED", "WORDS", "Comparison", "compare"]
 
 # Weights of a comparison have to add up to zero within this.
 TOLERANCE = 1e-9
@@ -43,11 +43,12 @@ def compare(levels: Sequence[str], how: object, factor: str) -> list[Comparison]
     Parameters
     ----------
     levels
-        The levels, the reference first.
+        The levels, the reference first; for the methods in `ORDERED` in their order.
     how
         A pair ``("E", "None")``: the first minus the second, either of which may be a list, whose mean is taken; a
-        list of pairs; one of 'reference', 'pairwise', 'consecutive', 'deviation', 'helmert', 'mean_change', 'poly'; a
-        dict of weights ``{"A": -1, "B": 1}``; or a dict of such dicts with a name for each.
+        list of pairs; one of 'reference', 'pairwise', 'consecutive', 'deviation', 'helmert', 'mean_change', 'poly',
+        'linear'; a dict of weights ``{"A": -1, "B": 1}``; or a dict of such dicts with a name for each. 'poly' and
+        'linear', the first of 'poly', take the levels as equally spaced.
     factor
         The factor, for messages.
 
@@ -67,19 +68,19 @@ def compare(levels: Sequence[str], how: object, factor: str) -> list[Comparison]
             return [_pair(levels, how[0], how[1], factor)]
     raise ContrastError(
         f"{factor}={how!r} is not a comparison: use two levels such as ('{levels[-1]}', '{levels[0]}'), one of "
-        f"{listing(METHODS, 20)}, or weights such as {{'{levels[-1]}': 1, '{levels[0]}': -1}}."
+        f"{listing(WORDS, 20)}, or weights such as {{'{levels[-1]}': 1, '{levels[0]}': -1}}."
     )
 
 
 def _by_method(levels: Sequence[str], method: str, factor: str) -> list[Comparison]:
-    if method not in METHODS:
+    if method not in WORDS:
         raise ContrastError(
-            f"{factor}='{method}' is not a way to compare levels; use one of {listing(METHODS, 20)}."
-            f"{suggestion(method, METHODS)}"
+            f"{factor}='{method}' is not a way to compare levels; use one of {listing(WORDS, 20)}."
+            f"{suggestion(method, WORDS)}"
         )
     if len(levels) < 2:
         raise ContrastError(f"there is only one level of '{factor}' to compare here: {listing(levels)}.")
-    return METHODS[method](levels)
+    return WORDS[method](levels)
 
 
 def _by_weights(levels: Sequence[str], how: Mapping[Any, Any], factor: str) -> list[Comparison]:
@@ -103,7 +104,7 @@ def _formula(weights: Mapping[Any, Any]) -> str:
 
 def _weighted(levels: Sequence[str], label: str, weights: Mapping[Any, Any], factor: str) -> Comparison:
     """Return a comparison with weights that the user gave, checked."""
-    named = {level_text(level): weight for level, weight in weights.items()}
+    named = {known_level(level, levels): weight for level, weight in weights.items()}
     for level in named:
         _require_level(levels, level, factor)
     if not _numeric(named):
@@ -129,7 +130,8 @@ def _require_level(levels: Sequence[str], level: str, factor: str) -> None:
 
 def _pair(levels: Sequence[str], high: object, low: object, factor: str) -> Comparison:
     """Return the first side minus the second."""
-    sides = [[level_text(x) for x in (side if isinstance(side, (list, tuple)) else [side])] for side in (high, low)]
+    lists = [list(side) if isinstance(side, (list, tuple)) else [side] for side in (high, low)]
+    sides = [[known_level(level, levels) for level in side] for side in lists]
     for level in itertools.chain(*sides):
         _require_level(levels, level, factor)
     both = set(sides[0]) & set(sides[1])
@@ -193,6 +195,10 @@ def _poly(levels: Sequence[str]) -> list[Comparison]:
     return [Comparison(name, weights) for name, weights in zip(names, found, strict=True)]
 
 
+def _linear(levels: Sequence[str]) -> list[Comparison]:
+    return _poly(levels)[:1]
+
+
 def _dot(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:
     return sum((a * b for a, b in zip(left, right, strict=True)), Fraction(0))
 
@@ -206,3 +212,9 @@ METHODS: Mapping[str, Callable[[Sequence[str]], list[Comparison]]] = {
     "mean_change": _mean_change,
     "poly": _poly,
 }
+
+# All words for a comparison: the methods, whose comparisons span all differences of the levels, and a part of one.
+WORDS = {**METHODS, "linear": _linear}
+
+# The methods whose comparisons depend on the order of the levels.
+ORDERED = frozenset({"consecutive", "helmert", "mean_change", "poly", "linear"})

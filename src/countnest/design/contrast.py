@@ -12,7 +12,7 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.coded import CodedDesign
-from countnest.design.sample import level_text
+from countnest.design.level import known_level, level_text
 from countnest.design.weight import has_booleans, is_number, require_usable
 from countnest.errors import ContrastError, listing, suggestion
 
@@ -140,8 +140,9 @@ def _triple(design: CodedDesign, items: Sequence[object]) -> Contrast:
         )
     if len(items) != 3 or any(isinstance(item, (list, tuple)) for item in items):
         raise ContrastError(f"contrast={tuple(items)!r} cannot be understood. {FORMS}")
-    factor, numerator, denominator = (level_text(item) for item in items)
+    factor = level_text(items[0])
     levels = _factor_levels(design, factor)
+    numerator, denominator = (known_level(item, levels) for item in items[1:])
     for level in (numerator, denominator):
         if level not in levels:
             raise ContrastError(

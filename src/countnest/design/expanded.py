@@ -15,7 +15,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.design.coded import CodedDesign
-from countnest.design.name import refuse_duplicates, result_name
+from countnest.design.name import refuse_duplicates, result_name, written_levels
 from countnest.errors import DesignError, listing
 from countnest.options import ModelMatrixType
 
@@ -95,6 +95,7 @@ def expanded_design(design: CodedDesign) -> PriorDesign:
     _require_main_effects(design)
     columns: list[FloatArray] = []
     names: list[str] = []
+    written: list[str] = []
     terms: list[Term] = []
     spread: list[FloatArray] = []
     identity = np.eye(len(design.names))
@@ -104,14 +105,16 @@ def expanded_design(design: CodedDesign) -> PriorDesign:
         if levels is None:
             columns += [design.matrix[:, place] for place in places]
             names += [design.columns[place] for place in places]
+            written += [design.columns[place] for place in places]
             spread += [identity[:0] if term == () else identity[place : place + 1] for place in places]
         else:
             codes = design.codes(term[0])
             columns += [as_float(codes == code) for code in range(len(levels))]
             names += [f"{term[0]}{level}" for level in levels]
+            written += [f"{term[0]}{level}" for level in written_levels(term[0], levels)]
             spread += [_comparisons(identity[places])] * len(levels)
         terms += [term] * (len(names) - len(terms))
-    result_names = tuple(result_name(name) for name in names)
+    result_names = tuple(result_name(name) for name in written)
     refuse_duplicates(result_names)
     matrix = as_float(np.stack(columns, axis=1))
     wide = replace(design, matrix=matrix, names=result_names, columns=tuple(names), terms=tuple(terms))

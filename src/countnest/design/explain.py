@@ -22,10 +22,11 @@ def explain_query(
     cells: Sequence[Sequence[tuple[Mapping[str, str], float]]],
     strata: Sequence[Stratum],
     informative: Sequence[int],
+    orders: Sequence[str] = (),
     *,
     joint: bool,
 ) -> str:
-    """Return the rows of a query as text: the cells with their weights, the coefficients, the stratum."""
+    """Return the rows of a query as text: cells with their weights, orders of levels, coefficients, the stratum."""
     lines = []
     if joint:
         rank = int(np.linalg.matrix_rank(matrix))
@@ -36,6 +37,7 @@ def explain_query(
             lines.append(f"  is the weighted sum of log means of {counted(len(cells[row]), 'cell')}:")
             lines += [_cell_line(design, levels, weight) for levels, weight in cells[row]]
             lines += _averaged(design, [levels for levels, _ in cells[row]])
+        lines += [f"  {order}" for order in orders]
         lines.append(f"  coefficients: {weighted_names(matrix[row], design.names)}")
         lines.append(f"  {_stratum_sentence(design, strata[row], informative[row])}")
     return "\n".join(lines)

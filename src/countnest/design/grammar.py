@@ -6,7 +6,8 @@ import re
 from typing import Any, NoReturn
 
 from countnest.design.coded import CodedDesign
-from countnest.design.comparison import METHODS
+from countnest.design.comparison import WORDS
+from countnest.design.level import known_level
 from countnest.design.query import Query, stack
 from countnest.design.question import ask
 from countnest.design.slope import Slope
@@ -182,7 +183,7 @@ class _Reader:
         self._expect("]")
         if name not in self.design.levels:
             return self._number_pair(inside, start)
-        if inside in METHODS and inside not in self.design.levels[name]:
+        if inside in WORDS and inside not in self.design.levels[name]:
             return inside
         return self._pair(name, inside, start, end)
 
@@ -191,13 +192,11 @@ class _Reader:
         levels = self.design.levels[name]
         dashes = [match.start() for match in re.finditer("-", inside)]
         for dash in dashes:
-            high, low = (_unquoted(side) for side in (inside[:dash], inside[dash + 1 :]))
+            high, low = (known_level(_unquoted(side), levels) for side in (inside[:dash], inside[dash + 1 :]))
             if high in levels and low in levels:
                 return high, low
         if not dashes:
-            self._fail(
-                f"'high - low' or one of {listing(METHODS, 20)} expected here.{suggestion(inside, METHODS)}", start
-            )
+            self._fail(f"'high - low' or one of {listing(WORDS, 20)} expected here.{suggestion(inside, WORDS)}", start)
         return self._unknown_level(name, inside, dashes, start, end)
 
     def _unknown_level(self, name: str, inside: str, dashes: list[int], start: int, end: int) -> NoReturn:
@@ -246,6 +245,7 @@ class _Reader:
         """Return the value after '='."""
         start = self._start()
         value = _unquoted(self._until(",;)"))
+        value = known_level(value, self.design.levels.get(name, ()))
         if name not in self.design.levels:
             number = _as_number(value)
             if number is None:

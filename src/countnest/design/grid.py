@@ -11,7 +11,7 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.coded import CodedDesign, encode
-from countnest.design.sample import level_text
+from countnest.design.level import known_level
 from countnest.design.weight import is_of_size
 from countnest.errors import ContrastError
 
@@ -133,7 +133,7 @@ def _shares(
     counts = dict(zip(design.levels[factor], found.tolist(), strict=True))
     candidates = [level for level in design.levels[factor] if not above or counts[level]]
     if not isinstance(weights, str) and factor in weights:
-        given = {level_text(level): float(weight) for level, weight in weights[factor].items()}
+        given = {known_level(level, candidates): float(weight) for level, weight in weights[factor].items()}
         sizes = {level: given.get(level, 0.0) for level in candidates}
     else:
         sizes = {level: float(counts[level]) if weights == "proportional" else 1.0 for level in candidates}
@@ -156,7 +156,7 @@ def check_weights(design: CodedDesign, weights: Weights) -> None:
         if factor not in design.levels:
             raise ContrastError(f"weights for '{factor}': it is not a factor, so it has no levels to average over.")
         for level in given:
-            design.require_level(factor, level_text(level))
+            design.require_level(factor, known_level(level, design.levels[factor]))
         usable = all(is_of_size(weight) and weight >= 0 for weight in given.values())
         if not usable or not any(given.values()):
             raise ContrastError(f"the weights of the levels of '{factor}' must be positive numbers or zero: {given!r}.")

@@ -10,8 +10,9 @@ import pandas as pd
 
 from countnest.arrays import IntArray
 from countnest.counterparts import checked_arguments
+from countnest.design.level import level_text
 from countnest.design.nesting import MEANT_NAME, Nesting, is_numbering, relation
-from countnest.design.sample import PreparedSamples, level_text
+from countnest.design.sample import PreparedSamples
 from countnest.errors import NumericIdError, SamplesError, listing, suggestion
 
 __all__ = ["label_warnings", "refuse_numeric_labels", "renest"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,16 @@ from countnest.design.sample import PreparedSamples, number_warnings, prepare_sa
 from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import DesignError, counted, listing, warn
 
-__all__ = ["Coding", "Design", "build_design", "check_residual_df", "choose_coding", "code_formula", "encode"]
+__all__ = [
+    "Coding",
+    "Design",
+    "build_design",
+    "check_residual_df",
+    "check_varying",
+    "choose_coding",
+    "code_formula",
+    "encode",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -61,6 +71,7 @@ def build_design(
     sheet: pd.DataFrame,
     *,
     reference: Mapping[str, str] | None = None,
+    levels: Mapping[str, Sequence[Any]] | None = None,
     numeric_ok: Collection[str] = (),
     blocks: Collection[str] | None = None,
     same_as: str | None = None,
@@ -76,6 +87,9 @@ def build_design(
         The sample sheet, n rows, labels in the index.
     reference
         Reference level of each factor, such as ``{"dex": "untrt"}``; by default the first level.
+    levels
+        All levels of factors in their order, such as ``{"minute": ["0", "5", "15"]}``; by default that of the numbers
+        that the levels carry, of categories, or of text. A number whose levels are named is a factor.
     numeric_ok
         Numeric variables with the values 1, 2, ..., k that are measurements, though they look like labels.
     blocks
@@ -95,7 +109,7 @@ def build_design(
     FormulaError
         The formula does not parse or names what the sheet lacks.
     SamplesError
-        A variable has missing values or unusable levels.
+        A variable has missing values, or levels that cannot be told apart.
     ConfoundedDesignError
         Effects cannot be separated; columns that are dependent because factors are nested are dropped instead.
     RankError
@@ -108,20 +122,25 @@ def build_design(
     Warns
     -----
     CountnestWarning
-        An unexpected reference level, integers that may be labels, large numbers.
+        An unexpected reference level, levels that may be slips, integers that may be labels, large numbers; variables
+        with one value in all samples, whose terms are left out: such a design cannot be fitted.
 
     Notes
     -----
     R counterpart: the design argument of DESeq2::DESeqDataSet, and stats::model.matrix.
     """
     if same_as is not None:
-        meant = _design_of_formula(same_as, sheet, reference, numeric_ok, blocks)
-        own = {name: level for name, level in (reference or {}).items() if name not in meant.variables}
-        return _with_meaning(build_design(design, sheet, reference=own, numeric_ok=numeric_ok), meant)
+        meant = _design_of_formula(same_as, sheet, reference, levels, numeric_ok, blocks)
+        used = {*meant.variables, *meant.constant}
+        refs = {name: level for name, level in (reference or {}).items() if name not in used}
+        orders = {name: order for name, order in (levels or {}).items() if name not in used}
+        own = build_design(design, sheet, reference=refs, levels=orders, numeric_ok=numeric_ok)
+        return _with_meaning(own, meant)
     if isinstance(design, str):
-        return _design_of_formula(design, sheet, reference, numeric_ok, blocks)
-    if reference:
-        _warn(["reference is ignored: a model matrix was given, which fixes the reference levels."])
+        return _design_of_formula(design, sheet, reference, levels, numeric_ok, blocks)
+    for option, given in (("reference", reference), ("levels", levels)):
+        if given:
+            _warn([f"{option} is ignored: a model matrix was given, which fixes the reference levels."])
     coded = design_of_matrix(design, sheet)
     return Design(**{field.name: getattr(coded, field.name) for field in fields(coded)})
 
@@ -144,16 +163,25 @@ def _with_meaning(design: Design, meant: Design) -> Design:
         kept=(),
         coder=meant.coder,
         nesting=meant.nesting,
+        orders=meant.orders,
+        constant=meant.constant,
     )
 
 
+def check_varying(design: Design) -> None:
+    """Raise `DesignError` where a variable of the design has one value in all samples."""
+    if design.constant:
+        raise DesignError(" ".join(design.constant.values()))
+
+
 def check_residual_df(design: Design) -> None:
-    """Raise `DesignError` unless there are more samples than coefficients.
+    """Raise `DesignError` unless all variables vary and there are more samples than coefficients.
 
     Notes
     -----
     R counterpart: the check at the start of DESeq2::estimateDispersions.
     """
+    check_varying(design)
     n, p = design.matrix.shape
     if n == p:
         raise DesignError(
@@ -196,13 +224,21 @@ def _design_of_formula(
     text: str,
     sheet: pd.DataFrame,
     reference: Mapping[str, str] | None,
+    levels: Mapping[str, Sequence[Any]] | None,
     numeric_ok: Collection[str],
     blocks: Collection[str] | None,
 ) -> Design:
     parsed = parse_formula(text, sheet.columns)
     prepared = prepare_samples(
-        sheet, parsed.variables, categorical=parsed.categorical, computed=parsed.computed, reference=reference
+        sheet,
+        parsed.variables,
+        categorical=parsed.categorical,
+        computed=parsed.computed,
+        reference=reference,
+        orders=levels,
     )
+    if prepared.constant:
+        parsed, prepared = _without_constants(parsed, prepared)
     refuse_numeric_labels(parsed.terms, prepared, numeric_ok)
     codes = {name: prepared.codes(name) for name in prepared.levels}
     nesting = find_nesting(codes, parsed.terms, prepared.levels, _known_blocks(blocks, prepared))
@@ -236,6 +272,27 @@ def _design_of_formula(
         kept=aliasing.kept,
         coder=coder,
         nesting=nesting,
+        orders=prepared.orders,
+        constant=prepared.constant,
+    )
+
+
+def _without_constants(parsed: ParsedFormula, prepared: PreparedSamples) -> tuple[ParsedFormula, PreparedSamples]:
+    """Return the formula without the variables that have one value in all samples, and a warning about them."""
+    constant = prepared.constant
+    problem = " ".join(constant.values())
+    terms = tuple(term for term in parsed.terms if not constant.keys() & set(term))
+    if not terms and not parsed.intercept:
+        raise DesignError(problem)
+    expressions = [parsed.expressions[name] for term in terms for name in term if name in parsed.expressions]
+    computed = {column for expression in expressions for column in expression.columns.values()}
+    kept = tuple(name for name in parsed.variables if name not in constant or name in computed)
+    warning = f"{problem} The data set can be transformed, such as by vst(like=...), but no model can be fitted."
+    return replace(parsed, terms=terms, variables=kept), replace(
+        prepared,
+        levels={name: levels for name, levels in prepared.levels.items() if name not in constant},
+        orders={name: order for name, order in prepared.orders.items() if name not in constant},
+        warnings=(*prepared.warnings, warning),
     )
 
 
@@ -246,14 +303,14 @@ def _warn(messages: Collection[str]) -> None:
 
 def _known_blocks(blocks: Collection[str] | None, prepared: PreparedSamples) -> Collection[str] | None:
     """Return the blocks, refusing those that are not factors of the design."""
-    unknown = [name for name in blocks or () if name not in prepared.levels]
+    unknown = [name for name in blocks or () if name not in prepared.levels and name not in prepared.constant]
     if isinstance(blocks, str) or unknown:
         wrong = [blocks] if isinstance(blocks, str) else unknown
         raise DesignError(
             f"blocks={blocks!r}: {listing(wrong)} should be a list of factors of the design, which are "
             f"{listing(prepared.levels, 20)}."
         )
-    return blocks
+    return blocks if blocks is None else [name for name in blocks if name in prepared.levels]
 
 
 def _rows(parsed: ParsedFormula, prepared: PreparedSamples, sheet: pd.DataFrame) -> pd.DataFrame:

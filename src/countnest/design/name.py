@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from countnest.errors import DesignError, listing
 
-__all__ = ["duplicates", "make_names", "refuse_duplicates", "result_name"]
+__all__ = ["duplicates", "make_names", "refuse_duplicates", "result_name", "written_levels"]
 
 WORDS = ("if", "else", "repeat", "while", "function", "for", "next", "break", "in")
 CONSTANTS = ("TRUE", "FALSE", "NULL", "Inf", "NaN", "NA", "NA_integer_", "NA_real_", "NA_character_", "NA_complex_")
 RESERVED = frozenset(WORDS).union(CONSTANTS)
+
+# Signs that tell levels apart, such as CD4+ and CD4-, written as words where '.' would make them the same.
+SIGNS = {
+    "+": "plus", "-": "minus", "<": "lt", ">": "gt", "=": "eq", "%": "pct", "/": "per", "*": "star", "&": "and",
+    "!": "not", "~": "about",
+}  # fmt: skip
 
 
 def make_names(name: str) -> str:
@@ -78,6 +85,61 @@ def result_name(column: str, *, level: tuple[str, str, str] | None = None) -> st
         return make_names(column)
     variable, value, reference = level
     return make_names(f"{variable}_{value}_vs_{reference}")
+
+
+def written_levels(variable: str, levels: Sequence[str]) -> tuple[str, ...]:
+    """Return levels as the names of coefficients write them: as they are, where R's names tell them apart.
+
+    In the others signs become words, and a number follows where that does not suffice.
+
+    Parameters
+    ----------
+    variable
+        The factor.
+    levels
+        Its levels, all different.
+
+    Returns
+    -------
+    tuple of str
+        Of which no two have the same valid name of R.
+
+    Notes
+    -----
+    R counterpart: DESeq2 stops, or gives two coefficients one name.
+
+    Examples
+    --------
+    >>> written_levels("cell", ["CD4+", "CD4-", "B cell"])
+    ('CD4plus', 'CD4minus', 'B cell')
+    """
+    count = Counter(_name_of_level(variable, level) for level in levels)
+    taken = {name for name, times in count.items() if times == 1}
+    found = []
+    for level in levels:
+        alone = count[_name_of_level(variable, level)] == 1
+        found.append(level if alone else _free(variable, _in_words(level), taken))
+        taken.add(_name_of_level(variable, found[-1]))
+    return tuple(found)
+
+
+def _name_of_level(variable: str, level: str) -> str:
+    return make_names(f"{variable}{level}")
+
+
+def _in_words(level: str) -> str:
+    """Return a level with its signs as words; a hyphen within it becomes '_'."""
+    pieces = []
+    for place, character in enumerate(level):
+        inner = character == "-" and level[:place][-1:].isalnum() and level[place + 1 :][:1].isalnum()
+        pieces.append("_" if inner or character.isspace() else SIGNS.get(character, character))
+    return "".join(pieces)
+
+
+def _free(variable: str, text: str, taken: Collection[str]) -> str:
+    """Return a text whose name is not taken, with a number where it would be."""
+    numbered = (text if number == 1 else f"{text}.{number}" for number in itertools.count(1))
+    return next(each for each in numbered if _name_of_level(variable, each) not in taken)
 
 
 def duplicates(names: Iterable[str]) -> list[str]:

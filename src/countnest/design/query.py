@@ -10,7 +10,7 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.coded import CodedDesign
-from countnest.design.comparison import compare
+from countnest.design.comparison import ORDERED, compare
 from countnest.design.estimable import contrast_matrix, sample_weights
 from countnest.design.explain import explain_query
 from countnest.design.export import Program, r_code, recode
@@ -86,6 +86,8 @@ class Query:
         The factors whose levels are compared by name.
     is_joint
         Whether the rows are tested together: "do any of them differ from zero?".
+    ordered
+        The factors that are compared by a method that depends on the order of their levels, with the method.
     """
 
     design: CodedDesign
@@ -93,6 +95,7 @@ class Query:
     parts: tuple[Row, ...]
     compared: frozenset[str] = field(default_factory=frozenset)
     is_joint: bool = False
+    ordered: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse weights that nothing can be computed with."""
@@ -129,6 +132,17 @@ class Query:
         """'between' when any row compares blocks, otherwise what all rows are."""
         found = set(self.strata)
         return "between" if "between" in found else ("within" if "within" in found else "none")
+
+    @property
+    def order_sentences(self) -> tuple[str, ...]:
+        """The order of the levels that the question goes by: 'order of minute: 0 < 5 < 15 (by their numbers)'."""
+        spacing = {"poly": ", equally spaced", "linear": ", equally spaced"}
+        orders = self.design.orders
+        return tuple(
+            f"order of {name}: {orders[name]}{spacing.get(method, '')}"
+            for name, method in self.ordered.items()
+            if name in orders
+        )
 
     @property
     def named_samples(self) -> BoolArray:
@@ -269,8 +283,11 @@ class Query:
             level = here.pop(variable)
             groups.setdefault((part.head, tuple(here.items())), {})[level] = place
         found: list[tuple[Row, FloatArray]] = []
+        ordered = {variable: method} if isinstance(method, str) and method in ORDERED else {}
+        levels = self.design.levels.get(variable, ())
+        standing = self.design.in_order(variable) if levels and ordered else levels
         for (head, where), members in groups.items():
-            order = [level for level in self.design.levels.get(variable, tuple(members)) if level in members]
+            order = [level for level in standing or members if level in members]
             for comparison in compare(order, method, variable):
                 chosen = {members[level]: weight for level, weight in comparison.weights.items()}
                 cells = [cell for place, weight in chosen.items() for cell in self.parts[place].scaled(weight)]
@@ -283,6 +300,7 @@ class Query:
             parts=tuple(part for part, _ in found),
             compared=self.compared | {variable},
             is_joint=False,
+            ordered={**self.ordered, **ordered},
         )
 
     def joint(self) -> Self:
@@ -294,7 +312,14 @@ class Query:
         counts = [int(samples.sum()) for samples in self.informative_samples]
         cells = [[(dict(cell.levels), cell.weight) for cell in part.cells] for part in self.parts]
         return explain_query(
-            self.design, self.labels, self.matrix, cells, self.strata, counts, joint=self.is_joint and len(self) > 1
+            self.design,
+            self.labels,
+            self.matrix,
+            cells,
+            self.strata,
+            counts,
+            self.order_sentences,
+            joint=self.is_joint and len(self) > 1,
         )
 
     def vector(self, coding: object = "own") -> FloatArray:
@@ -326,7 +351,15 @@ class Query:
         rows = self.rows + sign * other.rows
         _refuse_zero(rows)
         parts = tuple(_sum(a, b, sign) for a, b in zip(left, right, strict=True))
-        return self._new(rows=rows, parts=parts, compared=self.compared | other.compared, is_joint=False)
+        return self._new(rows=rows, parts=parts, **_union((self, other)), is_joint=False)
+
+
+def _union(queries: Sequence[Query]) -> dict[str, Any]:
+    """Return what queries compare, put together."""
+    return {
+        "compared": frozenset().union(*(query.compared for query in queries)),
+        "ordered": {name: how for query in queries for name, how in query.ordered.items()},
+    }
 
 
 def _number(factor: object) -> float:
@@ -372,6 +405,6 @@ def stack(queries: Sequence[Query]) -> Query:
     return first._new(
         rows=np.concatenate([query.rows for query in queries]),
         parts=tuple(part for query in queries for part in query.parts),
-        compared=frozenset().union(*(query.compared for query in queries)),
+        **_union(queries),
         is_joint=False,
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from countnest.arrays import FloatArray
 from countnest.design.coded import CodedDesign
-from countnest.design.comparison import Comparison, compare
+from countnest.design.comparison import ORDERED, Comparison, compare
 from countnest.design.estimable import contrast_matrix, estimable
 from countnest.design.grid import (
     Cell,
@@ -26,8 +26,8 @@ from countnest.design.grid import (
     parent_level,
     possible_levels,
 )
+from countnest.design.level import known_level
 from countnest.design.query import NamedCell, Query, Row
-from countnest.design.sample import level_text
 from countnest.design.slope import Slope, finite_change, slope_of
 from countnest.design.weight import is_of_size
 from countnest.errors import ContrastError, listing, warn
@@ -196,7 +196,10 @@ def ask(
     rows = _weighted_rows(design, sums, weights)
     cells = [[setting for setting, _ in terms] for terms in sums]
     compared = frozenset(name for name in questions if name in design.levels)
-    return _answerable(design, parts, rows, cells, weights, compared, tuple(questions))
+    ordered = {name: how for name, how in questions.items() if isinstance(how, str) and name in design.levels}
+    ordered = {name: how for name, how in ordered.items() if how in ORDERED}
+    query = _answerable(design, parts, rows, cells, weights, compared, tuple(questions))
+    return replace(query, ordered=ordered)
 
 
 def _factors(design: CodedDesign, name: str, how: object, here: Cell) -> list[_Factor]:
@@ -208,7 +211,7 @@ def _factors(design: CodedDesign, name: str, how: object, here: Cell) -> list[_F
         raise ContrastError(
             f"the levels of '{name}' cannot be compared where {describe(here)}: only {listing(levels)} occurs there."
         )
-    known = levels if isinstance(how, str) else design.levels[name]
+    known = _levels_to_compare(design, name, how, levels)
     found = []
     for comparison in compare(known, how, name):
         _refuse_across_parents(design, name, comparison)
@@ -217,6 +220,13 @@ def _factors(design: CodedDesign, name: str, how: object, here: Cell) -> list[_F
         label = comparison.label or "weights"
         found.append(_Factor(f"{name}[{label}]", settings, named))
     return found
+
+
+def _levels_to_compare(design: CodedDesign, name: str, how: object, possible: Sequence[str]) -> list[str]:
+    """Return the levels that take part: by a method those that are possible, in the order that it goes by."""
+    if not isinstance(how, str):
+        return list(design.levels[name])
+    return [level for level in (design.in_order(name) if how in ORDERED else possible) if level in possible]
 
 
 def _number_factor(design: CodedDesign, name: str, how: object, here: Cell) -> _Factor:
@@ -351,8 +361,8 @@ def _fixed(design: CodedDesign, at: Mapping[str, Any] | None) -> dict[str, str |
     for name, value in (at or {}).items():
         design.require_variable(name)
         if name in design.levels:
-            fixed[name] = level_text(value)
-            design.require_level(name, level_text(value))
+            fixed[name] = level = known_level(value, design.levels[name])
+            design.require_level(name, level)
         else:
             fixed[name] = _number(name, value)
     if not in_cell(design, fixed).any():

@@ -13,6 +13,7 @@ import pandas as pd
 
 from countnest.design.coded import CodedDesign
 from countnest.design.grid import in_cell
+from countnest.design.order import order_sentences
 from countnest.design.query import Query
 from countnest.design.question import ask
 from countnest.errors import ContrastError, CountnestWarning, counted
@@ -101,7 +102,9 @@ def design_report(design: CodedDesign) -> Report:
     ]
     if design.levels:
         facts.append(f"reference levels: {', '.join(f'{name} {found[0]}' for name, found in design.levels.items())}")
+    facts += order_sentences(design.orders, [block[-1] for block in design.nesting.blocks])
     facts += _nesting(design)
+    facts += [f"cannot be fitted: {problem}" for problem in design.constant.values()]
     tables = {
         "factors": _factors(design),
         "numbers": _numbers(design),

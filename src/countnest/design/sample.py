@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
-from countnest.design.name import make_names
+from countnest.design.control import control_levels
+from countnest.design.level import known_level, level_codes, level_text
+from countnest.design.name import written_levels
+from countnest.design.order import LevelOrder, level_order
+from countnest.design.slip import refuse_slips, seen, slip_warnings
 from countnest.design.value import refuse_objects
 from countnest.errors import DesignError, SamplesError, counted, listing, suggestion
 
-__all__ = ["PreparedSamples", "collation_key", "level_text", "number_warnings", "prepare_samples"]
-
-# Words that name the untreated level in the sample sheets of public studies.
-CONTROL_WORDS = frozenset({"none", "ctrl", "ctl", "control", "untreated", "untrt", "vehicle", "mock", "dmso"}).union(
-    {"placebo", "sham", "wt", "wildtype", "0"}
-)
+__all__ = ["PreparedSamples", "collation_key", "number_warnings", "prepare_samples"]
 
 # A mean or a standard deviation beyond this makes the coefficients hard to fit; DESeq2 uses the same number.
 LARGE_NUMBER = 5.0
@@ -38,9 +36,14 @@ class PreparedSamples:
     Attributes
     ----------
     sheet
-        Copy of the sample sheet; factors are unordered categoricals, the reference level first, no empty level.
+        Copy of the sample sheet; factors are categoricals without empty levels: ordered ones where the order of the
+        levels is known, otherwise with the reference level first.
     levels
         Levels of each factor that was asked for; the first is the reference.
+    orders
+        The order of the levels of each of these factors, which does not depend on the reference where it is known.
+    constant
+        Variables with one value in all samples, and what is wrong with that, in a sentence.
     notes
         What was done, in sentences.
     warnings
@@ -49,21 +52,23 @@ class PreparedSamples:
 
     sheet: pd.DataFrame
     levels: dict[str, tuple[str, ...]]
+    orders: dict[str, LevelOrder] = field(default_factory=dict)
+    constant: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def codes(self, factor: str) -> IntArray:
         """Return the level of each sample, shape (n,), as a place in `levels`."""
-        codes: IntArray = np.asarray(self.sheet[factor].cat.codes, dtype=np.int64)
-        return codes
+        return level_codes(self.sheet[factor], self.levels[factor])
 
 
 @dataclass(slots=True)
 class _Diary:
-    """Notes and warnings, collected while the columns are looked at."""
+    """What is noticed while the columns are looked at."""
 
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    constant: dict[str, str] = field(default_factory=dict)
 
 
 def prepare_samples(
@@ -73,11 +78,13 @@ def prepare_samples(
     categorical: Collection[str] = (),
     computed: Collection[str] = (),
     reference: Mapping[str, Any] | None = None,
+    orders: Mapping[str, Sequence[Any]] | None = None,
 ) -> PreparedSamples:
     """Check the variables of a design and turn those that are not numbers into factors.
 
-    Text, object, bool and categorical columns become factors. Levels keep the order of a categorical column and are
-    otherwise sorted by code point (numbers by value, bool as FALSE, TRUE); the reference level is moved to the front.
+    Text, object, bool and categorical columns become factors. Their levels stand as the user names them, by the numbers
+    that they carry, in the order of a categorical column, or by code point (bool as FALSE, TRUE); see
+    `order.level_order`. The first is the reference level, unless another one is asked for.
 
     Parameters
     ----------
@@ -91,6 +98,9 @@ def prepare_samples(
         Those of `variables` that occur only inside function calls: checked for missing values and left as they are.
     reference
         Reference level of each factor, such as ``{"dex": "untrt"}``.
+    orders
+        All levels of a factor in their order, such as ``{"minute": ["0", "5", "15"]}``; a number whose levels are named
+        is a factor.
 
     Returns
     -------
@@ -100,9 +110,8 @@ def prepare_samples(
     Raises
     ------
     SamplesError
-        Missing or infinite values, an ordered factor, dates, level names that collide, an unknown reference level.
-    DesignError
-        A variable that has one value only.
+        Missing or infinite values, dates, levels that differ in nothing that can be seen or only in capital letters, an
+        unknown reference level, an order that does not name all levels.
 
     Notes
     -----
@@ -111,34 +120,28 @@ def prepare_samples(
     if not sheet.index.is_unique:
         doubled = sheet.index[sheet.index.duplicated()].unique()
         raise SamplesError(f"the sample sheet has duplicate labels: {listing(doubled)}. Give each sample one row.")
-    wanted = dict(reference or {})
+    wanted, named = dict(reference or {}), dict(orders or {})
     diary = _Diary()
-    _check_reference_names(sheet, variables, wanted, diary)
+    _check_names(sheet, variables, {"reference": wanted, "levels": named}, diary)
     prepared = sheet.copy()
     levels: dict[str, tuple[str, ...]] = {}
+    found: dict[str, LevelOrder] = {}
     for variable in variables:
         column = _column(sheet, variable)
         refuse_objects(column, variable)
         _refuse_missing(column, variable)
+        asked = next((option for option, of in {"reference": wanted, "levels": named}.items() if variable in of), None)
         if variable in computed:
-            _check_computed(column, variable, variable in wanted)
-        elif _is_number(column) and variable not in categorical:
+            _check_computed(column, variable, asked)
+        elif _is_number(column) and variable not in (*categorical, *named):
             _check_number(column, variable, variable in wanted, diary)
         else:
-            factor = _factor(column, variable, wanted, diary)
-            _check_levels(factor, variable, variables)
-            prepared[variable] = factor
-            levels[variable] = tuple(factor.cat.categories)
-    return PreparedSamples(prepared, levels, tuple(diary.notes), tuple(diary.warnings))
-
-
-def level_text(value: object) -> str:
-    """Return the name of a level as R writes it: ``TRUE`` for True, ``1`` for 1.0, other values as their text."""
-    if isinstance(value, (bool, np.bool_)):
-        return str(bool(value)).upper()
-    if isinstance(value, (float, np.floating)):
-        return f"{float(value):.15g}"
-    return str(value)
+            order = _order(column, variable, named.get(variable), diary)
+            levels[variable] = _levels(order, column, variable, wanted, diary)
+            found[variable] = order if order.is_known else replace(order, levels=levels[variable])
+            prepared[variable] = _factor(column, found[variable])
+            _check_levels(levels[variable], variable, len(variables) == 1, diary)
+    return PreparedSamples(prepared, levels, found, diary.constant, tuple(diary.notes), tuple(diary.warnings))
 
 
 def collation_key(text: str) -> tuple[str, str, tuple[bool, ...], str]:
@@ -168,10 +171,7 @@ def number_warnings(values: FloatArray, name: str) -> list[str]:
         All values are equal.
     """
     if np.ptp(values) == 0:
-        raise DesignError(
-            f"the numeric variable '{name}' is {values[0]:g} in all samples, so it explains no difference; "
-            "leave it out of the design."
-        )
+        raise DesignError(_constant_number(values, name))
     if max(abs(values.mean()), values.std(ddof=1)) <= LARGE_NUMBER:
         return []
     return [
@@ -179,6 +179,13 @@ def number_warnings(values: FloatArray, name: str) -> list[str]:
         f"coefficients hard to estimate and to read; centre and scale it, for example with 'scale({name})' in the "
         "formula."
     ]
+
+
+def _constant_number(values: FloatArray, name: str) -> str:
+    return (
+        f"the numeric variable '{name}' is {values[0]:g} in all samples, so it explains no difference; leave it out of "
+        "the design."
+    )
 
 
 def _column(sheet: pd.DataFrame, variable: str) -> pd.Series[Any]:
@@ -189,19 +196,19 @@ def _column(sheet: pd.DataFrame, variable: str) -> pd.Series[Any]:
     return column
 
 
-def _check_reference_names(
-    sheet: pd.DataFrame, variables: Sequence[str], wanted: Mapping[str, Any], diary: _Diary
+def _check_names(
+    sheet: pd.DataFrame, variables: Sequence[str], asked: Mapping[str, Mapping[str, Any]], diary: _Diary
 ) -> None:
-    """Refuse references for columns that do not exist; warn about those that the design does not use."""
+    """Refuse references and orders of columns that do not exist; warn about those that the design does not use."""
     columns = [str(column) for column in sheet.columns]
-    for variable in wanted:
+    for option, variable in ((option, variable) for option, names in asked.items() for variable in names):
         if variable not in columns:
             raise SamplesError(
-                f"reference names '{variable}', which is not a column of the sample sheet."
+                f"{option} names '{variable}', which is not a column of the sample sheet."
                 f"{suggestion(variable, columns)} The columns are {listing(columns, 20)}."
             )
         if variable not in variables:
-            diary.warnings.append(f"reference for '{variable}' is ignored: the design does not use this variable.")
+            diary.warnings.append(f"{option} for '{variable}' is ignored: the design does not use this variable.")
 
 
 def _is_number(column: pd.Series[Any]) -> bool:
@@ -219,7 +226,7 @@ def _refuse_missing(column: pd.Series[Any], variable: str) -> None:
     """Raise `SamplesError` when a value is missing or is blank text."""
     missing: BoolArray = column.isna().to_numpy(dtype=bool)
     if not _is_number(column):
-        missing = missing | np.array([isinstance(value, str) and not value.strip() for value in column], dtype=bool)
+        missing = missing | np.array([isinstance(value, str) and not seen(value) for value in column], dtype=bool)
     if missing.any():
         labels = column.index[missing]
         raise SamplesError(
@@ -229,12 +236,14 @@ def _refuse_missing(column: pd.Series[Any], variable: str) -> None:
         )
 
 
-def _check_computed(column: pd.Series[Any], variable: str, referenced: bool) -> None:
-    """Check a variable that the formula uses only inside function calls."""
-    if referenced:
-        raise SamplesError(f"reference for '{variable}': the formula uses it inside a function call, not as a factor.")
+def _check_computed(column: pd.Series[Any], variable: str, asked: str | None) -> None:
+    """Check a variable that the formula uses only inside function calls; `asked` is what a factor would have."""
+    if asked:
+        raise SamplesError(f"{asked} for '{variable}': the formula uses it inside a function call, not as a factor.")
     if _is_number(column):
         _refuse_infinite(column.to_numpy(dtype=np.float64), column, variable)
+    else:
+        refuse_slips(_samples_of(column), variable)
 
 
 def _check_number(column: pd.Series[Any], variable: str, referenced: bool, diary: _Diary) -> None:
@@ -242,10 +251,13 @@ def _check_number(column: pd.Series[Any], variable: str, referenced: bool, diary
     if referenced:
         raise SamplesError(
             f"reference for '{variable}': it is numeric, not a factor. If it is a label, turn it into text: "
-            f"samples['{variable}'] = samples['{variable}'].astype(str)."
+            f"samples['{variable}'] = samples['{variable}'].astype(str), or write 'C({variable})' in the formula."
         )
     values = column.to_numpy(dtype=np.float64)
     _refuse_infinite(values, column, variable)
+    if np.ptp(values) == 0:
+        diary.constant[variable] = _constant_number(values, variable)
+        return
     diary.warnings += number_warnings(values, variable)
     distinct = len(np.unique(values))
     if np.all(values == np.round(values)) and (distinct <= FEW_VALUES or distinct <= len(values) / 2):
@@ -266,69 +278,75 @@ def _refuse_infinite(values: FloatArray, column: pd.Series[Any], variable: str) 
         )
 
 
-def _factor(column: pd.Series[Any], variable: str, wanted: Mapping[str, Any], diary: _Diary) -> pd.Series[Any]:
-    """Return the column as an unordered categorical with text levels, the reference first and no empty level."""
-    levels, used = _levels(column, variable)
-    if len(used) < len(levels):
-        empty = [level for level in levels if level not in used]
-        diary.notes.append(f"Levels of '{variable}' without samples were dropped: {listing(empty)}.")
-        levels = [level for level in levels if level in used]
+def _samples_of(column: pd.Series[Any]) -> dict[str, list[object]]:
+    """Return the samples of each level, in the order in which the levels appear."""
+    samples: dict[str, list[object]] = {}
+    for label, value in zip(column.index, column, strict=True):
+        samples.setdefault(level_text(value), []).append(label)
+    return samples
+
+
+def _order(column: pd.Series[Any], variable: str, named: Sequence[Any] | None, diary: _Diary) -> LevelOrder:
+    """Return the order of the levels, and look for slips among them."""
+    samples = _samples_of(column)
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        refuse_slips(samples, variable, [level_text(value) for value in named or ()])
+        diary.warnings += slip_warnings(samples, variable)
+    order = level_order(column.rename(variable), named)
+    if order.dropped:
+        diary.notes.append(f"Levels of '{variable}' without samples were dropped: {listing(order.dropped)}.")
+    return order
+
+
+def _levels(
+    order: LevelOrder, column: pd.Series[Any], variable: str, wanted: Mapping[str, Any], diary: _Diary
+) -> tuple[str, ...]:
+    """Return the levels, the reference first."""
     if variable in wanted:
-        levels = _reference_first(levels, level_text(wanted[variable]), variable)
-    else:
-        diary.warnings += _reference_warnings(levels, variable, by_alphabet=_is_text(column))
-    if any(not re.fullmatch(r"[A-Za-z0-9_.]+", level) for level in levels):
-        diary.notes.append(f"Characters other than letters, digits, '_' and '.' in levels of '{variable}' become '.'.")
-    factor = pd.Categorical([level_text(value) for value in column], categories=levels)
+        return _reference_first(order.levels, known_level(wanted[variable], order.levels), variable)
+    levels = _reference_first(order.levels, order.reference, variable)
+    if order.source != "named":
+        diary.warnings += _reference_warnings(levels, order, column, variable)
+    return levels
+
+
+def _factor(column: pd.Series[Any], order: LevelOrder) -> pd.Series[Any]:
+    """Return the column as a categorical of text, without empty levels."""
+    factor = pd.Categorical(
+        [level_text(value) for value in column], categories=list(order.levels), ordered=order.is_known
+    )
     return pd.Series(factor, index=column.index, name=column.name)
 
 
-def _levels(column: pd.Series[Any], variable: str) -> tuple[list[str], set[str]]:
-    """Return the names of the levels in their order, and the set of those that have samples."""
-    used = {level_text(value) for value in column}
-    dtype = column.dtype
-    if not isinstance(dtype, pd.CategoricalDtype):
-        ordered = sorted(set(column)) if _is_number(column) else sorted(used)
-        return list(dict.fromkeys(level_text(value) for value in ordered)), used
-    if dtype.ordered:
-        raise SamplesError(
-            f"'{variable}' is an ordered factor; ordered factors are not supported, use .cat.as_unordered(): "
-            f"samples['{variable}'] = samples['{variable}'].cat.as_unordered()."
-        )
-    names = [level_text(value) for value in dtype.categories]
-    if len(set(names)) < len(names):
-        raise SamplesError(f"the categories of '{variable}' are not different when written as text: {listing(names)}.")
-    return names, used
-
-
-def _is_text(column: pd.Series[Any]) -> bool:
-    """Tell whether the levels of a column are sorted by their text."""
-    boolean = pd.api.types.is_bool_dtype(column.dtype)
-    return not (boolean or _is_number(column) or isinstance(column.dtype, pd.CategoricalDtype))
-
-
-def _reference_first(levels: list[str], reference: str, variable: str) -> list[str]:
+def _reference_first(levels: Sequence[str], reference: str, variable: str) -> tuple[str, ...]:
     """Move the reference level to the front."""
     if reference not in levels:
         raise SamplesError(
             f"reference={{'{variable}': '{reference}'}}: no sample has this level.{suggestion(reference, levels)} "
             f"The levels of '{variable}' are {listing(levels, 20)}."
         )
-    return [reference, *(level for level in levels if level != reference)]
+    return (reference, *(level for level in levels if level != reference))
 
 
-def _reference_warnings(levels: list[str], variable: str, *, by_alphabet: bool) -> list[str]:
+def _reference_warnings(levels: Sequence[str], order: LevelOrder, column: pd.Series[Any], variable: str) -> list[str]:
     """Return the warning about a reference level that the user may not expect, if there is one."""
     first = levels[0]
-    controls = [level for level in levels if level.lower() in CONTROL_WORDS]
+    controls = control_levels(levels)
     if controls and first not in controls:
         return [
             f"'{variable}' has a level, '{controls[0]}', which is not the reference level; fold changes of "
             f"'{variable}' are relative to '{first}'. Set reference={{'{variable}': '{controls[0]}'}} to compare with "
             f"'{controls[0]}', or reference={{'{variable}': '{first}'}} to keep '{first}'."
         ]
+    in_text = min(levels)
+    if order.moved and in_text != first:
+        return [
+            f"the categories of '{variable}' stand as text, as pandas sorts them, and are taken in the order of their "
+            f"numbers: the reference level is '{first}', not '{in_text}'. Say which one you mean: "
+            f"reference={{'{variable}': '{first}'}} or reference={{'{variable}': '{in_text}'}}."
+        ]
     in_r = min(levels, key=collation_key)
-    if by_alphabet and in_r != first:
+    if order.source == "text" and not pd.api.types.is_bool_dtype(column.dtype) and in_r != first:
         return [
             f"the reference level of '{variable}' is '{first}' (levels are sorted by code point), where R would take "
             f"'{in_r}' (sorted by the alphabet of the language). Say which one you mean: "
@@ -337,20 +355,19 @@ def _reference_warnings(levels: list[str], variable: str, *, by_alphabet: bool) 
     return []
 
 
-def _check_levels(factor: pd.Series[Any], variable: str, variables: Sequence[str]) -> None:
-    """Refuse a factor with one level, and levels whose names collide as names of R."""
-    levels = list(factor.cat.categories)
+def _check_levels(levels: Sequence[str], variable: str, alone: bool, diary: _Diary) -> None:
+    """Note how levels are written that R's names cannot hold, and that a factor has one level."""
     if len(levels) == 1:
-        advice = "use the design '~ 1'" if len(variables) == 1 else "leave it out of the design"
-        raise DesignError(
+        advice = "use the design '~ 1'" if alone else "leave it out of the design"
+        diary.constant[variable] = (
             f"the factor '{variable}' has one level only, '{levels[0]}', so it explains no difference; {advice}."
         )
-    groups: dict[str, list[str]] = defaultdict(list)
-    for level in levels:
-        groups[make_names(f"{variable}{level}")].append(level)
-    for name, colliding in groups.items():
-        if len(colliding) > 1:
-            raise SamplesError(
-                f"levels {listing(colliding)} of '{variable}' would both be written '{name}' in the names of the "
-                "coefficients; rename all but one, using letters, digits, '_' and '.' only."
-            )
+    if any(not re.fullmatch(r"[A-Za-z0-9_.]+", level) for level in levels):
+        diary.notes.append(f"Characters other than letters, digits, '_' and '.' in levels of '{variable}' become '.'.")
+    written = written_levels(variable, levels)
+    changed = [f"'{level}' as '{text}'" for level, text in zip(levels, written, strict=True) if level != text]
+    if changed:
+        diary.notes.append(
+            f"Levels of '{variable}' that would have the same name are written differently in the names of the "
+            f"coefficients: {', '.join(changed)}."
+        )

@@ -77,6 +77,8 @@ def slope_of(design: CodedDesign, name: str, question: Slope, at: object = None)
     if _is_linear(design, name):
         return label, (({name: center + 1}, size), ({name: center}, -size))
     step = STEP * float(values.std(ddof=1))
+    if not step:
+        raise ContrastError(f"'{name}' is {values[0]:g} in all samples, so it has no slope.")
     return label, tuple(({name: center + place * step}, weight * size / step) for place, weight in STENCIL)
 
 

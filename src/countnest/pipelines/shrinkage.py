@@ -176,6 +176,7 @@ def _recoded(design: CodedDesign, contrast: FloatArray) -> Iterator[FloatArray]:
     """Yield the model matrices after changes of the reference levels of the factors concerned, fewest first."""
     if design.formula is None:
         return
+    options = design.level_options()
     concerned = {name for place in np.flatnonzero(contrast) for name in design.terms[place]}
     factors = [name for name in design.levels if name in concerned]
     for number in range(1, len(factors) + 1):
@@ -187,7 +188,8 @@ def _recoded(design: CodedDesign, contrast: FloatArray) -> Iterator[FloatArray]:
                         yield build_design(
                             design.formula,
                             design.sheet,
-                            reference=dict(zip(chosen, levels, strict=True)),
+                            reference=options["reference"] | dict(zip(chosen, levels, strict=True)),
+                            levels=options["levels"],
                             numeric_ok=design.numbers,
                         ).matrix
                 except CountnestError:

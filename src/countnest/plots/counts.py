@@ -13,6 +13,7 @@ from countnest.arrays import FloatArray
 from countnest.containers.gene_info import called, gene_by_name
 from countnest.counterparts import checked_arguments
 from countnest.design.coded import CodedDesign
+from countnest.design.order import as_factor
 from countnest.errors import OptionError, kind_of, listing, suggestion
 from countnest.options import check_flags
 
@@ -225,7 +226,7 @@ def _places(groups: pd.DataFrame) -> tuple[FloatArray, list[str]]:
     """Return where the samples stand on the x axis, and the labels of the groups; none for a column of numbers."""
     if groups.shape[1] == 1 and pd.api.types.is_numeric_dtype(groups.iloc[:, 0].dtype):
         return groups.iloc[:, 0].to_numpy(dtype=np.float64), []
-    factors = [groups[name].astype("category").cat.remove_unused_categories() for name in groups]
+    factors = [as_factor(groups[name]) for name in groups]
     codes = np.column_stack([factor.cat.codes for factor in factors]).astype(np.int64)
     cells, places = np.unique(codes, axis=0, return_inverse=True)
     names = [

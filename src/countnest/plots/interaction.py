@@ -15,6 +15,7 @@ from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.counterparts import checked_arguments
 from countnest.design.coded import CodedDesign
+from countnest.design.order import as_factor
 from countnest.design.query import NamedCell
 from countnest.errors import OptionError, kind_of, suggestion
 
@@ -177,8 +178,8 @@ def _gene(dds: FittedStudy, gene: str, x: str, by: str | None, block: str | Sequ
 
 
 def _levels(column: pd.Series) -> tuple[list[str], IntArray]:
-    """Return the levels of a factor, the reference first, and the place of each sample's level among them."""
-    factor = column.astype("category").cat.remove_unused_categories()
+    """Return the levels of a factor, as the sample sheet has them, and the place of each sample's level among them."""
+    factor = as_factor(column)
     return [str(level) for level in factor.cat.categories], factor.cat.codes.to_numpy().astype(np.int64)
 
 

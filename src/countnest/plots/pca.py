@@ -11,6 +11,7 @@ import pandas as pd
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.transformed import Transformed
 from countnest.counterparts import checked_arguments
+from countnest.design.order import as_factor
 from countnest.errors import OptionError, SamplesError, counted, listing, suggestion
 from countnest.options import check_flags
 from countnest.stats.transform.principal import most_variable, principal_components
@@ -203,7 +204,7 @@ def _is_number(column: pd.Series) -> bool:
 
 def _factor(column: pd.Series) -> pd.Series:
     """Return a column as a factor of the levels that occur; missing values make a level of their own, the last."""
-    factor = column.astype("category").cat.remove_unused_categories()
+    factor = as_factor(column)
     factor = factor.cat.rename_categories([str(level) for level in factor.cat.categories])
     if factor.isna().any():
         factor = factor.cat.add_categories(["NA"]).fillna("NA")

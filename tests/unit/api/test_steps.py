@@ -276,7 +276,7 @@ def test_options_are_checked_before_anything_is_done(dds, options, message, caps
 
 
 def test_quiet_prints_nothing(capsys):
-    dds = cn.DESeqDataSet(*study(), design="~ batch + group")
+    dds = cn.DESeqDataSet(*study(), design="~ batch + group", quiet=True)
     dds.deseq(quiet=True, min_replicates_for_replace=4)
     dds.estimate_dispersions(quiet=True).nbinom_wald_test(quiet=True).nbinom_lrt("~ batch", quiet=True)
     dds.results()

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.design import build_design, default_contrast, resolve_contrast
+from countnest.design import build_design, coefficients, default_contrast, effect, parse_query, resolve_contrast
+from countnest.design.expanded import expanded_design
 from countnest.errors import ContrastError
 
 SHEET = pd.DataFrame(
@@ -234,3 +235,32 @@ def test_a_factor_without_main_effect(formula):
         ContrastError, match=r"no main effect of 'condition'.*'condition_B_vs_A' to be present in results_n"
     ):
         resolve_contrast(design, ("condition", "B", "A"))
+
+
+def test_truth_values_may_be_written_in_any_way():
+    for column in ([False, True] * 6, ["False", "True"] * 6):
+        design = build_design("~ genotype + flag", SHEET.assign(flag=column))
+        for high, low in (("True", "False"), ("TRUE", "FALSE"), (True, False)):
+            assert vector(design, ("flag", high, low)) == [0, 0, 0, 1]
+            assert vector(design, ("flag", low, high)) == [0, 0, 0, -1]
+            assert effect(design, "flag", levels=(high, low)).matrix.tolist() == [[0, 0, 0, 1]]
+            assert effect(design, "genotype", at={"flag": high}).matrix.shape == (2, 4)
+            assert effect(design, "flag", levels={high: 1, low: -1}).matrix.tolist() == [[0, 0, 0, 1]]
+            assert parse_query(design, f"flag[{high} - {low}]").matrix.tolist() == [[0, 0, 0, 1]]
+            assert parse_query(design, f"genotype[II - I] | flag={high}").matrix.tolist() == [[0, 1, 0, 0]]
+
+
+def test_levels_that_differ_in_a_sign_are_compared():
+    for low, high in (("CD4-", "CD4+"), ("<50", ">50"), ("-", "+"), ("-/-", "+/+")):
+        design = build_design("~ genotype * g", SHEET.assign(g=[low, high] * 6), reference={"g": low})
+        assert len(set(design.names)) == len(design.names)
+        assert vector(design, ("g", high, low)) == [0, 0, 0, 1, 0, 0]
+        assert vector(design, name=design.names[3]) == [0, 0, 0, 1, 0, 0]
+        assert vector(design, name=f"g{high}") == [0, 0, 0, 1, 0, 0]
+        assert vector(design, ([design.names[4]],)) == [0, 0, 0, 0, 1, 0]
+        assert parse_query(design, f"g[{high} - {low}] | genotype=I").matrix.tolist() == [[0, 0, 0, 1, 0, 0]]
+        assert coefficients(design, design.names[3]).matrix.tolist() == [[0, 0, 0, 1, 0, 0]]
+    plain = build_design("~ g", SHEET.assign(g=["CD4-", "CD4+"] * 6), reference={"g": "CD4-"})
+    assert plain.names == ("Intercept", "g_CD4plus_vs_CD4minus")
+    wide = expanded_design(plain).design
+    assert wide.names == ("Intercept", "gCD4minus", "gCD4plus")

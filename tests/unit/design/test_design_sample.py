@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.design.sample import collation_key, level_text, number_warnings, prepare_samples
-from countnest.errors import DesignError, SamplesError
+from countnest.design.level import known_level, level_codes, level_text
+from countnest.design.model import build_design, check_residual_df, check_varying
+from countnest.design.sample import collation_key, number_warnings, prepare_samples
+from countnest.errors import CountnestWarning, DesignError, SamplesError
 
 
 def sheet(**columns):
@@ -70,6 +72,21 @@ def test_level_text_is_that_of_r():
     assert [level_text(v) for v in (True, np.False_, 1.0, 0.1, 3, "x")] == ["TRUE", "FALSE", "1", "0.1", "3", "x"]
 
 
+def test_truth_values_are_known_however_they_are_written():
+    for levels in (("FALSE", "TRUE"), ("False", "True"), ("false", "true")):
+        for value in (True, np.True_, "True", "TRUE", "true"):
+            assert known_level(value, levels) == levels[1]
+    assert known_level("True", ("yes", "no")) == "True"
+    assert known_level("Yes", ("yes", "no")) == "Yes"
+    assert prepare(sheet(flag=[True, False]), reference={"flag": "True"}).levels == {"flag": ("TRUE", "FALSE")}
+    assert prepare(sheet(flag=["True", "False"]), reference={"flag": True}).levels == {"flag": ("True", "False")}
+
+
+def test_codes_are_places_among_the_levels_not_the_categories():
+    factor = pd.Series(pd.Categorical(["b", "a", "c"], categories=["a", "b", "c"]))
+    assert level_codes(factor, ("c", "a", "b")).tolist() == [2, 1, 0]
+
+
 def test_missing_values():
     frame = sheet(g=["a", None, "b", np.nan, " "], x=[1.5, 2.0, np.nan, 3.0, 9.0])
     with pytest.raises(
@@ -91,32 +108,41 @@ def test_infinite_values():
         prepare(frame, computed={"x"})
 
 
-def test_ordered_factors_are_refused():
-    frame = sheet(g=pd.Categorical(["a", "b"], ordered=True))
-    with pytest.raises(SamplesError, match=r"ordered factors are not supported, use \.cat\.as_unordered\(\)"):
-        prepare(frame)
-
-
 def test_dates_are_refused():
     with pytest.raises(SamplesError, match="'day' has values of type datetime64"):
         prepare(sheet(day=pd.to_datetime(["2020-01-01", "2020-01-02"])))
 
 
-def test_one_level():
-    with pytest.raises(DesignError, match=r"'g' has one level only, 'a'.*use the design '~ 1'"):
-        prepare(sheet(g=["a", "a"]))
-    with pytest.raises(DesignError, match=r"'g' has one level only.*leave it out"):
-        prepare(sheet(g=["a", "a"], h=["x", "y"]))
+def test_a_variable_with_one_value_leaves_a_design_that_cannot_be_fitted():
+    samples = sheet(g=["a"] * 4, h=["x", "y"] * 2, x=[2.0] * 4, z=[0.5, 1.0, 0.25, 0.5])
+    for formula, names, message in [
+        ("~ g", ("Intercept",), r"'g' has one level only, 'a', so it explains no difference; use the design '~ 1'"),
+        ("~ g * h", ("Intercept", "h_y_vs_x"), "'g' has one level only.*leave it out of the design"),
+        ("~ x + z", ("Intercept", "z"), "'x' is 2 in all samples.*leave it out of the design"),
+        ("~ x * h + I(x * z)", ("Intercept", "h_y_vs_x", "I.x...z."), "'x' is 2 in all samples"),
+    ]:
+        with pytest.warns(CountnestWarning, match=f"{message}.*no model can be fitted"):
+            design = build_design(formula, samples, blocks=["g"] if "g" in formula else None)
+        assert design.names == names
+        assert not {"g"} & {*design.levels, *design.variables}
+        for check in (check_residual_df, check_varying):
+            with pytest.raises(DesignError, match=message):
+                check(design)
+        assert "cannot be fitted: the" in str(design.report())
+    with pytest.raises(DesignError, match="'g' has one level only"):
+        build_design("~ 0 + g", samples)
+    with pytest.raises(DesignError, match=r"'log\(x\)' is 0\.69.* in all samples"):
+        build_design("~ log(x)", samples)
 
 
-def test_constant_number():
-    with pytest.raises(DesignError, match=r"'x' is 2 in all samples"):
-        prepare(sheet(x=[2.0, 2.0]))
-
-
-def test_colliding_levels():
-    with pytest.raises(SamplesError, match=r"levels 'a-b', 'a\.b' of 'g' would both be written 'ga\.b'"):
-        prepare(sheet(g=["a-b", "a.b", "c"]))
+def test_levels_that_r_would_name_alike_get_names_of_their_own():
+    frame = sheet(g=["a-b", "a.b", "c"] * 2)
+    note = "Levels of 'g' that would have the same name are written differently in the names of the coefficients: "
+    assert f"{note}'a-b' as 'a_b', 'a.b' as 'a.b.1'." not in prepare(frame).notes
+    design = build_design("~ g", frame, reference={"g": "c"})
+    assert design.names == ("Intercept", "g_a_b_vs_c", "g_a.b_vs_c")
+    assert design.columns == ("(Intercept)", "ga-b", "ga.b")
+    assert f"{note}'a-b' as 'a_b'." in design.notes
     with pytest.raises(SamplesError, match="not different when written as text"):
         prepare(sheet(g=pd.Categorical([1, "1"], categories=[1, "1"])))
 

@@ -1,0 +1,46 @@
+"""Levels of factors: how they are written, whichever way a user writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import IntArray
+
+__all__ = ["known_level", "level_codes", "level_text"]
+
+BOOLEANS = ("TRUE", "FALSE")
+
+
+def level_text(value: object) -> str:
+    """Return the name of a level as R writes it: ``TRUE`` for True, ``1`` for 1.0, other values as their text."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value)).upper()
+    if isinstance(value, (float, np.floating)):
+        return f"{float(value):.15g}"
+    return str(value)
+
+
+def known_level(value: object, levels: Collection[str]) -> str:
+    """Return the name of a level that a user gave: as it is, or a truth value in the way that the levels write it.
+
+    Examples
+    --------
+    >>> known_level("True", ["FALSE", "TRUE"]), known_level(True, ["False", "True"]), known_level("a", ["b"])
+    ('TRUE', 'True', 'a')
+    """
+    text = level_text(value)
+    if text not in levels and text.upper() in BOOLEANS:
+        return next((level for level in levels if level.upper() == text.upper()), text)
+    return text
+
+
+def level_codes(factor: pd.Series[Any], levels: Sequence[str]) -> IntArray:
+    """Return the level of each sample, shape (n,), of a categorical as its place in `levels`, in whatever order."""
+    places = {level: place for place, level in enumerate(levels)}
+    own = np.array([places.get(level, -1) for level in factor.cat.categories], dtype=np.int64)
+    codes: IntArray = own[np.asarray(factor.cat.codes, dtype=np.int64)]
+    return codes

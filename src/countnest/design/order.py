@@ -1,0 +1,207 @@
+"""The order of the levels of a factor: as named, by the numbers they carry, as categories, or as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from countnest.design.level import known_level, level_text
+from countnest.design.quantity import by_number
+from countnest.errors import SamplesError, listing, suggestion
+
+__all__ = ["LevelOrder", "as_factor", "level_order", "order_sentences"]
+
+Source = Literal["named", "numbers", "ordered", "categories", "text"]
+
+SOURCES: Mapping[Source, str] = {
+    "named": "as given by levels=",
+    "numbers": "by their numbers",
+    "ordered": "as the ordered categories",
+    "categories": "as the categories",
+    "text": "as text",
+}
+MOST_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LevelOrder:
+    """In which order the levels of a factor stand, and where that order comes from.
+
+    Attributes
+    ----------
+    levels
+        The levels with samples. Where the order means something it does not depend on the reference level; elsewhere
+        the reference is first.
+    source
+        'named' by the user, by 'numbers' in their names, 'ordered' categories; or, without a meaning, 'categories' as
+        they are or 'text'.
+    dropped
+        Levels without samples, which were left out.
+    moved
+        Whether the categories stood as text, which is where pandas puts them, and now stand by their numbers.
+    first
+        The category that stood before all others of such an order, and is the reference; None: the first level.
+    """
+
+    levels: tuple[str, ...]
+    source: Source
+    dropped: tuple[str, ...] = ()
+    moved: bool = False
+    first: str | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the order means something: later, or more."""
+        return self.source in ("named", "numbers", "ordered")
+
+    @property
+    def reference(self) -> str:
+        """The reference level, unless the user chooses another."""
+        return self.levels[0] if self.first is None else self.first
+
+    def __str__(self) -> str:
+        """'0 < 5 < 15 (by their numbers)'."""
+        shown = (
+            self.levels if len(self.levels) <= MOST_SHOWN else (*self.levels[: MOST_SHOWN - 2], "...", self.levels[-1])
+        )
+        return f"{(' < ' if self.is_known else ', ').join(shown)} ({SOURCES[self.source]})"
+
+
+def level_order(column: pd.Series[Any], named: Iterable[Any] | None = None) -> LevelOrder:
+    """Return the order of the levels of a column.
+
+    Parameters
+    ----------
+    column
+        Text, truth values, numbers or categories, without missing values.
+    named
+        All its levels in their order, as the user gives them; levels without samples may be among them.
+
+    Returns
+    -------
+    LevelOrder
+        As named. Otherwise as ordered categories; by numbers, where the levels carry them and the order is clear; as
+        categories; by value (numbers) or by code point (text). Categories that stand as text, as those of
+        ``astype("category")`` do, count as text.
+
+    Raises
+    ------
+    SamplesError
+        A level is not named, named twice, or in another order than that of ordered categories; categories that are
+        not different when written as text.
+
+    Notes
+    -----
+    R counterpart: base::factor, whose levels stand in the order of text in the language of the session.
+    """
+    used = {level_text(value) for value in column}
+    own = _own_order(column, used)
+    if named is None:
+        return own
+    levels = _named_levels(named, own, str(column.name))
+    if own.source == "ordered" and [level for level in levels if level in used] != list(own.levels):
+        raise SamplesError(
+            f"levels={{'{column.name}': {levels!r}}} contradicts the ordered categories of the column, "
+            f"{listing(own.levels, 20)}. Leave out levels=, or make the column unordered: "
+            f"samples['{column.name}'] = samples['{column.name}'].cat.as_unordered()."
+        )
+    return _used_of(levels, used, "named")
+
+
+def as_factor(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column as a categorical of the values that occur, text in the order of `level_order`."""
+    factor: pd.Series[Any] = column.astype("category").cat.remove_unused_categories()
+    if factor.cat.ordered or not all(isinstance(level, str) for level in factor.cat.categories):
+        return factor
+    return factor.cat.reorder_categories(list(level_order(factor.dropna()).levels))
+
+
+def order_sentences(orders: Mapping[str, LevelOrder], quiet: Sequence[str] = ()) -> list[str]:
+    """Return 'order of minute: 0 < 5 < 15 (by their numbers)' for each order that means something.
+
+    Left out are factors of two levels, and those in `quiet`, where the order is that of text anyway.
+    """
+    return [
+        f"order of {name}: {order}"
+        for name, order in orders.items()
+        if order.is_known
+        and not (list(order.levels) == sorted(order.levels) and (len(order.levels) < 3 or name in quiet))
+    ]
+
+
+def _own_order(column: pd.Series[Any], used: set[str]) -> LevelOrder:
+    """Return the order that a column has by itself."""
+    dtype = column.dtype
+    if not isinstance(dtype, pd.CategoricalDtype):
+        if pd.api.types.is_bool_dtype(dtype):
+            return LevelOrder(tuple(sorted(used)), "text")
+        if pd.api.types.is_numeric_dtype(dtype):
+            return LevelOrder(tuple(dict.fromkeys(level_text(value) for value in sorted(set(column)))), "numbers")
+        return _of_text(tuple(sorted(used)))
+    names = [level_text(value) for value in dtype.categories]
+    if len(set(names)) < len(names):
+        raise SamplesError(
+            f"the categories of '{column.name}' are not different when written as text: {listing(names)}."
+        )
+    if dtype.ordered:
+        return _used_of(names, used, "ordered")
+    plain = _used_of(names, used, "categories")
+    numeric = not all(isinstance(value, str) for value in dtype.categories)
+    return plain if len(plain.levels) < 2 else _of_categories(plain, is_text=not numeric)
+
+
+def _of_text(levels: tuple[str, ...]) -> LevelOrder:
+    numbered = by_number(levels)
+    return LevelOrder(levels, "text") if numbered is None else LevelOrder(numbered, "numbers")
+
+
+def _of_categories(plain: LevelOrder, *, is_text: bool) -> LevelOrder:
+    """Return the order of unordered categories: by numbers where they stand so, or where pandas sorted them as text."""
+    levels = plain.levels
+    numbered = by_number(tuple(sorted(levels)))
+    if numbered is None:
+        return plain
+    if numbered == levels:
+        return LevelOrder(levels, "numbers", plain.dropped)
+    if is_text and list(levels) == sorted(levels):
+        return LevelOrder(numbered, "numbers", plain.dropped, moved=True)
+    if levels == (levels[0], *(level for level in numbered if level != levels[0])):
+        return LevelOrder(numbered, "numbers", plain.dropped, first=levels[0])
+    return plain
+
+
+def _used_of(names: Sequence[str], used: set[str], source: Source) -> LevelOrder:
+    kept = tuple(name for name in names if name in used)
+    return LevelOrder(kept, source, tuple(name for name in names if name not in used))
+
+
+def _known(value: object, levels: Sequence[str]) -> str:
+    """Return the level that a user means; numbers may be written in any way, such as 5.0 for '5'."""
+    text = known_level(value, levels)
+    try:
+        number = level_text(float(text))
+    except ValueError:
+        return text
+    return number if text not in levels and number in levels else text
+
+
+def _named_levels(named: Iterable[Any], own: LevelOrder, variable: str) -> list[str]:
+    """Return the levels that the user names, which must be all that occur."""
+    if isinstance(named, (str, Mapping)) or not isinstance(named, Iterable):
+        raise SamplesError(f"levels={{'{variable}': {named!r}}}: give the levels as a list, in their order.")
+    levels = [_known(value, own.levels) for value in named]
+    twice = [level for place, level in enumerate(levels) if level in levels[:place]]
+    if twice:
+        raise SamplesError(f"levels={{'{variable}': ...}} names {listing(dict.fromkeys(twice))} more than once.")
+    missing = [level for level in own.levels if level not in levels]
+    if missing:
+        extra = [level for level in levels if level not in own.levels]
+        hint = suggestion(missing[0], extra) if extra else ""
+        raise SamplesError(
+            f"levels={{'{variable}': ...}} must name all levels that occur; it lacks {listing(missing)}.{hint} The "
+            f"levels of '{variable}' are {listing(own.levels, 20)}."
+        )
+    return levels

@@ -1,0 +1,252 @@
+"""Slips in the levels of a factor: what looks the same and is not, and what looks like a missing value."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from countnest.design.quantity import number_key
+from countnest.errors import SamplesError, counted, listing
+
+__all__ = ["refuse_slips", "seen", "slip_warnings", "spelled"]
+
+# Letters of other alphabets, and signs, that look like those of ASCII.
+LIKE_LATIN = str.maketrans(
+    # Cyrillic
+    "АВЕКМНОРСТУХЅІЈԌԚԜаеорсухѕіјһԁԛԝкм"
+    # Greek
+    "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαοιρνκυχμ"
+    # dashes, quotation marks, a slash
+    "‐‑‒–—―−‘’ʼ′“”″⁄∕",
+    "ABEKMHOPCTYXSIJGQWaeopcyxsijhdqwkm"
+    "ABEZHIKMNOPTYXaoipvkuxu"
+    "-------''''\"\"\"//",
+)  # fmt: skip
+# What leaves no ink: categories of Unicode (format, control, unassigned, private), fillers, variation selectors.
+INVISIBLE = frozenset({"Cf", "Cc", "Cn", "Co"})
+FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0").union(map(chr, range(0xFE00, 0xFE10)))
+
+# Words for a missing value that are no treatment. "None" may be one, and "-" beside "+".
+MISSING_WORDS = frozenset(
+    ["na", "n/a", "#n/a", "<na>", "nan", "?", "??", "???", "-", "--", "---", ".", "missing", "unknown", "unk", "tbd"]
+).union(f"not {word}" for word in ("available", "known", "applicable", "determined", "recorded", "specified"))
+SIGNS = re.compile(r"[+\-]+")
+SODIUM = "Na"
+
+LETTERS = re.compile(r"[A-Z]*[^\W\d_A-Z]+|[A-Z]+|[^\W\d_]+")
+SHORTEST = 3
+
+
+def refuse_slips(samples: Mapping[str, Sequence[object]], variable: str, named: Collection[str] = ()) -> None:
+    """Raise `SamplesError` where levels differ in nothing that can be seen, or only in capital letters.
+
+    Parameters
+    ----------
+    samples
+        The samples of each level that occurs.
+    variable
+        The factor, for the message.
+    named
+        Levels that the user has named one by one: they may differ in capital letters, as genotypes AA, Aa and aa do.
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for level in samples:
+        groups[_skeleton(level)].append(level)
+    slips = [group for group in groups.values() if len(group) > 1 and not _is_meant(group, named)]
+    if slips:
+        raise SamplesError(_slip_message(slips, samples, variable))
+
+
+def slip_warnings(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
+    """Return what deserves attention: words for a missing value, numbers written twice, a level that may be misspelt.
+
+    Parameters
+    ----------
+    samples
+        The samples of each level that occurs.
+    variable
+        The factor, for the messages.
+    """
+    if len(samples) < 2:
+        return []
+    return [*_missing(samples, variable), *_same_numbers(samples, variable), *_misspelt(samples, variable)]
+
+
+def spelled(level: str) -> str:
+    """Return a level with the names of the characters that cannot be told by sight: 'trt<ZERO WIDTH SPACE>'."""
+    return "".join(_named(c) if c != " " and (_is_blank(c) or _is_disguised(c)) else c for c in level)
+
+
+def _named(character: str) -> str:
+    return f"<{unicodedata.name(character, f'U+{ord(character):04X}')}>"
+
+
+def _is_blank(character: str) -> bool:
+    return character.isspace() or _is_invisible(character)
+
+
+def _is_disguised(character: str) -> bool:
+    """Tell whether a character looks like another one, or is an accent that is joined to a letter."""
+    other = unicodedata.normalize("NFKC", character) != character
+    return other or ord(character) in LIKE_LATIN or unicodedata.category(character) == "Mn"
+
+
+def _is_invisible(character: str) -> bool:
+    return character in FILLERS or unicodedata.category(character) in INVISIBLE
+
+
+def _skeleton(level: str) -> str:
+    """Return what levels share that look the same, or do so in small letters."""
+    return seen(level).casefold()
+
+
+def seen(level: str) -> str:
+    """Return what can be seen of a level: no invisible characters, letters that look Latin as Latin ones."""
+    return " ".join(_inked(level).split())
+
+
+def _inked(level: str) -> str:
+    """Return a level with all its spaces, line breaks among them, and nothing else that is invisible."""
+    plain = unicodedata.normalize("NFKC", level).translate(LIKE_LATIN)
+    return "".join(c for c in plain if c.isspace() or not _is_invisible(c))
+
+
+def _is_meant(group: Sequence[str], named: Collection[str]) -> bool:
+    """Tell whether levels differ in capital letters only, and the user has named all of them."""
+    return all(level in named for level in group) and len({seen(level) for level in group}) == len(group)
+
+
+def _slip_message(slips: Sequence[Sequence[str]], samples: Mapping[str, Sequence[object]], variable: str) -> str:
+    shown = "; ".join(
+        " and ".join(f"'{spelled(level)}' ({listing(samples[level], 3)})" for level in group) for group in slips[:5]
+    )
+    more = f"; and {len(slips) - 5} more" if len(slips) > 5 else ""
+    remedy = {level: good for group in slips for good in [_best(group, samples)] for level in group if level != good}
+    first, second = slips[0][:2]
+    capitals = seen(first) != seen(second)
+    other = (
+        f"If they are different, name all levels in their order, levels={{'{variable}': [...]}}"
+        if capitals
+        else "If they are different, give them names that can be told apart"
+    )
+    return (
+        f"levels of '{variable}' differ only in {_differences(slips)}: {shown}{more}. If they are the same: "
+        f"samples['{variable}'] = samples['{variable}'].replace({_ascii(remedy)}). {other}."
+    )
+
+
+def _differences(slips: Sequence[Sequence[str]]) -> str:
+    """Return what levels differ in, in words."""
+    found = dict.fromkeys(
+        what for group in slips for a, b in itertools.combinations(group, 2) for what in _difference(a, b)
+    )
+    return " or ".join(found) or "the way in which their characters are composed"
+
+
+def _difference(one: str, other: str) -> list[str]:
+    def odd(tell: Callable[[str], bool]) -> bool:
+        return [c for c in one if tell(c)] != [c for c in other if tell(c)]
+
+    tests = {
+        "invisible characters": odd(lambda c: c != " " and _is_blank(c)),
+        "characters that look alike": odd(lambda c: not _is_blank(c) and _is_disguised(c)),
+        "spaces": _inked(one).casefold() != _inked(other).casefold(),
+        "capital letters": seen(one) != seen(other),
+    }
+    return [what for what, differs in tests.items() if differs]
+
+
+def _best(group: Sequence[str], samples: Mapping[str, Sequence[object]]) -> str:
+    """Return what the levels of a group are to be replaced by: one without odd characters that has most samples."""
+    clean = [level for level in group if seen(level) == level]
+    best = max(clean or group, key=lambda level: len(samples[level]))
+    return best if clean else seen(best)
+
+
+def _ascii(remedy: Mapping[str, str]) -> str:
+    """Return a dict as code, with invisible characters and those that look alike written as escapes."""
+    pairs = (f"{_quoted(old)}: {_quoted(new)}" for old, new in remedy.items())
+    return f"{{{', '.join(pairs)}}}"
+
+
+def _quoted(level: str) -> str:
+    return repr(level) if spelled(level) == level else ascii(level)
+
+
+def _missing(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
+    """Return the warning about levels that read like missing values, if there are any."""
+    found = [level for level in samples if _is_missing_word(level, samples)]
+    if not found or len(found) == len(samples):
+        return []
+    where = "; ".join(f"'{level}' in {counted(len(samples[level]), 'sample')} ({listing(samples[level])})"
+                      for level in found)  # fmt: skip
+    return [
+        f"levels of '{variable}' read like missing values and are fitted as groups of their own: {where}. If they are "
+        f"missing, leave these samples out: samples = samples[~samples['{variable}'].isin({found!r})]."
+    ]
+
+
+def _is_missing_word(level: str, samples: Mapping[str, Sequence[object]]) -> bool:
+    word = seen(level).casefold()
+    if level == SODIUM:
+        return False
+    if word == "none":
+        # as a control it has replicates, or one treatment beside it
+        return len(samples[level]) == 1 and len(samples) > 2
+    if SIGNS.fullmatch(word) and any(SIGNS.fullmatch(seen(other)) for other in samples if other != level):
+        return False
+    return word in MISSING_WORDS
+
+
+def _same_numbers(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
+    """Return the warning about levels that write the same number in different ways, if there are any."""
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for level in samples:
+        key = number_key(level)
+        if key is not None:
+            groups[key].append(level)
+    same = [f"{listing(group)}" for group in groups.values() if len(group) > 1]
+    if not same:
+        return []
+    return [
+        f"levels of '{variable}' write the same number in different ways and are fitted as different groups: "
+        f"{'; '.join(same[:5])}. If they are the same, write them alike."
+    ]
+
+
+def _misspelt(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
+    """Return the warnings about levels of one sample that differ from a more frequent one by one letter."""
+    counts = Counter({level: len(labels) for level, labels in samples.items()})
+    lone = [level for level, count in counts.items() if count == 1]
+    if len(lone) > len(counts) / 2:  # as in a study with one sample of each individual
+        return []
+    pairs = [(level, other) for level in lone for other in counts if counts[other] > 1 and _by_a_letter(level, other)]
+    return [
+        f"the level '{level}' of '{variable}' has one sample, {listing(samples[level])}, and differs from '{other}' by "
+        f"one letter. If it is a slip: samples['{variable}'] = samples['{variable}'].replace({_ascii({level: other})})."
+        for level, other in pairs[:5]
+    ]
+
+
+def _by_a_letter(one: str, other: str) -> bool:
+    """Tell whether texts differ in one letter of one word that is no initial: left out, too many, wrong, swapped."""
+    if LETTERS.sub("", one) != LETTERS.sub("", other):  # digits and signs must be the same
+        return False
+    words = [LETTERS.findall(text) for text in (one, other)]
+    if len(words[0]) != len(words[1]):
+        return False
+    differing = [(a, b) for a, b in zip(*words, strict=True) if a != b]
+    return len(differing) == 1 and max(map(len, differing[0])) >= SHORTEST and _one_edit(*differing[0])
+
+
+def _one_edit(one: str, other: str) -> bool:
+    short, long = sorted((one.casefold(), other.casefold()), key=len)
+    start = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    rest = short[start:], long[start:]
+    if len(short) < len(long):
+        return rest[0] == rest[1][1:]
+    swapped = rest[1][1::-1] + rest[1][2:]
+    return rest[0][1:] == rest[1][1:] or rest[0] == swapped
