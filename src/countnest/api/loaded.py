@@ -17,7 +17,8 @@ from countnest.pipelines.deseq import base_moments
 
 __all__ = ["check_parts", "check_state"]
 
-OPTIONS = {"design", "reference", "blocks", "numeric_ok", "same_as"}
+OPTIONS = {"design", "reference", "levels", "blocks", "numeric_ok", "same_as"}
+LATER = {"levels"}  # files of earlier versions lack them
 # Means of the counts are computed again; another version of NumPy may differ in the last bits.
 TOLERANCE = 1e-9
 
@@ -38,7 +39,7 @@ def check_parts(data: Mapping[str, object], options: Mapping[str, object], path:
         optional = held is None and name == "gene_info"
         if not optional and not (isinstance(held, kind) and len(held) == rows):
             raise _misfit(path, f"'{name}' does not belong to counts of {n_genes} genes and {n} samples")
-    if set(options) != OPTIONS:
+    if set(options) | LATER != OPTIONS:
         raise _misfit(path, f"its options are {sorted(options)}")
 
 

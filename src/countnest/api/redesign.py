@@ -12,7 +12,7 @@ import pandas as pd
 from countnest.arrays import FloatArray, IntArray
 from countnest.design.formula import parse_formula
 from countnest.design.level import known_level, level_text
-from countnest.design.model import Design, build_design
+from countnest.design.model import Design, build_design, check_varying
 from countnest.errors import CountnestWarning, DesignError, counted, kind_of, listing, warn
 
 __all__ = ["checked_design", "is_same_model", "lost", "options_of_part", "redesigned", "usable_options"]
@@ -85,9 +85,15 @@ def options_of_part(
 def redesigned(
     options: Mapping[str, Any], sheet: pd.DataFrame, before: tuple[Mapping[str, Any], pd.DataFrame] | None = None
 ) -> Design:
-    """Return the design of a sheet; warnings that the options and the sheet `before` gave too are not given again."""
-    known = set() if before is None else {str(each.message) for each in _built(*before)[1]}
+    """Return the design of a sheet; warnings that the options and the sheet `before` gave too are not given again.
+
+    A data set that could be fitted stays one: `DesignError` where a variable has one value now.
+    """
+    old, earlier = (None, []) if before is None else _built(*before)
+    known = {str(each.message) for each in earlier}
     design, told = _built(options, sheet)
+    if old is None or not old.constant:
+        check_varying(design)
     for each in told:
         if str(each.message) not in known:
             warn(str(each.message))
