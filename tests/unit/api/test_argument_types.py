@@ -24,6 +24,7 @@ NEEDED = {
     "nbinom_lrt": {"reduced": "~ 1"},
     "collapse_replicates": {"groupby": ["x", "y", "z", "u", "v", "w"]},
     "plot_counts": {"gene": "g5"},
+    "pseudobulk": {"adata": None, "by": "x"},
 }
 
 
