@@ -19,8 +19,9 @@ from countnest.design.guard import require_within
 from countnest.design.query import Query
 from countnest.errors import ContrastError, OptionError, listing
 from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_flags, check_option
-from countnest.pipelines.answer import Answer, estimate, joint_test, likelihood_ratio, single_tests
+from countnest.pipelines.answer import Answer, estimate, joint_test, single_tests
 from countnest.pipelines.deseq import t_df
+from countnest.pipelines.ratio import likelihood_ratio
 from countnest.stats.inference.adjust import Adjustment
 from countnest.stats.inference.filter import FilterFunction
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise

@@ -14,14 +14,13 @@ from countnest.errors import MissingStepError, OptionError
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.pipelines.blocks import Genes, over_genes
-from countnest.pipelines.deseq import expand, fit_null, t_df
+from countnest.pipelines.deseq import expand, t_df
 from countnest.pipelines.fitted import observed_cooks, observed_max_cooks
 from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fitted_means, hat_values
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.outlier import ModelOutliers
 from countnest.stats.glm.outlier import model_outliers as flag_by_model
 from countnest.stats.glm.separation import cell_flags, separated_by_cells
-from countnest.stats.inference.lrt import likelihood_ratio_test
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "cooks_outliers",
     "estimate",
     "joint_test",
-    "likelihood_ratio",
     "model_outliers",
     "row_basis",
     "separated_by_design",
@@ -125,34 +123,20 @@ def joint_test(
 
     Rows that depend on others add nothing. With `df`, the statistic is F, else chi-square.
     """
-    basis, _ = row_basis(contrasts)
     fit = state.fitted
     rows = ~np.isnan(fit.beta[:, 0])
-    beta = fit.beta[rows]
+    beta, own = fit.beta[rows], layout.standard
+    if own is None:
+        basis, _ = row_basis(contrasts)
+        estimates = beta @ basis.T
+    else:  # rows of contrasts are to be compared in columns that are alike
+        basis, _ = row_basis(own.contrasts(contrasts))
+        estimates = own.taken(beta) @ basis.T
+        basis = own.contrasts_of_given(basis)
     covariance = contrast_covariance(basis, beta, **_fitted(state, rows, layout), engine=engine)
     if isinstance(df, np.ndarray):
         df = df[rows]
-    statistic, p_value = joint_wald_test(beta @ basis.T, covariance, df=df)
-    return expand(rows, statistic), expand(rows, p_value), len(basis)
-
-
-def likelihood_ratio(
-    contrasts: FloatArray, counts: CountMatrix, state: Analysis, layout: Layout, *, engine: Engine
-) -> tuple[FloatArray, FloatArray, int]:
-    """Return statistic and p-value (G,) of the likelihood ratio test that all contrasts (k, p) are zero, and its df.
-
-    The null model has the columns X N, where N spans the null space of the contrasts; no reduced formula is needed.
-    `counts` (G, n) are those that the model was fitted to.
-    """
-    basis, null = row_basis(contrasts)
-    fit = state.fitted
-    rows = ~np.isnan(fit.beta[:, 0])
-    assert state.dispersions is not None
-    loglik, _ = over_genes(
-        fit_null, Genes(counts, state.factors, state.weights).at(rows), state.dispersions.final[rows],
-        layout=Layout.of(layout.matrix @ null), min_mu=fit.min_mu, engine=engine, text="fitting the null model",
-    )  # fmt: skip
-    statistic, p_value = likelihood_ratio_test(fit.loglik[rows], loglik, len(basis))
+    statistic, p_value = joint_wald_test(estimates, covariance, df=df)
     return expand(rows, statistic), expand(rows, p_value), len(basis)
 
 

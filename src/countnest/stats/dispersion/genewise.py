@@ -151,11 +151,11 @@ def _start(
     engine: Engine,
 ) -> FloatArray:
     """Return the smaller of two rough estimates (G,): about the linear fit, and by moments about the mean."""
-    rough = np.empty(len(counts))
+    rough, own = np.empty(len(counts)), layout.working
 
     def task(block: slice) -> None:
         f = rows_of(factors, block)
-        rough_dispersion_block(counts[block], f, layout.basis, layout.rows, np.empty(layout.n_samples), rough[block])
+        rough_dispersion_block(counts[block], f, own.basis, own.rows, np.empty(layout.n_samples), rough[block])
 
     engine.run(task, len(counts))
     if base is None:
@@ -178,11 +178,11 @@ def dispersion_means(
     if beta.shape[1]:
         mu = fitted_means(beta, factors, layout, engine=engine)
     else:
-        mu = np.empty_like(counts)
+        mu, own = np.empty_like(counts), layout.working
 
         def task(block: slice) -> None:
             f = rows_of(factors, block)
-            projected_mean_block(counts[block], f, layout.basis, layout.rows, mu[block])
+            projected_mean_block(counts[block], f, own.basis, own.rows, mu[block])
 
         engine.run(task, len(counts))
     return np.maximum(mu, min_mu, out=mu)

@@ -60,7 +60,7 @@ def line_search(
         order = np.argsort(counts[block].sum(axis=1))  # genes of similar counts side by side are quicker
         nb_logalpha_fit_block(
             order, start[block], counts[block], mu[block], rows_of(v, block),
-            layout.plan.index, layout.plan.numbers,
+            layout.working.plan.index, layout.working.plan.numbers,
             centre[block], prior_variance, TOLERANCE, MAX_ITER,
             out.log_alpha[block], out.n_iter[block], out.initial[block], out.final[block],
         )  # fmt: skip
@@ -89,7 +89,7 @@ def grid_search(
     def task(block: slice) -> None:
         nb_logalpha_grid_block(
             low, high, counts[block], mu[block], rows_of(v, block),
-            layout.plan.index, layout.plan.numbers,
+            layout.working.plan.index, layout.working.plan.numbers,
             centre[block], prior_variance, log_alpha[block],
         )  # fmt: skip
 

@@ -1,4 +1,9 @@
-"""Fit the negative binomial GLM of every gene: IRLS, and a quasi-Newton search for the genes that it loses."""
+"""Fit the negative binomial GLM of every gene: IRLS, and a quasi-Newton search for the genes that it loses.
+
+Where a quasi-Newton search stops short of the maximum, Newton's method goes on. Columns of numbers whose units or
+origin would let the bound and the ridge decide are fitted as working columns (`standard`); coefficients are those of
+the columns as given.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +18,9 @@ from countnest.kernels.fitted import nb_log_hat_block, nb_log_mean_block
 from countnest.kernels.irls import nb_log_irls_block, nb_log_start_block
 from countnest.kernels.negbin import nb_loglik_block
 from countnest.kernels.variance import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
-from countnest.parallel.run import Engine
+from countnest.parallel.run import INSIDE, Engine
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.newton import distance_to_maximum, maximize
 from countnest.stats.glm.quasinewton import minimize_rows
 from countnest.stats.glm.weight import unit_weights
 
@@ -28,6 +34,7 @@ __all__ = [
     "fit_nb_glm",
     "fitted_means",
     "hat_values",
+    "highest_loglik",
 ]
 
 LN2 = float(np.log(2.0))
@@ -36,6 +43,11 @@ RIDGE_LOG2 = 1e-6
 TOLERANCE = 1e-8
 MAX_ITER = 100
 LARGE_LOG2_BETA = 30.0
+# A search has stopped short where Newton's method would go on by more than this fraction of a standard error. IRLS ends
+# up to 0.003 of one from its own limit, and is left there, as in R.
+STOPPED_SHORT = 4e-4
+# Of the ridge, where a search is taken on. A prior is more than that, and stays.
+FADED = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +69,7 @@ class NBFit:
     n_iter
         (G,) IRLS iterations; the maximum where IRLS was given up.
     optimized
-        (G,) whether the coefficients come from the quasi-Newton search.
+        (G,) whether the coefficients come from the quasi-Newton search, so that hat values are those IRLS left.
     """
 
     beta: FloatArray
@@ -120,6 +132,8 @@ def fit_nb_glm(
     if layout.is_intercept_only and ridge is None:
         return _fit_intercept(counts, factors, alpha, weights)
     if ridge is None:
+        if layout.standard is not None:
+            return _fit_working(counts, factors, layout, alpha, weights, start, min_mu, only_means, engine, text)
         ridge = np.full(layout.n_coefficients, RIDGE_LOG2)
     problem = _Problem(counts, factors, weights, layout, alpha, ridge, min_mu)
     fit = _fit_irls(problem, _starts(problem) if start is None else start, only_means, engine, text)
@@ -204,6 +218,7 @@ def _rescue(fit: NBFit, lost: BoolArray, whole: _Problem, engine: Engine) -> NBF
         engine,
     )  # fmt: skip
     beta = log2_beta * LN2
+    success |= _go_on(beta, problem)
     mu = fitted_means(beta, problem.factors, layout, engine=engine)
     variance = contrast_variance(
         np.eye(beta.shape[1]), beta, problem.factors, problem.alpha, layout,
@@ -221,6 +236,81 @@ def _rescue(fit: NBFit, lost: BoolArray, whole: _Problem, engine: Engine) -> NBF
         converged=_scatter(fit.converged, rows, success),
         optimized=lost,
     )
+
+
+def _go_on(beta: FloatArray, problem: _Problem) -> BoolArray:
+    """Take searches that stopped short of the maximum, of coefficients (G, p), on to it; return which arrived there.
+
+    The bound is none then, and next to no ridge: what the counts determine is to be the same in every spelling of a
+    model, also beside coefficients that they do not.
+    """
+    moved = np.zeros(len(beta), dtype=np.bool_)
+    layout = problem.layout
+    ridge = np.where(problem.ridge <= RIDGE_LOG2, FADED, 1.0) * problem.ridge / LN2**2
+    distance = distance_to_maximum(beta, problem.counts, problem.factors, problem.weights, problem.alpha, layout, ridge)
+    short = np.flatnonzero(distance > STOPPED_SHORT)
+    if len(short):
+        part = problem.rows(short)
+        beta[short], moved[short] = maximize(
+            beta[short], part.counts, part.factors, part.weights, part.alpha, layout, ridge
+        )
+    return moved
+
+
+def highest_loglik(
+    start: FloatArray,
+    layout: Layout,
+    counts: FloatArray,
+    factors: FloatArray,
+    alpha: FloatArray,
+    weights: FloatArray | None,
+) -> FloatArray:
+    """Return the maxima (G,) of the log-likelihoods, reached from coefficients (G, p); no mean is floored.
+
+    Other arguments are those of `fit_nb_glm`.
+    """
+    v = unit_weights(layout.n_samples) if weights is None else weights
+    ridge = FADED * RIDGE_LOG2 * layout.ridge / LN2**2
+    beta, _ = maximize(_in_working_columns(start, layout), counts, factors, v, alpha, layout.working, ridge)
+    mu = fitted_means(beta, factors, layout.working, engine=INSIDE)
+    loglik = np.empty(len(start))
+    nb_loglik_block(counts, mu, v, alpha, np.zeros(len(start)), loglik)
+    return loglik
+
+
+def _fit_working(
+    counts: FloatArray,
+    factors: FloatArray,
+    layout: Layout,
+    alpha: FloatArray,
+    weights: FloatArray,
+    start: FloatArray | None,
+    min_mu: float,
+    only_means: bool,
+    engine: Engine,
+    text: str | None,
+) -> NBFit:
+    """Return the fits in working columns, with coefficients and standard errors of the columns as given.
+
+    All else follows from these coefficients, so that it is the same when it is computed from them again.
+    """
+    own = layout.standard
+    assert own is not None
+    fit = fit_nb_glm(
+        counts, factors, layout.working, alpha, weights=weights, ridge=RIDGE_LOG2 * layout.ridge,
+        start=None if start is None else own.taken(start), min_mu=min_mu, only_means=only_means, engine=engine, text=text,
+    )  # fmt: skip
+    beta = own.given_back(fit.beta)
+    mu = fitted_means(beta, factors, layout, engine=engine)
+    if only_means:
+        return replace(fit, beta=beta, mu=mu, optimized=np.zeros_like(fit.optimized))
+    variance = contrast_variance(
+        np.eye(layout.n_coefficients), beta, factors, alpha, layout, weights=weights, min_mu=min_mu, engine=engine
+    )
+    none = np.zeros_like(fit.optimized)
+    hat = hat_values(beta, none, counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
+    nb_loglik_block(counts, mu, weights, alpha, np.zeros(len(counts)), fit.loglik)
+    return replace(fit, beta=beta, se=np.sqrt(variance), mu=mu, hat=hat, optimized=none)
 
 
 def _scatter(whole: Array, rows: IntArray, part: Array) -> Array:
@@ -261,12 +351,18 @@ def fitted_means(beta: FloatArray, factors: FloatArray, layout: Layout, *, engin
     if layout.is_intercept_only:
         return factors * np.exp(beta)
     mu = np.empty((len(beta), layout.n_samples))
+    beta, plan = _in_working_columns(beta, layout), layout.working.plan
 
     def task(block: slice) -> None:
-        nb_log_mean_block(beta[block], rows_of(factors, block), layout.plan.index, layout.plan.numbers, mu[block])
+        nb_log_mean_block(beta[block], rows_of(factors, block), plan.index, plan.numbers, mu[block])
 
     engine.run(task, len(beta))
     return mu
+
+
+def _in_working_columns(beta: FloatArray, layout: Layout) -> FloatArray:
+    """Return coefficients (G, p) of the columns that are fitted, from those of the columns as given."""
+    return beta if layout.standard is None else layout.standard.taken(beta)
 
 
 def hat_values(
@@ -292,17 +388,18 @@ def hat_values(
         weight = v * (mu / (1.0 + alpha[:, None] * mu))
         return as_float(weight / weight.sum(axis=1)[:, None])
     hat = np.empty((len(beta), layout.n_samples))
-    ridge = np.full(layout.n_coefficients, RIDGE_LOG2) / LN2**2
+    ridge = RIDGE_LOG2 * layout.ridge / LN2**2
+    beta, plan = _in_working_columns(beta, layout), layout.working.plan
 
     def task(block: slice) -> None:
         nb_log_hat_block(
-            beta[block], rows_of(factors, block), rows_of(v, block), alpha[block], layout.plan.index,
-            layout.plan.numbers, ridge, min_mu, hat[block],
+            beta[block], rows_of(factors, block), rows_of(v, block), alpha[block], plan.index, plan.numbers, ridge,
+            min_mu, hat[block],
         )  # fmt: skip
 
     engine.run(task, len(beta))
     if optimized.any():
-        problem = _Problem(counts, factors, v, layout, alpha, np.full(layout.n_coefficients, RIDGE_LOG2), min_mu)
+        problem = _Problem(counts, factors, v, layout.working, alpha, RIDGE_LOG2 * layout.ridge, min_mu)
         lost = problem.rows(np.flatnonzero(optimized))
         hat[optimized] = _fit_irls(lost, _starts(lost), False, engine, None).hat
     return hat
@@ -367,12 +464,15 @@ def _by_block(
 ) -> None:
     """Let a kernel write what it computes of contrasts of `beta`, block by block, into `out`."""
     v = unit_weights(layout.n_samples) if weights is None else weights
-    precision = (np.full(layout.n_coefficients, RIDGE_LOG2) if ridge is None else ridge) / LN2**2
+    precision = (RIDGE_LOG2 * layout.ridge if ridge is None else ridge) / LN2**2
+    plan = layout.plan
+    if ridge is None and layout.standard is not None:
+        contrasts, beta, plan = layout.standard.contrasts(contrasts), layout.standard.taken(beta), layout.working.plan
 
     def task(block: slice) -> None:
         kernel(
-            contrasts, beta[block], rows_of(factors, block), rows_of(v, block), alpha[block], layout.plan.index,
-            layout.plan.numbers, precision, min_mu, out[block],
+            contrasts, beta[block], rows_of(factors, block), rows_of(v, block), alpha[block], plan.index, plan.numbers,
+            precision, min_mu, out[block],
         )  # fmt: skip
 
     engine.run(task, len(beta))

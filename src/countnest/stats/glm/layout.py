@@ -1,14 +1,15 @@
-"""What the fits need to know of a model matrix: its cells and its QR decomposition."""
+"""What the fits need to know of a model matrix: its cells, its QR decomposition, its working columns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, as_float, as_int
 from countnest.kernels.cells import Cells
 from countnest.stats.glm.householder import householder_qr, inverse_triangle, ordered_product
+from countnest.stats.glm.standard import Standard, standardize
 from countnest.stats.glm.structure import Plan, plan_elimination
 
 __all__ = ["Layout"]
@@ -36,6 +37,11 @@ class Layout:
         (n, p) X R^-1, equal to the basis but for rounding.
     triangle
         R, (p, p), upper triangular. Least squares coefficients of z are R^-1 basis'z.
+    standard
+        The working columns in which genes are fitted, where the bound and the ridge would show in coefficients of the
+        columns as given; None where those are fitted.
+    standardized
+        The layout of the working columns.
     """
 
     matrix: FloatArray
@@ -45,11 +51,20 @@ class Layout:
     basis: FloatArray
     rows: FloatArray
     triangle: FloatArray
+    standard: Standard | None = None
+    standardized: Layout | None = None
 
     @classmethod
-    def of(cls, matrix: FloatArray) -> Layout:
-        """Return the layout of X (n, p)."""
+    def of(cls, matrix: FloatArray, *, as_given: bool = False) -> Layout:
+        """Return the layout of X (n, p); with `as_given`, one whose columns are fitted as they are."""
         matrix = as_float(matrix)
+        standard = None if as_given else standardize(matrix)
+        if standard is None:
+            return cls._plain(matrix)
+        return replace(cls._plain(matrix), standard=standard, standardized=cls._plain(standard.matrix))
+
+    @classmethod
+    def _plain(cls, matrix: FloatArray) -> Layout:
         rows, of_sample, sizes = _distinct_rows(matrix)
         basis, triangle = householder_qr(matrix)
         return cls(
@@ -82,6 +97,16 @@ class Layout:
             matrix,
             np.eye(matrix.shape[1]),
         )
+
+    @property
+    def working(self) -> Layout:
+        """The layout of the columns in which genes are fitted."""
+        return self if self.standardized is None else self.standardized
+
+    @property
+    def ridge(self) -> FloatArray:
+        """(p,) ridges of the coefficients of the working columns, as multiples of the usual one."""
+        return np.ones(self.n_coefficients) if self.standard is None else self.standard.ridge
 
     @property
     def n_samples(self) -> int:

@@ -1,0 +1,162 @@
+"""The maximum of the penalized likelihood of some genes, by Newton's method, for those whose search stopped short of it.
+
+With a log link and a given dispersion the negative binomial log-likelihood is concave in the coefficients. So Newton
+steps, halved where they do not go up, end at the one maximum there is, wherever they start.
+
+Source: McCullagh and Nelder (1989), Generalized Linear Models, ch. 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.subset import blocks
+
+__all__ = ["distance_to_maximum", "maximize"]
+
+MAX_ITER, MAX_HALVINGS = 200, 40
+# A search has arrived when the next step is below this fraction of a standard error.
+ARRIVED = 1e-7
+# A sample with no count and a mean below this says nothing more: the likelihood could only gain this much.
+NO_MEAN = 1e-4
+# Two log-likelihoods are the same within this fraction of their size.
+ROUNDING = 1e-13
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Problem:
+    """The genes that are looked at: arguments of `maximize`."""
+
+    counts: FloatArray
+    factors: FloatArray
+    weights: FloatArray
+    alpha: FloatArray
+    matrix: FloatArray
+    ridge: FloatArray
+
+    def rows(self, rows: IntArray | slice) -> _Problem:
+        """Return the problem of some genes."""
+        return _Problem(
+            self.counts[rows], rows_of(self.factors, rows), rows_of(self.weights, rows), self.alpha[rows],
+            self.matrix, self.ridge,
+        )  # fmt: skip
+
+    def times(self, beta: FloatArray) -> FloatArray:
+        """Return X beta (G, n), gene by gene: a product of all at once would have bits that depend on their number."""
+        return np.asarray((self.matrix @ beta[:, :, np.newaxis])[:, :, 0])
+
+    def value(self, beta: FloatArray) -> FloatArray:
+        """Return the penalized log-likelihoods (G,), but for what the coefficients have no part in."""
+        eta = self.times(beta)
+        size = 1.0 / self.alpha[:, np.newaxis]
+        growth = np.log1p(self.alpha[:, np.newaxis] * (self.factors * np.exp(eta)))
+        loglik = (self.weights * (self.counts * eta - (self.counts + size) * growth)).sum(axis=1)
+        return as_float(loglik - 0.5 * (self.ridge * beta**2).sum(axis=1))
+
+    def step(self, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the Newton steps (G, p), and how far they move, in standard errors, what the counts speak of (G,)."""
+        mu = self.factors * np.exp(self.times(beta))
+        grown = 1.0 + self.alpha[:, np.newaxis] * mu
+        residual = self.weights * (self.counts - mu) / grown
+        score = (self.matrix.T @ residual[:, :, np.newaxis])[:, :, 0] - self.ridge * beta
+        weight = self.weights * mu * (1.0 + self.alpha[:, np.newaxis] * self.counts) / grown**2
+        information = self.matrix.T @ (weight[:, :, np.newaxis] * self.matrix)
+        step = np.linalg.solve(information + np.diag(self.ridge), score[:, :, np.newaxis])[:, :, 0]
+        told = weight * ((self.counts > 0.0) | (mu > NO_MEAN))
+        return step, np.sqrt((told * self.times(step) ** 2).sum(axis=1))
+
+
+def distance_to_maximum(
+    beta: FloatArray,
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray,
+    alpha: FloatArray,
+    layout: Layout,
+    ridge: FloatArray,
+) -> FloatArray:
+    """Return how far coefficients (G, p) are from those of highest penalized likelihood, in standard errors (G,).
+
+    That is the length of the next Newton step in the metric of the information: no contrast of the coefficients would
+    move by more of its standard errors. Samples without counts whose means are next to zero are left out: what moves
+    them only is not finite, or of no consequence. Other arguments are those of `maximize`.
+    """
+    problem = _Problem(counts, factors, weights, alpha, layout.matrix, ridge)
+    distance = np.empty(len(beta))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in blocks(len(beta), layout.matrix.size):
+            distance[block] = problem.rows(block).step(beta[block])[1]
+    return distance
+
+
+def maximize(
+    start: FloatArray,
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray,
+    alpha: FloatArray,
+    layout: Layout,
+    ridge: FloatArray,
+) -> tuple[FloatArray, BoolArray]:
+    """Return the coefficients (G, p) of highest penalized likelihood, natural log, and whether they were reached (G,).
+
+    Parameters
+    ----------
+    start
+        (G, p) where to begin, finite.
+    counts
+        (G, n).
+    factors
+        (1, n) size factors or (G, n) normalization factors.
+    weights
+        (1, n) or (G, n) observation weights.
+    alpha
+        (G,) dispersions.
+    layout
+        Of the columns that are fitted, n rows.
+    ridge
+        (p,) prior precisions, natural log.
+    """
+    problem = _Problem(counts, factors, weights, alpha, layout.matrix, ridge)
+    beta, arrived = start.copy(), np.zeros(len(start), dtype=np.bool_)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in blocks(len(beta), layout.matrix.size):
+            beta[block], arrived[block] = _climb(problem.rows(block), beta[block])
+    return beta, arrived
+
+
+def _climb(problem: _Problem, start: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Return where the searches of a block end, and which arrived."""
+    beta, arrived = start.copy(), np.zeros(len(start), dtype=np.bool_)
+    left = np.arange(len(beta))
+    for _ in range(MAX_ITER):
+        part = problem.rows(left)
+        step, distance = part.step(beta[left])
+        arrived[left] = distance < ARRIVED
+        going = np.isfinite(step).all(axis=1) & ~arrived[left]
+        moved = _uphill(part, beta[left], np.where(going[:, np.newaxis], step, 0.0))
+        going &= (moved != beta[left]).any(axis=1)
+        beta[left] = moved
+        left = left[going]
+        if not len(left):
+            break
+    return beta, arrived
+
+
+def _uphill(problem: _Problem, beta: FloatArray, step: FloatArray) -> FloatArray:
+    """Return beta + step, steps halved until no likelihood falls; where none is left, beta."""
+    before = problem.value(beta)
+    least = before - ROUNDING * np.abs(before)
+    share = np.ones((len(beta), 1))
+    for _ in range(MAX_HALVINGS):
+        falls = ~(problem.value(beta + share * step) >= least)
+        if not falls.any():
+            break
+        share[falls] *= 0.5
+    else:
+        share[falls] = 0.0
+    return beta + share * step
