@@ -37,7 +37,7 @@ ModelMatrixType = Literal["standard", "expanded"]
 ShrinkType = Literal["apeglm", "ashr", "normal"]
 DispersionSharing = Literal["MAP", "gene_est_only", "fit_only"]
 ResidualType = Literal["raw", "pearson", "deviance", "quantile"]
-PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimated"]
+PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimated", "at_bound"]
 
 
 def check_option(name: str, value: object, allowed: object) -> None:

@@ -27,6 +27,7 @@ from countnest.options import AltHypothesis, OutlierRule, TestType, check_flags,
 from countnest.parallel.run import Engine
 from countnest.pipelines.answer import (
     Answer,
+    at_bound_only,
     cooks_outliers,
     estimate,
     model_outliers,
@@ -260,6 +261,8 @@ def make_table(
     state = fitted.state
     cutoff = options.cutoff(fitted.layout)
     found, outlier = _withheld(found, _outliers(fitted, options, cutoff, as_observed=as_observed), state)
+    bounded = at_bound_only(fitted.counts_used, state, fitted.layout)
+    found = replace(found, p_value=np.where(bounded, np.nan, found.p_value))
     adjusted = options.adjuster.adjust(found.p_value, state.moments.mean, fitted.data.genes)
     padj, filtering = adjusted.padj, adjusted.filtering
     table = pd.DataFrame(
@@ -270,7 +273,7 @@ def make_table(
             **({} if df is None else {"df": np.where(np.isnan(found.statistic), np.nan, df)}),
             "pvalue": found.p_value,
             "padj": padj,
-            "padj_reason": _reasons(outlier, found.p_value, padj, state),
+            "padj_reason": _reasons(outlier, bounded, found.p_value, padj, state),
             "separated": separated,
         },
         index=fitted.data.genes,
@@ -323,7 +326,9 @@ def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answe
     return Answer(lfc, se, statistic, np.where(empty, 1.0, p_value)), outlier & ~empty
 
 
-def _reasons(outlier: BoolArray, p_value: FloatArray, padj: FloatArray, state: Analysis) -> pd.Categorical:
+def _reasons(
+    outlier: BoolArray, bounded: BoolArray, p_value: FloatArray, padj: FloatArray, state: Analysis
+) -> pd.Categorical:
     """Return why each adjusted p-value is there or missing."""
     never_counted = state.moments.all_zero & ~np.isfinite(p_value)
     if state.moments.weights_fail is not None:
@@ -331,9 +336,8 @@ def _reasons(outlier: BoolArray, p_value: FloatArray, padj: FloatArray, state: A
     words = np.full(len(padj), "tested", dtype=object)
     words[np.isnan(padj)] = "low_count"
     words[np.isnan(p_value)] = "not_estimated"
+    words[bounded] = "at_bound"
     words[outlier] = "outlier"
     words[never_counted] = "all_zero"
-    order = ["tested", "all_zero", "outlier", "low_count", "not_estimated"]
-    return pd.Categorical(
-        words, categories=[word for word in order if word != "not_estimated" or (words == word).any()]
-    )
+    usual, rare = ["tested", "all_zero", "outlier", "low_count"], ["not_estimated", "at_bound"]
+    return pd.Categorical(words, categories=[*usual, *(word for word in rare if (words == word).any())])

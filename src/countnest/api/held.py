@@ -285,7 +285,7 @@ class HeldData(Answering):
         if priors is not None:
             found = prior_gene_table(self._analysis(), self._data.genes, priors)
         else:
-            found = gene_table(self._normalized(), self._data.genes, self._design.names)
+            found = gene_table(self._normalized(), self._data.genes, self._design.names, layout=self._layout)
         return protected(
             found, "take a copy to work with, dds.genes.copy(); annotation is set by dds.gene_info = frame."
         )

@@ -8,7 +8,8 @@ from pandas.arrays import BooleanArray
 
 from countnest.arrays import FloatArray
 from countnest.containers.fit import Analysis, Dispersions, ModelFit
-from countnest.stats.glm.fit import LN2
+from countnest.stats.glm.fit import LN2, at_bound
+from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.lrt import likelihood_ratio_test
 from countnest.stats.inference.wald import wald_test
 
@@ -17,8 +18,13 @@ __all__ = ["gene_table"]
 Columns = dict[str, object]
 
 
-def gene_table(state: Analysis, genes: pd.Index, names: tuple[str, ...]) -> pd.DataFrame:
-    """Return a DataFrame by gene with DESeq2's column names, as far as the analysis has come; coefficients in log2."""
+def gene_table(
+    state: Analysis, genes: pd.Index, names: tuple[str, ...], *, layout: Layout | None = None
+) -> pd.DataFrame:
+    """Return a DataFrame by gene with DESeq2's column names, as far as the analysis has come; coefficients in log2.
+
+    With the `layout` of the fit it says which genes have a coefficient at the bound of the search, where one has.
+    """
     columns: Columns = {
         "baseMean": state.moments.mean,
         "baseVar": state.moments.variance,
@@ -30,6 +36,8 @@ def gene_table(state: Analysis, genes: pd.Index, names: tuple[str, ...]) -> pd.D
         columns |= _dispersion_columns(state.dispersions)
     if state.fit is not None:
         columns |= _fit_columns(state.fit, names)
+        if layout is not None and (bounded := at_bound(state.fit.beta, state.fit.n_iter, layout)).any():
+            columns["betaAtBound"] = bounded
     if state.replacement is not None:
         never_counted = state.moments.all_zero & ~state.replacement.emptied
         columns["replace"] = BooleanArray(state.replacement.flagged.copy(), never_counted)

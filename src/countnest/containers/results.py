@@ -137,6 +137,9 @@ class Summary:
         without p-value. None for s-values.
     not_estimated
         Other genes with counts but no p-value, such as those whose observation weights do not suffice.
+    at_bound
+        Genes of which a coefficient sits at the bound of the search, so that it is not an estimate. Their p-values are
+        withheld.
     low_counts
         Genes with a p-value but no padj: left out by independent filtering. None for s-values.
     alpha, tuned_alpha
@@ -167,6 +170,7 @@ class Summary:
     by: Decisive = "padj"
     separated: int = 0
     not_estimated: int = 0
+    at_bound: int = 0
     outlier_rule: OutlierRule = "cooks"
 
     def __str__(self) -> str:
@@ -182,6 +186,7 @@ class Summary:
             self._line("low counts [2]" if self.filter_statistic == "baseMean" else "filtered [2]", self.low_counts),
             self._filter_line(),
             *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
+            *([self._line("at the bound", self.at_bound)] if self.at_bound else []),
             _OUTLIER_NOTES[self.outlier_rule],
             "[2] too few counts to find a change, so the gene is not adjusted for: see independent_filtering="
             if self.filter_statistic == "baseMean"
@@ -245,7 +250,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
     joint = "log2FoldChange" not in table
     change = np.zeros(len(table)) if joint else _column(table, "log2FoldChange")
     significant = value < level
-    outliers, not_estimated = (None, 0) if p_value is None else _without_p_value(table, p_value)
+    outliers, not_estimated, at_bound = (None, 0, 0) if p_value is None else _without_p_value(table, p_value)
     return Summary(
         n_genes=len(table),
         nonzero=_count(mean > 0),
@@ -267,17 +272,18 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         if "separated" in table and info.test == "Wald" and not info.shrunken_test
         else 0,
         not_estimated=not_estimated,
+        at_bound=at_bound,
         outlier_rule=info.outliers,
     )
 
 
-def _without_p_value(table: pd.DataFrame, p_value: FloatArray) -> tuple[int, int]:
-    """Return how many genes with counts have no p-value because of an outlier, and for other reasons."""
+def _without_p_value(table: pd.DataFrame, p_value: FloatArray) -> tuple[int, int, int]:
+    """Return how many genes with counts have no p-value: because of an outlier, for other reasons, at the bound."""
     missing = (_column(table, "baseMean") > 0) & np.isnan(p_value)
     if "padj_reason" not in table:
-        return _count(missing), 0
-    outlier = (table["padj_reason"] == "outlier").to_numpy(dtype=np.bool_)
-    return _count(missing & outlier), _count(missing & ~outlier)
+        return _count(missing), 0, 0
+    outlier, at_bound = ((table["padj_reason"] == word).to_numpy(np.bool_) for word in ("outlier", "at_bound"))
+    return _count(missing & outlier), _count(missing & ~outlier & ~at_bound), _count(missing & at_bound)
 
 
 @checked_methods
@@ -295,9 +301,9 @@ class Results(Columns):
     ----------
     table
         By gene: baseMean, log2FoldChange, lfcSE, stat, pvalue, padj, padj_reason (tested, all_zero, outlier,
-        low_count, not_estimated), separated (a group without any count, so that the maximum likelihood fold change is
-        infinite). What is known of the genes, such as symbols, comes last. `descriptions()` says what each column
-        holds.
+        low_count, not_estimated, at_bound), separated (a group without any count, so that the maximum likelihood fold
+        change is infinite). What is known of the genes, such as symbols, comes last. `descriptions()` says what each
+        column holds.
     info
         The record of what was done.
     """

@@ -15,6 +15,7 @@ from countnest.design.aliasing import aliasing_notes, find_aliasing
 from countnest.design.coded import CodedDesign, Coding, encode
 from countnest.design.coder import Coder
 from countnest.design.coding import Block, CodedMatrix, r_blocks
+from countnest.design.collinear import collinearity_warnings
 from countnest.design.formula import LearntExpression, ParsedFormula, full_rank_terms, learn_expression, parse_formula
 from countnest.design.identifier import label_warnings, refuse_numeric_labels
 from countnest.design.matrix import design_of_matrix
@@ -122,8 +123,9 @@ def build_design(
     Warns
     -----
     CountnestWarning
-        An unexpected reference level, levels that may be slips, integers that may be labels, large numbers; variables
-        with one value in all samples, whose terms are left out: such a design cannot be fitted.
+        An unexpected reference level, levels that may be slips, integers that may be labels, large numbers; columns that
+        are nearly collinear; variables with one value in all samples, whose terms are left out: such a design cannot be
+        fitted.
 
     Notes
     -----
@@ -142,6 +144,7 @@ def build_design(
         if given:
             _warn([f"{option} is ignored: a model matrix was given, which fixes the reference levels."])
     coded = design_of_matrix(design, sheet)
+    _warn(collinearity_warnings(coded.matrix, coded.columns))
     return Design(**{field.name: getattr(coded, field.name) for field in fields(coded)})
 
 
@@ -255,6 +258,7 @@ def _design_of_formula(
     coded = full.take(aliasing.places)
     refuse_duplicates(coded.names)
     refuse_duplicates(coded.columns)
+    _warn(collinearity_warnings(coded.matrix, coded.columns))
     return Design(
         matrix=as_float(coded.matrix),
         names=coded.names,

@@ -16,16 +16,17 @@ from countnest.parallel.run import Engine
 from countnest.pipelines.blocks import Genes, over_genes
 from countnest.pipelines.deseq import expand, t_df
 from countnest.pipelines.fitted import observed_cooks, observed_max_cooks
-from countnest.stats.glm.fit import LN2, contrast_covariance, contrast_variance, fitted_means, hat_values
+from countnest.stats.glm.fit import LN2, at_bound, contrast_covariance, contrast_variance, fitted_means, hat_values
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.outlier import ModelOutliers
 from countnest.stats.glm.outlier import model_outliers as flag_by_model
-from countnest.stats.glm.separation import cell_flags, separated_by_cells
+from countnest.stats.glm.separation import cell_flags, separated, separated_by_cells
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
 __all__ = [
     "Answer",
     "Estimates",
+    "at_bound_only",
     "cooks_outliers",
     "estimate",
     "joint_test",
@@ -176,6 +177,20 @@ def separated_by_design(
         rows = slice(start, start + step)
         looked_at = np.ones((1, layout.n_cells), np.bool_) if state.weights is None else _unpacked(used[rows], layout)
         found[rows] = separated_by_cells(_unpacked(counted[rows], layout), looked_at, contrasts, layout)
+    return found
+
+
+def at_bound_only(counts: CountMatrix, state: Analysis, layout: Layout) -> BoolArray:
+    """Return the genes (G,) of which a coefficient sits at the bound of the search without being infinite.
+
+    The bound stands there for an estimate. `counts` (G, n) are those that the model was fitted to.
+    """
+    fit = state.fitted
+    found = at_bound(fit.beta, fit.n_iter, layout)
+    rows = np.flatnonzero(found)
+    if len(rows):
+        every = np.eye(layout.n_coefficients)
+        found[rows] = ~separated(counts.read(rows), every, layout, rows_of(state.weights, rows)).any(axis=1)
     return found
 
 

@@ -331,8 +331,7 @@ def test_counts_that_were_not_replaced_are_told(fitted):
 
 def test_genes_that_do_not_converge_are_counted_in_one_warning(monkeypatch):
     counts, sheet = study()
-    sheet["dose"] = np.linspace(0.0, 0.1, 12)  # a coefficient beyond 30
-    counts.iloc[[7, 9]] = np.round(5.0 * np.exp(45.0 * sheet["dose"].to_numpy())).astype(int)
+    counts.iloc[[7, 9]] = [3000, *[0] * 11]  # one group without counts: IRLS goes on and on
     search = quasinewton.minimize_rows
 
     def give_up(*arguments):
@@ -340,7 +339,7 @@ def test_genes_that_do_not_converge_are_counted_in_one_warning(monkeypatch):
         return found, np.zeros_like(success)
 
     monkeypatch.setattr("countnest.stats.glm.fit.minimize_rows", give_up)
-    dds = cn.DESeqDataSet(counts, sheet, design="~ dose")
+    dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group")
     with pytest.warns(CountnestWarning, match="did not converge in beta") as caught:
         dds.deseq(quiet=True)
     lost = dds.genes.index[dds.genes["betaConv"].eq(False).fillna(False)]

@@ -27,17 +27,20 @@ def study():
     for gene in range(0, 60, 3):
         counts.iloc[gene, rng.integers(N)] += 20_000
     counts.iloc[7] = 0
-    dose = np.linspace(0.0, 0.1, N)  # so small that a coefficient is beyond the bound: a gene that IRLS loses
+    dose = np.linspace(0.0, 0.1, N)  # so small that its coefficients would be beyond the bound
     counts.iloc[10] = np.round(5.0 * np.exp(45.0 * dose)).astype(np.int64)
+    counts.iloc[13] = [400, 1, *[0] * (N - 2)]  # a gene that IRLS loses
     return counts, example.samples.assign(dose=dose)
 
 
 def tables(counts, sheet):
     """Return everything that depends on counts, from the door to shrunken fold changes."""
     dds = cn.DESeqDataSet(counts, sheet, design="~ dose + condition").deseq(quiet=True)
-    assert dds._analysis().fit.optimized.any()
+    assert dds.genes["betaIter"].iloc[13] == 100
     lrt = cn.DESeqDataSet(counts, sheet, design="~ condition").deseq(quiet=True, test="LRT", reduced="~ 1")
     assert lrt._analysis().replacement is not None
+    sparse = cn.DESeqDataSet(counts, sheet, design="~ condition").deseq(quiet=True, min_replicates_for_replace=np.inf)
+    assert sparse._analysis().fit.optimized.any()
     prior = cn.DESeqDataSet(counts, sheet, design="~ condition").deseq(quiet=True, beta_prior=True)
     kind: ShrinkType = "apeglm"
     return {
@@ -52,6 +55,7 @@ def tables(counts, sheet):
         "shrunken": cn.lfc_shrink(dds, coef="condition_B_vs_A", type=kind, quiet=True).table,
         "lrt": lrt.results().table,
         "prior": prior.results().table,
+        "sparse": sparse.query("condition[B - A]").test(kind="lrt").table,
     }
 
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 
 from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import LN2, RIDGE_LOG2, contrast_variance, fit_nb_glm
+from countnest.stats.glm.fit import LN2, RIDGE_LOG2, at_bound, contrast_variance, fit_nb_glm, fitted_means, hat_values
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.quasinewton import minimize_rows
 from unit.kernels import twins
@@ -56,7 +56,7 @@ def test_genes_that_converge_are_those_of_the_twin(shared):
 
 
 def steep(n=10):
-    """A covariate so small that its coefficient would be beyond 30, and counts that need it."""
+    """A covariate so small that its coefficient is beyond 30, and counts that need it."""
     x = np.linspace(0.0, 0.1, n)
     return np.column_stack([np.ones(n), x]), np.round(5.0 * np.exp(45.0 * x))
 
@@ -69,18 +69,19 @@ def test_genes_that_irls_loses_are_found_by_the_search(shared):
     n = len(y)
     factors = np.full((1, n), 0.8) if shared else np.random.default_rng(2).uniform(0.8, 1.2, counts.shape)
     f = factors[0] if shared else factors[2]
-    layout = Layout.of(X)
+    layout = Layout.of(X, as_given=True)
     fit = fit_nb_glm(counts, factors, layout, alpha, min_mu=30.0, engine=ENGINE)
     np.testing.assert_array_equal(fit.optimized, [False, False, True, False])
+    assert fit.converged.all()
     assert fit.n_iter[2] == 100
-    # the bound is 30 on the log2 scale, the prior is almost flat
+    # the bound is 30 on the log2 scale, and the maximum beyond it; the ridge has faded
     at = fit.beta[2] / np.log(2.0)
-    assert (np.abs(at) <= 30.0).all()
+    assert at[1] > 60.0
+    assert not at_bound(fit.beta, fit.n_iter, layout).any()
     best = scipy.optimize.minimize(
-        twins.penalized_loss, at, (y, f, X, alpha[2], RIDGE_LOG2), jac=twins.penalized_gradient,
-        method="L-BFGS-B", bounds=[(-30.0, 30.0)] * 2, options={"ftol": 1e-15, "gtol": 1e-10},
-    )  # fmt: skip
-    assert twins.penalized_loss(at, y, f, X, alpha[2], RIDGE_LOG2) - best.fun < 1e-4
+        twins.penalized_loss, at, (y, f, X, alpha[2], 1e-14), jac=twins.penalized_gradient, options={"gtol": 1e-7}
+    )
+    assert twins.penalized_loss(at, y, f, X, alpha[2], 1e-14) - best.fun < 1e-9
     # what belongs to the coefficients is computed from them
     mu = f * np.exp(X @ fit.beta[2])
     np.testing.assert_allclose(fit.mu[2], mu, rtol=1e-12)
@@ -92,6 +93,30 @@ def test_genes_that_irls_loses_are_found_by_the_search(shared):
     # and the hat values stay those of the iterations
     twin = twins.irls(y, f, X, alpha[2], twins.start(y, f, X), RIDGE, min_mu=30.0)
     np.testing.assert_allclose(fit.hat[2], twin["hat"], rtol=1e-6)
+
+
+def test_working_columns_give_the_fit_of_better_units():
+    X, y = steep()
+    counts, f, _, alpha = twins.simulate(X, 6, seed=3)
+    counts[2] = y
+    factors = f[None]
+    thousandths = X * [1.0, 1000.0]
+    layouts = [Layout.of(X), Layout.of(thousandths), Layout.of(X * [1.0, 1e-6])]
+    assert [layout.standard is None for layout in layouts] == [False, True, False]
+    small, plain, tiny = (fit_nb_glm(counts, factors, layout, alpha, engine=ENGINE) for layout in layouts)
+    for unit, layout, fit in ((1e-3, layouts[0], small), (1e-9, layouts[2], tiny)):
+        np.testing.assert_allclose(fit.beta * [1.0, unit], plain.beta, rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(fit.se * [1.0, unit], plain.se, rtol=1e-9)
+        np.testing.assert_allclose(fit.hat, plain.hat, rtol=1e-9)
+        np.testing.assert_allclose(fit.loglik, plain.loglik, rtol=1e-12)
+        np.testing.assert_array_equal(fit.n_iter, plain.n_iter)
+        assert not fit.optimized.any()
+        # computed again from the coefficients, to the last bit
+        given = (fit.beta, fit.optimized, counts, factors, layout, alpha)
+        np.testing.assert_array_equal(fitted_means(fit.beta, factors, layout, engine=ENGINE), fit.mu)
+        np.testing.assert_array_equal(hat_values(*given, engine=ENGINE), fit.hat)
+        variance = contrast_variance(np.eye(2), fit.beta, factors, alpha, layout, engine=ENGINE)
+        np.testing.assert_array_equal(np.sqrt(variance), fit.se)
 
 
 def test_the_search_reaches_the_optimum_in_log2():

@@ -29,6 +29,7 @@ Array = TypeVar("Array", FloatArray, BoolArray)
 __all__ = [
     "LN2",
     "NBFit",
+    "at_bound",
     "contrast_covariance",
     "contrast_variance",
     "fit_nb_glm",
@@ -46,6 +47,8 @@ LARGE_LOG2_BETA = 30.0
 # A search has stopped short where Newton's method would go on by more than this fraction of a standard error. IRLS ends
 # up to 0.003 of one from its own limit, and is left there, as in R.
 STOPPED_SHORT = 4e-4
+# Of a coefficient of the search, log2; and how near to it is at it.
+BOUND_LOG2, AT_BOUND = 30.0, 1e-9
 # Of the ridge, where a search is taken on. A prior is more than that, and stays.
 FADED = 1e-8
 
@@ -298,7 +301,8 @@ def _fit_working(
     assert own is not None
     fit = fit_nb_glm(
         counts, factors, layout.working, alpha, weights=weights, ridge=RIDGE_LOG2 * layout.ridge,
-        start=None if start is None else own.taken(start), min_mu=min_mu, only_means=only_means, engine=engine, text=text,
+        start=None if start is None else own.taken(start), min_mu=min_mu, only_means=only_means, engine=engine,
+        text=text,
     )  # fmt: skip
     beta = own.given_back(fit.beta)
     mu = fitted_means(beta, factors, layout, engine=engine)
@@ -358,6 +362,18 @@ def fitted_means(beta: FloatArray, factors: FloatArray, layout: Layout, *, engin
 
     engine.run(task, len(beta))
     return mu
+
+
+def at_bound(beta: FloatArray, n_iter: FloatArray | IntArray, layout: Layout) -> BoolArray:
+    """Return the genes (G,) of which a coefficient (G, p), natural log, sits at the bound of the quasi-Newton search.
+
+    `n_iter` (G,) are the iterations of the fit; genes that are not fitted are missing in both.
+    """
+    found = np.zeros(len(beta), dtype=np.bool_)
+    lost = np.flatnonzero(n_iter >= MAX_ITER)
+    own = np.abs(_in_working_columns(beta[lost], layout)) / LN2
+    found[lost] = (np.abs(own - BOUND_LOG2) < AT_BOUND).any(axis=1)
+    return found
 
 
 def _in_working_columns(beta: FloatArray, layout: Layout) -> FloatArray:

@@ -1,4 +1,4 @@
-"""The maximum of the penalized likelihood of some genes, by Newton's method, for those whose search stopped short of it.
+"""The maximum of the penalized likelihood, by Newton's method, for genes whose search stopped short of it.
 
 With a log link and a given dispersion the negative binomial log-likelihood is concave in the coefficients. So Newton
 steps, halved where they do not go up, end at the one maximum there is, wherever they start.
@@ -21,6 +21,8 @@ __all__ = ["distance_to_maximum", "maximize"]
 MAX_ITER, MAX_HALVINGS = 200, 40
 # A search has arrived when the next step is below this fraction of a standard error.
 ARRIVED = 1e-7
+# Linear predictors move by this at most in a step.
+LONGEST_STEP = 5.0
 # A sample with no count and a mean below this says nothing more: the likelihood could only gain this much.
 NO_MEAN = 1e-4
 # Two log-likelihoods are the same within this fraction of their size.
@@ -65,9 +67,10 @@ class _Problem:
         score = (self.matrix.T @ residual[:, :, np.newaxis])[:, :, 0] - self.ridge * beta
         weight = self.weights * mu * (1.0 + self.alpha[:, np.newaxis] * self.counts) / grown**2
         information = self.matrix.T @ (weight[:, :, np.newaxis] * self.matrix)
-        step = np.linalg.solve(information + np.diag(self.ridge), score[:, :, np.newaxis])[:, :, 0]
-        told = weight * ((self.counts > 0.0) | (mu > NO_MEAN))
-        return step, np.sqrt((told * self.times(step) ** 2).sum(axis=1))
+        step = as_float(np.linalg.solve(information + np.diag(self.ridge), score[:, :, np.newaxis])[:, :, 0])
+        told = np.maximum(weight, self.weights * mu / grown) * ((self.counts > 0.0) | (mu > NO_MEAN))
+        distance: FloatArray = np.sqrt((told * self.times(step) ** 2).sum(axis=1))
+        return step, distance
 
 
 def distance_to_maximum(
@@ -81,9 +84,10 @@ def distance_to_maximum(
 ) -> FloatArray:
     """Return how far coefficients (G, p) are from those of highest penalized likelihood, in standard errors (G,).
 
-    That is the length of the next Newton step in the metric of the information: no contrast of the coefficients would
-    move by more of its standard errors. Samples without counts whose means are next to zero are left out: what moves
-    them only is not finite, or of no consequence. Other arguments are those of `maximize`.
+    That is the length of the next Newton step in the metric of the information, the expected or the observed one: no
+    contrast of the coefficients would move by more of its standard errors. Samples without counts whose means are next
+    to zero are left out: what moves them only is not finite, or of no consequence. Other arguments are those of
+    `maximize`.
     """
     problem = _Problem(counts, factors, weights, alpha, layout.matrix, ridge)
     distance = np.empty(len(beta))
@@ -151,7 +155,8 @@ def _uphill(problem: _Problem, beta: FloatArray, step: FloatArray) -> FloatArray
     """Return beta + step, steps halved until no likelihood falls; where none is left, beta."""
     before = problem.value(beta)
     least = before - ROUNDING * np.abs(before)
-    share = np.ones((len(beta), 1))
+    longest = np.abs(problem.times(step)).max(axis=1, keepdims=True)
+    share = LONGEST_STEP / np.maximum(longest, LONGEST_STEP)
     for _ in range(MAX_HALVINGS):
         falls = ~(problem.value(beta + share * step) >= least)
         if not falls.any():
@@ -159,4 +164,4 @@ def _uphill(problem: _Problem, beta: FloatArray, step: FloatArray) -> FloatArray
         share[falls] *= 0.5
     else:
         share[falls] = 0.0
-    return beta + share * step
+    return as_float(beta + share * step)

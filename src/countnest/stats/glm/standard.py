@@ -18,8 +18,8 @@ __all__ = ["Standard", "standardize"]
 
 # Standard deviations of columns of numbers that are fitted as they are; others are taken in thousands or thousandths.
 SMALL, LARGE, PREFIX = 1.0 / 16.0, 1e3, 1e3
-# Beyond this the ridge on the other coefficients would hold back that of a number: their squares, as one unit of what is
-# new in the number takes them along, over the sum of squares of what is new.
+# Beyond this the ridge on the other coefficients would hold back that of a number: their squares, as one unit of what
+# is new in the number takes them along, over the sum of squares of what is new.
 LONG_WAY = 1e3
 
 
@@ -111,8 +111,7 @@ def _orthogonal(triangle: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
 
 def _codes(matrix: FloatArray) -> BoolArray:
     """Return which columns hold nothing but 0, 1 and -1."""
-    found: BoolArray = np.isin(matrix, (-1.0, 0.0, 1.0)).all(axis=0)
-    return found
+    return np.asarray(np.isin(matrix, (-1.0, 0.0, 1.0)).all(axis=0))
 
 
 def _prefixes(spread: FloatArray) -> FloatArray:
