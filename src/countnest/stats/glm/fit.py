@@ -22,6 +22,7 @@ from countnest.parallel.run import INSIDE, Engine
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.newton import distance_to_maximum, maximize
 from countnest.stats.glm.quasinewton import minimize_rows
+from countnest.stats.glm.separation import separated
 from countnest.stats.glm.weight import unit_weights
 
 Array = TypeVar("Array", FloatArray, BoolArray)
@@ -46,7 +47,7 @@ MAX_ITER = 100
 LARGE_LOG2_BETA = 30.0
 # A search has stopped short where Newton's method would go on by more than this fraction of a standard error. IRLS ends
 # up to 0.003 of one from its own limit, and is left there, as in R.
-STOPPED_SHORT = 4e-4
+STOPPED_SHORT = 6e-4
 # Of a coefficient of the search, log2; and how near to it is at it.
 BOUND_LOG2, AT_BOUND = 30.0, 1e-9
 # Of the ridge, where a search is taken on. A prior is more than that, and stays.
@@ -245,13 +246,18 @@ def _go_on(beta: FloatArray, problem: _Problem) -> BoolArray:
     """Take searches that stopped short of the maximum, of coefficients (G, p), on to it; return which arrived there.
 
     The bound is none then, and next to no ridge: what the counts determine is to be the same in every spelling of a
-    model, also beside coefficients that they do not.
+    model, also beside coefficients that they do not. At the bound a gene stays, as in R, if an estimate is infinite.
     """
     moved = np.zeros(len(beta), dtype=np.bool_)
     layout = problem.layout
     ridge = np.where(problem.ridge <= RIDGE_LOG2, FADED, 1.0) * problem.ridge / LN2**2
     distance = distance_to_maximum(beta, problem.counts, problem.factors, problem.weights, problem.alpha, layout, ridge)
     short = np.flatnonzero(distance > STOPPED_SHORT)
+    bound = (np.abs(np.abs(beta[short]) / LN2 - BOUND_LOG2) < AT_BOUND).any(axis=1)
+    if bound.any():
+        part = problem.rows(short[bound])
+        bound[bound] = separated(part.counts, np.eye(beta.shape[1]), layout, part.weights).any(axis=1)
+    short = short[~bound]
     if len(short):
         part = problem.rows(short)
         beta[short], moved[short] = maximize(
@@ -295,7 +301,7 @@ def _fit_working(
 ) -> NBFit:
     """Return the fits in working columns, with coefficients and standard errors of the columns as given.
 
-    All else follows from these coefficients, so that it is the same when it is computed from them again.
+    Means, standard errors and hat values follow from these, so that they are the same when they are computed again.
     """
     own = layout.standard
     assert own is not None
@@ -307,14 +313,12 @@ def _fit_working(
     beta = own.given_back(fit.beta)
     mu = fitted_means(beta, factors, layout, engine=engine)
     if only_means:
-        return replace(fit, beta=beta, mu=mu, optimized=np.zeros_like(fit.optimized))
+        return replace(fit, beta=beta, mu=mu)
     variance = contrast_variance(
         np.eye(layout.n_coefficients), beta, factors, alpha, layout, weights=weights, min_mu=min_mu, engine=engine
     )
-    none = np.zeros_like(fit.optimized)
-    hat = hat_values(beta, none, counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
-    nb_loglik_block(counts, mu, weights, alpha, np.zeros(len(counts)), fit.loglik)
-    return replace(fit, beta=beta, se=np.sqrt(variance), mu=mu, hat=hat, optimized=none)
+    hat = hat_values(beta, fit.optimized, counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
+    return replace(fit, beta=beta, se=np.sqrt(variance), mu=mu, hat=hat)
 
 
 def _scatter(whole: Array, rows: IntArray, part: Array) -> Array:
