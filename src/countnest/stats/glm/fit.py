@@ -253,7 +253,7 @@ def _go_on(beta: FloatArray, problem: _Problem) -> BoolArray:
     ridge = np.where(problem.ridge <= RIDGE_LOG2, FADED, 1.0) * problem.ridge / LN2**2
     distance = distance_to_maximum(beta, problem.counts, problem.factors, problem.weights, problem.alpha, layout, ridge)
     short = np.flatnonzero(distance > STOPPED_SHORT)
-    bound = (np.abs(np.abs(beta[short]) / LN2 - BOUND_LOG2) < AT_BOUND).any(axis=1)
+    bound: BoolArray = np.any(np.abs(np.abs(beta[short]) / LN2 - BOUND_LOG2) < AT_BOUND, axis=1)
     if bound.any():
         part = problem.rows(short[bound])
         bound[bound] = separated(part.counts, np.eye(beta.shape[1]), layout, part.weights).any(axis=1)
