@@ -123,9 +123,9 @@ def build_design(
     Warns
     -----
     CountnestWarning
-        An unexpected reference level, levels that may be slips, integers that may be labels, large numbers; columns that
-        are nearly collinear; variables with one value in all samples, whose terms are left out: such a design cannot be
-        fitted.
+        An unexpected reference level, levels that may be slips, integers that may be labels, large numbers; columns
+        that are nearly collinear; variables with one value in all samples, whose terms are left out: such a design
+        cannot be fitted.
 
     Notes
     -----
