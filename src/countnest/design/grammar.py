@@ -149,7 +149,9 @@ class _Reader:
     def _slope(self) -> tuple[str, Slope]:
         name = self._variable()
         if name in self.design.levels:
-            self._fail(f"'{name}' is a factor and has no slope; compare levels: {name}[reference]")
+            self._fail(
+                f"'{name}' is a factor and has no slope; compare levels, {name}[reference], or ask for their trend, {name}[linear]"
+            )
         values = []
         while self._peek() == ",":
             self.at += 1
