@@ -150,7 +150,8 @@ class _Reader:
         name = self._variable()
         if name in self.design.levels:
             self._fail(
-                f"'{name}' is a factor and has no slope; compare levels, {name}[reference], or ask for their trend, {name}[linear]"
+                f"'{name}' is a factor and has no slope; compare levels, {name}[reference], or ask for their trend, "
+                f"{name}[linear]"
             )
         values = []
         while self._peek() == ",":
