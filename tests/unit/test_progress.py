@@ -197,7 +197,9 @@ def test_work_inside_of_work_announces_and_says_nothing_else(capsys, caplog):
 def test_steps_of_an_analysis_are_logged(logger, capsys):
     kept = Kept()
     logger.addHandler(kept)
-    cn.make_example_dataset(100, 6).deseq(quiet=True).effect("condition").test("lrt")
+    dds = cn.make_example_dataset(100, 6)
+    assert capsys.readouterr().err == "-- reference levels: condition A\n"
+    dds.deseq(quiet=True).effect("condition").test("lrt")
     said = [text for _, text in kept.lines]
     for text in (
         "estimating size factors",
