@@ -1,6 +1,10 @@
 """The flag of genes whose fold change is infinite, because a group has no count."""
 
+import io
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import countnest as cn
@@ -85,3 +89,35 @@ def test_tests_of_shrunken_fold_changes_keep_the_flag(dds, asked):
     found = cn.lfc_shrink(dds, contrast=asked, type="normal", lfc_threshold=0.5, quiet=True)
     assert flagged(found) == flagged(dds.results(asked))
     assert found.descriptions()["separated"].endswith("the maximum likelihood fold change is infinite")
+
+
+def test_a_coefficient_that_stays_at_the_bound_is_no_estimate():
+    counts, sheet = study()
+    dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group").deseq(quiet=True)
+    before = dds.results().table
+    assert "betaAtBound" not in dds.genes
+    fit = dds._analysis().fit
+    beta, n_iter = fit.beta.copy(), fit.n_iter.copy()
+    full = int(np.flatnonzero((counts > 0).all(axis=1))[0])
+    beta[full, -1], n_iter[full] = 30.0 * np.log(2.0), 100.0
+    dds._state = replace(dds._analysis(), fit=replace(fit, beta=beta, n_iter=n_iter))
+    assert list(np.flatnonzero(dds.genes["betaAtBound"])) == [full]
+    found = dds.results()
+    row = found.table.iloc[full]
+    assert row["padj_reason"] == "at_bound"
+    assert np.isnan(row["pvalue"])
+    assert np.isnan(row["padj"])
+    assert not row["separated"]
+    summary = found.summary(file=io.StringIO())
+    assert (summary.at_bound, summary.not_estimated) == (1, 0)
+    assert "at the bound       : 1, " in str(summary)
+    others = np.arange(len(before)) != full
+    pd.testing.assert_series_equal(found.table["pvalue"][others], before["pvalue"][others])
+    # a gene whose fold change is infinite is told as such
+    beta[full], n_iter[full] = fit.beta[full], fit.n_iter[full]
+    beta[2, -1], n_iter[2] = -30.0 * np.log(2.0), 100.0
+    dds._state = replace(dds._analysis(), fit=replace(fit, beta=beta, n_iter=n_iter))
+    assert list(np.flatnonzero(dds.genes["betaAtBound"])) == [2]
+    row = dds.results().table.iloc[2]
+    assert row["separated"]
+    assert row["padj_reason"] == "tested"
