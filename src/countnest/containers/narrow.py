@@ -9,12 +9,14 @@ import pandas as pd
 
 __all__ = ["GeneTable", "as_text"]
 
-# What is left out first where a table is too wide; fold changes and adjusted p-values never are.
-_SPARED = (
-    "separated", "boundary", "padj_reason", "df", "lfcMLE", "padj_screen", "ciLower", "ciUpper", "stat", "lfcSE",
-    "pvalue", "baseMean",
+# What is left out of a table that is too wide, first things first; those of a group stand or go together. The fold
+# changes of a joint test are one group. What only an argument adds, such as intervals, stays longest.
+_CHANGES = "log2FoldChange."
+_SPARED: tuple[tuple[str, ...], ...] = (
+    ("separated",), ("boundary",), ("padj_reason",), ("df",), ("padj_screen",), (_CHANGES,), ("stat",), ("lfcSE",),
+    ("pvalue",), ("baseMean",), ("lfcMLE",), ("ciLower", "ciUpper"),
 )  # fmt: skip
-_KEPT = ("padj", "padj_stagewise", "svalue", "log2FoldChange")
+_KEPT = ("contrast", "padj", "padj_stagewise", "svalue", "log2FoldChange")
 _DIGITS = (6, 4, 3)
 _WIDTH = 80  # where the output is no terminal
 
@@ -22,31 +24,37 @@ _WIDTH = 80  # where the output is no terminal
 def as_text(table: pd.DataFrame, max_rows: int | None = None) -> str:
     """Return a table of genes as text no wider than the terminal, or 80 characters where there is none.
 
-    Numbers get fewer digits first, then columns are left out, those that matter least first; the last line names them.
+    Numbers get fewer digits first, then columns are left out, those that matter least first; the last line names them,
+    in the order of the table. The column that says which comparison a row answers is never left out.
     """
     width = shutil.get_terminal_size((_WIDTH, 24)).columns
     for digits in _DIGITS:
         text = _text(table, max_rows, digits)
         if _fits(text, width):
             return text
-    shown, left_out = table, []
-    for name in _order_of_leaving(table):
-        shown = shown.drop(columns=name)
-        left_out.append(str(name))
+    shown = table
+    for names in _order_of_leaving(table):
+        shown = shown.drop(columns=names)
         text = _text(shown, max_rows, _DIGITS[-2])
         if _fits(text, width):
             break
+    left_out = [str(name) for name in table if name not in shown]
     return f"{text}\nnot shown: {', '.join(left_out)}" if left_out else text
 
 
-def _order_of_leaving(table: pd.DataFrame) -> list[Any]:
-    """Return the columns that may be left out: annotation, what is spared, several fold changes, symbols in front."""
-    known = [name for name in _SPARED if name in table]
-    others = [name for name in table if name not in (*_SPARED, *_KEPT)]
-    changes = [name for name in others if str(name).startswith("log2FoldChange.")]
-    symbols = [name for name in others[:1] if name == table.columns[0]]
-    annotation = [name for name in others if name not in (*changes, *symbols)]
-    return [*reversed(annotation), *known, *reversed(changes), *symbols]
+def _order_of_leaving(table: pd.DataFrame) -> list[list[Any]]:
+    """Return the columns that may be left out, by groups: annotation, what is spared, symbols in front."""
+    groups = [[name for name in table if _is_one_of(str(name), group)] for group in _SPARED]
+    named = {*_KEPT, *(name for group in groups for name in group)}
+    others = [name for name in table if name not in named]
+    front = set(table.columns[: table.columns.get_indexer(["baseMean"])[0]]) if "baseMean" in table else set()
+    symbols = [[name] for name in others if name in front]
+    annotation = [[name] for name in others if name not in front]
+    return [*reversed(annotation), *(group for group in groups if group), *symbols]
+
+
+def _is_one_of(name: str, group: tuple[str, ...]) -> bool:
+    return name in group or (_CHANGES in group and name.startswith(_CHANGES))
 
 
 def _text(table: pd.DataFrame, max_rows: int | None, digits: int) -> str:

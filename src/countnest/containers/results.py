@@ -412,6 +412,7 @@ class Results(Columns):
         texts = {
             "baseMean": "mean of normalized counts for all samples",
             "log2FoldChange": f"log2 fold change ({_ESTIMATES[info.shrinkage]}): {label}",
+            "lfcMLE": f"log2 fold change (MLE): {label}",
             "lfcSE": f"{'standard error' if info.shrinkage is None else 'posterior SD'}: {label}",
             "ciLower": f"lower end of the {_interval(info)}: {label}",
             "ciUpper": f"upper end of the {_interval(info)}: {label}",
@@ -423,6 +424,7 @@ class Results(Columns):
             "padj_stagewise": "stage-wise adjusted p-values; missing for genes that the screen leaves out",
             "padj_reason": "tested, or why padj is missing",
             "separated": f"whether a group has no count at all: {_infinite(info)}",
+            "boundary": "whether some of the cells that are compared, but not all, have no count",
             "svalue": f"s-value (false sign{_or_small(info.lfc_threshold)}): {label}",
         }
         texts |= {

@@ -83,7 +83,9 @@ def test_genes_without_counts_in_either_group_do_not_change():
     counts, sheet = study()
     counts.loc["g7", sheet["group"] != "a"] = 0
     dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group").deseq(quiet=True, beta_prior=True)
-    found = dds.results(("group", "c", "b"), add_mle=True).table.loc["g7"]
+    results = dds.results(("group", "c", "b"), add_mle=True)
+    assert list(results.descriptions()) == list(results.table)
+    found = results.table.loc["g7"]
     assert (found["log2FoldChange"], found["lfcMLE"], found["stat"], found["pvalue"]) == (0.0, 0.0, 0.0, 1.0)
     assert dds.results(("group", "c", "a")).table.loc["g7", "log2FoldChange"] < -0.5
 

@@ -197,6 +197,16 @@ def test_long_and_wide_tables(changes):
     assert list(wide.columns).count("baseMean") == 1
 
 
+def test_every_column_is_described(changes):
+    answers = (
+        changes.test(stagewise=True, confint=0.9),
+        changes.test(kind="t"),
+        ResultsSet({"all": changes.joint().test()}),
+    )
+    for part in (part for answer in answers for part in answer.parts.values()):
+        assert list(part.descriptions()) == list(part.table)
+
+
 def test_rows_are_the_same_alone_and_together(changes):
     whole = changes.test()
     for label in changes.labels:

@@ -158,7 +158,7 @@ def test_the_best_genes_show_padj_in_eighty_columns(res, monkeypatch):
         assert " padj" in text
         assert "log2FoldChange" in text
         assert "..." not in text.splitlines()[0]
-    assert repr(res.top(3)).endswith("not shown: separated, padj_reason")
+    assert repr(res.top(3)).endswith("not shown: padj_reason, separated")
     monkeypatch.setenv("COLUMNS", "200")
     assert "padj_reason" in repr(res.top(3)).splitlines()[0]
     assert "not shown" not in repr(res.top(3))
@@ -171,9 +171,41 @@ def test_symbols_stay_and_descriptions_go(res, monkeypatch):
     text = as_text(table.head(3))
     assert "TSPAN6" in text
     assert " padj" in text
-    assert text.splitlines()[-1].startswith("not shown: description, separated, padj_reason")
+    assert text.splitlines()[-1].endswith("padj_reason, separated, description")
     monkeypatch.setenv("COLUMNS", "30")  # what cannot be left out is shown in any case
     assert all(word in as_text(table.head(3)) for word in ("log2FoldChange", "padj"))
+
+
+def test_the_column_that_says_which_comparison_is_never_left_out(res, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    many = ResultsSet({f"treat2[E - None] : treat1[{b} - A]": res for b in "BCD"})
+    lines = repr(many.top(1)).splitlines()
+    assert "contrast" in lines[0]
+    assert sum("treat2[E - None]" in line for line in lines) == 3
+    monkeypatch.setenv("COLUMNS", "30")
+    assert "contrast" in repr(many.top(1)).splitlines()[0]
+
+
+def test_a_joint_test_shows_its_statistic_and_all_fold_changes_or_none(res, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    table = res.table.drop(columns=["log2FoldChange", "lfcSE"])
+    for place, row in enumerate(("minute[5 - 0]", "minute[15 - 0]", "minute[60 - 15]"), start=1):
+        table.insert(place, f"log2FoldChange.{row}", res.table["log2FoldChange"])
+    lines = as_text(table.head(3)).splitlines()
+    assert lines[0].split() == ["baseMean", "stat", "pvalue", "padj"]
+    assert lines[-1] == "not shown: " + ", ".join(name for name in table if name not in lines[0].split())
+    monkeypatch.setenv("COLUMNS", "180")
+    assert as_text(table.head(3)).splitlines()[0].count("log2FoldChange.") == 3
+
+
+def test_intervals_that_were_asked_for_are_shown(res, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    table = res.table.copy()
+    for place, name in enumerate(("ciLower", "ciUpper"), start=3):
+        table.insert(place, name, res.table["log2FoldChange"])
+    table.insert(0, "symbol", "TSPAN6")
+    shown = as_text(table.head(3)).splitlines()[0].split()
+    assert {"symbol", "baseMean", "log2FoldChange", "ciLower", "ciUpper", "padj"} <= set(shown)
 
 
 def test_what_is_made_of_printed_genes_is_plain(res):
