@@ -13,6 +13,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.coded import CodedDesign
 from countnest.design.level import known_level, level_text
+from countnest.design.option import refuse_unordered
 from countnest.design.weight import has_booleans, is_number, require_usable
 from countnest.errors import ContrastError, listing, suggestion
 
@@ -87,6 +88,7 @@ def resolve_contrast(
         return default_contrast(design)
     if isinstance(contrast, str):
         raise ContrastError(f"contrast='{contrast}' is a single string; use name='{contrast}'. {FORMS}")
+    refuse_unordered("contrast", contrast)
     if isinstance(contrast, pd.Series):
         return _numeric(design, _series_weights(design, contrast))
     items = list(contrast) if isinstance(contrast, Iterable) else [contrast]
@@ -232,6 +234,7 @@ def _lists(design: CodedDesign, items: Sequence[Sequence[str]], list_values: Seq
 
 def _list_values(list_values: Sequence[float]) -> tuple[float, float]:
     """Return the two weights, positive and negative."""
+    refuse_unordered("list_values", list_values)
     if not isinstance(list_values, Iterable) or any(isinstance(value, (str, bool, np.bool_)) for value in list_values):
         raise ContrastError(f"list_values={list_values!r} must be two numbers.")
     values = list(list_values)

@@ -21,6 +21,7 @@ from countnest.design.identifier import label_warnings, refuse_numeric_labels
 from countnest.design.matrix import design_of_matrix
 from countnest.design.name import refuse_duplicates
 from countnest.design.nesting import find_nesting
+from countnest.design.option import by_factor, checked_orders, require_names
 from countnest.design.rank import find_dependence, zero_columns
 from countnest.design.report import Report, design_report
 from countnest.design.sample import PreparedSamples, number_warnings, prepare_samples
@@ -131,11 +132,15 @@ def build_design(
     -----
     R counterpart: the design argument of DESeq2::DESeqDataSet, and stats::model.matrix.
     """
+    reference, levels = by_factor("reference", reference), checked_orders(levels)
+    require_names("numeric_ok", numeric_ok)
+    if blocks is not None and not isinstance(blocks, str):
+        require_names("blocks", blocks)
     if same_as is not None:
         meant = _design_of_formula(same_as, sheet, reference, levels, numeric_ok, blocks)
         used = {*meant.variables, *meant.constant}
-        refs = {name: level for name, level in (reference or {}).items() if name not in used}
-        orders = {name: order for name, order in (levels or {}).items() if name not in used}
+        refs = {name: level for name, level in reference.items() if name not in used}
+        orders = {name: order for name, order in levels.items() if name not in used}
         own = build_design(design, sheet, reference=refs, levels=orders, numeric_ok=numeric_ok)
         return _with_meaning(own, meant)
     if isinstance(design, str):

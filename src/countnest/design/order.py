@@ -190,16 +190,14 @@ def _known(value: object, levels: Sequence[str]) -> str:
 
 def _named_levels(named: Iterable[Any], own: LevelOrder, variable: str) -> list[str]:
     """Return the levels that the user names, which must be all that occur."""
-    if isinstance(named, (str, Mapping)) or not isinstance(named, Iterable):
-        raise SamplesError(f"levels={{'{variable}': {named!r}}}: give the levels as a list, in their order.")
     levels = [_known(value, own.levels) for value in named]
     twice = [level for place, level in enumerate(levels) if level in levels[:place]]
     if twice:
         raise SamplesError(f"levels={{'{variable}': ...}} names {listing(dict.fromkeys(twice))} more than once.")
     missing = [level for level in own.levels if level not in levels]
     if missing:
-        extra = [level for level in levels if level not in own.levels]
-        hint = suggestion(missing[0], extra) if extra else ""
+        extra = {level: suggestion(level, missing) for level in levels if level not in own.levels}
+        hint = next((f" '{level}' has no sample.{meant}" for level, meant in extra.items() if meant), "")
         raise SamplesError(
             f"levels={{'{variable}': ...}} must name all levels that occur; it lacks {listing(missing)}.{hint} The "
             f"levels of '{variable}' are {listing(own.levels, 20)}."

@@ -27,6 +27,7 @@ from countnest.design.grid import (
     possible_levels,
 )
 from countnest.design.level import known_level
+from countnest.design.option import refuse_unordered
 from countnest.design.query import NamedCell, Query, Row
 from countnest.design.slope import Slope, finite_change, slope_of
 from countnest.design.weight import is_of_size
@@ -341,6 +342,7 @@ def _tell_empty(
 
 
 def _names(by: str | Sequence[str] | None) -> list[str]:
+    refuse_unordered("by", by)
     return [] if by is None else [by] if isinstance(by, str) else list(by)
 
 
@@ -357,6 +359,8 @@ def _number(name: str, value: Any) -> float:  # noqa: ANN401 (a number, or text 
 
 def _fixed(design: CodedDesign, at: Mapping[str, Any] | None) -> dict[str, str | float]:
     """Return the levels and values to hold fixed, checked."""
+    if at is not None and not isinstance(at, Mapping):
+        raise ContrastError(f"at={at!r} should be a dict of levels and values to hold fixed, such as {{'type': 'a'}}.")
     fixed: dict[str, str | float] = {}
     for name, value in (at or {}).items():
         design.require_variable(name)

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 from studies import sheet
 
+from countnest.design.contrast import resolve_contrast
 from countnest.design.model import build_design
 from countnest.design.order import as_factor, level_order
 from countnest.design.quantity import by_number
 from countnest.design.query import stack
 from countnest.design.question import effect, interaction
-from countnest.errors import CountnestWarning, SamplesError
+from countnest.errors import ContrastError, CountnestWarning, OptionError, SamplesError
 
 # Levels in the order in which they are meant; they are given as text sorts them.
 CLEAR = [
@@ -207,9 +208,14 @@ def test_named_levels_that_contradict_something_are_refused():
     ordered = frame.assign(dose=pd.Categorical(frame["dose"], ["high", "mid", "low"], ordered=True))
     cases = [
         (frame, {"dose": ["low", "mid"]}, r"must name all levels that occur; it lacks 'high'"),
-        (frame, {"dose": ["low", "mid", "hihg"]}, r"lacks 'high'\. Did you mean 'hihg'\?"),
+        (frame, {"dose": ["low", "mid", "hihg"]}, r"lacks 'high'\. 'hihg' has no sample\. Did you mean 'high'\?"),
         (frame, {"dose": ["low", "mid", "high", "low"]}, "names 'low' more than once"),
+        (frame, {"dose": ["low", "top", "mid"]}, r"lacks 'high'\. The levels of 'dose' are"),
         (frame, {"dose": "low,mid,high"}, "give the levels as a list"),
+        (frame, {"dose": {"low", "mid", "high"}}, "give the levels as a list, in their order"),
+        (frame, {"dose": frozenset(("low", "mid", "high"))}, "give the levels as a list, in their order"),
+        (frame, {"dose": (level for level in ("low", "mid", "high"))}, "give the levels as a list, in their order"),
+        (frame, {"dose": 3}, "give the levels as a list, in their order"),
         (frame, {"x": ["1", "2"]}, r"must name all levels that occur; it lacks '0\.5'"),
         (frame, {"dosis": ["1", "2"]}, r"levels names 'dosis', which is not a column.*Did you mean 'dose'"),
         (ordered, {"dose": ["low", "mid", "high"]}, "contradicts the ordered categories"),
@@ -223,6 +229,30 @@ def test_named_levels_that_contradict_something_are_refused():
         build_design("~ x", frame.assign(x=[0.5, 1, 2, 1.5]), levels={"dose": ["low", "mid", "high"]})
     with pytest.warns(CountnestWarning, match="levels is ignored: a model matrix was given"):
         build_design(np.eye(4)[:, :2], frame, levels={"dose": ["low", "mid", "high"]})
+
+
+def test_what_names_no_factor_is_refused():
+    for option in ("reference", "levels"):
+        for given in ("dose", ["low", "mid", "high"], ("dose", "mid"), {"low", "mid"}, 3):
+            for design in ("~ dose", np.eye(4)[:, :2]):
+                with pytest.raises(OptionError, match=f"{option} should be a dict of factors and"):
+                    build_design(design, sheet(dose=["mid", "low", "high", "low"]), **{option: given})
+
+
+def test_sets_are_refused_where_the_order_counts():
+    design = build_design("~ g + h", sheet(g=list("abc") * 2, h=list("xxxyyy")))
+    for ask in (
+        lambda: resolve_contrast(design, {"g", "a", "b"}),
+        lambda: resolve_contrast(design, (["g_b_vs_a"], ["g_c_vs_a"]), list_values={1, -1}),
+        lambda: effect(design, "g", by={"h"}),
+    ):
+        with pytest.raises(ContrastError, match="is a set, which has no order; give a list"):
+            ask()
+    for option, given in (("blocks", 3), ("numeric_ok", 3), ("numeric_ok", "g")):
+        with pytest.raises(OptionError, match=f"{option}=.*: give the names of variables in a list"):
+            build_design("~ g", design.sheet, **{option: given})
+    with pytest.raises(ContrastError, match="at='x' should be a dict"):
+        effect(design, "g", at="x")
 
 
 def test_the_report_tells_the_order():

@@ -1,0 +1,61 @@
+"""What a user asks of the factors of a design, `reference=` and `levels=`: refused unless it can be read in one way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping, Set
+from typing import Any
+
+from countnest.errors import ContrastError, OptionError, SamplesError, kind_of
+
+__all__ = ["by_factor", "checked_orders", "refuse_unordered", "require_names"]
+
+FORMS = {
+    "reference": "of factors and their reference levels, {'dex': 'untrt'}",
+    "levels": "of factors and all their levels in order, {'minute': ['0', '5', '15']}",
+}
+
+
+def by_factor(option: str, given: object) -> dict[str, Any]:
+    """Return what is asked for each factor; raise `OptionError` unless it is a dict, or None for nothing.
+
+    Parameters
+    ----------
+    option
+        'reference' or 'levels', for the message.
+    given
+        What the user gave.
+    """
+    if given is None or isinstance(given, Mapping):
+        return dict(given or {})
+    shown = f"{given!r}" if isinstance(given, (str, int, float, list, tuple, set)) else kind_of(given)
+    raise OptionError(f"{option} should be a dict {FORMS[option]}; got {shown}.")
+
+
+def checked_orders(given: object) -> dict[str, Any]:
+    """Return the orders of levels that the user names, by factor; raise `SamplesError` for what has no order."""
+    orders = by_factor("levels", given)
+    for factor, named in orders.items():
+        if (
+            isinstance(named, (str, bytes, Mapping, Iterator))
+            or not isinstance(named, Iterable)
+            or _is_unordered(named)
+        ):
+            raise SamplesError(f"levels={{'{factor}': {named!r}}}: give the levels as a list, in their order.")
+    return orders
+
+
+def refuse_unordered(option: str, given: object) -> None:
+    """Raise `ContrastError` for a set where the order counts: it may be another one in the next session."""
+    if _is_unordered(given):
+        raise ContrastError(f"{option}={given!r} is a set, which has no order; give a list.")
+
+
+def require_names(option: str, given: object) -> None:
+    """Raise `OptionError` unless variables are named in a list, a tuple or the like."""
+    if isinstance(given, str) or not isinstance(given, Collection):
+        raise OptionError(f"{option}={given!r}: give the names of variables in a list.")
+
+
+def _is_unordered(given: object) -> bool:
+    """Tell whether the parts of an object stand in no order of their own, as those of a set."""
+    return isinstance(given, Set) and not isinstance(given, KeysView)
