@@ -47,7 +47,7 @@ def _order_of_leaving(table: pd.DataFrame) -> list[list[Any]]:
     groups = [[name for name in table if _is_one_of(str(name), group)] for group in _SPARED]
     named = {*_KEPT, *(name for group in groups for name in group)}
     others = [name for name in table if name not in named]
-    front = set(table.columns[: table.columns.get_indexer(["baseMean"])[0]]) if "baseMean" in table else set()
+    front = list(table)[: list(table).index("baseMean")] if "baseMean" in table else []
     symbols = [[name] for name in others if name in front]
     annotation = [[name] for name in others if name not in front]
     return [*reversed(annotation), *(group for group in groups if group), *symbols]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import sys
-from collections.abc import Iterator
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from dataclasses import dataclass
 from typing import NoReturn, TextIO
 
+import numpy as np
 import pandas as pd
 
 from countnest.containers.narrow import GeneTable
@@ -22,7 +24,9 @@ __all__ = ["ResultsSet"]
 @checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ResultsSet(Answering):
-    """One `Results` for each row of a query, which reads as a dict of them: `len`, iteration and ``[label]``.
+    """One `Results` for each row of a query, which reads as a dict of them: `len`, iteration, `keys()`, ``[label]``.
+
+    ``rs["label"]`` and ``rs[0]`` are the results of one row, and `rs.table` is the long table of all.
 
     Attributes
     ----------
@@ -40,8 +44,10 @@ class ResultsSet(Answering):
 
     def __getitem__(self, label: str | int) -> Results:
         """Return the results of one row, by its place, its label or a part of it that no other label has."""
-        if isinstance(label, int):
-            return list(self.parts.values())[label]
+        if isinstance(label, (int, np.integer)) and not isinstance(label, bool):
+            return self._at(int(label))
+        if not isinstance(label, str):
+            raise ContrastError(f"{label!r} is neither a label nor a place; {self._how_to_reach()}.")
         matching = [name for name in self.parts if label == name] or [name for name in self.parts if label in name]
         if len(matching) == 1:
             return self.parts[matching[0]]
@@ -50,6 +56,27 @@ class ResultsSet(Answering):
         raise ContrastError(
             f"'{label}' is not among the contrasts.{suggestion(label, self.parts)} They are {listing(self.parts, 20)}."
         )
+
+    def _at(self, place: int) -> Results:
+        parts = list(self.parts.values())
+        if not -len(parts) <= place < len(parts):
+            raise ContrastError(
+                f"there is no contrast {place}: the {counted(len(parts), 'contrast')} are counted from 0 to "
+                f"{len(parts) - 1}. They are {listing(self.parts, 20)}."
+            )
+        return parts[place]
+
+    def keys(self) -> KeysView[str]:
+        """Return the labels."""
+        return self.parts.keys()
+
+    def values(self) -> ValuesView[Results]:
+        """Return the results of each row."""
+        return self.parts.values()
+
+    def items(self) -> ItemsView[str, Results]:
+        """Return labels and results."""
+        return self.parts.items()
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
         """Refuse to be a table, as which `pd.DataFrame` would take the labels alone."""
@@ -66,7 +93,8 @@ class ResultsSet(Answering):
                 "alpha": [level for _, level in decided],
             }
         )
-        return f"<p>{self._heading()}</p>{counts.to_html(index=False, border=0)}"
+        how = html.escape(self._how_to_reach())
+        return f"<p>{self._heading()}</p>{counts.to_html(index=False, border=0)}<p>{how}</p>"
 
     def top(self, n: int = 10) -> pd.DataFrame:
         """Return the first `n` genes of every contrast, in the long form."""
@@ -76,7 +104,12 @@ class ResultsSet(Answering):
 
     def __repr__(self) -> str:
         lines = [f"{label}: {_shown(part)}" for label, part in self.parts.items()]
-        return "\n".join([self._heading(), *lines])
+        return "\n".join([self._heading(), *lines, self._how_to_reach()])
+
+    def _how_to_reach(self) -> str:
+        """Return how one table is reached, in words."""
+        first = next(iter(self.parts))
+        return f"the table of one: [{first!r}], a part of its label, or [0]; of all, one below the other: .table"
 
     def _heading(self) -> str:
         return f"{counted(len(self), 'contrast')} of {counted(len(self[0]), 'gene')}"

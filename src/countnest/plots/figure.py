@@ -11,6 +11,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure, SubFigure
 
 from countnest.arrays import FloatArray
+from countnest.errors import OptionError
 
 __all__ = [
     "BLUE",
@@ -35,7 +36,15 @@ INK: Final = "#2F3437"
 
 
 class NotebookFigure(Figure):
-    """A figure without pyplot that notebooks show all the same."""
+    """A figure without pyplot that notebooks show all the same; elsewhere it is saved."""
+
+    def show(self, warn: bool = True) -> None:  # noqa: ARG002 (the shape of the method)
+        """Refuse to open a window, and say what to do."""
+        raise OptionError(
+            "this figure has no window: save it, figure.savefig('figure.png'), or leave it as the last line of a cell "
+            "of a notebook. For a window, draw into axes of pyplot: ax = plt.figure().add_subplot(), give ax=ax, and "
+            "call plt.show()."
+        )
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()

@@ -12,7 +12,7 @@ import countnest as cn
 from countnest.containers.narrow import GeneTable, as_text
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results, ResultsInfo
-from countnest.errors import CountnestError, OptionError, UnknownColumnError, UnknownNameError
+from countnest.errors import ContrastError, CountnestError, OptionError, UnknownColumnError, UnknownNameError
 from unit.api.simulated import study
 
 N = 40
@@ -184,6 +184,20 @@ def test_the_column_that_says_which_comparison_is_never_left_out(res, monkeypatc
     assert sum("treat2[E - None]" in line for line in lines) == 3
     monkeypatch.setenv("COLUMNS", "30")
     assert "contrast" in repr(many.top(1)).splitlines()[0]
+
+
+def test_a_set_reads_as_a_dict_and_says_how_to_reach_its_tables(res):
+    many = ResultsSet({"B - A": res, "C - A": res})
+    assert (list(many.keys()), list(many.values()), dict(many)) == (["B - A", "C - A"], [res, res], many.parts)
+    assert many[np.int64(-1)] is res
+    for shown in (repr(many), many._repr_html_().replace("&#x27;", "'")):
+        assert "['B - A']" in shown
+    for place in (2, -3, 17):
+        with pytest.raises(ContrastError, match=rf"no contrast {place}: the 2 contrasts are counted from 0 to 1. They"):
+            many[place]
+    for place in (None, 1.5, True, ("B", "A")):
+        with pytest.raises(ContrastError, match=r"neither a label nor a place; the table of one: \['B - A'\]"):
+            many[place]
 
 
 def test_a_joint_test_shows_its_statistic_and_all_fold_changes_or_none(res, monkeypatch):

@@ -117,6 +117,11 @@ def test_nothing_to_draw(tmp_path):
     plot_ma(empty).savefig(tmp_path / "ma.png")
 
 
+def test_without_a_notebook_a_figure_says_how_to_see_it():
+    with pytest.raises(OptionError, match=r"savefig\('figure.png'\)"):
+        plot_ma(made_up()).show()
+
+
 def test_notebooks_show_the_figure():
     assert plot_ma(made_up())._repr_png_().startswith(b"\x89PNG")
 
