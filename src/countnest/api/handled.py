@@ -214,9 +214,16 @@ class HandledData(HeldData):
         options = {**self._design_options, "design": copy.deepcopy(checked_design(design)), "same_as": None}
         built = redesigned(options, self._data.sheet)
         self._design_options = options
-        self._put_design(built)
+        self._take_design(built)
+
+    def _take_design(self, design: Design) -> None:
+        """Take another design of the same samples, and say what it is and what it costs."""
+        is_fitted = self._state is not None and self._state.dispersions is not None
+        self._put_design(design)
         self._keep_factors()
-        announce(built, progress(quiet=False))
+        announce(design, progress(self._quiet))
+        if is_fitted:
+            progress(self._quiet).note("this is another model: dispersions and the fit are dropped; size factors stay.")
 
     @property
     def samples(self) -> pd.DataFrame:
@@ -225,7 +232,8 @@ class HandledData(HeldData):
         It is a copy that refuses to be edited: what was written to it would not reach the data set. Take a `copy()` of
         it to work with. ``dds.samples = frame`` sets the sheet: its rows are matched by label, each sample needs one,
         and the design is built again. Where the design stays the same, as with a new column that it does not use, so
-        does everything that was estimated; otherwise dispersions and the fit are dropped, and size factors stay.
+        does everything that was estimated; otherwise dispersions and the fit are dropped, and size factors stay. A
+        warning says which levels or cells have no sample any more, and which reference levels are others.
 
         Notes
         -----
@@ -249,12 +257,14 @@ class HandledData(HeldData):
         sheet = self._as_given(matched_sheet(frame, self._data.samples))
         design = redesigned(self._design_options, sheet, (self._design_options, self._data.sheet))
         same = is_same_model(design, self._design)
+        changes = [] if same else lost(self._design, design)
+        if changes:
+            warn(f"{'; '.join(changes)}. The design '{design.formula or 'of a matrix'}' was built again.")
         self._data = replace(self._data, sheet=sheet)
         if same:
             self._design = design
         else:
-            self._put_design(design)
-            self._keep_factors()
+            self._take_design(design)
 
     def _as_given(self, sheet: pd.DataFrame) -> pd.DataFrame:
         """Return a sheet whose columns are as they were given, where they come from `samples` unchanged."""

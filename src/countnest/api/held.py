@@ -69,6 +69,8 @@ class HeldData(Answering):
     the step that is missing.
     """
 
+    _quiet = False  # whether it says nothing of its design
+
     def __init__(
         self,
         counts: Any,  # noqa: ANN401 (any of five kinds of table; the door sorts them out)
@@ -92,6 +94,7 @@ class HeldData(Answering):
         quiet: bool = False,
     ) -> None:
         check_flags(quiet=quiet)
+        self._quiet = quiet
         self._last_engine = Engine(n_threads=n_threads, progress=progress(quiet=False))
         self._data = count_data(
             counts, samples, orientation=orientation, layer=layer, gene_info=gene_info, cells_ok=cells_ok

@@ -114,9 +114,12 @@ def is_same_model(one: Design, other: Design) -> bool:
 
 
 def lost(before: Design, after: Design) -> list[str]:
-    """Return what a design lost with some of the samples: levels, cells, reference levels; and its new coefficients."""
-    found = []
+    """Return what samples or a sheet took from a design: levels, cells, reference levels; and its new coefficients."""
+    found = [f"{name} is a factor now" for name in before.numbers if name in after.levels]
     for name, levels in before.levels.items():
+        if name in after.numbers:
+            found.append(f"{name} is a number now")
+            continue
         left = after.levels.get(name, ())
         gone = [level for level in levels if level not in left]
         if gone:

@@ -267,7 +267,8 @@ def test_another_value_in_the_design_drops_the_fit(fitted):
     dds = fitted.copy()
     sheet = dds.samples.copy()
     sheet["batch"] = np.repeat(["p", "q"], 6)
-    dds.samples = sheet
+    with pytest.warns(CountnestWarning, match="the reference level of batch is now 'p'"):
+        dds.samples = sheet
     assert dds.results_names()[1] == "batch_q_vs_p"
     assert dds.design.levels["group"][0] == "b"
     pd.testing.assert_series_equal(dds.size_factors, fitted.size_factors)
@@ -356,3 +357,26 @@ def test_the_examples_run():
     assert {test.name.rpartition(".")[2] for test in tests} == {"__getitem__", "design", "samples"}
     for test in tests:
         assert doctest.DocTestRunner(verbose=False).run(test).failed == 0, test.name
+
+
+def test_a_sheet_that_changes_the_design_says_so(fitted, capsys):
+    dds = fitted.copy()
+    capsys.readouterr()
+    group = dds.samples["group"].astype(str).replace("a", "d")
+    with pytest.warns(
+        CountnestWarning, match="no sample has group 'a' any more; the coefficients are now .*group_d_vs_b"
+    ):
+        dds.samples = dds.samples.assign(group=group)
+    told = capsys.readouterr().err
+    assert "-- reference levels: batch x, group b" in told
+    assert "dispersions and the fit are dropped; size factors stay" in told
+    counts, sheet = study(levels=("a", "b", "c"))
+    plain = cn.DESeqDataSet(counts, sheet, design="~ group", quiet=True)
+    with pytest.warns(CountnestWarning, match="the reference level of group is now 'c'"):
+        plain.samples = plain.samples.assign(group=["c"] * 6 + ["d"] * 6)
+    with pytest.warns(CountnestWarning, match="group is a number now"):
+        plain.samples = plain.samples.assign(group=np.arange(12) / 4)
+    with pytest.warns(CountnestWarning, match="group is a factor now"):
+        plain.samples = plain.samples.assign(group=["c"] * 6 + ["d"] * 6)
+    plain.design = "~ group"
+    assert capsys.readouterr().err == ""  # it was made quietly
