@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 # From the ground up. A module imports from lower storeys only; within a storey, folders are blind to each other, the
 # single files of the foundation are not. `__init__` holds the public names, which the shell command uses too.
 STOREYS = (
-    ("errors", "options", "arrays", "drafts", "files", "progress", "version", "cache", "compilation", "public",
-     "counterparts", "display"),
+    ("errors", "remedies", "options", "arrays", "drafts", "files", "progress", "version", "cache", "compilation",
+     "public", "counterparts", "display"),
     ("kernels",),
     ("parallel",),
     ("stats", "design"),

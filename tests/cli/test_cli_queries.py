@@ -15,6 +15,7 @@ import countnest as cn
 from countnest import version
 from countnest.cli.main import main
 from countnest.containers.results import Results
+from countnest.remedies import in_the_shell
 
 PACKAGE = Path(version.__file__).parents[1]
 DESIGN = "~ family + treat1*treat2"
@@ -223,7 +224,9 @@ def test_design_report_needs_no_counts(folder, fitted):
     arguments = ("design", "--samples", "samples.csv", "--design", DESIGN, "--reference", "treat2=None")
     finished = countnest(folder, *arguments)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert finished.stdout == f"{fitted.design.report()}\n"
+    with in_the_shell():
+        assert finished.stdout == f"{fitted.design.report()}\n"
+    assert "refused unless --allow-fixed-blocks" in finished.stdout
     assert "nesting: family within treat1" in finished.stdout
     assert "dropped columns: treat1B, treat1C, treat1D" in finished.stdout
 
@@ -264,8 +267,8 @@ def test_orders_of_levels_are_options_of_the_shell(tmp_path, capsys, monkeypatch
     assert record["design"]["orders"]["dose"] == {"levels": ["low", "high"], "source": "named"}
     finished = inside(tmp_path, capsys, monkeypatch, "design", *options[:4], "--levels", "dose=low,hi")
     assert finished.returncode == 1
-    assert "must name all levels that occur; it lacks 'high'. Did you mean 'hi'?" in finished.stderr
-    assert "--levels 'dose=level,level,...'" in finished.stderr
+    assert "must name all levels that occur; it lacks 'high'. 'hi' has no sample. Did you mean 'high'?" in finished.stderr
+    assert "--levels dose=level,level,... must" in finished.stderr
 
 
 def test_design_that_leaves_nothing_for_the_dispersion(folder, capsys, monkeypatch):

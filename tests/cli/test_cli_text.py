@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 
-from countnest.cli.notices import as_in_the_shell
 from countnest.cli.text import gene_table, level_text
 
 
@@ -45,9 +44,3 @@ def test_lines_stay_within_100_characters():
 def test_levels_show_the_reference():
     assert level_text({"cell": ("N052611", "N061011"), "dex": ("untrt", "trt")}) == "cell N052611, dex untrt"
     assert level_text({}) == "none (no factors)"
-
-
-def test_references_are_advised_as_options():
-    text = "Set reference={'condition': 'untreated'} or reference={'cell line': 'a b'}; see design."
-    expected = "Set --reference condition=untreated or --reference 'cell line=a b'; see design."
-    assert as_in_the_shell(text) == expected

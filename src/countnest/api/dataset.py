@@ -37,6 +37,7 @@ from countnest.pipelines.analysis import Model, normalize, replace_outliers, wit
 from countnest.pipelines.beta_prior import PriorModel
 from countnest.pipelines.cost import expected_cost
 from countnest.pipelines.outliers import ReplacementRule
+from countnest.remedies import option
 from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.adjust import Adjustment
@@ -476,8 +477,8 @@ class DESeqDataSet(AskedData):
         positive_number("minmu", minmu)
         if test == "LRT" and use_t:
             raise OptionError(
-                "use_t=True is for Wald tests; the likelihood ratio test compares with a chi-square distribution. "
-                "Leave out use_t."
+                f"{option('use_t', True)} is for Wald tests; the likelihood ratio test compares with a chi-square "
+                "distribution. Leave it out."
             )
         null = reduced_design(test, reduced, self._design, self._numeric_ok)
         if null is None:

@@ -14,11 +14,11 @@ from typing import Any, NoReturn, get_args
 import click
 
 from countnest.cli.command import Careful, signals_end_it
-from countnest.cli.notices import as_in_the_shell
 from countnest.cli.request import Request
 from countnest.cli.values import as_contrasts, as_levels, as_number_or_off, as_references
 from countnest.errors import CountnestError
 from countnest.options import AltHypothesis, FitType, Orientation, QueryTest, SizeFactorType, TestType
+from countnest.remedies import in_the_shell
 from countnest.version import installed_version
 
 __all__ = ["cli", "main"]
@@ -40,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     atexit.register(gc.freeze)  # what a process leaves behind is not worth looking through
     try:
-        with _few_collections(), signals_end_it():
+        with _few_collections(), signals_end_it(), in_the_shell():
             status = cli.main(arguments, prog_name="countnest", standalone_mode=False)
     except CountnestError as error:
-        click.echo(f"error: {as_in_the_shell(str(error))}", err=True)
+        click.echo(f"error: {error}", err=True)
         status = _FAILED
     except click.ClickException as error:
         error.show()

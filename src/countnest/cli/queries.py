@@ -77,8 +77,7 @@ def _read(request: Request, dds: DESeqDataSet, text: str) -> BoundQuery:
     try:
         require_within(query, request.allow_fixed_blocks)
     except StratumError as error:
-        message = str(error).replace("allow_fixed_blocks=True", "--allow-fixed-blocks")
-        raise StratumError(f"{message}\n  in the query: {text.strip()}") from error
+        raise StratumError(f"{error}\n  in the query: {text.strip()}") from error
     threshold = request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"
     if threshold and query.is_joint and len(query) > 1:
         raise OptionError(

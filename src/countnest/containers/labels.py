@@ -16,6 +16,7 @@ from countnest.containers.similar import Similarity, similarity
 from countnest.containers.source import Source
 from countnest.errors import CountnestError, CountsError, SamplesError, counted, listing, warn
 from countnest.options import Orientation
+from countnest.remedies import advised, option
 
 __all__ = ["Table", "Values", "gene_labels", "match_samples", "recognise_orientation", "sheet_labels", "text_labels"]
 
@@ -81,9 +82,10 @@ def gene_labels(axis: pd.Index | None, n_genes: int, genes: Sequence[object] | p
         axis = text_labels(given, "counts")
     if axis is None:
         return pd.Index([f"gene{i}" for i in range(1, n_genes + 1)])
-    advice = (
+    advice = advised(
         "Add their counts up, e.g. counts.groupby(level=0).sum() with the genes in rows, or make the labels unique "
-        "(for AnnData: adata.var_names_make_unique())."
+        "(for AnnData: adata.var_names_make_unique()).",
+        "Add their counts up, or make the labels unique.",
     )
     _refuse_repeated(axis, "counts", "gene", CountsError, advice)
     return axis
@@ -111,7 +113,7 @@ def recognise_orientation(table: Table, labels: pd.Index | None, sheet: pd.DataF
     raise CountsError(
         f"the sample sheet, of {counted(n, 'row')}, fits {'both axes' if in_rows else 'neither axis'} of counts, "
         f"of shape ({height}, {width}){_axes_shown(table, labels)}. Correct the labels, or say which axis holds the "
-        "samples: orientation='genes_by_samples' or orientation='samples_by_genes'."
+        f"samples: {option('orientation', 'genes_by_samples')} or {option('orientation', 'samples_by_genes')}."
     )
 
 

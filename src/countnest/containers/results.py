@@ -20,6 +20,7 @@ from countnest.counterparts import checked_methods
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
+from countnest.remedies import advised, option
 from countnest.version import installed_version
 
 __all__ = ["JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "decisive", "summarize"]
@@ -42,7 +43,7 @@ _VALUE_NAMES: dict[Decisive, str] = {
 }
 # Why p-values of outliers are withheld, by the rule.
 _OUTLIER_NOTES: dict[OutlierRule, str] = {
-    "cooks": "[1] one sample decides too much (Cook's distance), so the p-value is withheld: see cooks_cutoff=",
+    "cooks": "[1] one sample decides too much (Cook's distance), so the p-value is withheld: see",
     "model": "[1] a count is far from what the model expects, or one sample decides too much (Cook's distance), so the "
     "p-value is withheld: see find_outliers()",
 }
@@ -187,8 +188,9 @@ class Summary:
             self._filter_line(),
             *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
             *([self._line("at the bound", self.at_bound)] if self.at_bound else []),
-            _OUTLIER_NOTES[self.outlier_rule],
-            "[2] too few counts to find a change, so the gene is not adjusted for: see independent_filtering="
+            _OUTLIER_NOTES[self.outlier_rule] + (f" {option('cooks_cutoff')}" if self.outlier_rule == "cooks" else ""),
+            "[2] too few counts to find a change, so the gene is not adjusted for: "
+            f"see {advised('independent_filtering=', '--no-independent-filtering')}"
             if self.filter_statistic == "baseMean"
             else "[2] left out by the filter statistic, so the gene is not adjusted for: see filter=",
         ]
@@ -197,7 +199,7 @@ class Summary:
             lines += [
                 f"note: {genes} without any count in a group (separated): the maximum likelihood fold change is",
                 "infinite and the Wald test not to be trusted; ask for the likelihood ratio test: "
-                "dds.effect(...).test('lrt')",
+                + advised("dds.effect(...).test('lrt')", "a --query with --query-test lrt"),
             ]
         if self.independent_filtering and self.alpha != self.tuned_alpha:
             lines.append(f"note: independent filtering was tuned for alpha={self.tuned_alpha:g}")
@@ -507,7 +509,8 @@ def _infinite(info: ResultsInfo) -> str:
         return change
     if info.test == "LRT":
         return f"{change}, and the p-value holds"
-    return f"{change} and its Wald p-value is not to be trusted; ask for the likelihood ratio test, test('lrt')"
+    likelihood = advised("test('lrt')", "--query-test lrt")
+    return f"{change} and its Wald p-value is not to be trusted; ask for the likelihood ratio test, {likelihood}"
 
 
 def _column(table: pd.DataFrame, name: str) -> FloatArray:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.errors import counted, listing
+from countnest.remedies import advised
 
 __all__ = ["text_remedy"]
 
@@ -50,23 +51,29 @@ def text_remedy(frame: pd.DataFrame, columns: list[int]) -> str:
         return (
             f"The {'rows' if len(rows) > 1 else 'row'} {listing(rows)} {'hold' if len(rows) > 1 else 'holds'} text in "
             f"every column, such as {first['words'].text!r}: what it says of the samples belongs in the sample sheet. "
-            f"Drop it: counts.drop(index={rows!r}).astype(float)."
+            + advised(f"Drop it: counts.drop(index={rows!r}).astype(float).", "Delete it.")
         )
     if few_rows:
-        return f"{_named(first['words'], words)} is no number. Correct it, and convert: counts.astype(float)."
+        return f"{_named(first['words'], words)} is no number. Correct it{_converted()}."
     if "words" in kinds:
         name = frame.columns[columns[0]]
-        return (
+        return advised(
             f"A column with labels belongs in the index: counts.set_index({name!r}); columns that describe the "
-            "genes may then stay; numbers stored as text can be converted: counts.astype(float)."
+            "genes may then stay; numbers stored as text can be converted: counts.astype(float).",
+            "The labels of the genes belong in the first column of the file. Delete other columns without counts.",
         )
     if "missing" in kinds:
         number = sum(cell.kind == "missing" for cell in cells)
         return (
             f"{_named(first['missing'], number)} is no number. Write 0 where nothing was counted, or drop these genes "
-            "or samples, and convert: counts.astype(float)."
+            f"or samples{_converted()}."
         )
-    return "Numbers stored as text or as objects can be converted: counts.astype(float)."
+    return advised("Numbers stored as text or as objects can be converted: counts.astype(float).", "")
+
+
+def _converted() -> str:
+    """Return the last step of a correction in Python; a corrected file is read as numbers."""
+    return advised(", and convert: counts.astype(float)", "")
 
 
 def _named(cell: _Cell, number: int) -> str:
@@ -75,25 +82,31 @@ def _named(cell: _Cell, number: int) -> str:
 
 
 def _comma(cell: _Cell) -> str:
+    how = advised(
+        "Read the file with decimal points, pd.read_csv(path, index_col=0, sep=';', decimal=',')",
+        "Write decimal points in the file",
+    )
     return (
-        f"{_named(cell, 1)} has a decimal comma. Read the file with decimal points, pd.read_csv(path, index_col=0, "
-        "sep=';', decimal=','); counts are whole numbers, so estimated ones must then be rounded."
+        f"{_named(cell, 1)} has a decimal comma. {how}; counts are whole numbers, so estimated ones must then be "
+        "rounded."
     )
 
 
 def _thousands(cell: _Cell) -> str:
-    return (
-        f"{_named(cell, 1)} has a separator of thousands. Write the numbers without it, or read the file with "
-        f"pd.read_csv(path, index_col=0, thousands={cell.mark!r})."
+    return f"{_named(cell, 1)} has a separator of thousands. Write the numbers without it" + advised(
+        f", or read the file with pd.read_csv(path, index_col=0, thousands={cell.mark!r}).", "."
     )
 
 
 def _both(cell: _Cell) -> str:
     point = "," if cell.mark != "," else "."
+    how = advised(
+        f"Read the file with pd.read_csv(path, index_col=0, thousands={cell.mark!r}, decimal={point!r})",
+        "Write the numbers without separators of thousands, and with decimal points",
+    )
     return (
-        f"{_named(cell, 1)} has separators of thousands and decimals. Read the file with pd.read_csv(path, "
-        f"index_col=0, thousands={cell.mark!r}, decimal={point!r}); counts are whole numbers, so estimated ones must "
-        "then be rounded."
+        f"{_named(cell, 1)} has separators of thousands and decimals. {how}; counts are whole numbers, so estimated "
+        "ones must then be rounded."
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.matrix import CountMatrix
 from countnest.errors import CountsError, counted, listing, warn
+from countnest.remedies import advised
 
 __all__ = ["checked_values"]
 
@@ -78,9 +79,10 @@ def checked_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
 def _refuse_sum(row: FloatArray, totals: FloatArray, gene: str) -> None:
     """Raise where a row is the sum of all others; that row has the largest count of every sample."""
     if np.array_equal(2.0 * row, totals):
+        remedy = advised(f"Drop it: counts.drop(index={gene!r}) with the genes in rows", "Delete it")
         raise CountsError(
             f"the row {gene!r} is the sum of all other rows in every sample, such as {row[0]:.0f} in the first: it is "
-            f"a total and no gene. Drop it: counts.drop(index={gene!r}) with the genes in rows."
+            f"a total and no gene. {remedy}."
         )
 
 

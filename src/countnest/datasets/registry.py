@@ -12,6 +12,7 @@ import pandas as pd
 from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import FileError, counted
 from countnest.options import check_option
+from countnest.remedies import advised
 
 __all__ = ["Study", "load", "names"]
 
@@ -115,7 +116,7 @@ def load(name: str) -> Study:
     >>> study.counts.shape, study.design
     ((14599, 7), '~ type + condition')
     """
-    check_option("name", name, names())
+    check_option(advised("name", "STUDY"), name, names())
     entry = _STUDIES[name]
     folder = _folder(name)
     variable, _, reference = entry.contrast

@@ -16,6 +16,7 @@ from countnest.design.level import known_level, level_text
 from countnest.design.option import refuse_unordered
 from countnest.design.weight import has_booleans, is_number, require_usable
 from countnest.errors import ContrastError, listing, suggestion
+from countnest.remedies import advised, as_factor, option
 
 __all__ = ["Contrast", "coefficient_place", "default_contrast", "resolve_contrast"]
 
@@ -174,16 +175,20 @@ def _factor_levels(design: CodedDesign, factor: str) -> tuple[str, ...]:
             f"{suggestion(factor, design.variables)} Its variables are {listing(design.variables, 20)}."
         )
     if factor not in design.levels:
+        values = [level_text(value) for value in sorted(set(design.sheet[factor]))] if factor in design.sheet else []
         raise ContrastError(
             f"'{factor}' is not a factor; it is numeric, and its coefficient is the change per unit: use "
-            f"name='{factor}'. The coefficients are {listing(design.names, 20)}."
+            f"{option('name', factor)}. To compare its values, make it a factor: {as_factor(factor, values)}, or "
+            f"'C({factor})' in the formula. The coefficients are {listing(design.names, 20)}."
         )
     if (factor,) not in design.full.terms:
+        listed = advised(" in results_names()", "")
+        other = advised("Use a list of names or numbers.", "Ask with --query, or for one coefficient with --name.")
         raise ContrastError(
             f"the design '{design.formula}' has no main effect of '{factor}', only interactions, so its levels are not "
             f"compared by one coefficient; was expecting coefficients such as "
-            f"'{factor}_{design.levels[factor][1]}_vs_{design.levels[factor][0]}' to be present in results_names(). "
-            f"Use a list of names or numbers; the coefficients are {listing(design.names, 20)}."
+            f"'{factor}_{design.levels[factor][1]}_vs_{design.levels[factor][0]}' to be present{listed}. "
+            f"{other} The coefficients are {listing(design.names, 20)}."
         )
     return design.levels[factor]
 
@@ -202,12 +207,14 @@ def _dropped_level(design: CodedDesign, factor: str, level: str) -> str:
     why = f" because '{inner[0]}' is nested in '{factor}', so the levels of '{factor}' differ between" if inner else ""
     blocks = f" levels of '{inner[0]}'" if inner else ""
     outer = design.nesting.data.get(factor, ())
+    first = design.levels[factor][0]
+    averages = advised(
+        f"effect('{factor}', levels=('{level}', '{first}'))", option("query", f"{factor}[{level} - {first}]")
+    )
     advice = (
         f"compare levels of '{factor}' within one level of '{outer[0]}'"
         if outer
-        else (
-            f"ask for averages over cells instead: effect('{factor}', levels=('{level}', '{design.levels[factor][0]}'))"
-        )
+        else f"ask for averages over cells instead: {averages}"
     )
     return f"the coefficient '{factor}{level}' was dropped{why}{blocks}; {advice}."
 
@@ -317,8 +324,9 @@ def coefficient_place(design: CodedDesign, name: str) -> int:
     for place, column in enumerate(design.columns):
         if name == column or wanted == _plain_name(column):
             return place
+    expected = advised("names should be elements of results_names()", "--name takes one that the design has")
     raise ContrastError(
-        f"'{name}' is not a coefficient: names should be elements of results_names()."
+        f"'{name}' is not a coefficient: {expected}."
         f"{suggestion(name, design.names)} The coefficients are {listing(design.names, 20)}."
     )
 

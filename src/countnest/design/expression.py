@@ -24,6 +24,7 @@ from countnest.design.language import (
     shortened,
 )
 from countnest.errors import FormulaError, listing, suggestion
+from countnest.remedies import advised
 
 __all__ = ["Expression", "Variable", "read_factor", "require_known"]
 
@@ -266,9 +267,10 @@ def _wrapped_column(call: str, known: Sequence[str], formula: str) -> str:
     """Return the column in ``C(column)``."""
     match = WRAPPED.fullmatch(call)
     if match is None:
+        how = advised("reference={...}", "--reference")
         raise FormulaError(
             f"the formula '{shortened(formula)}' has '{shortened(call)}'; only 'C(column)' is supported, with levels "
-            "coded against the reference level; set the reference with reference={...}."
+            f"coded against the reference level; set the reference with {how}."
         )
     column = match[1] or match[2]
     require_known(column, known, formula)

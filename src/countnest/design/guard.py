@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from countnest.design.coded import CodedDesign
 from countnest.design.query import Query
 from countnest.errors import StratumError, listing
+from countnest.remedies import option
 
 __all__ = ["between_message", "require_within"]
 
@@ -43,6 +44,7 @@ def between_message(design: CodedDesign, labels: Sequence[str]) -> str:
         f"{listing(labels)} {verb} blocks, the levels of {listing(blocks)}, which the design holds fixed{differ}: "
         "the answer would be about these particular blocks, because the variation between blocks, which decides how "
         f"far it holds for others, is not in its standard error. Ways out: {within}add up the counts of each block "
-        "and compare the sums in a design without blocks; or say allow_fixed_blocks=True for an answer about these "
+        f"and compare the sums in a design without blocks; or say {option('allow_fixed_blocks', True)} for an answer "
+        "about these "
         "blocks only."
     )

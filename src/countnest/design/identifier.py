@@ -14,6 +14,7 @@ from countnest.design.level import level_text
 from countnest.design.nesting import MEANT_NAME, Nesting, is_numbering, relation
 from countnest.design.sample import PreparedSamples
 from countnest.errors import NumericIdError, SamplesError, listing, suggestion
+from countnest.remedies import advised, as_factor
 
 __all__ = ["label_warnings", "refuse_numeric_labels", "renest"]
 
@@ -38,11 +39,12 @@ def _refuse_numbering(column: pd.Series[Any], name: str, term: Sequence[str], fa
     k = len(values)
     if k < 2 or k == len(column) or not np.array_equal(values, np.arange(1, k + 1)):
         return
+    measured = advised(f"say numeric_ok=('{name}',)", f"fit it in Python, where numeric_ok=('{name}',) allows it")
     raise NumericIdError(
         f"'{name}' in the term '{':'.join(term)}' is numeric with the values 1 to {k}, so the model would fit a slope "
         f"over the numbers of '{name}' in each level of {listing(factors)}, not one coefficient for each individual. "
-        f"If it is a label, write samples['{name}'] = samples['{name}'].astype(str), or 'C({name})' in the formula; if "
-        f"it is a measurement, say numeric_ok=('{name}',)."
+        f"If it is a label, write {as_factor(name)}, or 'C({name})' in the formula; if it is a measurement, "
+        f"{measured}."
     )
 
 

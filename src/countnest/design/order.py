@@ -11,13 +11,15 @@ import pandas as pd
 from countnest.design.level import known_level, level_text
 from countnest.design.quantity import by_number
 from countnest.errors import SamplesError, listing, suggestion
+from countnest.remedies import level_order as given_levels
+from countnest.remedies import option
 
 __all__ = ["LevelOrder", "as_factor", "level_order", "order_sentences"]
 
 Source = Literal["named", "numbers", "ordered", "categories", "text"]
 
 SOURCES: Mapping[Source, str] = {
-    "named": "as given by levels=",
+    "named": "as given by",
     "numbers": "by their numbers",
     "ordered": "as the ordered categories",
     "categories": "as the categories",
@@ -67,7 +69,8 @@ class LevelOrder:
         shown = (
             self.levels if len(self.levels) <= MOST_SHOWN else (*self.levels[: MOST_SHOWN - 2], "...", self.levels[-1])
         )
-        return f"{(' < ' if self.is_known else ', ').join(shown)} ({SOURCES[self.source]})"
+        source = SOURCES[self.source] + (f" {option('levels')}" if self.source == "named" else "")
+        return f"{(' < ' if self.is_known else ', ').join(shown)} ({source})"
 
 
 def level_order(column: pd.Series[Any], named: Iterable[Any] | None = None) -> LevelOrder:
@@ -104,7 +107,7 @@ def level_order(column: pd.Series[Any], named: Iterable[Any] | None = None) -> L
     levels = _named_levels(named, own, str(column.name))
     if own.source == "ordered" and [level for level in levels if level in used] != list(own.levels):
         raise SamplesError(
-            f"levels={{'{column.name}': {levels!r}}} contradicts the ordered categories of the column, "
+            f"{given_levels(str(column.name), repr(levels))} contradicts the ordered categories of the column, "
             f"{listing(own.levels, 20)}. Leave out levels=, or make the column unordered: "
             f"samples['{column.name}'] = samples['{column.name}'].cat.as_unordered()."
         )
@@ -193,13 +196,13 @@ def _named_levels(named: Iterable[Any], own: LevelOrder, variable: str) -> list[
     levels = [_known(value, own.levels) for value in named]
     twice = [level for place, level in enumerate(levels) if level in levels[:place]]
     if twice:
-        raise SamplesError(f"levels={{'{variable}': ...}} names {listing(dict.fromkeys(twice))} more than once.")
+        raise SamplesError(f"{given_levels(variable, '...')} names {listing(dict.fromkeys(twice))} more than once.")
     missing = [level for level in own.levels if level not in levels]
     if missing:
         extra = {level: suggestion(level, missing) for level in levels if level not in own.levels}
         hint = next((f" '{level}' has no sample.{meant}" for level, meant in extra.items() if meant), "")
         raise SamplesError(
-            f"levels={{'{variable}': ...}} must name all levels that occur; it lacks {listing(missing)}.{hint} The "
+            f"{given_levels(variable, '...')} must name all levels that occur; it lacks {listing(missing)}.{hint} The "
             f"levels of '{variable}' are {listing(own.levels, 20)}."
         )
     return levels

@@ -32,6 +32,7 @@ from countnest.design.query import NamedCell, Query, Row
 from countnest.design.slope import Slope, finite_change, slope_of
 from countnest.design.weight import is_of_size
 from countnest.errors import ContrastError, listing, warn
+from countnest.remedies import advised
 
 __all__ = ["ask", "cell", "effect", "interaction", "means"]
 
@@ -251,10 +252,11 @@ def _refuse_across_parents(design: CodedDesign, name: str, comparison: Compariso
         if len(set(homes.values())) > 1:
             shown = dict(zip(homes.values(), homes, strict=True))
             where = ", ".join(f"'{level}' occurs only with {parent}={home}" for home, level in list(shown.items())[:3])
+            within = advised(f"at={{'{parent}': ...}} or by='{parent}'", f"'| {parent}=level' or '| {parent}'")
             raise ContrastError(
                 f"{name}[{comparison.label}] compares levels of '{name}' across levels of '{parent}': {where}; the two "
-                f"are confounded. Compare levels of '{name}' within one level of '{parent}', with "
-                f"at={{'{parent}': ...}} or by='{parent}', or ask for the effect of '{parent}'."
+                f"are confounded. Compare levels of '{name}' within one level of '{parent}', with {within}, or ask for "
+                f"the effect of '{parent}'."
             )
 
 

@@ -17,6 +17,7 @@ from countnest.design.order import order_sentences
 from countnest.design.query import Query
 from countnest.design.question import ask
 from countnest.errors import ContrastError, CountnestWarning, counted
+from countnest.remedies import option
 
 __all__ = ["Report", "design_report"]
 
@@ -25,7 +26,7 @@ MOST_ROWS = 40
 
 ANSWERS = {
     "within": "within blocks",
-    "between": "between blocks only: refused unless allow_fixed_blocks=True",
+    "between": "between blocks only: refused unless",
     "none": "yes",
 }
 
@@ -217,7 +218,8 @@ def _text(query: Query, names: Sequence[str], by: Sequence[str]) -> str:
     own = any(block[-1] in names for block in query.design.nesting.blocks) and len(names) == 1
     if own and query.stratum == "within":
         return f"these particular levels{where}"
-    return f"{ANSWERS[query.stratum]}{where}"
+    unless = f" {option('allow_fixed_blocks', True)}" if query.stratum == "between" else ""
+    return f"{ANSWERS[query.stratum]}{unless}{where}"
 
 
 def _short(message: str, names: Sequence[str]) -> str:

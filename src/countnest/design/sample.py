@@ -19,6 +19,7 @@ from countnest.design.order import LevelOrder, level_order
 from countnest.design.slip import refuse_slips, seen, slip_warnings
 from countnest.design.value import refuse_objects
 from countnest.errors import DesignError, SamplesError, counted, listing, suggestion
+from countnest.remedies import advised, as_factor, reference_level
 
 __all__ = ["PreparedSamples", "collation_key", "number_warnings", "prepare_samples"]
 
@@ -232,7 +233,10 @@ def _refuse_missing(column: pd.Series[Any], variable: str) -> None:
         raise SamplesError(
             f"variables in the design formula cannot have NA values: '{variable}' has no value in {len(labels)} of "
             f"{counted(len(column), 'sample')} ({listing(labels)}). Fill them in or leave these samples out. "
-            "If the file holds words such as None or NA: pandas reads them as missing, cn.read_samples keeps them."
+            + advised(
+                "If the file holds words such as None or NA: pandas reads them as missing, cn.read_samples keeps them.",
+                "Cells that are empty are missing.",
+            )
         )
 
 
@@ -248,12 +252,12 @@ def _check_computed(column: pd.Series[Any], variable: str, asked: str | None) ->
 
 def _check_number(column: pd.Series[Any], variable: str, referenced: bool, diary: _Diary) -> None:
     """Check a numeric variable and note the warnings about it."""
+    values = column.to_numpy(dtype=np.float64)
     if referenced:
         raise SamplesError(
-            f"reference for '{variable}': it is numeric, not a factor. If it is a label, turn it into text: "
-            f"samples['{variable}'] = samples['{variable}'].astype(str), or write 'C({variable})' in the formula."
+            f"reference for '{variable}': it is numeric, not a factor. If it is a label, say so: "
+            f"{as_factor(variable, _written(values))}, or write 'C({variable})' in the formula."
         )
-    values = column.to_numpy(dtype=np.float64)
     _refuse_infinite(values, column, variable)
     if np.ptp(values) == 0:
         diary.constant[variable] = _constant_number(values, variable)
@@ -264,8 +268,13 @@ def _check_number(column: pd.Series[Any], variable: str, referenced: bool, diary
         diary.warnings.append(
             f"the numeric variable '{variable}' has {distinct} different integer values: the model gets one slope for "
             "it, not one coefficient for each value. Did you mean for this to be a factor? Then write "
-            f"samples['{variable}'] = samples['{variable}'].astype(str), or 'C({variable})' in the formula."
+            f"{as_factor(variable, _written(values))}, or 'C({variable})' in the formula."
         )
+
+
+def _written(values: FloatArray) -> list[str]:
+    """Return the different values as levels are written, in their order."""
+    return [level_text(value) for value in np.unique(values).tolist()]
 
 
 def _refuse_infinite(values: FloatArray, column: pd.Series[Any], variable: str) -> None:
@@ -322,7 +331,7 @@ def _reference_first(levels: Sequence[str], reference: str, variable: str) -> tu
     """Move the reference level to the front."""
     if reference not in levels:
         raise SamplesError(
-            f"reference={{'{variable}': '{reference}'}}: no sample has this level.{suggestion(reference, levels)} "
+            f"{reference_level(variable, reference)}: no sample has this level.{suggestion(reference, levels)} "
             f"The levels of '{variable}' are {listing(levels, 20)}."
         )
     return (reference, *(level for level in levels if level != reference))
@@ -335,22 +344,22 @@ def _reference_warnings(levels: Sequence[str], order: LevelOrder, column: pd.Ser
     if controls and first not in controls:
         return [
             f"'{variable}' has a level, '{controls[0]}', which is not the reference level; fold changes of "
-            f"'{variable}' are relative to '{first}'. Set reference={{'{variable}': '{controls[0]}'}} to compare with "
-            f"'{controls[0]}', or reference={{'{variable}': '{first}'}} to keep '{first}'."
+            f"'{variable}' are relative to '{first}'. Set {reference_level(variable, controls[0])} to compare with "
+            f"'{controls[0]}', or {reference_level(variable, first)} to keep '{first}'."
         ]
     in_text = min(levels)
     if order.moved and in_text != first:
         return [
             f"the categories of '{variable}' stand as text, as pandas sorts them, and are taken in the order of their "
             f"numbers: the reference level is '{first}', not '{in_text}'. Say which one you mean: "
-            f"reference={{'{variable}': '{first}'}} or reference={{'{variable}': '{in_text}'}}."
+            f"{reference_level(variable, first)} or {reference_level(variable, in_text)}."
         ]
     in_r = min(levels, key=collation_key)
     if order.source == "text" and not pd.api.types.is_bool_dtype(column.dtype) and in_r != first:
         return [
             f"the reference level of '{variable}' is '{first}' (levels are sorted by code point), where R would take "
             f"'{in_r}' (sorted by the alphabet of the language). Say which one you mean: "
-            f"reference={{'{variable}': '{in_r}'}} or reference={{'{variable}': '{first}'}}."
+            f"{reference_level(variable, in_r)} or {reference_level(variable, first)}."
         ]
     return []
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from countnest.design.quantity import number_key
 from countnest.errors import SamplesError, counted, listing
+from countnest.remedies import advised, level_order
 
 __all__ = ["refuse_slips", "seen", "slip_warnings", "spelled"]
 
@@ -128,13 +129,17 @@ def _slip_message(slips: Sequence[Sequence[str]], samples: Mapping[str, Sequence
     first, second = slips[0][:2]
     capitals = seen(first) != seen(second)
     other = (
-        f"If they are different, name all levels in their order, levels={{'{variable}': [...]}}"
+        f"If they are different, name all levels in their order, {level_order(variable)}"
         if capitals
         else "If they are different, give them names that can be told apart"
     )
+    correction = advised(
+        f"samples['{variable}'] = samples['{variable}'].replace({_ascii(remedy)})",
+        "write them alike in the sample sheet",
+    )
     return (
         f"levels of '{variable}' differ only in {_differences(slips)}: {shown}{more}. If they are the same: "
-        f"samples['{variable}'] = samples['{variable}'].replace({_ascii(remedy)}). {other}."
+        f"{correction}. {other}."
     )
 
 

@@ -19,6 +19,7 @@ from countnest.counterparts import checked_arguments
 from countnest.errors import CountnestError, CountsError, FileError, SamplesError, listing, suggestion, warn
 from countnest.files import FilePath
 from countnest.io.text import STAR_REMEDY, file_text
+from countnest.remedies import advised
 
 __all__ = ["read_counts", "read_samples"]
 
@@ -183,7 +184,7 @@ def _refuse_other_tables(text: str, names: list[str], body: str, path: FilePath)
     if all(_INTEGER.fullmatch(name) for name in names[1:]) and _HTSEQ.search(body):
         raise FileError(
             f"'{path}' is a file of htseq-count, which has no header and is of one sample: use cn.dataset_from_htseq "
-            "for the files of all samples."
+            f"{advised('', 'in Python ')}for the files of all samples."
         )
 
 
@@ -248,8 +249,8 @@ def _check_labels(labels: list[str], path: FilePath) -> None:
     repeated = _repeated(labels)
     if repeated:
         raise SamplesError(
-            f"'{path}': sample labels occur more than once: {listing(repeated)}. Correct them, or name the column of "
-            "the labels with index=."
+            f"'{path}': sample labels occur more than once: {listing(repeated)}. Correct them, or "
+            + advised("name the column of the labels with index=.", "put the column of the labels first.")
         )
 
 

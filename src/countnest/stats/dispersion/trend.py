@@ -14,6 +14,7 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.errors import CountnestError, OptionError
 from countnest.options import FitType
+from countnest.remedies import advised, option
 from countnest.stats.dispersion.local import LocalCurve, TiedPointsError, fit_local_curve
 
 __all__ = [
@@ -176,7 +177,11 @@ def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType | TrendFunc
         raise FlatDispersionsError(
             "all gene-wise dispersion estimates are within 2 orders of magnitude from the minimum value, so a trend "
             "cannot be fitted. The counts vary no more than Poisson variables do: check that they are raw counts of "
-            "biological replicates; sharing='gene_est_only' takes the gene-wise estimates as final."
+            "biological replicates; "
+            + advised(
+                "sharing='gene_est_only' takes the gene-wise estimates as final.",
+                "In Python, sharing='gene_est_only' takes the gene-wise estimates as final.",
+            )
         )
     if fit_type == "mean":
         return _fit_mean(alpha), None
@@ -185,10 +190,11 @@ def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType | TrendFunc
     try:
         return _fit_parametric(mean[used], alpha[used]), None
     except TrendFitError:
+        other = advised("'mean'", "mean")
         return _fit_local(mean[used], alpha[used]), (
-            "-- note: fit_type='parametric', but the dispersion trend was not well captured by the function: "
-            "y = a/x + b, and a local regression fit was automatically substituted. "
-            "Give fit_type='local' or 'mean' to avoid this note."
+            f"-- note: {option('fit_type', 'parametric')}, but the dispersion trend was not well captured by the "
+            "function: y = a/x + b, and a local regression fit was automatically substituted. "
+            f"Give {option('fit_type', 'local')} or {other} to avoid this note."
         )
 
 
@@ -247,13 +253,14 @@ def _fit_local(mean: FloatArray, alpha: FloatArray) -> LocalTrend:
     if 1 < usable.sum() < MIN_LOCAL_GENES:
         raise FewDispersionsError(
             f"only {usable.sum()} genes have a dispersion above the floor, too few for a trend over the mean; use "
-            "fit_type='mean'."
+            f"{option('fit_type', 'mean')}."
         )
     try:
         return LocalTrend(fit_local_curve(np.log(mean[usable]), np.log(alpha[usable]), mean[usable]))
     except TiedPointsError as error:
         raise FewDispersionsError(
-            f"too many genes have the same mean count for a trend over the mean ({error}); use fit_type='mean'."
+            f"too many genes have the same mean count for a trend over the mean ({error}); use "
+            f"{option('fit_type', 'mean')}."
         ) from error
 
 

@@ -11,6 +11,7 @@ import scipy.special
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import OptionError
 from countnest.options import AltHypothesis
+from countnest.remedies import advised, option
 
 __all__ = ["joint_wald_test", "wald_test"]
 
@@ -55,8 +56,13 @@ def wald_test(
     """
     if alternative == "greaterAbsUPSHOT" and df is not None:
         raise OptionError(
-            "alt_hypothesis='greaterAbsUPSHOT' is defined for normal test statistics, not for the t distribution: fit "
-            "with use_t=False and test with kind='wald', or use alt_hypothesis='greaterAbs'."
+            f"{option('alt_hypothesis', 'greaterAbsUPSHOT')} is defined for normal test statistics, not for the t "
+            "distribution: fit "
+            + advised(
+                "with use_t=False and test with kind='wald', or use ",
+                "without --use-t, ask without --query-test t, or use ",
+            )
+            + f"{option('alt_hypothesis', 'greaterAbs')}."
         )
     upper = _normal_tail if df is None else partial(_t_tail, df=df)
     with np.errstate(invalid="ignore", divide="ignore"):

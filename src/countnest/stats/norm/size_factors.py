@@ -12,6 +12,7 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.errors import NormalizationError, called, listing
+from countnest.remedies import advised
 
 __all__ = [
     "Location",
@@ -100,9 +101,14 @@ def usable_genes(log_means: FloatArray, control: BoolArray | None, *, given: boo
         raise NormalizationError(
             "no gene has a geometric mean greater than 0 in geo_means."
             if given
-            else "every gene contains at least one zero, cannot compute log geometric means. Use type='poscounts' "
-            "(size_factor_type='poscounts' in deseq()), which takes the positive counts only, or give geo_means, "
-            "or size factors. Counts of single cells are to be summed by sample first, with pseudobulk()."
+            else "every gene contains at least one zero, cannot compute log geometric means. Use "
+            + advised(
+                "type='poscounts' (size_factor_type='poscounts' in deseq()), which takes the positive counts only, or "
+                "give geo_means, or size factors. Counts of single cells are to be summed by sample first, with "
+                "pseudobulk().",
+                "--size-factor-type poscounts, which takes the positive counts only. Counts of single cells are to be "
+                "summed by sample first.",
+            )
         )
     if control is not None:
         usable &= control

@@ -1,0 +1,71 @@
+"""What a message advises, in the terms of who reads it: arguments of Python, or options of the shell command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+__all__ = ["advised", "as_factor", "in_the_shell", "level_order", "option", "reference_level"]
+
+_FEW = 12  # values that are written out
+_in_the_shell = ContextVar("_in_the_shell", default=False)
+
+
+@contextmanager
+def in_the_shell() -> Iterator[None]:
+    """Let messages advise options of the command, as long as the block lasts."""
+    before = _in_the_shell.set(True)
+    try:
+        yield
+    finally:
+        _in_the_shell.reset(before)
+
+
+def advised(python: str, shell: str) -> str:
+    """Return a remedy: as it is in Python, or as it is in the shell.
+
+    Examples
+    --------
+    >>> advised("dds.effect('dex').test('lrt')", "--query-test lrt")
+    "dds.effect('dex').test('lrt')"
+    """
+    return shell if _in_the_shell.get() else python
+
+
+def option(name: str, value: str | bool | None = None) -> str:
+    """Return an argument, which the command has as an option of the same name; without a value, the argument alone.
+
+    Examples
+    --------
+    >>> option("fit_type", "local"), option("cooks_cutoff")
+    ("fit_type='local'", 'cooks_cutoff=')
+    >>> with in_the_shell():
+    ...     option("fit_type", "local"), option("cooks_cutoff"), option("allow_fixed_blocks", True)
+    ('--fit-type local', '--cooks-cutoff', '--allow-fixed-blocks')
+    """
+    words = name.replace("_", "-")
+    if value is None:
+        return advised(f"{name}=", f"--{words}")
+    if isinstance(value, bool):
+        return advised(f"{name}={value}", f"--{words}" if value else f"--no-{words}")
+    return advised(f"{name}={value!r}", f"--{words} {shlex.quote(value)}")
+
+
+def reference_level(variable: str, level: str) -> str:
+    """Return how the reference level of a factor is given."""
+    return advised(f"reference={{'{variable}': '{level}'}}", f"--reference {shlex.quote(f'{variable}={level}')}")
+
+
+def level_order(variable: str, levels: str = "[...]") -> str:
+    """Return how the levels of a factor are given in their order; `levels` as Python writes them."""
+    return advised(f"levels={{'{variable}': {levels}}}", f"--levels {shlex.quote(f'{variable}=level,level,...')}")
+
+
+def as_factor(variable: str, values: Sequence[str] = ()) -> str:
+    """Return how a number becomes a factor before the formula sees it; `values` are those that it has, in order."""
+    listed = ",".join(values) if 2 <= len(values) <= _FEW else "level,level,..."
+    return advised(
+        f"samples['{variable}'] = samples['{variable}'].astype(str)", f"--levels {shlex.quote(f'{variable}={listed}')}"
+    )
