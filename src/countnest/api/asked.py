@@ -11,6 +11,9 @@ from countnest.counterparts import checked_methods
 from countnest.design import question
 from countnest.design.coefficient import coefficients
 from countnest.design.grammar import parse_query
+from countnest.design.order import text_order_sentences
+from countnest.design.query import Query
+from countnest.progress import progress
 
 __all__ = ["AskedData"]
 
@@ -18,6 +21,12 @@ __all__ = ["AskedData"]
 @checked_methods
 class AskedData(HandledData):
     """A data set that answers questions; `DESeqDataSet` adds the steps that must come before."""
+
+    def _asked(self, query: Query) -> BoundQuery:
+        """Return a question that this data set answers; say where it goes by an order that is only that of text."""
+        for sentence in text_order_sentences(self._design.orders, query.ordered):
+            progress(self._quiet).note(sentence)
+        return bind(query, self._answerable)
 
     def effect(
         self,
@@ -86,7 +95,7 @@ class AskedData(HandledData):
         asked = question.effect(
             self._design, variable, levels=levels, by=by, at=at, weights=weights, per=per, from_=from_, to=to
         )
-        return bind(asked, self._answerable)
+        return self._asked(asked)
 
     def interaction(
         self,
@@ -127,7 +136,7 @@ class AskedData(HandledData):
         >>> dds.interaction(condition=("treated", "untreated"), type="pairwise")
         <query of 1: 'condition[treated - untreated] : type[single-read - paired-end]'>
         """
-        return bind(question.interaction(self._design, by=by, at=at, weights=weights, **comparisons), self._answerable)
+        return self._asked(question.interaction(self._design, by=by, at=at, weights=weights, **comparisons))
 
     def means(
         self,
@@ -166,7 +175,7 @@ class AskedData(HandledData):
         >>> dds.means("condition", at={"type": "paired-end"}).labels
         ('mean | condition=untreated, type=paired-end', 'mean | condition=treated, type=paired-end')
         """
-        return bind(question.means(self._design, by, at=at, weights=weights), self._answerable)
+        return self._asked(question.means(self._design, by, at=at, weights=weights))
 
     def cell(self, *, weights: Any = "equal", **levels: object) -> BoundQuery:  # noqa: ANN401
         """Ask for the log2 mean of one cell; the difference of two is a comparison.
@@ -199,7 +208,7 @@ class AskedData(HandledData):
         >>> dds.cell(condition="treated", type="paired-end") - dds.cell(condition="untreated", type="single-read")
         <query of 1: '(cell(condition=treated, type=paired-end)) - (cell(condition=untreated, type=single-read))'>
         """
-        return bind(question.cell(self._design, weights=weights, **levels), self._answerable)
+        return self._asked(question.cell(self._design, weights=weights, **levels))
 
     def query(self, text: str) -> BoundQuery:
         """Ask in one line of text, as the shell command does.
@@ -236,7 +245,7 @@ class AskedData(HandledData):
         >>> dds.query("condition[treated - untreated] : type[pairwise]")
         <query of 1: 'condition[treated - untreated] : type[single-read - paired-end]'>
         """
-        return bind(parse_query(self._design, text), self._answerable)
+        return self._asked(parse_query(self._design, text))
 
     def contrast(self, asked: object, *, list_values: Sequence[float] = (1.0, -1.0)) -> BoundQuery:
         """Ask with coefficients: their names, sums of them, weights, or a matrix.
@@ -278,4 +287,4 @@ class AskedData(HandledData):
         >>> dds.contrast("condition_treated_vs_untreated + typesingle.read.conditiontreated")
         <query of 1: 'condition_treated_vs_untreated + typesingle.read.conditiontreated'>
         """
-        return bind(coefficients(self._design, asked, list_values), self._answerable)
+        return self._asked(coefficients(self._design, asked, list_values))

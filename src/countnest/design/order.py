@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from countnest.errors import SamplesError, listing, suggestion
 from countnest.remedies import level_order as given_levels
 from countnest.remedies import option
 
-__all__ = ["LevelOrder", "as_factor", "level_order", "order_sentences"]
+__all__ = ["LevelOrder", "as_factor", "level_order", "order_sentences", "text_order_sentences"]
 
 Source = Literal["named", "numbers", "ordered", "categories", "text"]
 
@@ -58,6 +59,17 @@ class LevelOrder:
     def is_known(self) -> bool:
         """Whether the order means something: later, or more."""
         return self.source in ("named", "numbers", "ordered")
+
+    @property
+    def is_as_text(self) -> bool:
+        """Whether three levels and more stand as text does, which need not be the order that is meant."""
+        rest = self.levels[1:]  # the reference is first
+        return not self.is_known and len(rest) > 1 and list(rest) == sorted(rest)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the levels stand as text, and would not by the numbers in them."""
+        return self.is_as_text and sorted(self.levels, key=_by_digits) != sorted(self.levels)
 
     @property
     def reference(self) -> str:
@@ -123,16 +135,30 @@ def as_factor(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def order_sentences(orders: Mapping[str, LevelOrder], quiet: Sequence[str] = ()) -> list[str]:
-    """Return 'order of minute: 0 < 5 < 15 (by their numbers)' for each order that means something.
+    """Return 'order of minute: 0 < 5 < 15 (by their numbers)' for each order that means something and is not of text.
 
-    Left out are factors of two levels, and those in `quiet`, where the order is that of text anyway.
+    So is the order of text told, where the numbers in the levels would give another; but not of factors in `quiet`.
     """
     return [
-        f"order of {name}: {order}"
+        f"order of {name}: {order}{'; levels= gives another' if order.is_doubtful else ''}"
         for name, order in orders.items()
-        if order.is_known
-        and not (list(order.levels) == sorted(order.levels) and (len(order.levels) < 3 or name in quiet))
+        if (order.is_known and list(order.levels) != sorted(order.levels)) or (order.is_doubtful and name not in quiet)
     ]
+
+
+def text_order_sentences(orders: Mapping[str, LevelOrder], ordered: Mapping[str, str]) -> list[str]:
+    """Return what is to be told where a method, by factor, goes by an order that is only that of text."""
+    return [
+        f"{name}[{method}] goes by the order {orders[name]}; levels= of the data set gives another."
+        for name, method in ordered.items()
+        if name in orders and orders[name].is_as_text
+    ]
+
+
+def _by_digits(level: str) -> list[tuple[str, float]]:
+    """Return a key that sorts text by the numbers in it: T2 before T10."""
+    pieces = re.split(r"(\d+(?:\.\d+)?)", level)
+    return [(text, float(number)) for text, number in zip(pieces[::2], [*pieces[1::2], "-1"], strict=True)]
 
 
 def _own_order(column: pd.Series[Any], used: set[str]) -> LevelOrder:

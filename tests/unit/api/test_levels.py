@@ -51,6 +51,34 @@ def test_a_quiet_data_set_says_nothing(capsys, caplog):
     assert "-- reference levels: batch x, minute 0" in caplog.messages  # a log has it
 
 
+def test_an_order_of_text_is_told_where_another_may_be_meant(capsys):
+    def told(groups, **options):
+        counts, sheet = study(levels=groups)
+        dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group", **options)
+        return dds, capsys.readouterr().err
+
+    for levels, order in (
+        (["0", "15", "5min", "60"], "0, 15, 5min, 60"),
+        (["T0", "T10_rep", "T5"], "T0, T10_rep, T5"),
+        (["E14.5", "E9.5", "P0"], "E14.5, E9.5, P0"),
+    ):
+        dds, said = told(levels)
+        assert f"-- order of group: {order} (as text); levels= gives another\n" in said
+        assert f"order of group: {order} (as text)" in str(dds.design.report())
+    for levels in (["high", "low", "mid"], ["a", "b", "c"], ["d1", "d2", "d3"], ["a1b", "a2"]):
+        assert "order of" not in told(levels)[1]
+    dds, _ = told(["high", "low", "mid"])
+    dds.effect("group")
+    assert capsys.readouterr().err == ""
+    for ask in (lambda: dds.effect("group", levels="consecutive"), lambda: dds.query("group[consecutive]")):
+        ask()
+        assert "group[consecutive] goes by the order high, low, mid (as text); levels=" in capsys.readouterr().err
+    dds, _ = told(["high", "low", "mid"], levels={"group": ["low", "mid", "high"]})
+    dds.effect("group", levels="consecutive")
+    told(["high", "low", "mid"], quiet=True)[0].effect("group", levels="poly")
+    assert capsys.readouterr().err == ""
+
+
 def test_fold_changes_do_not_depend_on_how_the_order_is_given():
     asked = "minute[consecutive]"
     plain = in_time(quiet=True).deseq(quiet=True).query(asked)
