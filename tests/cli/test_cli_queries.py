@@ -267,7 +267,9 @@ def test_orders_of_levels_are_options_of_the_shell(tmp_path, capsys, monkeypatch
     assert record["design"]["orders"]["dose"] == {"levels": ["low", "high"], "source": "named"}
     finished = inside(tmp_path, capsys, monkeypatch, "design", *options[:4], "--levels", "dose=low,hi")
     assert finished.returncode == 1
-    assert "must name all levels that occur; it lacks 'high'. 'hi' has no sample. Did you mean 'high'?" in finished.stderr
+    assert (
+        "must name all levels that occur; it lacks 'high'. 'hi' has no sample. Did you mean 'high'?" in finished.stderr
+    )
     assert "--levels dose=level,level,... must" in finished.stderr
 
 
