@@ -16,7 +16,7 @@ from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.anndata import AnnDataLike, anndata_table, is_anndata, warn_of_other_counts, where_counts_are
 from countnest.containers.cells import refuse_cells
 from countnest.containers.gene_info import matched_info, set_apart
-from countnest.containers.given import are_swapped, refused_kind
+from countnest.containers.given import mixed_up, refused_kind
 from countnest.containers.labels import (
     Table,
     Values,
@@ -208,10 +208,9 @@ def _opened(
         raise OptionError(f"layer={layer!r} applies only to AnnData; counts is of type {type(counts).__name__}.")
     if samples is None:
         raise SamplesError("the sample sheet is missing: give samples=, a DataFrame with one row for each sample.")
-    if are_swapped(counts, samples):
-        raise SamplesError(
-            "the sample sheet was given as counts, and the counts as sample sheet: DESeqDataSet(counts, samples, ...)."
-        )
+    mistake = mixed_up(counts, samples)
+    if mistake is not None:
+        raise SamplesError(mistake)
     sheet = _checked_sheet(samples)
     if not isinstance(counts, pd.DataFrame):
         return Table(_array(counts), None, None, numbered=False), sheet, orientation

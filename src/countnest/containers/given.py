@@ -10,8 +10,9 @@ from typing import Literal
 import pandas as pd
 
 from countnest.errors import counted, kind_of
+from countnest.remedies import advised, option
 
-__all__ = ["are_swapped", "file_remedy", "refused_kind"]
+__all__ = ["file_remedy", "mixed_up", "refused_kind"]
 
 Wanted = Literal["counts", "samples"]
 
@@ -112,9 +113,28 @@ def _of_paths(paths: list[str], wanted: Wanted) -> str:
     )
 
 
-def are_swapped(counts: object, samples: object) -> bool:
-    """Tell whether the sample sheet was given as counts and the counts as sample sheet."""
+def mixed_up(counts: object, samples: object) -> str | None:
+    """Return what is wrong where counts and sample sheet took each other's place, or are one table; else None."""
     if not isinstance(counts, pd.DataFrame) or not isinstance(samples, pd.DataFrame):
-        return False
-    rows, columns = {str(label) for label in counts.index}, {str(name) for name in samples.columns}
-    return rows == columns and rows.isdisjoint(str(label) for label in samples.index)
+        return None
+    rows, columns = _labels(counts.index), _labels(counts.columns)
+    labels, names = _labels(samples.index), _labels(samples.columns)
+    if rows and rows <= names and labels.isdisjoint(rows | columns):
+        places = advised("DESeqDataSet(counts, samples, ...)", "--counts takes the counts, --samples the sheet")
+        return f"the sample sheet was given as counts, and the counts as sample sheet: {places}."
+    if names <= columns and _mostly(columns, names) and _mostly(labels, rows):
+        return (
+            "the sample sheet has the rows and the columns of the counts, so one table was given twice, or another one "
+            f"of the same kind. Give {option('counts')} the counts, genes by samples or samples by genes, and "
+            f"{option('samples')} a table with one row for each sample and columns that describe it."
+        )
+    return None
+
+
+def _labels(axis: pd.Index) -> set[str]:
+    return {str(label) for label in axis}
+
+
+def _mostly(some: set[str], others: set[str]) -> bool:
+    """Tell whether more than half of some labels are among others."""
+    return 2 * len(some & others) > len(some)

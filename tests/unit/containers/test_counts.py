@@ -486,3 +486,18 @@ class TestValues:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert count_data(VALUES[:, :1], sheet().iloc[:1]).counts.shape == (6, 1)
+
+
+def test_tables_that_are_mixed_up_are_told_apart():
+    described = frame().assign(gene_name="SYM")
+    for counts in (frame(), described):
+        with refused(SamplesError, "the sample sheet was given as counts"):
+            count_data(sheet(), counts)
+        with refused(SamplesError, "one table was given twice", "samples= a table with one row for each sample"):
+            count_data(counts, counts)
+    with refused(SamplesError, "one table was given twice, or another one of the same kind"):
+        count_data(described, frame())
+    with refused(SamplesError, "one table was given twice"):
+        count_data(sheet(), sheet())
+    merged = pd.concat([frame().T, sheet()], axis=1)
+    assert_same(count_data(frame().T, merged), count_data(frame(), merged))
