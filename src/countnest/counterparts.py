@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
 
 from countnest.errors import ArgumentError, UnknownNameError, listing, suggestion
 from countnest.public import HOMES
+from countnest.signature import Signature
 
 __all__ = [
     "ARGUMENTS",
@@ -286,22 +287,22 @@ class Answering:
 def checked_arguments(
     function: Callable[Arguments, Returned], called: str | None = None
 ) -> Callable[Arguments, Returned]:
-    """Return a function that answers arguments it does not have, `called` by this name in the message.
+    """Return a function that answers arguments that it cannot take, `called` by this name in the message.
 
-    A function that takes any keyword is returned as it is.
+    These are unknown ones, more than it takes by position, and ones that are missing or given twice. A method that is
+    called by a name of its own is a verb, whose first argument is a data set.
     """
-    code = cast("FunctionType", function).__code__
-    if code.co_flags & _TAKES_ANY:
-        return function
-    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    names = frozenset(known)
+    signature = Signature.of(cast("FunctionType", function))
     title = called or function.__name__
 
     @wraps(function)
     def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Returned:
-        if not names.issuperset(options):
+        if not signature.accepts(args, options):
             shown = type(args[0]).__name__ if title == "__init__" else title
-            raise _unknown_arguments(shown, [name for name in options if name not in names], known)
+            unknown = signature.unknown(options)
+            if unknown:
+                raise _unknown_arguments(shown, unknown, (*signature.positional, *signature.named))
+            raise ArgumentError(signature.mistake(shown, args, options, is_verb=called is not None))
         return function(*args, **options)
 
     return checked
@@ -325,9 +326,6 @@ def _refuse_setting(self: object, name: str, value: object) -> NoReturn:  # noqa
     kind = type(self).__name__
     column = f" A column is set by results['{name}'] = values." if kind == "Results" else ""
     raise UnknownNameError(f"the attribute '{name}' of {kind} cannot be set: it is a record of what was done.{column}")
-
-
-_TAKES_ANY = 0x08  # the flag of code that has a parameter **options
 
 
 def _unknown_arguments(called: str, names: list[str], known: Sequence[str]) -> ArgumentError:

@@ -171,6 +171,34 @@ def test_every_public_function_checks_its_arguments(dds):
                     function(*[dds] * (HOMES[name] == "countnest.api.verbs"), frob=1)
 
 
+CALLED = [
+    (lambda dds: cn.lfc_shrink(dds, "x"), r"lfc_shrink\(\) takes 1 argument by position, dds, and was given 2. "
+     r"Name the others: lfc_shrink\(dds, coef=...\). Those with a name are 'coef', 'contrast', 'query'"),
+    (lambda dds: cn.results(dds, ("a", "b"), "c"), r"results\(\) takes 2 arguments by position, dds, contrast, and was "
+     r"given 3. Name the others: results\(dds, contrast, name=...\)"),
+    (lambda dds: dds.results(("a", "b"), "c"), r"results\(\) takes 1 argument by position, contrast, and was given 2"),
+    (lambda dds: dds.effect("a", "b"), r"effect\(\) takes 1 .* Name the others: effect\(variable, levels=...\)"),
+    (lambda dds: dds.cell("B", "E"), r"cell\(\) takes no argument by position and was given 2. Name each: cell\(name="),
+    (lambda dds: cn.DESeqDataSet(dds, dds, "~ a", 0), r"DESeqDataSet\(\) takes 3 arguments by position, counts,"),
+    (lambda dds: dds.copy(1), r"copy\(\) takes no argument by position and was given 1.$"),
+    (lambda dds: dds.results().top(1, "padj", 2), r"top\(\) takes 2 arguments by position, n, by, and was given 3.$"),
+    (lambda dds: cn.plot_ma(dds, "x.pdf"), r"plot_ma\(\) takes 1 argument by position, results, and was given 2"),
+    (lambda dds: cn.pseudobulk(dds), r"pseudobulk\(\) lacks 'by': write pseudobulk\(adata, by=...\)."),
+    (lambda dds: dds.effect(), r"effect\(\) lacks 'variable': write effect\(variable=...\)."),
+    (lambda _: cn.vst(), r"vst\(\) lacks 'dds': write vst\(dds=...\)."),
+    (lambda dds: dds.results("a", contrast="b"), r"results\(\) was given 'contrast' twice: by position, and by name."),
+]  # fmt: skip
+
+
+def test_calls_that_python_cannot_make_are_answered_with_those_it_can(dds):
+    for ask, text in CALLED:
+        with pytest.raises(ArgumentError, match=f"^{text}"):
+            ask(dds)
+    for verb in (cn.results, cn.DESeq):
+        with pytest.raises(OptionError, match="needs a DESeqDataSet; got None"):
+            verb()
+
+
 def test_checked_functions_stay_themselves():
     def function(a, *, b=1):
         """Return both."""
@@ -180,7 +208,7 @@ def test_checked_functions_stay_themselves():
     assert checked(1, b=2) == (1, 2)
     assert (checked.__name__, checked.__doc__) == ("function", "Return both.")
     assert list(inspect.signature(checked).parameters) == ["a", "b"]
-    assert checked_arguments(any_option) is any_option
+    assert checked_arguments(any_option)(a=1) == {"a": 1}
     for each in (cn.DESeq, cn.vst, cn.plot_ma):
         assert pickle.loads(pickle.dumps(each)) is each
 

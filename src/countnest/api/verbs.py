@@ -38,8 +38,9 @@ def _verb(
     checked = checked_arguments(plain, called)
 
     @wraps(method)
-    def verb(dds: DESeqDataSet, /, *args: Arguments.args, **options: Arguments.kwargs) -> Returned:
+    def verb(dds: DESeqDataSet | None = None, /, *args: Arguments.args, **options: Arguments.kwargs) -> Returned:
         require_data_set(dds, called)
+        assert dds is not None
         return checked(dds, *args, **options)
 
     verb.__module__, verb.__name__, verb.__qualname__ = __name__, called, called

@@ -1,0 +1,94 @@
+"""What arguments a function takes, and what is wrong with a call that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import FunctionType
+
+from countnest.errors import counted, listing
+
+__all__ = ["Signature"]
+
+_TAKES_MORE, _TAKES_ANY = 0x04, 0x08  # flags of code that has parameters *args and **options
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The parameters of a function.
+
+    Attributes
+    ----------
+    positional, named
+        Those that are given by position or by name, and those that are given by name only.
+    required
+        Those of both that have no default.
+    takes_more, takes_any
+        Whether it takes any number of arguments by position, and any by name.
+    """
+
+    positional: tuple[str, ...]
+    named: tuple[str, ...]
+    required: frozenset[str]
+    takes_more: bool
+    takes_any: bool
+
+    @classmethod
+    def of(cls, function: FunctionType) -> Signature:
+        """Return the parameters of a function, read from its code: `inspect` would take longer than the import."""
+        code = function.__code__
+        positional = code.co_varnames[: code.co_argcount]
+        named = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+        without_default = positional[: len(positional) - len(function.__defaults__ or ())]
+        return cls(
+            positional,
+            named,
+            required=frozenset({*without_default, *(set(named) - set(function.__kwdefaults__ or {}))}),
+            takes_more=bool(code.co_flags & _TAKES_MORE),
+            takes_any=bool(code.co_flags & _TAKES_ANY),
+        )
+
+    def accepts(self, args: tuple[object, ...], options: Mapping[str, object]) -> bool:
+        """Tell whether Python can call the function with these arguments."""
+        wrong = self.unknown(options) or self._beyond(args) or self._missing(args, options)
+        return not wrong and options.keys().isdisjoint(self.positional[: len(args)])
+
+    def unknown(self, options: Mapping[str, object]) -> list[str]:
+        """Return the names that are none of the function."""
+        if self.takes_any:
+            return []
+        return [name for name in options if name not in self.positional and name not in self.named]
+
+    def mistake(self, called: str, args: tuple[object, ...], options: Mapping[str, object], *, is_verb: bool) -> str:
+        """Return what is wrong with a call whose names are known, and how to write it.
+
+        `is_verb` says that `self` is an argument like others, the data set, and not the object of a method.
+        """
+        shown = ["dds" if name == "self" else name for name in self.positional if name != "self" or is_verb]
+        given = len(args) - (len(self.positional) - len(shown))
+        if self._beyond(args):
+            return self._too_many(called, shown, given)
+        missing = ["dds" if name == "self" else name for name in self._missing(args, options)]
+        if missing:
+            form = ", ".join([*shown[:given], *(f"{name}=..." for name in missing)])
+            return f"{called}() lacks {listing(missing)}: write {called}({form})."
+        twice = [name for name in self.positional[: len(args)] if name in options]
+        return f"{called}() was given {listing(twice)} twice: by position, and by name."
+
+    def _too_many(self, called: str, shown: list[str], given: int) -> str:
+        takes = f"takes {counted(len(shown), 'argument')} by position" if shown else "takes no argument by position"
+        which = f", {', '.join(shown)}," if shown else ""
+        text = f"{called}() {takes}{which} and was given {given}."
+        if self.takes_any:
+            return f"{text} Name each: {called}(name=...)."
+        if not self.named:
+            return text
+        form = ", ".join([*shown, f"{self.named[0]}=..."])
+        return f"{text} Name the others: {called}({form}). Those with a name are {listing(self.named, 30)}."
+
+    def _beyond(self, args: tuple[object, ...]) -> bool:
+        return len(args) > len(self.positional) and not self.takes_more
+
+    def _missing(self, args: tuple[object, ...], options: Mapping[str, object]) -> list[str]:
+        later = (*self.positional[len(args) :], *self.named)
+        return [name for name in later if name in self.required and name not in options]
