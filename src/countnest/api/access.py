@@ -11,6 +11,7 @@ import pandas as pd
 from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import by_label, given_numbers, probability
 from countnest.arrays import FloatArray, IntArray, as_float
+from countnest.containers.gene_info import symbol_hint
 from countnest.counterparts import checked_arguments
 from countnest.design.coded import encode
 from countnest.design.estimable import contrast_matrix, estimable
@@ -203,7 +204,9 @@ def _places(dds: HeldData, genes: Sequence[str]) -> IntArray:
     places: IntArray = np.asarray(dds.gene_names.get_indexer(pd.Index(genes, dtype=object)), dtype=np.int64)
     unknown = [str(gene) for gene, place in zip(genes, places, strict=True) if place < 0]
     if unknown:
-        near = suggestion(unknown[0], dds.gene_names) if len(unknown) == 1 else ""
+        near = symbol_hint(unknown, dds.gene_names, dds.gene_info)
+        if not near and len(unknown) == 1:
+            near = suggestion(unknown[0], dds.gene_names)
         raise OptionError(f"the data set has no gene {listing(unknown)}.{near} See dds.gene_names.")
     return places
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NoReturn, Self
 
@@ -15,11 +16,12 @@ from countnest.api.held import HeldData
 from countnest.api.redesign import checked_design, is_same_model, lost, options_of_part, redesigned
 from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.containers.counts import CountData, matched_sheet
+from countnest.containers.gene_info import symbol_hint
 from countnest.containers.protected import protected
-from countnest.containers.selection import chosen_places, select
+from countnest.containers.selection import Noun, chosen_places, select
 from countnest.counterparts import checked_methods, unknown_name
 from countnest.design.model import Design
-from countnest.errors import DesignError, OptionError, SamplesError, UnknownNameError, counted, warn
+from countnest.errors import CountsError, DesignError, OptionError, SamplesError, UnknownNameError, counted, warn
 from countnest.progress import progress
 from countnest.stats.glm.layout import Layout
 
@@ -113,14 +115,26 @@ class HandledData(HeldData):
                 f"dds[genes] or dds[genes, samples] chooses; got {len(key)} things. Give several labels as a list."
             )
         genes, samples = key if isinstance(key, tuple) else (key, slice(None))
-        rows = chosen_places(genes, self._data.genes, "gene")
-        columns = chosen_places(samples, self._data.samples, "sample")
+        rows, columns = self._chosen(genes, "gene"), self._chosen(samples, "sample")
         new = self.copy()
         if rows is not None:
             new._keep_genes(rows)
         if columns is not None:
             new._keep_samples(columns)
         return new
+
+    def _chosen(self, key: Any, noun: Noun) -> IntArray | None:  # noqa: ANN401 (checked there)
+        """Return the places of genes or samples that a key names; a symbol, and names of the others, are told."""
+        genes, samples = self._data.genes, self._data.samples
+        try:
+            return chosen_places(key, genes if noun == "gene" else samples, noun)
+        except (CountsError, SamplesError) as error:
+            if noun == "gene":
+                is_other, advice = _names(key, samples, "sample"), "Samples are chosen by dds[:, samples]."
+            else:
+                is_other, advice = _names(key, genes, "gene"), "Genes are chosen by dds[genes]."
+            hint = f" {advice}" if is_other else symbol_hint(_listed(key), genes, self._data.gene_info)
+            raise type(error)(f"{error}{hint}") from None
 
     def _keep_genes(self, places: IntArray) -> None:
         """Leave out the other genes, and what was estimated with them."""
@@ -288,6 +302,21 @@ def _refuse_setting(cls: type, name: str, known: object) -> NoReturn:
     settable = [each for each in dir(cls) if getattr(inspect.getattr_static(cls, each), "fset", None) is not None]
     what = "follows from the data and the analysis" if isinstance(known, property) else "is a method"
     raise UnknownNameError(f"dds.{name} cannot be set: it {what}. What can be set is {', '.join(settable)}.")
+
+
+def _names(key: Any, labels: pd.Index, noun: Noun) -> bool:  # noqa: ANN401
+    """Tell whether a key chooses genes, or samples."""
+    try:
+        chosen_places(key, labels, noun)
+    except (CountsError, SamplesError):
+        return False
+    return True
+
+
+def _listed(key: object) -> list[str]:
+    """Return the labels of a key."""
+    named = [key] if isinstance(key, str) else key if isinstance(key, Iterable) else []
+    return [each for each in named if isinstance(each, str)]
 
 
 def _tell_once(text: str) -> None:

@@ -227,7 +227,7 @@ class HeldData(Answering):
         self._data = replace(self._data, gene_info=matched_info(given, None, self._data.genes))
 
     def counts(self, *, normalized: bool = False, replaced: bool = False) -> pd.DataFrame:
-        """Return the counts, genes x samples.
+        """Return the counts, genes x samples, as a copy: an edit of it does not reach the data set.
 
         Parameters
         ----------
@@ -338,7 +338,7 @@ class HeldData(Answering):
         return list(self._design.names if priors is None else priors.names)
 
     def coef(self, *, se: bool = False) -> pd.DataFrame:
-        """Return the coefficients, or their standard errors, genes x coefficients, log2.
+        """Return the coefficients, or their standard errors, genes x coefficients, log2, as a copy.
 
         Notes
         -----

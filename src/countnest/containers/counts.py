@@ -182,8 +182,15 @@ def count_data(
 def matched_sheet(samples: object, names: pd.Index) -> pd.DataFrame:
     """Return a copy of a sample sheet with its rows in the order of the samples `names`, checked as by `count_data`."""
     sheet = _checked_sheet(samples)
+    labels = sheet_labels(sheet)
+    if labels is not None and labels.isin(names).all() and not names.isin(labels).all():
+        lacking = names[~names.isin(labels)]
+        raise SamplesError(
+            f"the sample sheet lacks {counted(len(lacking), 'sample')}: {listing(lacking)}. Give one row for each "
+            "sample; to leave out the others: dds[:, samples.index]."
+        )
     table = Table(np.empty((0, len(names))), None, names, numbered=True)
-    _, order = match_samples(names, len(names), sheet, sheet_labels(sheet), table)
+    _, order = match_samples(names, len(names), sheet, labels, table)
     ordered = sheet.iloc[order].copy()
     ordered.index = names
     return ordered

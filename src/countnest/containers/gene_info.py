@@ -18,6 +18,7 @@ __all__ = [
     "matched_info",
     "set_apart",
     "symbol_column",
+    "symbol_hint",
     "symbols_of",
     "with_info",
     "without_annotation",
@@ -248,6 +249,17 @@ def gene_by_name(name: str, genes: pd.Index, info: pd.DataFrame) -> str:
         near = suggestion(name, genes) or suggestion(name, symbols[symbols != ""].unique())
         raise OptionError(f"the data set has no gene with the label or the symbol '{name}'.{near}")
     return str(having[0])
+
+
+def symbol_hint(names: Iterable[str], genes: pd.Index, info: pd.DataFrame) -> str:
+    """Return, as a sentence, which gene has the first of the names that is a symbol and no label; '' without one."""
+    symbols = symbols_of(info)
+    if symbols is None:
+        return ""
+    known = {*symbols} - {"", *genes}
+    name = next((name for name in names if name in known), None)
+    having = genes[(symbols == name).to_numpy(dtype=np.bool_)]
+    return "" if name is None else f" '{name}' is the symbol of {listing(having)}: give the label."
 
 
 # Results

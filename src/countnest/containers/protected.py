@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 
-from countnest.errors import OptionError
+from countnest.errors import OptionError, counted
 
 __all__ = ["ProtectedFrame", "ProtectedSeries", "protected"]
 
@@ -90,6 +90,17 @@ class ProtectedFrame(_Protected, pd.DataFrame):
     @property
     def _constructor(self) -> Any:  # noqa: ANN401 (as pandas has it)
         return pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Return the text of a plain table; pandas would write out every label of one without columns."""
+        if len(self.columns):
+            return super().__repr__()
+        return f"{counted(len(self), 'row')}, no columns"
+
+    def _repr_html_(self) -> str | None:
+        plain: Any = super()  # the stubs of pandas lack the method
+        found: str | None = plain._repr_html_() if len(self.columns) else f"<p>{self!r}</p>"
+        return found
 
 
 class ProtectedSeries(_Protected, pd.Series):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, TextIO, get_args
 
 import numpy as np
@@ -17,6 +17,7 @@ from countnest.containers.gene_info import symbol_column
 from countnest.containers.narrow import GeneTable, as_text
 from countnest.containers.table_file import write_table
 from countnest.counterparts import checked_methods
+from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
@@ -51,7 +52,7 @@ _OUTLIER_NOTES: dict[OutlierRule, str] = {
 _SVALUE_ALPHA = 0.005
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class ResultsInfo:
     """What was asked and done to make a table of results.
 
@@ -120,6 +121,26 @@ class ResultsInfo:
     confint: float | None = None
     annotation: tuple[str, ...] = ()
     version: str = field(default_factory=installed_version)
+
+    def __repr__(self) -> str:
+        return facts_as_text(*self._described())
+
+    def _repr_html_(self) -> str:
+        return facts_as_html(*self._described())
+
+    def _described(self) -> tuple[str, dict[str, str]]:
+        """Return the record as a title and a line for each field that says something, quantiles by their number."""
+        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "label"}
+        if self.filter_num_rej is not None:
+            shown["filter_num_rej"] = f"rejections at {counted(len(self.filter_num_rej[0]), 'quantile')}"
+        facts = {name: _fact(value) for name, value in shown.items() if value is not None and value != ()}
+        return f"ResultsInfo: {self.label}", facts
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, tuple):
+        return first_of(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

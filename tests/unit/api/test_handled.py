@@ -12,6 +12,7 @@ import countnest.api.handled as module
 from countnest.containers.fit import Analysis
 from countnest.errors import (
     ContrastError,
+    CountnestError,
     CountnestWarning,
     CountsError,
     DesignError,
@@ -104,6 +105,31 @@ def test_what_belongs_to_genes_goes_with_them():
     assert part.n_threads == 1
     example = cn.make_example_dataset(20, 4)
     assert list(example[5:2:-1].truth.index) == ["gene6", "gene5", "gene4"]
+
+
+def test_who_chooses_the_wrong_way_is_told_the_right_one(fitted):
+    control = fitted.samples["group"] == "a"
+    for key in (control, control.to_numpy(), "s1", ["s0", "s1"]):
+        with pytest.raises(CountsError, match=r"Samples are chosen by dds\[:, samples\]\."):
+            fitted[key]
+    for key in (fitted.counts().sum(axis=1) > 10, ["g1", "g2"]):
+        with pytest.raises(SamplesError, match=r"Genes are chosen by dds\[genes\]\."):
+            fitted[:, key]
+    with pytest.raises(
+        SamplesError, match=r"lacks 7 samples: 's5', .* to leave out the others: dds\[:, samples.index\]"
+    ):
+        fitted.samples = fitted.samples.iloc[:5]
+
+
+def test_who_chooses_by_a_symbol_is_told_the_label(fitted):
+    named = fitted.copy()
+    named.gene_info = pd.Series([f"SYM{k}" for k in range(150)], named.gene_names)
+    for ask in (
+        lambda: named["SYM3"], lambda: named[["g1", "SYM3"]], lambda: cn.covariance(named, "SYM3"),
+        lambda: cn.predict(named, named.samples.head(1), genes=["g1", "SYM3"]),
+    ):  # fmt: skip
+        with pytest.raises(CountnestError, match=r"'SYM3' is the symbol of 'g3': give the label"):
+            ask()
 
 
 def test_some_samples_are_analysed_as_if_the_others_had_never_been(fitted):
@@ -288,7 +314,7 @@ def test_columns_that_come_back_are_as_they_were_given():
 def test_sheets_that_cannot_be_used_change_nothing(fitted):
     sheet, before = fitted.samples.copy(), fitted.samples
     for wrong, error, message in (
-        (sheet.iloc[:5], SamplesError, "7 samples only in counts"),
+        (sheet.iloc[:5], SamplesError, "the sample sheet lacks 7 samples"),
         (sheet.rename(index={"s0": "x"}), SamplesError, "the sample labels do not match"),
         (sheet.drop(columns="group"), FormulaError, "not a column of the sample sheet"),
         (sheet.assign(group=None), SamplesError, "cannot have NA values"),

@@ -104,6 +104,12 @@ def test_reading_is_as_ever():
     assert table._repr_html_().startswith("<div>")
 
 
+def test_a_table_without_columns_says_so_in_a_line():
+    empty = protected(pd.DataFrame(index=[f"g{k}" for k in range(5000)]), ADVICE)
+    assert repr(empty) == str(empty) == "5000 rows, no columns"
+    assert empty._repr_html_() == "<p>5000 rows, no columns</p>"
+
+
 def test_an_operator_makes_a_new_table():
     for make in (frame, series):
         table = make()[["a"]] if make is frame else make()

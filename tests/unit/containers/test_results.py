@@ -313,3 +313,15 @@ def test_what_is_infinite_in_a_shrunken_table(table):
     own = ResultsInfo(label="x", shrinkage="normal", shrunken_test=True)
     assert Results(table, own).descriptions()["separated"].endswith("the maximum likelihood fold change is infinite")
     assert summarize(table, own).separated == 0
+
+
+def test_the_record_prints_without_its_arrays():
+    quantiles = np.linspace(0, 0.95, 50)
+    info = ResultsInfo(label="B vs A", filter_num_rej=(quantiles, quantiles), filter_threshold=1 / 3)
+    text = repr(info)
+    assert text.splitlines()[0] == "ResultsInfo: B vs A"
+    assert "filter_num_rej: rejections at 50 quantiles" in text
+    assert "filter_threshold: 0.333333" in text
+    assert "array" not in text
+    assert "None" not in text
+    assert "50 quantiles" in info._repr_html_()
