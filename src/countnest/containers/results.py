@@ -172,6 +172,8 @@ class Summary:
         What was compared with alpha: 'padj'; 'svalue'; or 'padj_stagewise' after stage-wise testing.
     separated
         Significant genes whose Wald test is not to be trusted, as a group has no count at all.
+    intercept
+        Whether the table is about the intercept, which is no change: a mean count, compared with 1.
     """
 
     n_genes: int
@@ -194,6 +196,7 @@ class Summary:
     not_estimated: int = 0
     at_bound: int = 0
     outlier_rule: OutlierRule = "cooks"
+    intercept: bool = False
 
     def __str__(self) -> str:
         lines = [
@@ -201,6 +204,10 @@ class Summary:
             f"{_VALUE_NAMES[self.by]} < {self.alpha:g}",
             *self._change_lines(),
         ]
+        if self.intercept:
+            lines.append(
+                "note: this is the intercept, a log2 mean count and no change between samples: nothing is compared"
+            )
         if self.outliers is None or self.low_counts is None:
             return "\n".join(lines)
         lines += [
@@ -297,6 +304,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         not_estimated=not_estimated,
         at_bound=at_bound,
         outlier_rule=info.outliers,
+        intercept=info.label == "Intercept" and info.test == "Wald",
     )
 
 

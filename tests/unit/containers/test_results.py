@@ -325,3 +325,8 @@ def test_the_record_prints_without_its_arrays():
     assert "array" not in text
     assert "None" not in text
     assert "50 quantiles" in info._repr_html_()
+
+
+def test_a_summary_of_the_intercept_says_that_nothing_is_compared(table):
+    told = [str(summarize(table, ResultsInfo(label=label))) for label in ("Intercept", "B vs A")]
+    assert ["nothing is compared" in text for text in told] == [True, False]
