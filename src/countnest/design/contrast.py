@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.coded import CodedDesign
 from countnest.design.level import known_level, level_text
+from countnest.design.name import result_name, written_levels
 from countnest.design.option import refuse_unordered
 from countnest.design.weight import has_booleans, is_number, require_usable
 from countnest.errors import ContrastError, listing, suggestion
@@ -327,8 +329,21 @@ def coefficient_place(design: CodedDesign, name: str) -> int:
     expected = advised("names should be elements of results_names()", "--name takes one that the design has")
     raise ContrastError(
         f"'{name}' is not a coefficient: {expected}."
-        f"{suggestion(name, design.names)} The coefficients are {listing(design.names, 20)}."
+        f"{_as_levels(design, name) or suggestion(name, design.names)} The coefficients are "
+        f"{listing(design.names, 20)}."
     )
+
+
+def _as_levels(design: CodedDesign, name: str) -> str:
+    """Return how to ask for the comparison of two levels that a name states, though no coefficient is it."""
+    for factor, levels in design.levels.items():
+        written = written_levels(factor, levels)
+        pairs = itertools.permutations(zip(levels, written, strict=True), 2)
+        for (high, numerator), (low, denominator) in pairs if (factor,) in design.full.terms else ():
+            if name == result_name(factor, level=(factor, numerator, denominator)):
+                how = advised(f"contrast=('{factor}', '{high}', '{low}')", f"--contrast {factor},{high},{low}")
+                return f" Levels are compared, either way round, by {how}."
+    return ""
 
 
 def _plain_name(name: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,13 +35,20 @@ def explain_query(
     for row, label in enumerate(labels):
         lines.append(label)
         if cells[row]:
-            lines.append(f"  is the weighted sum of log means of {counted(len(cells[row]), 'cell')}:")
+            slopes, changes = (_asked(design, label, form) for form in (r"slope\({}[,)]", r"{}\["))
+            moving = f"changes with {' and '.join([*slopes, *changes])} of the " if slopes or changes else ""
+            lines.append(f"  is the weighted sum of {moving}log means of {counted(len(cells[row]), 'cell')}:")
             lines += [_cell_line(design, levels, weight) for levels, weight in cells[row]]
-            lines += _averaged(design, [levels for levels, _ in cells[row]])
+            lines += _averaged(design, [levels for levels, _ in cells[row]], changes)
         lines += [f"  {order}" for order in orders]
         lines.append(f"  coefficients: {weighted_names(matrix[row], design.names)}")
         lines.append(f"  {_stratum_sentence(design, strata[row], informative[row])}")
     return "\n".join(lines)
+
+
+def _asked(design: CodedDesign, label: str, form: str) -> list[str]:
+    """Return the numbers whose slope, or change from one value to another, a label asks for."""
+    return [name for name in design.numbers if re.search(rf"(?<![\w.]){form.format(re.escape(name))}", label)]
 
 
 def _cell_line(design: CodedDesign, levels: Mapping[str, str], weight: float) -> str:
@@ -49,9 +57,9 @@ def _cell_line(design: CodedDesign, levels: Mapping[str, str], weight: float) ->
     return f"    {weight:+.4g}  {name}  ({counted(count, 'sample')})"
 
 
-def _averaged(design: CodedDesign, cells: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the sentence on what is averaged over and held at the mean."""
-    named = {name for levels in cells for name in levels}
+def _averaged(design: CodedDesign, cells: Sequence[Mapping[str, str]], changed: Sequence[str]) -> list[str]:
+    """Return the sentence on what is averaged over and held at the mean; the numbers `changed` are not held."""
+    named = {name for levels in cells for name in levels}.union(changed)
     implied = {parent for name in named for parent in design.nesting.data.get(name, ())}
     open_ = [name for name in design.levels if name not in named | implied]
     nested = [name for name in open_ if design.nesting.parents(name)]

@@ -64,7 +64,8 @@ class _Reader:
     def _fail(self, problem: str, at: int | None = None) -> NoReturn:
         place = self.at if at is None else at
         line = self.text.replace("\n", " ").replace("\t", " ")
-        raise ContrastError(f"the query cannot be read: {problem}.\n  {line}\n  {' ' * place}^")
+        end = "" if problem.endswith(("?", ".")) else "."
+        raise ContrastError(f"the query cannot be read: {problem}{end}\n  {line}\n  {' ' * place}^")
 
     def _peek(self) -> str:
         while self.text[self.at : self.at + 1].isspace():

@@ -176,9 +176,9 @@ def number_warnings(values: FloatArray, name: str) -> list[str]:
     if max(abs(values.mean()), values.std(ddof=1)) <= LARGE_NUMBER:
         return []
     return [
-        f"the numeric variable '{name}' has a mean or standard deviation larger than {LARGE_NUMBER:g}, which makes the "
-        f"coefficients hard to estimate and to read; centre and scale it, for example with 'scale({name})' in the "
-        "formula."
+        f"the numeric variable '{name}' has a mean or standard deviation larger than {LARGE_NUMBER:g}. Its fold change "
+        f"is per unit, and may be too small to read, though its p-values do not depend on the unit; 'scale({name})' in "
+        "the formula gives the one per standard deviation."
     ]
 
 
@@ -262,7 +262,6 @@ def _check_number(column: pd.Series[Any], variable: str, referenced: bool, diary
     if np.ptp(values) == 0:
         diary.constant[variable] = _constant_number(values, variable)
         return
-    diary.warnings += number_warnings(values, variable)
     distinct = len(np.unique(values))
     if np.all(values == np.round(values)) and (distinct <= FEW_VALUES or distinct <= len(values) / 2):
         diary.warnings.append(
@@ -270,6 +269,8 @@ def _check_number(column: pd.Series[Any], variable: str, referenced: bool, diary
             "it, not one coefficient for each value. Did you mean for this to be a factor? Then write "
             f"{as_factor(variable, _written(values))}, or 'C({variable})' in the formula."
         )
+    else:  # one piece of advice for each variable
+        diary.warnings += number_warnings(values, variable)
 
 
 def _written(values: FloatArray) -> list[str]:
@@ -372,7 +373,10 @@ def _check_levels(levels: Sequence[str], variable: str, alone: bool, diary: _Dia
             f"the factor '{variable}' has one level only, '{levels[0]}', so it explains no difference; {advice}."
         )
     if any(not re.fullmatch(r"[A-Za-z0-9_.]+", level) for level in levels):
-        diary.notes.append(f"Characters other than letters, digits, '_' and '.' in levels of '{variable}' become '.'.")
+        diary.notes.append(
+            f"Characters other than letters, digits, '_' and '.' in levels of '{variable}' become '.' in the names of "
+            "coefficients."
+        )
     written = written_levels(variable, levels)
     changed = [f"'{level}' as '{text}'" for level, text in zip(levels, written, strict=True) if level != text]
     if changed:

@@ -84,7 +84,7 @@ def test_odd_names():
         ("treat2[M - E]", "'M' is not a level", 7),
         ("treat2[E - N", r"'\]' expected", 12),
         ("treat2[]", "a comparison expected here", 7),
-        ("treat2[pairwize]", "Did you mean 'pairwise'", 7),
+        ("treat2[pairwize]", r"Did you mean 'pairwise'\?\n", 7),
         ("treat9[E - N]", "'treat9' is not a variable of the design.*Did you mean 'treat", 0),
         ("treat2[E - N] : treat4[B - A]", "'treat4' is not a variable", 16),
         ("treat2[E - N] : treat2[E - N]", "'treat2' is compared twice", 16),

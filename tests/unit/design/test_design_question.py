@@ -155,6 +155,19 @@ def test_the_grand_mean():
     ]  # fmt: skip
 
 
+def test_slopes_are_not_called_means():
+    crossed = design("~ group * age")
+    cases = {
+        "changes with age of the log means of 1 cell:": effect(crossed, "age", at={"group": "A"}),
+        "changes with age of the log means of 2 cells:": interaction(crossed, group="reference", age=(3, 1)),
+        "sum of log means of 2 cells:": effect(crossed, "group", at={"age": 2}),
+    }
+    for line, query in cases.items():
+        assert line in query.explain()
+    assert "age at its mean" not in interaction(crossed, group="reference", age=(3, 1)).explain()
+    assert "age at its mean" in effect(crossed, "group").explain()
+
+
 def test_an_effect_that_is_zero_by_assumption():
     with pytest.raises(ContrastError, match=r"group\[B - A\] \| age=0: this difference is 0 by assumption"):
         effect(design("~ group:age"), "group", at={"age": 0})

@@ -148,7 +148,7 @@ def test_levels_that_r_would_name_alike_get_names_of_their_own():
 
 
 def test_unusual_characters_are_noted():
-    assert any("become '.'" in note for note in prepare(sheet(g=["a-b", "c"])).notes)
+    assert any("become '.' in the names of coefficients" in note for note in prepare(sheet(g=["a-b", "c"])).notes)
 
 
 def test_duplicates_in_the_sheet():
@@ -207,6 +207,8 @@ def test_integers_that_may_be_labels():
     assert "Did you mean for this to be a factor?" in found[0]
     assert "samples['x'] = samples['x'].astype(str)" in found[0]
     assert len(prepare(sheet(x=list(range(-4, 5)) * 2)).warnings) == 1
+    (found,) = prepare(sheet(x=[0, 15, 60, 120] * 2)).warnings  # large, too
+    assert "Did you mean for this to be a factor?" in found
     assert prepare(sheet(x=list(range(-4, 5)))).warnings == ()
     assert prepare(sheet(x=[0.5, 1, 2, 1])).warnings == ()
 
@@ -215,7 +217,7 @@ def test_integers_that_may_be_labels():
 def test_large_numbers(values):
     (found,) = prepare(sheet(x=values)).warnings
     assert "mean or standard deviation larger than 5" in found
-    assert "scale(x)" in found
+    assert "'scale(x)' in the formula gives the one per standard deviation" in found
 
 
 def test_number_warnings_of_moderate_numbers():
