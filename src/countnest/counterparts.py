@@ -324,7 +324,7 @@ def checked_methods(cls: Class) -> Class:
 
 def _refuse_setting(self: object, name: str, value: object) -> NoReturn:  # noqa: ARG001 (the shape of __setattr__)
     kind = type(self).__name__
-    column = f" A column is set by results['{name}'] = values." if kind == "Results" else ""
+    column = " A column of your own is set by results['name'] = values." if kind == "Results" else ""
     raise UnknownNameError(f"the attribute '{name}' of {kind} cannot be set: it is a record of what was done.{column}")
 
 

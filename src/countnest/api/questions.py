@@ -132,7 +132,8 @@ class BoundQuery(Answering, Query):
             return annotated(answering.joint(), fitted.data.gene_info)
         parts = answering.rows()
         if stagewise:
-            _add_stages(parts, replace(answering, options=replace(options, confint=None)).joint(), options.alpha)
+            screen = replace(answering, options=replace(options, confint=None)).joint()
+            parts = _with_stages(parts, screen, options.alpha)
         found = {label: annotated(part, fitted.data.gene_info) for label, part in parts.parts.items()}
         return ResultsSet(found) if len(found) > 1 else next(iter(found.values()))
 
@@ -186,8 +187,7 @@ class _Answering:
                 fitted, self.options, found, label=label, test=self._test, reduced=self._null([label]),
                 separated=separated[:, i], df=self._table_df,
             )  # fmt: skip
-            part.table["boundary"] = boundary[:, i]
-            parts[label] = part
+            parts[label] = Results(part.table.assign(boundary=boundary[:, i]), part.info)
         return ResultsSet(parts)
 
     def joint(self) -> Results:
@@ -213,8 +213,8 @@ class _Answering:
             fitted, self.options, found, label=label, test=self._test, reduced=self._null(self.query.labels),
             columns=changes, separated=np.asarray(separated.any(axis=1)), df=self._table_df,
         )  # fmt: skip
-        results.table["boundary"] = (boundary.sum(axis=1) + zero.sum(axis=1) > 0) & ~all_zero
-        return results
+        some = (boundary.sum(axis=1) + zero.sum(axis=1) > 0) & ~all_zero
+        return Results(results.table.assign(boundary=some), results.info)
 
     @property
     def _test(self) -> Any:  # noqa: ANN401 (a word of TestType)
@@ -280,10 +280,14 @@ def _distinct(labels: Sequence[str]) -> list[str]:
     return found
 
 
-def _add_stages(parts: ResultsSet, joint: Results, alpha: float) -> None:
-    """Add the columns of stage-wise testing to the tables of the rows."""
+def _with_stages(parts: ResultsSet, joint: Results, alpha: float) -> ResultsSet:
+    """Return the answers of the rows with the columns of stage-wise testing."""
     p_values = np.column_stack([part.table["pvalue"] for part in parts.parts.values()])
     adjusted = adjust_stagewise(joint.table["padj"].to_numpy(dtype=np.float64), p_values, alpha)
-    for i, part in enumerate(parts.parts.values()):
-        part.table["padj_screen"] = joint.table["padj"]
-        part.table["padj_stagewise"] = adjusted[:, i]
+    screen = joint.table["padj"]
+    return ResultsSet(
+        {
+            label: Results(part.table.assign(padj_screen=screen, padj_stagewise=adjusted[:, i]), part.info)
+            for i, (label, part) in enumerate(parts.parts.items())
+        }
+    )

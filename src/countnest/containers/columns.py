@@ -9,10 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from countnest.containers.protected import protected
 from countnest.counterparts import Answering, counterpart
 from countnest.errors import OptionError, UnknownColumnError, listing, suggestion
 
 __all__ = ["Columns"]
+
+_WHY = "a table of results holds what was found, and is not edited"
+_ADVICE = (
+    "take a copy to work with, res.table.copy(); a column of your own is set by res['name'] = values, annotation of "
+    "the genes by dds.gene_info = frame."
+)
 
 # pandas takes a dict of columns for a table, and so `pd.DataFrame(results)` is one. Nothing is kept in the dict.
 if TYPE_CHECKING:
@@ -29,6 +36,8 @@ class Columns(Answering, _Mapping):
     ``self["padj"]`` and ``self.padj`` are columns, ``self[mask]`` rows; `len` is the number of rows, and iteration goes
     over the names of columns. Methods of a DataFrame are those of the table. It is a mapping of columns too, so that
     ``pd.DataFrame(self)`` is a copy of the table, and libraries for figures take it as data.
+
+    Columns of one's own can be set and deleted; the table refuses every other edit.
     """
 
     __slots__ = ()
@@ -62,15 +71,19 @@ class Columns(Answering, _Mapping):
         return self.table[key]
 
     def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401
-        """Set a column of the table."""
-        self.table[key] = value
+        """Set a column of one's own, last in the table."""
+        self._require_own(key)
+        self._hold(self.table.assign(**{key: value}))
 
     def __delitem__(self, key: Any) -> None:  # noqa: ANN401
-        del self.table[key]
+        """Delete a column of one's own."""
+        self[key]  # which there must be
+        self._require_own(key)
+        self._hold(self.table.drop(columns=[key]))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:  # noqa: ANN401
         """Return the values of the table."""
-        return np.asarray(self.table, dtype=dtype)
+        return np.array(self.table, dtype=dtype)
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(str(name) for name in self.table)})
@@ -100,17 +113,33 @@ class Columns(Answering, _Mapping):
 
     def items(self) -> Iterator[tuple[Any, pd.Series[Any]]]:
         """Return names and columns."""
-        return iter(self.table.items())
+        return ((name, self.table.iloc[:, place]) for place, name in enumerate(self.table))
 
     def values(self) -> list[pd.Series[Any]]:
         """Return the columns; numbers are `to_numpy()`."""
-        return [column for _, column in self.table.items()]
+        return [column for _, column in self.items()]
 
     def get(self, key: Any, default: Any = None) -> Any:  # noqa: ANN401
         """Return a column, or the default where there is none."""
         return self.table.get(key, default)
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise OptionError("a table of results is not changed this way; change res.table, or a copy of it.")
+        raise OptionError(f"{_WHY}: {_ADVICE}")
 
-    clear = pop = popitem = setdefault = update = __or__ = __ror__ = __ior__ = _refuse
+    clear = fromkeys = pop = popitem = setdefault = update = __or__ = __ror__ = __ior__ = _refuse
+
+    # ---- columns of one's own ----
+
+    def _hold(self, table: pd.DataFrame) -> None:
+        """Make a copy of a table the one of this object."""
+        object.__setattr__(self, "table", protected(table.copy(), _ADVICE, _WHY))
+
+    def _is_found(self, name: str) -> bool:
+        """Tell whether a column of this name is, or would be taken for, one of the analysis."""
+        raise NotImplementedError
+
+    def _require_own(self, key: object) -> None:
+        if not isinstance(key, str):
+            self._refuse()
+        if self._is_found(key):
+            raise OptionError(f"'{key}' is a column of the analysis. {_WHY.capitalize()}: {_ADVICE}")

@@ -2,7 +2,7 @@
 
 Whoever writes `dds.samples["batch"] = ...` means the data set, and an edit of a copy would vanish. So it is refused,
 with what to write instead. Everything that is derived of such a table, `copy()` first of all, is a plain DataFrame or
-Series.
+Series; columns, and the parts that `loc` and its like give, share no memory with it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ __all__ = ["ProtectedFrame", "ProtectedSeries", "protected"]
 
 Table = TypeVar("Table", pd.DataFrame, "pd.Series[Any]")
 
+_LOST = "this is a copy, and an edit of it would not reach the data set"
+
 
 class _Places:
     """An indexer such as `loc` or `iat` that reads only."""
@@ -26,7 +28,8 @@ class _Places:
         self._indexer, self._refuse = indexer, refuse
 
     def __getitem__(self, key: Any) -> Any:  # noqa: ANN401
-        return self._indexer[key]
+        found = self._indexer[key]
+        return found.copy() if isinstance(found, (pd.DataFrame, pd.Series)) else found
 
     def __setitem__(self, key: Any, value: Any) -> NoReturn:  # noqa: ANN401
         self._refuse()
@@ -75,7 +78,7 @@ class _Protected:
     _advice = ""  # without one, as while it is made and after unpickling, a table can be written to
 
     def _refuse(self) -> NoReturn:
-        raise OptionError(f"this is a copy, and an edit of it would not reach the data set: {self._advice}")
+        raise OptionError(self._advice)
 
     def __setattr__(self, name: str, value: Any) -> None:  # noqa: ANN401
         if not self._advice or name.startswith("_") or name == "attrs":  # pandas' own
@@ -84,12 +87,26 @@ class _Protected:
             self._refuse()
 
 
-class ProtectedFrame(_Protected, pd.DataFrame):
+class _AsPandas(type):
+    """The class of classes whose instances are as those of pandas: in errors, and to pandas.testing, on either side."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> None:
+        super().__init__(name, bases, members)
+        cls.__name__ = bases[-1].__name__
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls.__bases__[-1])
+
+
+class ProtectedFrame(_Protected, pd.DataFrame, metaclass=_AsPandas):
     """A DataFrame that refuses to be edited."""
 
     @property
     def _constructor(self) -> Any:  # noqa: ANN401 (as pandas has it)
         return pd.DataFrame
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401
+        return super().__getitem__(key).copy()
 
     def __repr__(self) -> str:
         """Return the text of a plain table; pandas would write out every label of one without columns."""
@@ -103,7 +120,7 @@ class ProtectedFrame(_Protected, pd.DataFrame):
         return found
 
 
-class ProtectedSeries(_Protected, pd.Series):
+class ProtectedSeries(_Protected, pd.Series, metaclass=_AsPandas):
     """A Series that refuses to be edited."""
 
     @property
@@ -116,10 +133,10 @@ for _class in (ProtectedFrame, ProtectedSeries):
         setattr(_class, _name, _member)
 
 
-def protected(table: Table, advice: str) -> Table:
-    """Return the table as one that refuses to be edited, with this advice."""
+def protected(table: Table, advice: str, why: str = _LOST) -> Table:
+    """Return the table as one that refuses to be edited, and says why and what to do instead."""
     kind: Any = ProtectedFrame if isinstance(table, pd.DataFrame) else ProtectedSeries
     shown = kind(table)
-    object.__setattr__(shown, "_advice", advice)
+    object.__setattr__(shown, "_advice", f"{why}: {advice}")
     result: Table = shown
     return result

@@ -24,7 +24,7 @@ from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, 
 from countnest.remedies import advised, option
 from countnest.version import installed_version
 
-__all__ = ["JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "decisive", "summarize"]
+__all__ = ["FOUND", "JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "decisive", "summarize"]
 
 TopBy = Literal["padj", "padj_stagewise", "pvalue", "svalue", "stat", "log2FoldChange", "baseMean"]
 
@@ -33,6 +33,14 @@ Decisive = Literal["padj", "svalue", "padj_stagewise"]
 
 # What the fold changes of the rows of a joint test are called, before the label of the row.
 JOINT_CHANGE = "log2FoldChange."
+
+# Columns that an analysis can have, besides the fold changes of joint tests.
+FOUND = frozenset(
+    {
+        "baseMean", "log2FoldChange", "lfcMLE", "lfcSE", "ciLower", "ciUpper", "stat", "df", "pvalue", "padj",
+        "padj_screen", "padj_stagewise", "padj_reason", "separated", "boundary", "svalue",
+    }
+)  # fmt: skip
 
 _SHOWN_ROWS = 10
 # What the fold changes are, by how they were shrunken.
@@ -324,7 +332,8 @@ class Results(Columns):
 
     It reads as its table does: ``res["padj"]`` and ``res.padj`` are columns, ``res[res.padj < 0.05]`` rows, `len(res)`
     is the number of genes, iteration goes over the names of the columns, `res.sort_values("stat")` and every other
-    method of a DataFrame is that of the table, and ``pd.DataFrame(res)`` is a copy of it.
+    method of a DataFrame is that of the table, and ``pd.DataFrame(res)`` is a copy of it. ``res["name"] = values`` sets
+    a column of your own; all other edits are refused, since the summary and the significant genes follow the table.
 
     R counterpart: DESeq2::DESeqResults
 
@@ -342,8 +351,16 @@ class Results(Columns):
     table: pd.DataFrame
     info: ResultsInfo
 
+    def __post_init__(self) -> None:
+        """Hold a copy of the table that refuses to be edited."""
+        self._hold(self.table)
+
     def __reduce__(self) -> tuple[type[Results], tuple[pd.DataFrame, ResultsInfo]]:
-        return type(self), (self.table, self.info)
+        return type(self), (self.table.copy(), self.info)
+
+    def copy(self) -> Results:
+        """Return a copy with a table of its own; ``res.table.copy()`` is a plain DataFrame."""
+        return Results(self.table, self.info)
 
     def __repr__(self) -> str:
         return "\n".join([*self._headings(), as_text(self._printed(), _SHOWN_ROWS)])
@@ -464,6 +481,9 @@ class Results(Columns):
         }
         texts |= dict.fromkeys(info.annotation, "annotation of the gene")
         return {str(name): texts[str(name)] for name in self.table.columns if str(name) in texts}
+
+    def _is_found(self, name: str) -> bool:
+        return name in FOUND or name.startswith(JOINT_CHANGE) or name in self.info.annotation
 
     def _printed(self) -> pd.DataFrame:
         """Return the table as it is printed: with symbols, without other annotation."""

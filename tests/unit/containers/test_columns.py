@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 from html.parser import HTMLParser
 
 import numpy as np
@@ -77,19 +78,73 @@ def test_a_data_frame_of_it_is_a_copy_of_the_table(res):
     assert np.asarray(res).shape == res.shape
 
 
-def test_writing_reaches_the_table(res, tmp_path):
+def test_columns_of_ones_own_reach_the_table(res, tmp_path):
+    before = res.table
     res["rank"] = res.padj.rank()
-    assert "rank" in res.table
+    assert list(res.table) == [*before, "rank"]
+    res["rank"] = res["rank"] + 1
     res.to_csv(tmp_path / "res.csv")
     assert "rank" in pd.read_csv(tmp_path / "res.csv")
     del res["rank"]
-    assert "rank" not in res.table
-    for edit in (res.clear, res.popitem, lambda: res.pop("padj"), lambda: res.update(padj=1), lambda: res | {"a": 1}):
-        with pytest.raises(OptionError, match=r"change res\.table"):
-            edit()
-    with pytest.raises(UnknownNameError, match=r"A column is set by results\['padj'\] = values"):
+    pd.testing.assert_frame_equal(res.table, before)
+    with pytest.raises(UnknownColumnError, match="no column 'rank'"):
+        del res["rank"]
+
+
+def test_what_was_found_cannot_be_edited(res):
+    before, significant = res.table.copy(), len(res.significant())
+    annotated = Results(res.table.assign(symbol="A"), ResultsInfo(label="dex", annotation=("symbol",)))
+    for edit in (
+        res.clear,
+        res.popitem,
+        lambda: res.fromkeys(["a"]),
+        lambda: res.pop("padj"),
+        lambda: res.update(padj=1),
+        lambda: res | {"a": 1},
+        lambda: res.__setitem__(res.padj > 0.1, 0),
+        lambda: res.__setitem__(["padj", "a"], 0),
+        lambda: res.__setitem__("padj", 0),
+        lambda: res.__setitem__("svalue", 0),  # would decide what is significant
+        lambda: res.__setitem__("log2FoldChange.a", 0),
+        lambda: res.__delitem__("stat"),
+        lambda: annotated.__delitem__("symbol"),
+        lambda: res.table.__setitem__("padj", 0),
+        lambda: res.table.__setitem__("a", 0),
+        lambda: res.loc.__setitem__((before.index[0], "padj"), 0),
+        lambda: res.table.sort_values("stat", inplace=True),  # noqa: PD002
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pandas gives up inplace=True
+            with pytest.raises(
+                OptionError, match=r"holds what was found, and is not edited: take .* res\.table\.copy\(\)"
+            ):
+                edit()
+    with pytest.raises(UnknownNameError, match=r"A column of your own is set by results\['name'\] = values"):
         res.padj = 1.0
-    assert len(res.table.columns) == 8
+    for part in (
+        res.padj,
+        res.table["padj"],
+        res.table.loc[:, "padj"],
+        res.iloc[:, 5],
+        res.values()[5],
+        res.get("padj"),
+    ):
+        part.to_numpy()[:] = 0
+    res.table.copy()["padj"] = 0
+    pd.testing.assert_frame_equal(pd.DataFrame(res.table), before)
+    assert len(res.significant()) == significant
+
+
+def test_a_copy_has_a_table_of_its_own(res):
+    table = res.table.copy()
+    made = Results(table, res.info)
+    again = made.copy()
+    again["rank"] = 1
+    table["padj"] = 0.0  # of the caller
+    for each in (made, again):
+        assert type(each) is Results
+        pd.testing.assert_frame_equal(each.table[list(res)], res.table)
+    assert "rank" not in made.table
 
 
 def test_what_is_not_there(res):

@@ -91,6 +91,21 @@ def test_what_is_derived_is_plain():
     assert list(table["a"]) == [1, 2, 3]
 
 
+def test_columns_and_parts_share_no_memory():
+    table = protected(pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]}, index=list("rst")), ADVICE)
+    for part in (
+        table["a"],
+        table[["a"]],
+        table[:1],
+        table.loc[:, "a"],
+        table.iloc[:1],
+        table.loc["r":"s"],
+        table.head(1),
+    ):
+        part.to_numpy()[:] = 0
+    assert table["a"].tolist() == [1, 2, 3]
+
+
 def test_reading_is_as_ever():
     table, one = frame(), series()
     assert (table.loc["r", "a"], table.at["s", "a"], table.iloc[2, 0], table.iat[0, 0]) == (1, 2, 3, 1)  # noqa: PD008, PD009
@@ -100,6 +115,8 @@ def test_reading_is_as_ever():
     assert (table.index.name, one.name, one.loc["s"], one.sum()) == ("n", "z", 2.0, 6.0)
     np.testing.assert_array_equal(np.asarray(one), [1, 2, 3])
     pd.testing.assert_frame_equal(table, table.copy())
+    pd.testing.assert_frame_equal(table.copy(), table)
+    assert (type(table).__name__, type(one).__name__) == ("DataFrame", "Series")
     assert "r" in repr(table)
     assert table._repr_html_().startswith("<div>")
 
