@@ -342,7 +342,7 @@ def test_edits_of_what_is_shown_are_refused_or_harmless():
                 indexer[0] = 1
     for frame in (dds.counts(), dds.mu(), dds.cooks(), dds.coef()):  # results of methods are the caller's
         frame.iloc[:] = 1.0
-    table = dds.results().table
+    table = dds.results().table.copy()
     table.iloc[:, 0] = -1.0
     pd.testing.assert_frame_equal(dds.results().table, before)
     by_gene = data_set(normalization_factors=np.ones((150, 12)))
