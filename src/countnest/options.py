@@ -1,9 +1,9 @@
-"""Every option that is a word, in one place; and what is true or false."""
+"""Every option that is a word, in one place; what is true or false; and names, of which one or several are given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal, get_args
+from collections.abc import Hashable, Iterable, KeysView, Mapping, Set
+from typing import Any, Literal, cast, get_args
 
 from countnest.errors import OptionError, suggestion
 
@@ -23,6 +23,7 @@ __all__ = [
     "TestType",
     "check_flags",
     "check_option",
+    "names_given",
 ]
 
 Orientation = Literal["genes_by_samples", "samples_by_genes"]
@@ -43,7 +44,7 @@ PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimate
 def check_option(name: str, value: object, allowed: object) -> None:
     """Raise `OptionError` unless `value` is one of the words of the `Literal` type (or iterable) `allowed`."""
     words = get_args(allowed) or (tuple(allowed) if isinstance(allowed, Iterable) else ())
-    if value not in words:
+    if not isinstance(value, str) or value not in words:
         shown = ", ".join(repr(word) for word in words)
         raise OptionError(f"{name}={value!r} is not known; use one of {shown}.{suggestion(value, words)}")
 
@@ -56,6 +57,22 @@ def check_flags(**flags: object) -> None:
     for name, value in flags.items():
         if not (isinstance(value, bool) or _is_numpy_bool(value)):
             raise OptionError(f"{name}={value!r} must be True or False.")
+
+
+def names_given(name: str, value: object) -> list[str]:
+    """Return the names that are given as one, or as several in a list, each once; raise `OptionError` otherwise.
+
+    Sets are refused: their order may be another one in the next session.
+    """
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Set) and not isinstance(value, KeysView):
+        raise OptionError(f"{name}={value!r} is a set, which has no order; give a list.")
+    several = isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping))
+    names: list[Any] = list(cast("Iterable[Any]", value)) if several else []
+    if not several or not all(isinstance(item, Hashable) and not isinstance(item, tuple) for item in names):
+        raise OptionError(f"{name}={value!r} cannot be used; give a name, or several in a list.")
+    return list(dict.fromkeys(names))
 
 
 def _is_numpy_bool(value: object) -> bool:

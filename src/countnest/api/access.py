@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,9 +194,10 @@ def _gene_labels(option: str, genes: object) -> list[str]:
     """Return the labels of one gene or several."""
     if isinstance(genes, str):
         return [genes]
-    if not isinstance(genes, Iterable):
+    labels: list[Any] = list(genes) if isinstance(genes, Iterable) else [genes]
+    if not isinstance(genes, Iterable) or not all(isinstance(label, Hashable) for label in labels):
         raise OptionError(f"{option}={genes!r} must be the label of a gene, or several; see dds.gene_names.")
-    return list(genes)
+    return labels
 
 
 def _places(dds: HeldData, genes: Sequence[str]) -> IntArray:

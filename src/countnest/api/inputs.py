@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 
 import numpy as np
@@ -55,7 +55,9 @@ def positive_number(name: str, value: Any, *, least: float | None = None, infini
     usable = usable and value > 0 and (infinite or math.isfinite(value)) and (least is None or value >= least)
     if not usable:
         wanted = "greater than 0" if least is None else f"{least:g} or more"
-        number = "number" if infinite else "finite number" if value in (math.inf, -math.inf) else "number"
+        number = (
+            "number" if infinite else "finite number" if isinstance(value, float) and math.isinf(value) else "number"
+        )
         raise OptionError(f"{name}={value!r} must be a {number}, {wanted}.")
 
 
@@ -216,6 +218,8 @@ def gene_dispersions(values: Any, data: CountData) -> FloatArray:  # noqa: ANN40
 
 def chosen_samples(chosen: Collection[object], samples: pd.Index) -> BoolArray:
     """Return which samples (n,) are meant by labels, or by truth values."""
+    if isinstance(chosen, str) or not isinstance(chosen, Iterable):
+        raise OptionError(f"which_samples={chosen!r}: give labels of samples in a list, or a truth value for each.")
     values = list(chosen)
     if len(values) == len(samples) and all(isinstance(value, (bool, np.bool_)) for value in values):
         return np.array(values, dtype=np.bool_)

@@ -19,7 +19,7 @@ from countnest.containers.anndata import (
 from countnest.containers.grouped import Fault, group_sums
 from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, OptionError, SamplesError, counted, kind_of, listing, suggestion, warn
-from countnest.options import check_flags, check_option
+from countnest.options import check_flags, check_option, names_given
 from countnest.progress import progress
 from countnest.simulate.argument import whole_number
 
@@ -120,7 +120,7 @@ def pseudobulk(
 
 
 def _columns(obs: pd.DataFrame, by: str | Sequence[str]) -> list[str]:
-    names = [by] if isinstance(by, str) else list(by)
+    names = names_given("by", by)
     if not names:
         raise OptionError(
             f"by is empty; give columns of obs, such as sample and cell type: {listing(obs.columns, 20)}."

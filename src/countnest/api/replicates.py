@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -111,6 +111,10 @@ def _labels(dds: DESeqDataSet, values: Any, name: str) -> pd.Series[Any]:  # noq
         found: pd.Series[Any] = sheet[values]
     elif isinstance(values, pd.Series) and not isinstance(values.index, pd.RangeIndex):
         found = by_label(values, samples, "sample", name, SamplesError)
+    elif isinstance(values, Set):
+        raise OptionError(
+            f"{name} is a set, which has no order; give a column, or a list of one label for each sample."
+        )
     else:
         found = pd.Series(values)
     if len(found) != len(samples):

@@ -235,6 +235,8 @@ def gene_by_name(name: str, genes: pd.Index, info: pd.DataFrame) -> str:
     OptionError
         There is none, or several have this symbol.
     """
+    if not isinstance(name, str):
+        raise OptionError(f"gene={name!r} cannot be used; give the label or the symbol of one gene.")
     if name in genes:
         return name
     symbols = symbols_of(info)

@@ -126,9 +126,11 @@ class CodedDesign:
                 "a model matrix was given as the design, so its cells are not known; give a formula, or ask with the "
                 f"coefficients: {listing(self.names, 20)}."
             )
-        if name not in self.variables:
+        if not isinstance(name, str) or name not in self.variables:
             columns = [str(column) for column in self.sheet.columns]
-            where = " It is a column of the sample sheet, but the design does not use it." if name in columns else ""
+            where = (
+                " It is a column of the sample sheet, but the design does not use it." if str(name) in columns else ""
+            )
             raise ContrastError(
                 f"the variable '{name}' is not in the design '{self.formula}'.{where}"
                 f"{suggestion(name, self.variables)} Its variables are {listing(self.variables, 20)}."

@@ -14,7 +14,7 @@ from countnest.design.coded import CodedDesign
 from countnest.design.contrast import coefficient_place, resolve_contrast
 from countnest.design.estimable import functional
 from countnest.design.query import Query, Row
-from countnest.design.weight import has_booleans, is_number
+from countnest.design.weight import is_number, mistaken_numbers
 from countnest.errors import ContrastError, listing
 
 __all__ = ["coefficients"]
@@ -98,7 +98,7 @@ def _of_dict(design: CodedDesign, asked: Mapping[Any, Any], list_values: Sequenc
 
 def _array(asked: object) -> FloatArray | None:
     """Return numbers as an array; None when they are none."""
-    if isinstance(asked, pd.Series) or has_booleans(asked):
+    if isinstance(asked, pd.Series) or mistaken_numbers(asked):
         return None
     try:
         return np.array(asked, dtype=np.float64)
@@ -138,7 +138,7 @@ def _framed(design: CodedDesign, frame: pd.DataFrame) -> tuple[FloatArray, list[
 
 def _frame_numbers(frame: pd.DataFrame) -> FloatArray:
     try:
-        if not has_booleans(frame):
+        if not mistaken_numbers(frame):
             return frame.to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         pass

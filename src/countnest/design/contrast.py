@@ -16,7 +16,7 @@ from countnest.design.coded import CodedDesign
 from countnest.design.level import known_level, level_text
 from countnest.design.name import result_name, written_levels
 from countnest.design.option import refuse_unordered
-from countnest.design.weight import has_booleans, is_number, require_usable
+from countnest.design.weight import is_number, mistaken_numbers, require_usable
 from countnest.errors import ContrastError, listing, suggestion
 from countnest.remedies import advised, as_factor, option
 
@@ -266,8 +266,9 @@ def _list_label(design: CodedDesign, added: list[int], subtracted: list[int], va
 
 def _numeric(design: CodedDesign, contrast: object) -> Contrast:
     """Return the contrast with given weights."""
-    if has_booleans(contrast):
-        raise ContrastError(f"the contrast {contrast!r} has True or False among its elements. {FORMS}")
+    wrong = mistaken_numbers(contrast)
+    if wrong:
+        raise ContrastError(f"the contrast {contrast!r} cannot be understood: it has {wrong} as an element. {FORMS}")
     try:
         vector = np.array(contrast, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -316,12 +317,12 @@ def _weights(design: CodedDesign, weights: dict[int, float]) -> FloatArray:
 
 def coefficient_place(design: CodedDesign, name: str) -> int:
     """Return the place of a coefficient, whichever way its name is written."""
-    if name in design.names:
-        return design.names.index(name)
     if not isinstance(name, str):
         raise ContrastError(
             f"{name!r} is not the name of a coefficient. The coefficients are {listing(design.names, 20)}."
         )
+    if name in design.names:
+        return design.names.index(name)
     wanted = _plain_name(name)
     for place, column in enumerate(design.columns):
         if name == column or wanted == _plain_name(column):

@@ -11,7 +11,7 @@ from countnest.design.level import known_level
 from countnest.design.query import Query, stack
 from countnest.design.question import ask
 from countnest.design.slope import Slope
-from countnest.errors import ContrastError, listing, suggestion
+from countnest.errors import ContrastError, kind_of, listing, suggestion
 
 __all__ = ["parse_query"]
 
@@ -45,6 +45,8 @@ def parse_query(design: CodedDesign, text: str) -> Query:
     --------
     ``treat2[E - None] : treat1[pairwise]``, ``slope(age) | treat2``, ``joint(treat2[E - None] : treat1[reference])``
     """
+    if not isinstance(text, str):
+        raise ContrastError(f"a query is a line of text, such as 'dex[trt - untrt]'; got {kind_of(text)}.")
     return _Reader(design, text).read()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from countnest.design.level import level_text
 from countnest.design.nesting import MEANT_NAME, Nesting, is_numbering, relation
 from countnest.design.sample import PreparedSamples
 from countnest.errors import NumericIdError, SamplesError, listing, suggestion
+from countnest.options import names_given
 from countnest.remedies import advised, as_factor
 
-__all__ = ["label_warnings", "refuse_numeric_labels", "renest"]
+__all__ = ["label_warnings", "refuse_numeric_labels", "renest", "unneeded_notes"]
 
 
 def refuse_numeric_labels(
@@ -27,18 +28,40 @@ def refuse_numeric_labels(
     Such a number is almost always the label of an individual; as a number it would get a slope for each level of the
     factor, and the individuals no coefficients of their own.
     """
+    for name, term, k in _numberings(terms, prepared):
+        if name not in numeric_ok:
+            _refuse_numbering(name, k, term, [factor for factor in term if factor in prepared.levels])
+
+
+def unneeded_notes(
+    terms: Sequence[tuple[str, ...]], prepared: PreparedSamples, numeric_ok: Collection[str]
+) -> list[str]:
+    """Return the note about variables of `numeric_ok` that do not look like labels: it may mean another one."""
+    alike = {name for name, _, _ in _numberings(terms, prepared)}
+    unneeded = [name for name in numeric_ok if name not in alike]
+    if not unneeded:
+        return []
+    return [
+        f"numeric_ok has no effect on {listing(unneeded)}: it is for numbers with the values 1, 2, ..., k in an "
+        "interaction with a factor."
+    ]
+
+
+def _numberings(
+    terms: Sequence[tuple[str, ...]], prepared: PreparedSamples
+) -> Iterator[tuple[str, tuple[str, ...], int]]:
+    """Yield each number that looks like a label, the term where it meets a factor, and its largest value."""
     for term in terms:
         factors = [name for name in term if name in prepared.levels]
         for name in term:
-            if factors and name in prepared.sheet and name not in (*factors, *numeric_ok):
-                _refuse_numbering(prepared.sheet[name], name, term, factors)
+            if factors and name in prepared.sheet and name not in factors:
+                values = np.unique(prepared.sheet[name].to_numpy(dtype=np.float64))
+                k = len(values)
+                if 2 <= k < len(prepared.sheet) and np.array_equal(values, np.arange(1, k + 1)):
+                    yield name, term, k
 
 
-def _refuse_numbering(column: pd.Series[Any], name: str, term: Sequence[str], factors: Sequence[str]) -> None:
-    values = np.unique(column.to_numpy(dtype=np.float64))
-    k = len(values)
-    if k < 2 or k == len(column) or not np.array_equal(values, np.arange(1, k + 1)):
-        return
+def _refuse_numbering(name: str, k: int, term: Sequence[str], factors: Sequence[str]) -> None:
     measured = advised(f"say numeric_ok=('{name}',)", f"fit it in Python, where numeric_ok=('{name}',) allows it")
     raise NumericIdError(
         f"'{name}' in the term '{':'.join(term)}' is numeric with the values 1 to {k}, so the model would fit a slope "
@@ -104,7 +127,9 @@ def renest(samples: pd.DataFrame, factor: str, within: str | Sequence[str]) -> p
     -----
     R counterpart: the column ``ind.n`` of the vignette of DESeq2.
     """
-    outer = [within] if isinstance(within, str) else list(within)
+    outer = names_given("within", within)
+    if not outer:
+        raise SamplesError("within is empty; give the factor, or the factors, above it.")
     for name in (factor, *outer):
         if name not in samples:
             known = [str(column) for column in samples.columns]

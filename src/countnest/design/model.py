@@ -17,7 +17,7 @@ from countnest.design.coder import Coder
 from countnest.design.coding import Block, CodedMatrix, r_blocks
 from countnest.design.collinear import collinearity_warnings
 from countnest.design.formula import LearntExpression, ParsedFormula, full_rank_terms, learn_expression, parse_formula
-from countnest.design.identifier import label_warnings, refuse_numeric_labels
+from countnest.design.identifier import label_warnings, refuse_numeric_labels, unneeded_notes
 from countnest.design.matrix import design_of_matrix
 from countnest.design.name import refuse_duplicates
 from countnest.design.nesting import find_nesting
@@ -276,7 +276,12 @@ def _design_of_formula(
         dropped=aliasing.dropped(full.columns),
         terms=coded.terms,
         coding=coding,
-        notes=(*prepared.notes, *notes, *aliasing_notes(full, aliasing, nesting, prepared.levels)),
+        notes=(
+            *prepared.notes,
+            *unneeded_notes(parsed.terms, prepared, numeric_ok),
+            *notes,
+            *aliasing_notes(full, aliasing, nesting, prepared.levels),
+        ),
         full=full,
         kept=aliasing.kept,
         coder=coder,

@@ -52,7 +52,7 @@ def refuse_unordered(option: str, given: object) -> None:
 
 def require_names(option: str, given: object) -> None:
     """Raise `OptionError` unless variables are named in a list, a tuple or the like."""
-    if isinstance(given, str) or not isinstance(given, Collection):
+    if isinstance(given, str) or not isinstance(given, Collection) or not all(isinstance(name, str) for name in given):
         raise OptionError(f"{option}={given!r}: give the names of variables in a list.")
 
 

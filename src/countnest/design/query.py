@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -204,7 +204,9 @@ class Query:
         if isinstance(key, slice):
             places = list(range(len(self)))[key]
         else:
-            places = [self._place(item) for item in ([key] if isinstance(key, (str, int, np.integer)) else key)]
+            places = [
+                self._place(item) for item in ([key] if isinstance(key, str) or not isinstance(key, Iterable) else key)
+            ]
         if not places:
             raise ContrastError(f"no row of the query is asked for; its rows are {listing(self.labels, 20)}.")
         return self._new(
@@ -213,21 +215,24 @@ class Query:
             is_joint=self.is_joint and len(places) > 1,
         )
 
+    @property
+    def _known_rows(self) -> str:
+        return f"Its rows are {listing(self.labels, 20)}."
+
     def _place(self, key: str | int) -> int:
         """Return the place of a row."""
         if isinstance(key, (int, np.integer)):
             if not -len(self) <= key < len(self):
                 raise ContrastError(f"the query has {counted(len(self), 'row')}, so there is no row {key}.")
             return int(key) % len(self)
+        if not isinstance(key, str):
+            raise ContrastError(f"{key!r} is no row of the query; give labels or places. {self._known_rows}")
         matching = [place for place, label in enumerate(self.labels) if key == label]
         matching = matching or [place for place, part in enumerate(self.parts) if key in _names(part)]
         if len(matching) == 1:
             return matching[0]
         problem = "several rows of the query match" if matching else "no row of the query is called"
-        raise ContrastError(
-            f"{problem} '{key}'.{'' if matching else suggestion(key, self.labels)} Its rows are "
-            f"{listing(self.labels, 20)}."
-        )
+        raise ContrastError(f"{problem} '{key}'.{'' if matching else suggestion(key, self.labels)} {self._known_rows}")
 
     def average(self, weights: Literal["equal", "proportional"] | Mapping[str, float] = "equal") -> Self:
         """Return the mean of the rows, as a query of one row.
@@ -255,9 +260,9 @@ class Query:
             sizes[:] = 0.0
             for key, weight in weights.items():
                 sizes[self._place(key)] = _number(weight)
-        elif weights == "proportional":
+        elif isinstance(weights, str) and weights == "proportional":
             sizes[:] = [in_cell(self.design, dict(part.place)).sum() for part in self.parts]
-        elif weights != "equal":
+        elif not isinstance(weights, str) or weights != "equal":
             raise ContrastError(f"weights={weights!r} is not known; use 'equal', 'proportional' or a dict of rows.")
         if not sizes.sum() > 0 or sizes.min() < 0:
             raise ContrastError(f"the weights of the rows must be positive numbers or zero: {weights!r}.")
@@ -277,7 +282,7 @@ class Query:
         groups: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]] = {}
         for place, part in enumerate(self.parts):
             here = dict(part.place)
-            if variable not in here:
+            if not isinstance(variable, str) or variable not in here:
                 known = dict.fromkeys(name for each in self.parts for name, _ in each.place)
                 raise ContrastError(f"the rows are not given by '{variable}'.{suggestion(variable, known)}")
             level = here.pop(variable)

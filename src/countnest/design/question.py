@@ -32,6 +32,7 @@ from countnest.design.query import NamedCell, Query, Row
 from countnest.design.slope import Slope, finite_change, slope_of
 from countnest.design.weight import is_of_size
 from countnest.errors import ContrastError, listing, warn
+from countnest.options import names_given
 from countnest.remedies import advised
 
 __all__ = ["ask", "cell", "effect", "interaction", "means"]
@@ -345,7 +346,7 @@ def _tell_empty(
 
 def _names(by: str | Sequence[str] | None) -> list[str]:
     refuse_unordered("by", by)
-    return [] if by is None else [by] if isinstance(by, str) else list(by)
+    return [] if by is None else names_given("by", by)
 
 
 def _number(name: str, value: Any) -> float:  # noqa: ANN401 (a number, or text that is one)

@@ -11,7 +11,7 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.errors import ContrastError
 
-__all__ = ["has_booleans", "is_number", "is_of_size", "require_usable"]
+__all__ = ["is_number", "is_of_size", "mistaken_numbers", "require_usable"]
 
 # Variances have the squares of weights as factors: beyond these the squares, or the sums of them, are no numbers.
 LARGEST, SMALLEST = 1e100, 1e-100
@@ -32,13 +32,18 @@ def is_of_size(value: object) -> TypeGuard[float]:
     return is_number(value) and abs(value) <= LARGEST
 
 
-def has_booleans(values: object) -> bool:
-    """Tell whether True or False is among the elements of an array, a sequence or sequences of them."""
+def mistaken_numbers(values: object) -> str:
+    """Return what NumPy would make numbers of though it is none: 'True or False', 'text', or '' where all is well.
+
+    Looks at the elements of an array, a sequence or sequences of them.
+    """
     try:
         elements = np.array(values, dtype=object).ravel()
     except ValueError:  # sequences of different shapes
-        return False
-    return any(isinstance(element, (bool, np.bool_)) for element in elements)
+        return ""
+    if any(isinstance(element, (bool, np.bool_)) for element in elements):
+        return "True or False"
+    return "text" if any(isinstance(element, (str, bytes)) for element in elements) else ""
 
 
 def require_usable(weights: FloatArray, what: str) -> None:

@@ -15,7 +15,7 @@ from countnest.counterparts import checked_arguments
 from countnest.design.coded import CodedDesign
 from countnest.design.order import as_factor
 from countnest.errors import OptionError, kind_of, listing, suggestion
-from countnest.options import check_flags
+from countnest.options import check_flags, names_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,7 +165,7 @@ def _columns(dds: CountedStudy, intgroup: str | Sequence[str] | None) -> list[st
                 f"{listing(sheet.columns, 20)}."
             )
         return [dds.design.variables[-1]]
-    names = [intgroup] if isinstance(intgroup, str) else list(intgroup)
+    names = names_given("intgroup", intgroup)
     if not names:
         raise OptionError(f"intgroup is empty; give one of the columns {listing(sheet.columns, 20)}.")
     for name in names:

@@ -18,6 +18,7 @@ from countnest.design.coded import CodedDesign
 from countnest.design.order import as_factor
 from countnest.design.query import NamedCell
 from countnest.errors import OptionError, kind_of, suggestion
+from countnest.options import names_given
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -189,7 +190,7 @@ def _blocks(dds: FittedStudy, sheet: pd.DataFrame, block: str | Sequence[str] | 
         blocks = dds.design.nesting.blocks
         names = list(blocks[0]) if blocks else []
     else:
-        names = [block] if isinstance(block, str) else list(block)
+        names = names_given("block", block)
     for name in names:
         if name not in sheet:
             raise OptionError(f"block: the sample sheet has no column '{name}'.{suggestion(name, sheet.columns)}")

@@ -13,7 +13,7 @@ from countnest.containers.transformed import Transformed
 from countnest.counterparts import checked_arguments
 from countnest.design.order import as_factor
 from countnest.errors import OptionError, SamplesError, counted, listing, suggestion
-from countnest.options import check_flags
+from countnest.options import check_flags, names_given
 from countnest.stats.transform.principal import most_variable, principal_components
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _table(transformed: Transformed | pd.DataFrame) -> pd.DataFrame:
 
 def _groups(samples: pd.DataFrame | None, intgroup: str | Sequence[str] | None, labels: pd.Index) -> pd.DataFrame:
     """Return the columns that make the groups, in the order of the samples; no column without `intgroup`."""
-    names = [] if intgroup is None else [intgroup] if isinstance(intgroup, str) else list(dict.fromkeys(intgroup))
+    names = [] if intgroup is None else names_given("intgroup", intgroup)
     if not names:
         return pd.DataFrame(index=labels)
     if samples is None:

@@ -106,7 +106,56 @@ def test_numbers_are_no_text_and_no_truth_values(dds):
             dds.deseq(min_replicates_for_replace=value, quiet=True)
 
 
+# ---- names and words ----
+
+NO_NAMES = (None, 3, 3.5, True, b"a", {1: 2}, [["a"]], np.array([1, 2]), pd.Series([1, 2]), object(), len)
+
+
+def test_what_is_no_name_and_no_word_gets_an_error_of_the_package(dds):
+    counts, sheet = study(n=6, levels=("a", "b"))
+    question = dds.effect("group")
+    asked = {
+        "query": dds.query,
+        "effect": dds.effect,
+        "across": question.across,
+        "name": lambda it: dds.results(name="" if it is None else it),
+        "gene": lambda it: cn.plot_counts(dds, it),
+        "genes": lambda it: cn.covariance(dds, it),
+        "kind": lambda it: question.test(kind=it),
+        "test": lambda it: cn.DESeqDataSet(counts, sheet, design="~ group").deseq(test=it, quiet=True),
+        "p_adjust": lambda it: dds.results(p_adjust="" if it is len else it),
+        "alpha": lambda it: dds.results(alpha=it),
+        "to_r": question.to_r,
+        "within": lambda it: cn.design.renest(sheet, "group", within=it),
+        "numeric_ok": lambda it: cn.DESeqDataSet(counts, sheet, design="~ group", numeric_ok=it),
+    }
+    for ask in asked.values():
+        for value in NO_NAMES:
+            with pytest.raises(CountnestError):
+                ask(value)
+    for value in NO_NAMES[1:]:  # None: no groups, no blocks, all samples
+        for ask in (
+            lambda it: dds.effect("group", by=it),
+            lambda it: cn.plot_counts(dds, "g5", intgroup=it),
+            lambda it: cn.DESeqDataSet(counts, sheet, design="~ group", blocks=it),
+            lambda it: dds.replace_outliers(which_samples=it),
+        ):
+            with pytest.raises(CountnestError):
+                ask(value)
+
+
 # ---- contrasts ----
+
+
+def test_text_is_no_contrast(dds):
+    for contrast in ([0, "1"], (0, b"1"), np.array(["0", "1"], dtype=object)[::-1], pd.Series([0, "1"])):
+        for ask in (lambda it: dds.results(contrast=it), dds.contrast):
+            with pytest.raises(ContrastError):
+                ask(contrast)
+    with pytest.raises(ContrastError, match="it has text as an element"):
+        dds.results(contrast=[0, "1"])
+    with pytest.raises(ContrastError, match="numbers only"):
+        dds.contrast(pd.DataFrame([[0, "1"]], columns=dds.results_names()))
 
 
 def test_truth_values_are_no_contrast(dds):

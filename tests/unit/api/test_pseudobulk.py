@@ -138,10 +138,18 @@ def test_labels_are_distinct(adata):
     assert set(cn.pseudobulk(other, BY, min_cells=1, quiet=True).obs_names) == {"a_b:c", "a:b_c", "a:x"}
 
 
+def test_a_column_that_is_named_twice_counts_once(adata):
+    once, twice = (cn.pseudobulk(adata, by, quiet=True) for by in ("donor", ["donor", "donor"]))
+    pd.testing.assert_frame_equal(once.obs, twice.obs)
+
+
 def test_what_is_refused(adata):
     cases = [
         (lambda: cn.pseudobulk(adata, "doner"), OptionError, "no column 'doner'. Did you mean 'donor'"),
         (lambda: cn.pseudobulk(adata, []), OptionError, "by is empty"),
+        (lambda: cn.pseudobulk(adata, None), OptionError, "by=None cannot be used; give a name, or several in a list"),
+        (lambda: cn.pseudobulk(adata, [["donor"]]), OptionError, "by=.* cannot be used"),
+        (lambda: cn.pseudobulk(adata, {"donor"}), OptionError, "is a set, which has no order; give a list"),
         (lambda: cn.pseudobulk(adata.to_df(), "donor"), OptionError, "needs an AnnData object.*got a DataFrame"),
         (lambda: cn.pseudobulk(adata, "donor", layer="x"), OptionError, "layer='x' is not in the AnnData object"),
         (lambda: cn.pseudobulk(adata, "donor", min_cells=-1), OptionError, "min_cells"),

@@ -250,6 +250,14 @@ def test_numeric_labels_are_stopped():
     with pytest.warns(CountnestWarning, match="Did you mean for this to be a factor"):
         design = build_design("~ g + g:ind + g:t", NUMBERED, numeric_ok=("ind",))
     assert design.columns[2:4] == ("gA:ind", "gB:ind")
+    assert not any("numeric_ok" in note for note in design.notes)
+
+
+def test_numeric_ok_of_what_needs_none_is_told():
+    frame = NUMBERED.assign(x=np.arange(8.0))
+    for formula, name in (("~ g + x", "x"), ("~ g:x", "x"), ("~ g + t", "g"), ("~ g", "idn")):
+        notes = build_design(formula, frame, numeric_ok=(name,)).notes
+        assert any(f"numeric_ok has no effect on '{name}'" in note for note in notes)
 
 
 @pytest.mark.parametrize("values", [[0, 1] * 4, [1, 3] * 4, list(range(1, 9)), [1.5, 2.5] * 4])

@@ -77,7 +77,9 @@ def check_adjustment(method: object) -> None:
 
 def is_adjustment(method: object) -> bool:
     """Return whether `method` is a function or the name of a method of adjustment."""
-    if callable(method) or method in OWN_NAMES:
+    if callable(method) or not isinstance(method, str):
+        return callable(method)
+    if method in OWN_NAMES:
         return True
     from statsmodels.stats.multitest import multitest_alias  # late: it takes a second to import
 
