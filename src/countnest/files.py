@@ -63,7 +63,7 @@ def whole_folder(path: FilePath, earlier: Collection[str] = ()) -> Iterator[Path
     FileError
         `path` is a file, a link or the root of the file system, or cannot be written.
     """
-    with _as_file_error(path):
+    with _as_file_error(path, makes_folders=True):
         _require_folder(path)
         target = Path(path).expanduser().resolve()
         with draft_folder(_place_for_draft(target)) as hidden:
@@ -87,7 +87,7 @@ def check_folder(path: FilePath) -> None:
 
     For a moment there is a hidden folder where it is going to be: what permissions say is not always what holds.
     """
-    with _as_file_error(path):
+    with _as_file_error(path, makes_folders=True):
         _require_folder(path)
         with draft_folder(_place_for_draft(Path(path).expanduser().resolve())):
             pass
@@ -176,10 +176,14 @@ def _move_file(file: Path, target: Path) -> None:
 
 
 @contextmanager
-def _as_file_error(path: FilePath) -> Iterator[None]:
+def _as_file_error(path: FilePath, *, makes_folders: bool = False) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        parent = Path(path).expanduser().resolve().parent
+        there = _nearest_folder(parent)
+        if makes_folders or there == parent:
+            raise FileError(f"Cannot write '{path}': nothing can be made in '{there}'. Give another place.") from error
         raise FileError(f"Cannot write '{path}': its folder does not exist. Make the folder first.") from error
     except OSError as error:
         raise FileError(f"Cannot write '{path}': {error.strerror or error}.") from error

@@ -100,10 +100,12 @@ def test_files_of_somebody_else_stop_a_run_before_it_begins(here, capsys):
 def test_a_file_that_is_not_known_to_be_of_a_run_is_never_replaced(here, capsys):
     (here / "out").mkdir()
     (here / "out" / "results.csv").write_text("somebody's")
+    (here / "out" / "notes.txt").write_text("mine")
     for arguments in ((), ("--force",)):
         code, _, err = run(capsys, *arguments)
         assert code == 1
-        assert "'results.csv'" in err
+        assert "holds 'results.csv', which would be overwritten" in err
+        assert ("Beside 'notes.txt' a run writes with --force only." in err) == (not arguments)
         assert (here / "out" / "results.csv").read_text() == "somebody's"
 
 

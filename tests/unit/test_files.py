@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 from pathlib import Path
@@ -194,3 +195,15 @@ def test_a_folder_where_nothing_can_be_made_is_noticed_beforehand(tmp_path, monk
     monkeypatch.setattr("tempfile.mkdtemp", fail)
     with pytest.raises(FileError, match=r"Cannot write.*Read-only file system"):
         check_folder(tmp_path / "out")
+
+
+def test_a_place_where_nothing_can_be_made_is_not_said_to_be_absent(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise FileNotFoundError(errno.ENOENT, "no such file")
+
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)  # as in /proc
+    for use in (check_folder, lambda path: whole_folder(path).__enter__(), lambda path: whole_file(path).__enter__()):
+        with pytest.raises(FileError, match=f"nothing can be made in '{tmp_path}'"):
+            use(tmp_path / "x")
+    with pytest.raises(FileError, match="its folder does not exist"), whole_file(tmp_path / "no" / "x"):
+        pass

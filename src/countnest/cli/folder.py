@@ -38,21 +38,27 @@ def check_out(folder: Path, planned: Collection[str], force: bool) -> None:
     """
     check_folder(folder)
     others = _others(folder)
+    check_names(folder, planned, force)
     if others and not force:
         raise FileError(
             f"'{folder}' holds what no run of countnest has written: {listing(others)}. Give another folder, --out; or "
             "--force, which replaces what an earlier run wrote and leaves everything else alone."
         )
-    check_names(folder, planned)
 
 
-def check_names(folder: Path, planned: Collection[str]) -> None:
-    """Raise `FileError` where a file that is not of a run has the name of one that will be written."""
-    taken = [name for name in _others(folder) if name in planned]
+def check_names(folder: Path, planned: Collection[str], force: bool = True) -> None:
+    """Raise `FileError` where a file that is not of a run has the name of one that will be written.
+
+    Without `force` the message says, too, what the files of other names need.
+    """
+    others = _others(folder)
+    taken = [name for name in others if name in planned]
+    beside = [name for name in others if name not in planned]
     if taken:
+        rest = "" if force or not beside else f" Beside {listing(beside)} a run writes with --force only."
         raise FileError(
             f"'{folder}' holds {listing(taken)}, which would be overwritten, but no '{RECORD}' that says that a run of "
-            "countnest wrote it. Move it away, or give another folder, --out."
+            f"countnest wrote it. Move it away, or give another folder, --out.{rest}"
         )
 
 
