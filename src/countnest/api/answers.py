@@ -111,11 +111,14 @@ class Options:
             float(self.alpha), self.p_adjust, self.independent_filtering, self.filter, self.theta, self.filter_fun
         )
 
-    def require_no_threshold(self) -> None:
-        """Raise `ContrastError` where a threshold is set; only Wald tests of single contrasts have one."""
+    def require_no_threshold(self, instead: str) -> None:
+        """Raise `ContrastError` where a threshold is set; only Wald tests of single contrasts have one.
+
+        `instead` is what to use, in place of what was asked.
+        """
         if self.lfc_threshold > 0 or self.alt_hypothesis != "greaterAbs":
             raise ContrastError(
-                "tests of log fold change above or below a threshold must be Wald tests: use results(test='Wald', ...)."
+                f"tests of log fold change above or below a threshold must be Wald tests: use {instead}."
             )
 
     def cutoff(self, layout: Layout) -> float | None:
@@ -148,7 +151,7 @@ def make_results(
             "estimates already."
         )
     if test == "LRT":
-        options.require_no_threshold()
+        options.require_no_threshold("results(test='Wald', ...)")
     asked = resolve_contrast(fitted.design, contrast, name, list_values)
     if strata(fitted.design, asked.vector[np.newaxis, :], frozenset()) == ("between",):
         warn(between_message(fitted.design, [asked.label]))

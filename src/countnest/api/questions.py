@@ -112,7 +112,8 @@ class BoundQuery(Answering, Query):
                 "lfc_threshold and alt_hypothesis, or stagewise."
             )
         if joint or kind == "lrt":
-            options.require_no_threshold()
+            rows = "" if len(self) == 1 else " of each row, without joint=True"
+            options.require_no_threshold(f"test('wald', ...){rows}")
         if stagewise and joint:
             raise OptionError("stagewise=True tests the joint hypothesis and then the rows; leave out joint.")
         if stagewise and len(self) == 1:

@@ -16,6 +16,7 @@ from countnest.design.coded import CodedDesign
 from countnest.design.level import known_level, level_text
 from countnest.design.name import result_name, written_levels
 from countnest.design.option import refuse_unordered
+from countnest.design.query import Query
 from countnest.design.weight import is_number, mistaken_numbers, require_usable
 from countnest.errors import ContrastError, listing, suggestion
 from countnest.remedies import advised, as_factor, option
@@ -89,6 +90,11 @@ def resolve_contrast(
         return _named(design, name)
     if contrast is None:
         return default_contrast(design)
+    if isinstance(contrast, Query):
+        raise ContrastError(
+            "contrast= is a question; a question is tested by its own test(), query.test(), and its fold changes are "
+            "shrunken by lfc_shrink(query=query)."
+        )
     if isinstance(contrast, str):
         raise ContrastError(f"contrast='{contrast}' is a single string; use name='{contrast}'. {FORMS}")
     refuse_unordered("contrast", contrast)
@@ -146,7 +152,7 @@ def _triple(design: CodedDesign, items: Sequence[object]) -> Contrast:
     if len(items) != 3 or any(isinstance(item, (list, tuple)) for item in items):
         raise ContrastError(f"contrast={tuple(items)!r} cannot be understood. {FORMS}")
     factor = level_text(items[0])
-    levels = _factor_levels(design, factor)
+    levels = _factor_levels(design, factor, items[1:])
     numerator, denominator = (known_level(item, levels) for item in items[1:])
     for level in (numerator, denominator):
         if level not in levels:
@@ -167,7 +173,7 @@ def _triple(design: CodedDesign, items: Sequence[object]) -> Contrast:
     return Contrast(_weights(design, weights), f"{factor} {numerator} vs {denominator}", in_levels)
 
 
-def _factor_levels(design: CodedDesign, factor: str) -> tuple[str, ...]:
+def _factor_levels(design: CodedDesign, factor: str, pair: Sequence[object]) -> tuple[str, ...]:
     """Return the levels of a factor that the design has a main effect of."""
     if factor not in design.variables:
         columns = [str(column) for column in design.sheet.columns]
@@ -185,7 +191,8 @@ def _factor_levels(design: CodedDesign, factor: str) -> tuple[str, ...]:
         )
     if (factor,) not in design.full.terms:
         listed = advised(" in results_names()", "")
-        other = advised("Use a list of names or numbers.", "Ask with --query, or for one coefficient with --name.")
+        one = advised("or use a list of names or numbers", "or for one coefficient with --name")
+        other = f"{_in_each_level(design, factor, pair)}, {one}."
         raise ContrastError(
             f"the design '{design.formula}' has no main effect of '{factor}', only interactions, so its levels are not "
             f"compared by one coefficient; was expecting coefficients such as "
@@ -193,6 +200,18 @@ def _factor_levels(design: CodedDesign, factor: str) -> tuple[str, ...]:
             f"{other} The coefficients are {listing(design.names, 20)}."
         )
     return design.levels[factor]
+
+
+def _in_each_level(design: CodedDesign, factor: str, pair: Sequence[object]) -> str:
+    """Return how two levels are compared in each level of the factors that the effect of theirs depends on."""
+    high, low = (level_text(level) for level in pair)
+    blocks = {block[-1] for block in design.nesting.blocks}
+    near = {name for term in design.full.terms if factor in term for name in term}
+    others = [name for name in design.levels if name in near and name not in {*blocks, factor}]
+    by = f", by={others!r}" if len(others) > 1 else f", by={others[0]!r}" if others else ""
+    python = f"dds.effect({factor!r}, levels=({high!r}, {low!r}){by})"
+    line = " | ".join([f"{factor}[{high} - {low}]", ", ".join(others)]) if others else f"{factor}[{high} - {low}]"
+    return f"Ask {advised(python, option('query', line))}"
 
 
 def _level_place(design: CodedDesign, factor: str, level: str) -> int | None:

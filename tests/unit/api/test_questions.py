@@ -365,8 +365,8 @@ def test_thresholds_act_on_the_row(pair):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "lrt"}, "threshold must be Wald tests"),
-        ({"joint": True}, "threshold must be Wald tests"),
+        ({"kind": "lrt"}, r"threshold must be Wald tests: use test\('wald', \.\.\.\)"),
+        ({"joint": True}, r"threshold must be Wald tests: use test\('wald', \.\.\.\) of each row, without joint"),
         ({"stagewise": True}, "the screening test takes no threshold"),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 from countnest.design import build_design, coefficients, default_contrast, effect, parse_query, resolve_contrast
 from countnest.design.expanded import expanded_design
 from countnest.errors import ContrastError
+from countnest.remedies import in_the_shell
 
 SHEET = pd.DataFrame(
     {
@@ -236,9 +237,19 @@ def test_other_errors():
 def test_a_factor_without_main_effect(formula):
     design = build_design(formula, SHEET)
     with pytest.raises(
-        ContrastError, match=r"no main effect of 'condition'.*'condition_B_vs_A' to be present in results_n"
+        ContrastError,
+        match=r"no main effect of 'condition'.*'condition_B_vs_A' to be present in results_n.*"
+        r"Ask dds\.effect\('condition', levels=\('B', 'A'\), by='genotype'\), or",
     ):
         resolve_contrast(design, ("condition", "B", "A"))
+    with in_the_shell(), pytest.raises(ContrastError, match=r"Ask --query 'condition\[B - A\] \| genotype', or"):
+        resolve_contrast(design, ("condition", "B", "A"))
+
+
+def test_a_question_is_no_contrast():
+    design = build_design("~ genotype + condition", SHEET)
+    with pytest.raises(ContrastError, match=r"query\.test\(\).*lfc_shrink\(query=query\)"):
+        resolve_contrast(design, effect(design, "condition"))
 
 
 def test_truth_values_may_be_written_in_any_way():
