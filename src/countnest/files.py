@@ -80,6 +80,12 @@ def check_path(path: object) -> None:
         raise FileError(f"A path is needed, the name of a file as text or pathlib.Path; got {shown}.")
     if "\0" in str(path):
         raise FileError(f"{str(path)!r} cannot be the name of a file: it holds a character with the code 0.")
+    if path == "":
+        raise FileError("The path is empty. Give the name of a file.")
+    try:
+        Path(path).expanduser()
+    except RuntimeError as error:
+        raise FileError(f"'{path}' is in the home of a user who has none on this machine. Give the path.") from error
 
 
 def check_folder(path: FilePath) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from countnest.errors import FileError
-from countnest.files import check_folder, whole_file, whole_folder
+from countnest.files import check_folder, check_path, whole_file, whole_folder
 
 
 def write_half(writer, target, error):
@@ -67,7 +67,7 @@ def test_device_is_written_to_and_not_replaced():
 
 @pytest.mark.parametrize(
     ("name", "problem"),
-    [("", "it is a folder"), ("no/table.csv", "does not exist"), ("file/table.csv", "[Nn]ot a dir")],
+    [(".", "it is a folder"), ("no/table.csv", "does not exist"), ("file/table.csv", "[Nn]ot a dir")],
 )
 def test_file_that_cannot_be_written(tmp_path, name, problem):
     (tmp_path / "file").touch()
@@ -207,3 +207,12 @@ def test_a_place_where_nothing_can_be_made_is_not_said_to_be_absent(tmp_path, mo
             use(tmp_path / "x")
     with pytest.raises(FileError, match="its folder does not exist"), whole_file(tmp_path / "no" / "x"):
         pass
+
+
+def test_paths_without_a_name_or_a_home_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path, words in (("", "The path is empty"), ("~nobody-of-this-name/x", "home of a user who has none")):
+        for enter in (lambda path: whole_file(path).__enter__(), check_path, check_folder):
+            with pytest.raises(FileError, match=words):
+                enter(path)
+    assert not any(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -40,20 +41,22 @@ def text_remedy(frame: pd.DataFrame, columns: list[int]) -> str:
     first = {kind: next(cell for cell in cells if cell.kind == kind) for kind in kinds}
     rows = list(dict.fromkeys(cell.gene for cell in cells if cell.kind == "words"))
     few_rows = "words" in kinds and len(rows) <= _MANY and n_numbers > len(cells)
-    words = sum(cell.kind == "words" for cell in cells)
+    by_sample = Counter(cell.sample for cell in cells if cell.kind == "words")
+    words = by_sample.total()
+    scattered = "words" in kinds and 2 * max(by_sample.values()) < min(len(frame), _ROWS)
     if "both" in kinds:
         return _both(first["both"])
     if "comma" in kinds:
         return _comma(first["comma"])
     if "thousands" in kinds:
         return _thousands(first["thousands"])
-    if few_rows and words == len(rows) * len(columns):
+    if few_rows and words == len(rows) * frame.shape[1]:
         return (
             f"The {'rows' if len(rows) > 1 else 'row'} {listing(rows)} {'hold' if len(rows) > 1 else 'holds'} text in "
             f"every column, such as {first['words'].text!r}: what it says of the samples belongs in the sample sheet. "
             + advised(f"Drop it: counts.drop(index={rows!r}).astype(float).", "Delete it.")
         )
-    if few_rows:
+    if few_rows or scattered:
         return f"{_named(first['words'], words)} is no number. Correct it{_converted()}."
     if "words" in kinds:
         name = frame.columns[columns[0]]

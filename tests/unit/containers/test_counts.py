@@ -501,3 +501,21 @@ def test_tables_that_are_mixed_up_are_told_apart():
         count_data(sheet(), sheet())
     merged = pd.concat([frame().T, sheet()], axis=1)
     assert_same(count_data(frame().T, merged), count_data(frame(), merged))
+
+
+def test_cells_that_are_no_number_are_named_and_no_gene_is_given_up():
+    plain = pd.DataFrame(
+        np.arange(160).reshape(20, 8), index=[f"g{i}" for i in range(20)], columns=[f"s{i}" for i in range(8)]
+    )
+    for text in ("0x10", "1_000", "True"):
+        for genes in (["g3"], ["g3", "g5", "g7", "g9", "g11"]):
+            counts = plain.astype(object)
+            counts.loc[genes, "s7"] = text
+            with pytest.raises(CountsError, match=f"'{text}' in gene 'g3', sample 's7'.* is no number") as caught:
+                count_data(counts, pd.DataFrame(index=counts.columns))
+            assert "rop it" not in str(caught.value)
+            assert "index" not in str(caught.value)
+    counts = plain.astype(object)
+    counts.loc["g3"] = "treated"
+    with pytest.raises(CountsError, match="The row 'g3' holds text in every column"):
+        count_data(counts, pd.DataFrame(index=counts.columns))
