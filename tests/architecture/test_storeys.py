@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 # single files of the foundation are not. `__init__` holds the public names, which the shell command uses too.
 STOREYS = (
     ("errors", "remedies", "options", "arrays", "drafts", "files", "progress", "version", "cache", "compilation",
-     "public", "signature", "counterparts", "display"),
+     "public", "signature", "counterparts", "display", "centring"),
     ("kernels",),
     ("parallel",),
     ("stats", "design"),

@@ -151,7 +151,8 @@ def aliasing_notes(
             if {inner, outer} <= used
         ]
         aliased = [coded.columns[place] for place in aliasing.aliased]
-        notes.append(f"Columns that are combinations of earlier ones for this reason were dropped: {listing(aliased)}.")
+        reason = " for this reason" if notes else ""
+        notes.append(f"Columns that are combinations of earlier ones{reason} were dropped: {listing(aliased)}.")
     if aliasing.zero:
         zero = coded.take(np.array(aliasing.zero))
         cells = [", ".join(f"{name}={level}" for name, level in cell) for cell in zero.cells]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import FloatArray
+from countnest.centring import centred
 from countnest.errors import listing
 
 __all__ = ["collinearity_warnings", "scaled_condition"]
@@ -15,9 +16,6 @@ __all__ = ["collinearity_warnings", "scaled_condition"]
 LARGEST_CONDITION = 1e4
 # Columns take part in a near dependence with more than this share of its largest weight.
 SHARE = 0.1
-# What is left of an indicator, by least squares, below this is nothing; and what is left of numbers less their mean,
-# below this fraction of the numbers, is a matter of their digits.
-NOTHING, NO_SPREAD = 1e-8, 1e-5
 
 
 def collinearity_warnings(matrix: FloatArray, columns: Sequence[str]) -> list[str]:
@@ -44,10 +42,7 @@ def scaled_condition(matrix: FloatArray) -> tuple[float, FloatArray]:
     codes = np.isin(matrix, (-1.0, 0.0, 1.0)).all(axis=0)
     if codes.all():
         return 1.0, np.zeros(p)
-    scaled = np.array(matrix, dtype=np.float64)
-    basis, _ = np.linalg.qr(scaled / np.abs(scaled).max(axis=0))
-    for k in np.flatnonzero(~codes):
-        _take_mean(scaled[:, k], scaled[:, k] != 0.0, basis)
+    scaled, _ = centred(matrix / np.abs(matrix).max(axis=0), far=np.inf)
     constant = (matrix == matrix[0]).all(axis=0)
     if constant.any():
         scaled -= scaled.mean(axis=0)
@@ -58,12 +53,3 @@ def scaled_condition(matrix: FloatArray) -> tuple[float, FloatArray]:
     weights = np.zeros(p)
     weights[used] = np.abs(rows[-1])
     return float(singular[0] / max(singular[-1], np.finfo(np.float64).tiny)), weights
-
-
-def _take_mean(column: FloatArray, present: BoolArray, basis: FloatArray) -> None:
-    """Take the mean off the numbers of a column (n,), where orthonormal columns (n, p) span their indicator."""
-    indicator = present.astype(np.float64)
-    spanned = np.abs(indicator - basis @ (basis.T @ indicator)).max() < NOTHING
-    rest = column[present] - column[present].mean()
-    if spanned and np.abs(rest).max() > NO_SPREAD * np.abs(column).max():
-        column[present] = rest

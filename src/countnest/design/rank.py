@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.centring import same_size
 from countnest.design.nesting import empty_cells, relation
 from countnest.errors import RankError, listing
 
 __all__ = ["Dependence", "check_rank", "confounding", "find_dependence", "zero_columns"]
 
-# A column is a combination of earlier ones when what remains of it is shorter than this fraction; R's lm uses the same.
+# A column, less its mean where there is an intercept, is a combination of earlier ones when what remains of it is
+# shorter than this fraction. R's lm uses the same number, on columns as they are.
 TOLERANCE = 1e-7
 
 # Weights of a relation that are smaller than this are rounding errors.
@@ -52,7 +54,8 @@ def find_dependence(matrix: FloatArray) -> Dependence:
     """Return the columns that are independent of those before them, and the others in terms of these.
 
     Sequential orthogonalisation in the order of the columns, so that the later one of two equal columns is the
-    dependent one.
+    dependent one. Neither the unit nor the origin of a number makes a difference: columns have the same size, and
+    numbers are taken less their mean where other columns absorb it.
 
     Parameters
     ----------
@@ -66,12 +69,12 @@ def find_dependence(matrix: FloatArray) -> Dependence:
 
     Notes
     -----
-    R counterpart: the pivoting of base::qr (LINPACK) with tolerance 1e-7.
+    R counterpart: the pivoting of base::qr (LINPACK) with tolerance 1e-7, which loses a time in Unix seconds.
     """
     n, q = matrix.shape
     basis = np.empty((n, min(n, q)), order="F")
     kept: list[int] = []
-    for place, column in enumerate(matrix.T):
+    for place, column in enumerate(same_size(matrix)[0].T):
         found = basis[:, : len(kept)]
         rest = column.copy()
         for _ in range(2):  # once more, against the rounding errors of the first time
@@ -88,8 +91,15 @@ def _weights(matrix: FloatArray, kept: Sequence[int], others: Sequence[int]) -> 
     """Return for each other column the weights of the independent columns that give it."""
     if not others:
         return {}
-    solution = np.linalg.lstsq(matrix[:, kept], matrix[:, others], rcond=None)[0].T
-    large = np.abs(solution) > SMALL_WEIGHT * np.maximum(1.0, np.abs(solution).max(axis=1, initial=0.0, keepdims=True))
+    working, change, _ = same_size(matrix, by=kept)
+    given = np.linalg.lstsq(working[:, kept], working[:, others], rcond=None)[0]
+    solution = (change[np.ix_(kept, kept)] @ given - change[np.ix_(kept, others)]).T / np.diag(change)[
+        others, np.newaxis
+    ]
+    size = np.abs(matrix).max(axis=0, initial=0.0)
+    size[size == 0.0] = 1.0
+    scaled = solution * (size[kept] / size[others, np.newaxis])
+    large = np.abs(scaled) > SMALL_WEIGHT * np.maximum(1.0, np.abs(scaled).max(axis=1, initial=0.0, keepdims=True))
     return {
         place: {kept[i]: float(weights[i]) for i in np.flatnonzero(chosen).tolist()}
         for place, weights, chosen in zip(others, solution, large, strict=True)

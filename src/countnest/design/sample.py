@@ -173,7 +173,9 @@ def number_warnings(values: FloatArray, name: str) -> list[str]:
     """
     if np.ptp(values) == 0:
         raise DesignError(_constant_number(values, name))
-    if max(abs(values.mean()), values.std(ddof=1)) <= LARGE_NUMBER:
+    size = np.abs(values).max()  # squares of the largest numbers are infinite
+    scaled = values / size
+    if max(abs(scaled.mean()), scaled.std(ddof=1)) <= LARGE_NUMBER / size:
         return []
     return [
         f"the numeric variable '{name}' has a mean or standard deviation larger than {LARGE_NUMBER:g}. Its fold change "

@@ -173,3 +173,23 @@ def test_other_units_and_origins_are_no_collinearity():
         ):
             sheet = pd.DataFrame({"group": group, **columns}, index=counts.columns)
             cn.DESeqDataSet(counts, sheet, design=design)
+
+
+@pytest.mark.parametrize("spacing", [1.0, 3600.0])
+def test_a_time_is_fitted_alike_from_any_origin(spacing):
+    time = spacing * np.arange(16.0)
+    counts = draw(time, (GROUP == "b") - 0.5)
+    first, unix = (fitted(counts, "~ group + t", group=GROUP, t=start + time) for start in (0.0, 1.7e9))
+    tables = [dds.results(name="t").table for dds in (first, unix)]
+    assert found(tables[0]) == found(tables[1]) == TRUE
+    np.testing.assert_allclose(tables[1]["lfcSE"], tables[0]["lfcSE"], rtol=1e-6)
+    np.testing.assert_allclose(tables[1]["stat"], tables[0]["stat"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(unix.mu(), first.mu(), rtol=1e-5)
+    asked = [dds.query("group[b - a]").test().table["stat"] for dds in (first, unix)]
+    np.testing.assert_allclose(asked[1], asked[0], rtol=1e-5, atol=1e-5)
+    means = [
+        cn.predict(dds, pd.DataFrame({"t": [start + 5.0], "group": ["a"]}, index=["new"]))[["mean", "low", "high"]]
+        for dds, start in ((first, 0.0), (unix, 1.7e9))
+    ]
+    np.testing.assert_allclose(*means, rtol=1e-5)
+    assert "betaAtBound" not in unix.genes

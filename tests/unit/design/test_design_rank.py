@@ -29,10 +29,24 @@ def test_rank_does_not_depend_on_the_units(scale):
 
 
 def test_tolerance():
-    one = np.ones(8)
-    tilt = np.linspace(-1, 1, 8)
-    assert find_dependence(np.column_stack([one, one + 1e-6 * tilt])).rank == 2
-    assert find_dependence(np.column_stack([one, one + 1e-8 * tilt])).rank == 1
+    x, tilt = np.linspace(-1, 1, 8), np.linspace(-1, 1, 8) ** 2
+    assert find_dependence(np.column_stack([x, x + 1e-6 * tilt])).rank == 2
+    assert find_dependence(np.column_stack([x, x + 1e-8 * tilt])).rank == 1
+
+
+def test_rank_does_not_depend_on_the_origin():
+    k, one, group = np.arange(12.0), np.ones(12), np.tile([0.0, 1.0], 6)
+    for far in (1.7e9 + k, 2460000 + k / 24, 1.2e8 + k, 300 + 1e-6 * k, 1e9 + k, k * 1e300, 20240101 + k):
+        assert find_dependence(np.column_stack([one, group, far])).rank == 3
+        assert find_dependence(np.column_stack([one, group, far, 3 * far])).dependent[3] == pytest.approx({2: 3.0})
+        assert find_dependence(np.column_stack([one - group, group, group * far])).rank == 3  # slope of a group
+    assert find_dependence(np.column_stack([one, *((2010 + k) ** i for i in (1, 2, 3))])).rank == 4
+    assert find_dependence(np.array([[1.0, 0.0], [1.0, 1e300]])).rank == 2
+    assert find_dependence(np.array([[1e9, 0.0], [1e9 + 1, 1e-300], [1e9, 1e-300]])).rank == 2
+
+
+def test_numbers_that_are_equal_but_for_their_digits_are_equal():
+    assert find_dependence(np.column_stack([np.ones(3), [0.1 + 0.2, 0.3, 0.3]])).rank == 1
 
 
 def test_more_columns_than_rows():

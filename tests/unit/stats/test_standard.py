@@ -69,3 +69,18 @@ def test_the_origin_of_a_year_makes_no_difference():
     near, far = (standardize(columns(YEAR + origin, GROUP * (YEAR + origin))) for origin in (0.0, 1e5))
     np.testing.assert_allclose(near.matrix, far.matrix, atol=1e-8)
     assert np.abs(near.matrix[:, :2].T @ near.matrix[:, 2:]).max() < 1e-9
+
+
+def test_numbers_very_far_from_their_origin_are_fitted_less_their_mean():
+    seconds = np.arange(n, dtype=np.float64)
+    for X in (
+        columns(1.7e9 + seconds),
+        columns(1.7e9 + seconds, GROUP * (1.7e9 + seconds)),
+        columns(1.7e9 + seconds / 1e3),
+    ):
+        found = standardize(X)
+        np.testing.assert_allclose(found.change @ found.inverse, np.eye(X.shape[1]), atol=1e-6)
+        near = standardize(X - 1.7e9 * (X > 1e9))
+        space, _ = np.linalg.qr(found.matrix)
+        wanted = X - 1.7e9 * (X > 1e9) if near is None else near.matrix
+        np.testing.assert_allclose(space @ (space.T @ wanted), wanted, atol=1e-7)

@@ -7,11 +7,12 @@ there the bound and the ridge would decide the estimates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.centring import VERY_FAR, centred
 from countnest.stats.glm.householder import householder_qr, inverse_triangle, ordered_product
 
 __all__ = ["Standard", "standardize"]
@@ -68,8 +69,21 @@ def standardize(matrix: FloatArray) -> Standard | None:
     So they are where all columns hold codes (0, 1, -1), and for most numbers: R's estimates are right there. Numbers
     whose standard deviation, beside the codes, is very small or very large are taken in thousands or thousandths: a
     dose is fitted alike in M, mM and nM. Where numbers are far from their origin, such as a calendar year, what the
-    codes do not explain of them is taken, less what earlier numbers explain.
+    codes do not explain of them is taken, less what earlier numbers explain. Numbers whose digits hardly tell the
+    samples apart, such as a time in Unix seconds, are taken less their mean before anything else.
     """
+    working, change = centred(matrix, far=VERY_FAR)
+    found = _standardized(working)
+    if (change == np.eye(len(change))).all():
+        return found
+    p = len(change)
+    found = found or Standard(as_float(working), np.eye(p), np.eye(p), np.ones(p))
+    inverse = found.inverse @ (2.0 * np.eye(p) - change)  # what is taken off is made of columns that stay as they are
+    return replace(found, change=as_float(change @ found.change), inverse=as_float(inverse))
+
+
+def _standardized(matrix: FloatArray) -> Standard | None:
+    """Return the working columns of numbers that are not very far from their origin."""
     codes = _codes(matrix)
     if codes.all():
         return None
