@@ -12,8 +12,9 @@ import pandas as pd
 from countnest.arrays import FloatArray, IntArray
 from countnest.design.formula import parse_formula
 from countnest.design.level import known_level, level_text
+from countnest.design.matrix import no_design
 from countnest.design.model import Design, build_design, check_varying
-from countnest.errors import CountnestWarning, DesignError, counted, kind_of, listing, warn
+from countnest.errors import CountnestWarning, counted, listing, warn
 
 __all__ = ["checked_design", "is_same_model", "lost", "options_of_part", "redesigned", "usable_options"]
 
@@ -25,9 +26,7 @@ def checked_design(design: object) -> str | pd.DataFrame | FloatArray:
     if isinstance(design, (str, pd.DataFrame, np.ndarray)):
         return design
     advice = " Its formula is its attribute `formula`." if isinstance(design, Design) else ""
-    raise DesignError(
-        f"a design is a formula such as '~ batch + condition', or a model matrix; got {kind_of(design)}.{advice}"
-    )
+    raise no_design(design, advice)
 
 
 def usable_options(options: Mapping[str, Any], sheet: pd.DataFrame) -> dict[str, Any]:

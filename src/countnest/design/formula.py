@@ -206,13 +206,14 @@ def learn_expression(expression: Expression, sheet: pd.DataFrame) -> LearntExpre
             f"'{expression.name}' gives text, not numbers; make it a column of the sample sheet and use that."
         )
     values = _numbers(expression.name, computed)
+    _refuse_high_degree(expression.name, values)
     bad = ~np.isfinite(values).all(axis=1)
     if bad.any():
         labels = sheet.index[np.flatnonzero(bad)]
         raise DesignError(
             f"'{expression.name}' is missing or infinite for {counted(len(labels), 'sample')}: {listing(labels)}."
         )
-    suffixes = _suffixes([str(column) for column in computed.columns])
+    suffixes = _suffixes(expression.name, [str(column) for column in computed.columns])
     return LearntExpression(expression, values, suffixes, computed.model_spec)
 
 
@@ -306,6 +307,8 @@ def _right_hand_side(formula: str) -> str:
 
 def _reason(error: BaseException) -> str:
     """Return the first line of a message, without colours and full stop."""
+    if "inhomogeneous" in str(error):  # no knots within the samples
+        return "a natural cubic spline needs df of at least 3, or 2 with constraints='center'"
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(". ")
 
@@ -341,8 +344,24 @@ def _values(column: pd.Series[Any]) -> npt.NDArray[Any]:
     return column.to_numpy(dtype=np.float64) if is_number else column.to_numpy()
 
 
-def _suffixes(columns: list[str]) -> tuple[str, ...]:
+def _refuse_high_degree(name: str, values: FloatArray) -> None:
+    """Raise `FormulaError` for a polynomial (n, q) of a degree that the different values do not reach, as in R."""
+    n_different, degree = len(np.unique(values, axis=0)), values.shape[1]
+    if _is_polynomial(name) and degree >= n_different > 1:
+        raise FormulaError(
+            f"'{name}' has {degree} columns, but there are only {n_different} different values in the samples. Ask for "
+            f"a degree of at most {n_different - 1}."
+        )
+
+
+def _is_polynomial(name: str) -> bool:
+    return name.startswith("poly(")
+
+
+def _suffixes(name: str, columns: list[str]) -> tuple[str, ...]:
     """Return what distinguishes the columns of an expression: '1', '2' of 'poly(x, 2)[1]', 'poly(x, 2)[2]'."""
     if len(columns) == 1:
         return ("",)
+    if _is_polynomial(name):  # those of raw ones are counted from 0 in formulaic
+        return tuple(str(degree) for degree in range(1, len(columns) + 1))
     return tuple(column.rpartition("[")[2].rstrip("]") for column in columns)

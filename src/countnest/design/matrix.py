@@ -15,9 +15,16 @@ from countnest.design.coding import CodedMatrix
 from countnest.design.name import refuse_duplicates, result_name
 from countnest.design.nesting import Nesting
 from countnest.design.rank import check_rank, zero_columns
-from countnest.errors import DesignError, counted, listing
+from countnest.errors import DesignError, counted, kind_of, listing
 
-__all__ = ["design_of_matrix"]
+__all__ = ["design_of_matrix", "no_design"]
+
+
+def no_design(design: object, advice: str = "") -> DesignError:
+    """Return the error about what is neither a formula nor a model matrix."""
+    return DesignError(
+        f"a design is a formula such as '~ batch + condition', or a model matrix; got {kind_of(design)}.{advice}"
+    )
 
 
 def design_of_matrix(design: object, sheet: pd.DataFrame) -> CodedDesign:
@@ -82,13 +89,24 @@ def _matrix_values(design: object, sheet: pd.DataFrame) -> tuple[FloatArray, tup
         columns = tuple(str(column) for column in design.columns)
         values = rows.to_numpy()
     else:
-        values = np.asarray(design)
+        values = _array(design)
         columns = tuple(f"V{i + 1}" for i in range(values.shape[-1] if values.ndim else 0))
     if values.ndim != 2 or values.shape[0] != len(sheet):
         raise DesignError(
             f"the model matrix must have one row for each of the {len(sheet)} samples; it has shape {values.shape}."
         )
     return _finite(values, columns), columns
+
+
+def _array(design: object) -> npt.NDArray[Any]:
+    """Return an array, or rows in a list, as an array."""
+    try:
+        values = np.asarray(design)
+    except ValueError as error:  # rows of different lengths
+        raise no_design(design, " All its rows have the same length.") from error
+    if values.ndim != 2 and not isinstance(design, np.ndarray):
+        raise no_design(design)
+    return values
 
 
 def _matched_rows(design: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:

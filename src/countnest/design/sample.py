@@ -17,7 +17,7 @@ from countnest.design.level import known_level, level_codes, level_text
 from countnest.design.name import written_levels
 from countnest.design.order import LevelOrder, level_order
 from countnest.design.slip import refuse_slips, seen, slip_warnings
-from countnest.design.value import refuse_objects
+from countnest.design.value import number_objects, refuse_objects
 from countnest.errors import DesignError, SamplesError, counted, listing, suggestion
 from countnest.remedies import advised, as_factor, reference_level
 
@@ -137,6 +137,8 @@ def prepare_samples(
         elif _is_number(column) and variable not in (*categorical, *named):
             _check_number(column, variable, variable in wanted, diary)
         else:
+            if variable not in (*categorical, *named):
+                diary.warnings += number_objects(column, variable)
             order = _order(column, variable, named.get(variable), diary)
             levels[variable] = _levels(order, column, variable, wanted, diary)
             found[variable] = order if order.is_known else replace(order, levels=levels[variable])

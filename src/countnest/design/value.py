@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 from numbers import Real
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from countnest.errors import SamplesError, counted, kind_of, listing
 
-__all__ = ["refuse_objects"]
+__all__ = ["number_objects", "refuse_objects"]
 
 # What a level or a number may be. Dates are not among them, as columns of dates are refused too; missing values are
 # looked for elsewhere.
@@ -35,6 +36,19 @@ def refuse_objects(column: pd.Series[Any], variable: str) -> None:
         f"design can use text and numbers only. In sample {str(where[0])!r} it is {_shown(odd[0])}. Make a column of "
         f"text or numbers of it, for example samples['{variable}'] = samples['{variable}'].astype(str)."
     )
+
+
+def number_objects(column: pd.Series[Any], variable: str) -> list[str]:
+    """Return a warning where a column of objects, which becomes a factor, holds decimals or fractions."""
+    if column.dtype != np.dtype(object):
+        return []
+    kinds = dict.fromkeys(kind_of(value) for value in column if isinstance(value, (Decimal, Fraction)))
+    if not kinds or not all(isinstance(value, (Real, Decimal)) for value in column):
+        return []
+    return [
+        f"the variable '{variable}' holds numbers as objects ({', '.join(kinds)}) and is taken as a factor with one "
+        f"coefficient for each value. For a slope write samples['{variable}'] = samples['{variable}'].astype(float)."
+    ]
 
 
 def _is_odd(value: object) -> bool:

@@ -231,3 +231,28 @@ def test_full_rank_terms_of_a_bare_interaction():
 def test_formulaic_is_imported_late():
     code = "import sys, countnest.design; sys.exit('formulaic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_raw_polynomials_count_from_one():
+    sheet = pd.DataFrame({"age": np.arange(8.0)})
+    for text in ("~poly(age, 2)", "~poly(age, 2, raw=True)"):
+        (expression,) = parse(text).expressions.values()
+        assert learn_expression(expression, sheet).suffixes == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "~poly(age, 5)",
+            "5 columns, but there are only 3 different values in the samples. Ask for a degree of at most 2",
+        ),
+        ("~poly(age, 3, raw=True)", "Ask for a degree of at most 2"),
+        ("~cs(age, df=2)", "needs df of at least 3, or 2 with constraints='center'"),
+    ],
+)
+def test_polynomials_and_splines_that_the_values_cannot_have_are_refused(text, problem):
+    sheet = pd.DataFrame({"age": [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0]})
+    (expression,) = parse(text).expressions.values()
+    with pytest.raises(FormulaError, match=problem):
+        learn_expression(expression, sheet)

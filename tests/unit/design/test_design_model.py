@@ -373,7 +373,7 @@ def test_matrix_errors():
         build_design(pd.concat([frame, frame.iloc[:1].set_axis(["zz"])]), samples)
     with pytest.raises(DesignError, match="duplicate row labels: 's0'"):
         build_design(pd.concat([frame, frame.iloc[:1]]), samples)
-    for bad in (frame.reset_index(drop=True).iloc[:2], np.ones(3), np.ones((2, 2)), 7):
+    for bad in (frame.reset_index(drop=True).iloc[:2], np.ones(3), np.ones((2, 2))):
         with pytest.raises(DesignError, match="one row for each of the 3 samples"):
             build_design(bad, samples)
     for bad in (np.nan, np.inf, "1", None):
@@ -407,3 +407,27 @@ def test_renamed_levels_span_the_same_space(names):
     renamed = frame.assign(g=frame["g"].map(dict(zip("abc", names, strict=True))))
     first, second = (build_design("~ g*h", each).matrix for each in (frame, renamed))
     assert np.linalg.matrix_rank(np.column_stack([first, second])) == first.shape[1]
+
+
+def test_what_is_no_design_is_told():
+    sheet = pd.DataFrame({"group": ["a", "b", "a", "b"]}, index=list("wxyz"))
+    for wrong in (None, 3, ["~ group"], [[1, 0], [1]]):
+        with pytest.raises(DesignError, match=r"a design is a formula such as '~ batch .*, or a model matrix; got "):
+            build_design(wrong, sheet)
+    assert build_design([[1, 0], [1, 1], [1, 0], [1, 1]], sheet).matrix.shape == (4, 2)
+
+
+def test_a_time_in_unix_seconds_stays_in_the_design():
+    n = np.arange(12.0)
+    sheet = pd.DataFrame({"group": ["a", "b"] * 6, "batch": list("ppppqqqqrrrr"), "x": 1.7e9 + n, "large": n * 1e300})
+    sheet["twice"] = 2.0 * sheet["x"]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=CountnestWarning, message=".*larger than 5")
+        for formula in ("~ group + x", "~ group + large", "~ batch + x", "~ group*x", "~ 0 + x + group"):
+            design = build_design(formula, sheet)
+            assert not design.dropped
+            assert not design.notes
+        with pytest.raises(ConfoundedDesignError, match=r"twice = 2\*x"):
+            build_design("~ x + twice", sheet)
+        noted = "Columns that are combinations of earlier ones were dropped: 'I(x^2)'."
+        assert build_design("~ x + I(x^2)", sheet).notes == (noted,)

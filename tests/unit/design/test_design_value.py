@@ -2,6 +2,7 @@
 
 import datetime
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -64,3 +65,11 @@ def test_plain_values_are_levels():
     )
     spans = pd.Series(list(pd.cut([1, 2, 8, 9], [0, 5, 10])), index=LABELS, dtype=object)
     assert len(prepare_samples(pd.DataFrame({"group": spans}), ["group"]).levels["group"]) == 2
+
+
+def test_exact_numbers_become_factors_with_a_warning():
+    for kind in (Decimal, Fraction):
+        held = pd.DataFrame({"x": [kind(i) for i in (1, 2, 3, 5)]}, index=LABELS)
+        found = prepare_samples(held, ["x"])
+        assert any("holds numbers as objects" in text and "astype(float)" in text for text in found.warnings)
+        assert not any("as objects" in text for text in prepare_samples(held, ["x"], categorical=["x"]).warnings)
