@@ -9,6 +9,7 @@ import pandas as pd
 
 from countnest.api.held import HeldData
 from countnest.containers.fit import Analysis
+from countnest.containers.possible import impossible
 from countnest.containers.shapes import misfits
 from countnest.errors import FileError
 from countnest.files import FilePath
@@ -70,9 +71,9 @@ def _check_analysis(dds: HeldData, state: object, path: FilePath) -> None:
         raise _misfit(path, wrong[0])
     if not (np.isfinite(state.factors).all() and (state.factors > 0).all()):
         raise _misfit(path, "its size factors are not above zero")
-    final = None if state.dispersions is None else state.dispersions.final
-    if final is not None and ((final <= 0) | np.isinf(final)).any():
-        raise _misfit(path, "its dispersions are not above zero")
+    wrong = impossible(state)
+    if wrong:
+        raise _misfit(path, wrong[0])
     stored = state.moments
     again = base_moments(
         Genes(state.counts_used(dds._data.matrix), state.factors),
@@ -81,7 +82,9 @@ def _check_analysis(dds: HeldData, state: object, path: FilePath) -> None:
         weights_fail=stored.weights_fail,
     )
     same = np.array_equal(stored.all_zero, again.all_zero)
-    if not same or not np.allclose(stored.mean, again.mean, rtol=TOLERANCE, atol=0.0, equal_nan=True):
+    for found, expected in ((stored.mean, again.mean), (stored.variance, again.variance)):
+        same = same and np.allclose(found, expected, rtol=TOLERANCE, atol=0.0, equal_nan=True)
+    if not same:
         raise _misfit(path, "its estimates are those of other counts")
 
 

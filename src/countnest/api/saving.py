@@ -23,6 +23,7 @@ __all__ = ["load", "save"]
 HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.
 TOLERANCE = 1e-9
+CONTENT = {"data", "options", "matrix", "names", "state", "truth"}
 
 
 @checked_arguments
@@ -84,6 +85,7 @@ def load(path: FilePath) -> DESeqDataSet:
     R counterpart: base::readRDS.
     """
     content = read_archive(path)
+    _refuse_unknown(content.keys() - CONTENT, path)
     try:
         dds = _rebuilt(content, path)
         _set_state(dds, content["state"], path)
@@ -124,12 +126,15 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
 def _set_state(dds: DESeqDataSet, state: object, path: FilePath) -> None:
     """Put what was estimated in its place; an attribute that the file lacks stays as it is in a new data set."""
     assert isinstance(state, dict)
-    unknown = sorted(state.keys() - set(HELD))
-    if unknown:
-        raise FileError(
-            f"'{path}' holds {', '.join(unknown)}, which this version of countnest does not know. Load it with the "
-            "version that wrote it."
-        )
+    _refuse_unknown(state.keys() - set(HELD), path)
     for name, value in state.items():
         setattr(dds, name, value)
     check_state(dds, path)
+
+
+def _refuse_unknown(names: set[str], path: FilePath) -> None:
+    if names:
+        raise FileError(
+            f"'{path}' holds {', '.join(sorted(names))}, which this version of countnest does not know. Load it with the "
+            "version that wrote it."
+        )

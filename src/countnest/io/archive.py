@@ -88,13 +88,24 @@ def write_archive(content: Mapping[str, Any], path: FilePath) -> None:
     writing = _Writing()
     tree = {name: writing.encode(value, name) for name, value in content.items()}
     header = {"format": FORMAT, "countnest": installed_version(), "content": tree}
-    text = json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    text = _as_bytes(json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":")))
     with whole_file(path) as draft, draft.open("w+b") as file:
-        if not _write_members(file, text.encode("utf-8"), writing.arrays, zipfile.ZIP_DEFLATED):
-            _write_members(file, text.encode("utf-8"), writing.arrays, zipfile.ZIP_STORED)
+        if not _write_members(file, text, writing.arrays, zipfile.ZIP_DEFLATED):
+            _write_members(file, text, writing.arrays, zipfile.ZIP_STORED)
         digest = _digest(file, file.seek(0, 2) - DIGEST_LENGTH)
         file.seek(-DIGEST_LENGTH, 2)
         file.write(digest)
+
+
+def _as_bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        around = text[max(0, error.start - 10) : error.end + 10]
+        raise FileError(
+            f"the data set cannot be saved: it holds text that is not valid Unicode, a lone surrogate in {around!r}. "
+            "Mend the label or the value; text that was read with another encoding is a common cause."
+        ) from error
 
 
 def _write_members(file: IO[bytes], text: bytes, arrays: Sequence[npt.NDArray[Any]], method: int) -> bool:
@@ -125,6 +136,8 @@ def read_archive(path: FilePath) -> dict[str, Any]:
         _check_whole(file, size, path)
         members = Members(file, size, path)
         header = json.loads(members.text(), parse_constant=_refuse_constant)
+        if type(header["format"]) is not int or header["format"] < 1:
+            raise ValueError(f"{header['format']!r} is no format")
         if header["format"] > FORMAT:
             raise FileError(
                 f"'{path}' has format {header['format']}, written by countnest {header['countnest']}; this is "

@@ -351,7 +351,22 @@ def test_estimates_belong_to_the_counts(saved, tmp_path):
         (replaced("moments", "mean", by=lambda x: x.astype(np.float32)), r"BaseMoments\.mean'?: another type"),
         (replaced("moments", "all_zero", by=lambda x: ~x), "those of other counts"),
         (replaced("dispersions", "final", by=drop), r"dispersions\.final has the shape"),
-        (replaced("dispersions", "final", by=lambda x: -x), "dispersions are not above zero"),
+        *(
+            (replaced("dispersions", name, by=by), rf"dispersions \({name}\) are not above zero")
+            for name in ("genewise", "fitted", "map", "final")
+            for by in (lambda x: x * 0 - 1, lambda x: x * np.inf)
+        ),
+        (replaced("moments", "variance", by=lambda x: -x), "those of other counts"),
+        (replaced("fit", "beta", by=lambda x: x * np.inf), "coefficients are infinite"),
+        (replaced("fit", "se", by=lambda x: -x), "standard errors are below zero"),
+        (replaced("fit", "loglik", by=lambda x: x * np.inf), "log-likelihoods are infinite"),
+        (replaced("fit", "highest_cooks", by=lambda x: -1 - x), "Cook's distances are below zero"),
+        (set_field("fit", "min_mu", value=-1), "min_mu"),
+        (set_field("dispersions", "min_mu", value=-1), "min_mu"),
+        (set_field("dispersions", "trend", "disp_prior_var", value=-1), "disp_prior_var"),
+        (set_field("fit", "test", value="LRT"), "its likelihood ratio test lacks the reduced model"),
+        (lambda h, _: h["content"].update(more=1), "holds more, which this version"),
+        *((lambda h, _, value=value: h.update(format=value), "is no format") for value in (True, 1.5, -1, "2")),
         (replaced("dispersions", "final", by=lambda x: x[:, None]), r"dispersions\.final has the shape"),
         (replaced("dispersions", "map", by=lambda x: x.astype("U9")), "another type"),
         (replaced("dispersions", "trend", "trend", "curve", "values", by=drop), r"curve\.values has the shape"),
@@ -423,3 +438,11 @@ def test_files_that_this_machine_has_no_room_for(saved, tmp_path, monkeypatch):
     refused(
         rewritten(saved), tmp_path / "file", "takes 1 MB of memory, and 1 MB are there. Load it on a larger machine"
     )
+
+
+def test_text_that_is_not_valid_unicode_is_named_when_it_is_saved(tmp_path):
+    counts, sheet = study(n=8, levels=("a", "b"), seed=3)
+    dds = cn.DESeqDataSet(counts, sheet.assign(note="half \ud800"), design="~ group", quiet=True)
+    with pytest.raises(FileError, match=r"not valid Unicode, a lone surrogate in '.*half \\ud800"):
+        save(dds, tmp_path / "file")
+    assert not list(tmp_path.iterdir())
