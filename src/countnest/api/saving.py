@@ -135,6 +135,6 @@ def _set_state(dds: DESeqDataSet, state: object, path: FilePath) -> None:
 def _refuse_unknown(names: set[str], path: FilePath) -> None:
     if names:
         raise FileError(
-            f"'{path}' holds {', '.join(sorted(names))}, which this version of countnest does not know. Load it with the "
-            "version that wrote it."
+            f"'{path}' holds {', '.join(sorted(names))}, which this version of countnest does not know. Load it with "
+            "the version that wrote it."
         )
