@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from countnest.design.compound import Key, compound_keys
 from countnest.design.control import is_control_word
+from countnest.design.numeral import DIGITS, NUMBER, SIGNED, plain_texts, texts_between
 
-__all__ = ["by_number", "number_key"]
+__all__ = ["by_number", "number_keys"]
 
-# A number without sign; '1e5' and '1E-5' have exponents, but '2E5' may as well be a name.
-DIGITS = r"\d+(?:\.\d+)?(?:[eE][+-]\d{1,3}(?!\d)|e\d{1,3}(?!\d))?"
-NUMBER = re.compile(DIGITS, re.ASCII)
-# A sign counts at the beginning and after a letter: 'day-1' beside 'day1'.
-SIGNED = re.compile(rf"(?:(?<![^A-Za-z])[+-])?{DIGITS}", re.ASCII)
 ZERO = re.compile(r"0+(?:\.0+)?", re.ASCII)
 PADDED = re.compile(r"0\d", re.ASCII)
 
@@ -41,23 +37,25 @@ QUANTITY_WORDS = TIME_WORDS.union({"", "t", "d", "h", "w", "hr", "wk", "mo", "yr
 AFTER = re.compile(r"(min|h|d|w|mo)(p[a-z])")
 MOLAR = {"fM": -15, "pM": -12, "nM": -9, "uM": -6, "mM": -3, "M": 0}
 MASS = {"fg": -15, "pg": -12, "ng": -9, "ug": -6, "mcg": -6, "mg": -3, "g": 0, "kg": 3}
-PER = re.compile(r"(/\s?(?:[mu]?[lL]|k?g))?$")
+PER = re.compile(r"(/(?:[mu]?[lL]|k?g))?$")
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """The texts around the numbers of levels, and the number of each level that differs."""
+    """The text before the numbers of levels, the key of each level, and whether it is a time or an amount."""
 
     before: str
-    values: tuple[Decimal, ...]
+    keys: tuple[Key, ...]
+    is_quantity: bool
 
 
 def by_number(levels: Sequence[str]) -> tuple[str, ...] | None:
     """Return levels in the order of the numbers that they carry; None where that order is not clear.
 
-    It is clear where the levels differ in one number and in nothing else, or where they are times, concentrations or
-    masses in units that are known. A level 0 needs no unit. Numbers of different length that begin with zeros are
-    labels, such as those of cell lines. Words that name a control stand before times and amounts.
+    It is clear where the levels differ in one number and in nothing else; where they are times, concentrations or
+    masses in units that are known; or where all are ranges, dates with the year first, versions or fractions. A level 0
+    needs no unit. After a word, numbers of different length that begin with zeros are labels, such as those of cell
+    lines. Words that name a control stand before times and amounts, and before all others with the number 0.
 
     Parameters
     ----------
@@ -72,64 +70,71 @@ def by_number(levels: Sequence[str]) -> tuple[str, ...] | None:
     ('0', '30min', '2h', '1d')
     >>> by_number(["10uM", "5uM", "control"])
     ('control', '5uM', '10uM')
+    >>> by_number(["10-14", "15-19", "5-9"])
+    ('5-9', '10-14', '15-19')
     >>> by_number(["N052611", "N061011", "N61311"]) is None
     True
     """
-    words = [level for level in levels if not NUMBER.search(level) and is_control_word(level)]
-    numbered = [level for level in levels if level not in words]
-    if len(numbered) < 2:
-        return None
-    frame = _values(numbered)
-    if frame is None or len(set(frame.values)) < 2 or (words and frame.before not in QUANTITY_WORDS):
-        return None
-    places = sorted(range(len(numbered)), key=lambda place: frame.values[place])
-    return (*words, *(numbered[place] for place in places))
+    texts = dict(zip(levels, plain_texts(levels), strict=True))
+    numbers = {level: NUMBER.findall(text) for level, text in texts.items()}
+    controls = [level for level in levels if is_control_word(level) and not any(map(Decimal, numbers[level]))]
+    words = [level for level in controls if not numbers[level]]
+    for first in (words, controls):
+        numbered = [level for level in levels if level not in first]
+        frame = _frame([texts[level] for level in numbered])
+        if frame and (frame.is_quantity or not words):
+            places = sorted(range(len(numbered)), key=lambda place: frame.keys[place])
+            return (*first, *(numbered[place] for place in places))
+    return None
 
 
-def number_key(level: str) -> tuple[str, ...] | None:
-    """Return what levels share that write the same numbers in different ways, such as '5' and '5.0'; None without."""
-    text = _plain(level)
-    numbers = NUMBER.findall(text)
-    return (*_texts(text, NUMBER), *(str(Decimal(number).normalize()) for number in numbers)) if numbers else None
+def number_keys(levels: Sequence[str]) -> list[tuple[str, ...] | None]:
+    """Return what levels share that write the same numbers in different ways, as '5' and '5.0'; None without one."""
+    found = [(text, NUMBER.findall(text)) for text in plain_texts(levels)]
+    return [
+        (*texts_between(text, NUMBER), *(str(Decimal(number).normalize()) for number in numbers)) if numbers else None
+        for text, numbers in found
+    ]
 
 
-def _plain(level: str) -> str:
-    """Return a level without what separates words."""
-    return re.sub(r"[\s_]+", "", unicodedata.normalize("NFKC", level)).replace("\N{MINUS SIGN}", "-")
-
-
-def _texts(text: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
-    """Return what stands between the numbers, in small letters."""
-    return tuple(piece.casefold() for piece in pattern.split(text))
-
-
-def _values(levels: Sequence[str]) -> _Frame | None:
+def _frame(texts: Sequence[str]) -> _Frame | None:
     """Return the number of each level; a level that is 0 and nothing else has the unit of the others."""
-    others = [level for level in levels if not ZERO.fullmatch(level)]
-    if len(others) < 2:
-        others = list(levels)
-    found = _one_frame(others, NUMBER) or _one_frame(others, SIGNED) or _units(others)
-    if found is None or (len(others) < len(levels) and found.before):
+    if len(texts) < 2:
         return None
-    known = dict(zip(others, found.values, strict=True))
-    return _Frame(found.before, tuple(known.get(level, Decimal(0)) for level in levels))
+    compound = compound_keys(texts)
+    if compound:
+        return _Frame("", compound, is_quantity=True)
+    others = [text for text in texts if not ZERO.fullmatch(text)]
+    if len(others) < 2:
+        others = list(texts)
+    found = _one_frame(others, NUMBER) or _one_frame(others, SIGNED) or _units(others)
+    if found is None or (len(others) < len(texts) and found.before):
+        return None
+    zero = (Decimal(0),)
+    rest = iter(found.keys)
+    keys = tuple(next(rest) if len(others) == len(texts) or not ZERO.fullmatch(text) else zero for text in texts)
+    return _Frame(found.before, keys, found.is_quantity) if len(set(keys)) > 1 else None
 
 
-def _one_frame(levels: Sequence[str], pattern: re.Pattern[str]) -> _Frame | None:
+def _one_frame(texts: Sequence[str], pattern: re.Pattern[str]) -> _Frame | None:
     """Return the numbers of levels that differ in one number and in nothing else."""
-    plain = [_plain(level) for level in levels]
-    frames = {_texts(text, pattern) for text in plain}
+    frames = {texts_between(text, pattern) for text in texts}
     if len(frames) != 1:
         return None
-    columns = list(zip(*(pattern.findall(text) for text in plain), strict=True))
+    columns = list(zip(*(pattern.findall(text) for text in texts), strict=True))
     varying = [place for place, column in enumerate(columns) if len(set(column)) > 1]
-    if len(varying) != 1 or _is_label(columns[varying[0]]):
+    if len(varying) != 1:
         return None
-    (frame,) = frames
-    before, numbers = "".join(frame[: varying[0] + 1]), [Decimal(number) for number in columns[varying[0]]]
-    if before == "-":  # a sign, for nothing stands before it
+    (frame,), (place,) = frames, varying
+    before = "".join(frame[: place + 1]).rstrip("+-.:=")
+    if before not in QUANTITY_WORDS and _is_label(columns[place]):
+        return None
+    numbers = [Decimal(number) for number in columns[place]]
+    if place == 0 and frame[0] == "-":  # a sign, for nothing stands before it
         numbers = [number.copy_negate() for number in numbers]
-    return _Frame(before.rstrip("+-.:="), tuple(numbers))
+    unit = pattern.split(texts[0])[place + 1].strip("-")
+    is_quantity = before in QUANTITY_WORDS or _with_unit(Decimal(1), unit) is not None
+    return _Frame(before, tuple((number,) for number in numbers), is_quantity)
 
 
 def _is_label(numbers: Sequence[str]) -> bool:
@@ -140,28 +145,29 @@ def _is_label(numbers: Sequence[str]) -> bool:
     return bool(padded) and (len(padded) > 1 or min(map(len, digits)) < max(padded))
 
 
-def _units(levels: Sequence[str]) -> _Frame | None:
+def _units(texts: Sequence[str]) -> _Frame | None:
     """Return times in seconds, or concentrations or masses in their unit, where all levels are the same kind."""
-    found = [_amount(level) for level in levels]
+    found = [_amount(text) for text in texts]
     kinds = {amount[0] for amount in found if amount}
     if None in found or len(kinds) != 1:
         return None
-    return _Frame("", tuple(amount[1] for amount in found if amount))
+    return _Frame("", tuple((amount[1],) for amount in found if amount), is_quantity=True)
 
 
-def _amount(level: str) -> tuple[str, Decimal] | None:
-    """Return the kind of a time, concentration or mass, and its size."""
-    text = unicodedata.normalize("NFKC", level).replace("\N{GREEK SMALL LETTER MU}", "u").strip()
-    match = re.fullmatch(rf"([A-Za-z]*)[\s_.]*({DIGITS})[\s_-]*([A-Za-z][A-Za-z /]*)?", text, re.ASCII)
-    if match is None or bool(match[1]) == bool(match[3]):
+def _amount(text: str) -> tuple[str, Decimal] | None:
+    """Return the kind of a time, concentration or mass, with the word before it, and its size."""
+    match = re.fullmatch(rf"([A-Za-z]*)\.?({DIGITS})-?([A-Za-z\N{{GREEK SMALL LETTER MU}}][A-Za-z/]*)?", text)
+    if match is None or not (match[1] or match[3]):
         return None
     word, value = match[1].lower(), Decimal(match[2])
-    if word:
+    if not match[3]:
         return ("time", value * TIMES[word]) if word in TIME_WORDS else None
-    return _with_unit(value, match[3].strip())
+    amount = _with_unit(value, match[3])
+    return (f"{word} {amount[0]}", amount[1]) if amount and word else amount
 
 
 def _with_unit(value: Decimal, unit: str) -> tuple[str, Decimal] | None:
+    unit = unit.replace("\N{GREEK SMALL LETTER MU}", "u")
     small = unit.lower()
     if small in TIMES:
         return "time", value * TIMES[small]
@@ -171,7 +177,7 @@ def _with_unit(value: Decimal, unit: str) -> tuple[str, Decimal] | None:
     if unit in MOLAR:
         return "concentration", value.scaleb(MOLAR[unit])
     per = PER.search(unit)
-    mass = unit[: per.start()].strip() if per else unit
+    mass = unit[: per.start()] if per else unit
     if mass in MASS:
-        return f"mass{per[0].replace(' ', '').lower() if per else ''}", value.scaleb(MASS[mass])
+        return f"mass{per[0].lower() if per else ''}", value.scaleb(MASS[mass])
     return None

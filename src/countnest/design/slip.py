@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from countnest.design.quantity import number_key
+from countnest.design.quantity import number_keys
 from countnest.errors import SamplesError, counted, listing
 from countnest.remedies import advised, level_order
 
@@ -209,8 +209,7 @@ def _is_missing_word(level: str, samples: Mapping[str, Sequence[object]]) -> boo
 def _same_numbers(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
     """Return the warning about levels that write the same number in different ways, if there are any."""
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for level in samples:
-        key = number_key(level)
+    for level, key in zip(samples, number_keys(list(samples)), strict=True):
         if key is not None:
             groups[key].append(level)
     same = [f"{listing(group)}" for group in groups.values() if len(group) > 1]

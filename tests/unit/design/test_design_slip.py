@@ -133,11 +133,14 @@ def test_a_level_that_may_be_misspelt_is_told():
 
 
 def test_numbers_written_twice_are_told():
-    for pair in (("5", "5.0"), ("05min", "5min"), ("1e-3", "0.001"), ("5 uM", "5uM")):
+    pairs = [("5", "5.0"), ("05min", "5min"), ("1e-3", "0.001"), ("5 uM", "5uM"), ("1,000", "1000"), ("0,5", "0.50")]
+    for pair in pairs:
         (warning,) = found(**{pair[0]: 2, pair[1]: 2, "other": 2})
         assert "write the same number in different ways" in warning
         assert all(f"'{level}'" in warning for level in pair)
     assert found(**{"5": 2, "50": 2, "1.1": 2}) == []
+    for pair in (("0,5", "0,05"), ("v1.1", "v1.10"), ("1_10", "110"), ("5-9", "59")):
+        assert found(**{pair[0]: 2, pair[1]: 2, "other": 2}) == []
 
 
 def test_what_is_seen_and_how_it_is_spelled():
