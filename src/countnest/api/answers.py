@@ -205,14 +205,15 @@ def _shrunken_results(
     if weights is not None:
         separated = separated_genes(fitted, weights[np.newaxis, :], zero)[:, 0]
     results = make_table(fitted, options, answer, label=asked.label, test=test, separated=separated, df=fitted.fit.df)
+    table = results.table.copy()
     if add_mle:
         mle = found.maximum_likelihood(asked, fitted.fit.beta)
         unchanged = np.zeros(len(mle), dtype=np.bool_) if zero is None else zero[:, 0] & ~np.isnan(mle)
         if fitted.state.replacement is not None:
             unchanged |= fitted.state.replacement.emptied
-        place = list(results.table.columns).index("log2FoldChange") + 1
-        results.table.insert(place, "lfcMLE", np.where(unchanged, 0.0, mle))
-    return Results(results.table, replace(results.info, shrinkage="normal", shrunken_test=True))
+        place = list(table.columns).index("log2FoldChange") + 1
+        table.insert(place, "lfcMLE", np.where(unchanged, 0.0, mle))
+    return Results(table, replace(results.info, shrinkage="normal", shrunken_test=True))
 
 
 def separated_genes(fitted: Fitted, contrasts: FloatArray, zero: BoolArray | None) -> BoolArray:

@@ -79,8 +79,8 @@ def test_slopes_of_groups_and_their_joint_tests_are_alike_in_all_units():
         tables.append(dds.results(name="groupb.dose").table)
         names = dds.results_names()
         both = dds.contrast(np.eye(len(names))[[names.index("group_b_vs_a"), names.index("groupb.dose")]]).joint()
-        tables[-1] = tables[-1].join(both.test().table[["stat"]], rsuffix="_wald")
-        tables[-1] = tables[-1].join(both.test("lrt").table[["stat"]], rsuffix="_lrt")
+        tables[-1] = tables[-1].join(both.test().table[["stat"]].add_suffix("_wald"))
+        tables[-1] = tables[-1].join(both.test("lrt").table[["stat"]].add_suffix("_lrt"))
     assert found(tables[0], slice(TRUE, 2 * TRUE)) > 0.6 * TRUE
     for table in tables[1:]:
         assert_alike(table, tables[0])

@@ -1,5 +1,6 @@
 """Results read as their table does, print themselves as wide as the screen is, and everything is escaped."""
 
+import contextlib
 import copy
 import pickle
 import warnings
@@ -129,8 +130,10 @@ def test_what_was_found_cannot_be_edited(res):
         res.values()[5],
         res.get("padj"),
     ):
-        part.to_numpy()[:] = 0
-    res.table.copy()["padj"] = 0
+        with contextlib.suppress(ValueError):  # from pandas 3 on these values are read-only
+            part.to_numpy()[:] = 0
+    copy = res.table.copy()
+    copy["padj"] = 0
     pd.testing.assert_frame_equal(pd.DataFrame(res.table), before)
     assert len(res.significant()) == significant
 

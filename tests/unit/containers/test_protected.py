@@ -1,5 +1,6 @@
 """Tables that refuse to be edited, and stay ordinary in everything else."""
 
+import contextlib
 import pickle
 import warnings
 
@@ -102,7 +103,8 @@ def test_columns_and_parts_share_no_memory():
         table.loc["r":"s"],
         table.head(1),
     ):
-        part.to_numpy()[:] = 0
+        with contextlib.suppress(ValueError):  # from pandas 3 on these values are read-only
+            part.to_numpy()[:] = 0
     assert table["a"].tolist() == [1, 2, 3]
 
 

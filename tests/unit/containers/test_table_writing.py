@@ -13,6 +13,7 @@ from countnest.containers.results import Results, ResultsInfo
 from countnest.containers.table_file import write_table
 from countnest.containers.transformed import Transformed
 from countnest.errors import FileError
+from exact import read_exactly
 
 
 def table() -> pd.DataFrame:
@@ -48,8 +49,10 @@ def test_every_compression_and_separator_is_read_back(tmp_path):
         for compression in ("", ".gz", ".bz2", ".xz"):
             path = tmp_path / f"a{ending}{compression}"
             write_table(table(), path)
-            back = pd.read_csv(path, sep=separator, index_col="gene", float_precision="round_trip")
-            pd.testing.assert_frame_equal(back, table(), check_exact=True, check_dtype=False)
+            back = read_exactly(path, sep=separator, index_col="gene")
+            pd.testing.assert_frame_equal(
+                back.fillna({"t": "none"}), table().fillna({"t": "none"}), check_exact=True, check_dtype=False
+            )
 
 
 def test_all_tables_of_the_package_are_written_alike(tmp_path):

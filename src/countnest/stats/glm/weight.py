@@ -58,4 +58,5 @@ def weights_suffice(weights: FloatArray, layout: Layout) -> BoolArray:
 def _full_rank(matrix: FloatArray, *, drop_empty: bool = False) -> bool:
     if drop_empty:
         matrix = matrix[:, (matrix != 0.0).any(axis=0)]
-    return bool(np.linalg.matrix_rank(matrix) == matrix.shape[1])
+    rank = np.linalg.matrix_rank(matrix) if matrix.size else 0  # NumPy 1 has no rank of nothing
+    return bool(rank == matrix.shape[1])
