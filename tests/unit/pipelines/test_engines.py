@@ -85,7 +85,7 @@ def in_a_file(study, tmp_path_factory):
     counts, _ = study
     path = tmp_path_factory.mktemp("counts") / "counts.npy"
     np.save(path, counts.to_numpy(np.uint32))
-    return pd.DataFrame(np.load(path, mmap_mode="r"), index=counts.index, columns=counts.columns)
+    return pd.DataFrame(np.load(path, mmap_mode="r"), index=counts.index, columns=counts.columns, copy=False)
 
 
 def test_counts_in_a_file_do_not_travel(study, in_a_file):

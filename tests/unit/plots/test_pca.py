@@ -191,7 +191,8 @@ def test_column_names_stay_unique(table, sheet):
 
 def test_inputs_stay_as_they_are(table, sheet):
     before, rows = table.copy(), sheet.copy()
-    plot_pca(table, sheet, ["dose", "batch"], return_data=True)["PC1"] = 0.0
+    data = plot_pca(table, sheet, ["dose", "batch"], return_data=True)
+    data["PC1"] = 0.0
     pd.testing.assert_frame_equal(table, before)
     pd.testing.assert_frame_equal(sheet, rows)
 
