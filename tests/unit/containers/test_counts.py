@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
@@ -127,8 +128,9 @@ class TestAnnData:
 
     @pytest.mark.parametrize("convert", [np.asarray, np.float32, sparse.csr_matrix, sparse.csc_array])
     def test_x(self, convert):
-        if convert is sparse.csc_array:
-            pytest.importorskip("anndata", minversion="0.11")  # before, only sparse matrices
+        pytest.importorskip("anndata")
+        if convert is sparse.csc_array and version("anndata").startswith("0.10"):
+            pytest.skip("AnnData takes sparse matrices only, not sparse arrays, before 0.11")
         adata = self.adata(convert(VALUES.T))
         assert_same(count_data(adata), count_data(frame(), sheet()))
         np.testing.assert_array_equal(np.asarray(adata.to_df()), VALUES.T)
