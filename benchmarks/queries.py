@@ -29,7 +29,7 @@ from runs import Run
 
 import countnest as cn
 from countnest.api.questions import BoundQuery
-from countnest.design.model import choose_coding
+from countnest.design.build import choose_coding
 from countnest.errors import CountnestWarning, StratumError
 
 COLUMNS = ("log2FoldChange", "lfcSE", "stat", "pvalue", "padj")

@@ -17,9 +17,9 @@ from reference import Reference
 
 import countnest as cn
 from countnest.errors import CountnestWarning
-from countnest.pipelines import deseq
-from countnest.pipelines.blocks import Genes
-from countnest.pipelines.deseq import genewise_dispersions
+from countnest.methods.chunks import Genes
+from countnest.methods.deseq2 import steps
+from countnest.methods.deseq2.steps import genewise_dispersions
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Run:
         if self.truth.name in reference.STUDIES:
             options["min_replicates_for_replace"] = np.inf
         dds = self.dataset(self.truth.design if design is None else design)
-        with warnings.catch_warnings(), patch.object(deseq, "genewise_dispersions", self._with_given):
+        with warnings.catch_warnings(), patch.object(steps, "genewise_dispersions", self._with_given):
             warnings.simplefilter("ignore", CountnestWarning)
             return cn.DESeq(dds, size_factor_type=self.truth.info["size_factor_type"], quiet=True, **options)
 

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.design import build_design
+from countnest.design.build import build_design, choose_coding, code_formula
 from countnest.design.formula import parse_formula
-from countnest.design.model import choose_coding, code_formula
 from countnest.design.rank import find_dependence
 from countnest.design.sample import prepare_samples
 

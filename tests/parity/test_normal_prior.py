@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 import countnest as cn
-from countnest.design.contrast import resolve_contrast
-from countnest.design.expanded import expanded_design, standard_design
+from countnest.design.prior_design import expanded_design, standard_design
+from countnest.methods.deseq2.beta_prior import shrink_normal
+from countnest.methods.deseq2.steps import no_counts
 from countnest.parallel.run import Engine
-from countnest.pipelines.beta_prior import shrink_normal
-from countnest.pipelines.deseq import no_counts
+from countnest.queries.contrasts import resolve_contrast
 
 FILE = Path(__file__).parent / "data" / "beta_prior.csv.gz"
 CB = ("condition", "C", "B")

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.design.coefficient import coefficients
-from countnest.design.grammar import parse_query
-from countnest.design.guard import require_within
-from countnest.design.model import build_design
-from countnest.design.question import cell, effect, interaction, means
+from countnest.design.build import build_design
 from countnest.errors import StratumError
+from countnest.queries.coefficients import coefficients
+from countnest.queries.effects import cell, effect, interaction, means
+from countnest.queries.grammar import parse_query
+from countnest.queries.guard import require_within
 
 IDENTICAL = 1e-12
 GROUPS = "ABCD"

@@ -12,10 +12,10 @@ import pytest
 
 import countnest as cn
 from countnest.containers.matrix import InMemory
-from countnest.design.model import build_design
+from countnest.design.build import build_design
+from countnest.methods.deseq2.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
+from countnest.methods.deseq2.outliers import ReplacementRule
 from countnest.parallel.run import Engine
-from countnest.pipelines.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
-from countnest.pipelines.outliers import ReplacementRule
 from countnest.stats.glm.layout import Layout
 
 EXACT, TREND, SAMPLES, RARE = 0.0, 1e-8, 1e-6, 1e-3

@@ -10,7 +10,7 @@ import pytest
 
 import countnest as cn
 from countnest.api.questions import BoundQuery
-from countnest.design.model import Design
+from countnest.design.design import Design
 
 PAGE = Path(__file__).parents[2] / "docs" / "from_deseq2.md"
 ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ") and "---" not in line]

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from countnest.datasets import load
-from countnest.design.contrast import resolve_contrast
-from countnest.design.model import build_design
+from countnest.design.build import build_design
 from countnest.errors import ContrastError, OptionError, SamplesError
+from countnest.queries.contrasts import resolve_contrast
 from countnest.remedies import advised, as_factor, in_the_shell, level_order, option, reference_level
 
 SHEET = pd.DataFrame(

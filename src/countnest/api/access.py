@@ -13,15 +13,14 @@ from countnest.api.inputs import by_label, given_numbers, probability
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.containers.gene_info import symbol_hint
 from countnest.counterparts import checked_arguments
-from countnest.design.coded import encode
-from countnest.design.estimable import contrast_matrix, estimable
+from countnest.design.design import Design, encode
 from countnest.design.level import known_level
-from countnest.design.model import Design
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
+from countnest.methods.deseq2.access import coefficient_covariance, predict_means, residuals_of
+from countnest.methods.deseq2.answer import model_outliers
+from countnest.methods.deseq2.fitted import means_of
 from countnest.options import ResidualType, check_flags, check_option
-from countnest.pipelines.access import coefficient_covariance, predict_means, residuals_of
-from countnest.pipelines.answer import model_outliers
-from countnest.pipelines.fitted import means_of
+from countnest.queries.estimable import contrast_matrix, estimable
 
 __all__ = ["covariance", "find_outliers", "predict", "residuals"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from countnest.design.model import Design
+from countnest.design.design import Design
 from countnest.design.order import order_sentences
 from countnest.progress import Progress
 

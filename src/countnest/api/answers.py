@@ -18,14 +18,10 @@ from countnest.containers.counts import CountData
 from countnest.containers.fit import Analysis, ModelFit
 from countnest.containers.matrix import CountMatrix
 from countnest.containers.results import Results, ResultsInfo
-from countnest.design.contrast import Contrast, resolve_contrast
-from countnest.design.guard import between_message
-from countnest.design.model import Design
-from countnest.design.stratum import strata
+from countnest.design.design import Design
 from countnest.errors import ContrastError, OptionError, warn
-from countnest.options import AltHypothesis, OutlierRule, TestType, check_flags, check_option
-from countnest.parallel.run import Engine
-from countnest.pipelines.answer import (
+from countnest.methods.chunks import Genes, without_counts
+from countnest.methods.deseq2.answer import (
     Answer,
     at_bound_only,
     cooks_outliers,
@@ -34,8 +30,12 @@ from countnest.pipelines.answer import (
     separated_by_design,
     single_tests,
 )
-from countnest.pipelines.beta_prior import refuse_less_abs
-from countnest.pipelines.blocks import Genes, without_counts
+from countnest.methods.deseq2.beta_prior import refuse_less_abs
+from countnest.options import AltHypothesis, OutlierRule, TestType, check_flags, check_option
+from countnest.parallel.run import Engine
+from countnest.queries.contrasts import Contrast, resolve_contrast
+from countnest.queries.guard import between_message
+from countnest.queries.stratum import strata
 from countnest.stats.glm.cooks import cooks_cutoff as default_cutoff
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.adjust import Adjustment

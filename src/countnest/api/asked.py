@@ -8,12 +8,12 @@ from typing import Any
 from countnest.api.handled import HandledData
 from countnest.api.questions import BoundQuery, bind
 from countnest.counterparts import checked_methods
-from countnest.design import question
-from countnest.design.coefficient import coefficients
-from countnest.design.grammar import parse_query
 from countnest.design.order import text_order_sentences
-from countnest.design.query import Query
 from countnest.progress import progress
+from countnest.queries import effects
+from countnest.queries.coefficients import coefficients
+from countnest.queries.grammar import parse_query
+from countnest.queries.query import Query
 
 __all__ = ["AskedData"]
 
@@ -92,7 +92,7 @@ class AskedData(HandledData):
         >>> res.top(2).index.to_list()
         ['FBgn0003360', 'FBgn0039155']
         """
-        asked = question.effect(
+        asked = effects.effect(
             self._design, variable, levels=levels, by=by, at=at, weights=weights, per=per, from_=from_, to=to
         )
         return self._asked(asked)
@@ -136,7 +136,7 @@ class AskedData(HandledData):
         >>> dds.interaction(condition=("treated", "untreated"), type="pairwise")
         <query of 1: 'condition[treated - untreated] : type[single-read - paired-end]'>
         """
-        return self._asked(question.interaction(self._design, by=by, at=at, weights=weights, **comparisons))
+        return self._asked(effects.interaction(self._design, by=by, at=at, weights=weights, **comparisons))
 
     def means(
         self,
@@ -175,7 +175,7 @@ class AskedData(HandledData):
         >>> dds.means("condition", at={"type": "paired-end"}).labels
         ('mean | condition=untreated, type=paired-end', 'mean | condition=treated, type=paired-end')
         """
-        return self._asked(question.means(self._design, by, at=at, weights=weights))
+        return self._asked(effects.means(self._design, by, at=at, weights=weights))
 
     def cell(self, *, weights: Any = "equal", **levels: object) -> BoundQuery:  # noqa: ANN401
         """Ask for the log2 mean of one cell; the difference of two is a comparison.
@@ -208,7 +208,7 @@ class AskedData(HandledData):
         >>> dds.cell(condition="treated", type="paired-end") - dds.cell(condition="untreated", type="single-read")
         <query of 1: '(cell(condition=treated, type=paired-end)) - (cell(condition=untreated, type=single-read))'>
         """
-        return self._asked(question.cell(self._design, weights=weights, **levels))
+        return self._asked(effects.cell(self._design, weights=weights, **levels))
 
     def query(self, text: str) -> BoundQuery:
         """Ask in one line of text, as the shell command does.

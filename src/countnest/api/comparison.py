@@ -11,9 +11,9 @@ from countnest.api.answers import Fitted, Options, make_results
 from countnest.api.questions import BoundQuery, bind
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
-from countnest.design.contrast import coefficient_place, resolve_contrast
-from countnest.design.grammar import parse_query
 from countnest.errors import ContrastError, OptionError, listing
+from countnest.queries.contrasts import coefficient_place, resolve_contrast
+from countnest.queries.grammar import parse_query
 
 __all__ = ["Asked", "one_comparison", "require_difference"]
 

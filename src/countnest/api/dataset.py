@@ -17,8 +17,12 @@ from countnest.api.priors import chosen_prior
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
 from countnest.counterparts import checked_methods
-from countnest.design.model import check_residual_df, check_varying
+from countnest.design.build import check_residual_df, check_varying
 from countnest.errors import OptionError, counted, listing, warn
+from countnest.methods.cost import expected_cost
+from countnest.methods.deseq2.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
+from countnest.methods.deseq2.beta_prior import PriorModel
+from countnest.methods.deseq2.outliers import ReplacementRule
 from countnest.options import (
     AltHypothesis,
     DispersionSharing,
@@ -33,10 +37,6 @@ from countnest.options import (
 )
 from countnest.parallel.pool import active_pool
 from countnest.parallel.run import Engine
-from countnest.pipelines.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
-from countnest.pipelines.beta_prior import PriorModel
-from countnest.pipelines.cost import expected_cost
-from countnest.pipelines.outliers import ReplacementRule
 from countnest.remedies import option
 from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout

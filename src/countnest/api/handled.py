@@ -20,7 +20,7 @@ from countnest.containers.gene_info import symbol_hint
 from countnest.containers.protected import protected
 from countnest.containers.selection import Noun, chosen_places, select
 from countnest.counterparts import checked_methods, unknown_name
-from countnest.design.model import Design
+from countnest.design.design import Design
 from countnest.errors import CountsError, DesignError, OptionError, SamplesError, UnknownNameError, counted, warn
 from countnest.progress import progress
 from countnest.stats.glm.layout import Layout

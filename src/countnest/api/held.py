@@ -27,8 +27,9 @@ from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, Mod
 from countnest.containers.gene_info import matched_info
 from countnest.containers.protected import protected
 from countnest.counterparts import Answering, checked_methods
+from countnest.design.build import build_design
+from countnest.design.design import Design
 from countnest.design.level import level_text
-from countnest.design.model import Design, build_design
 from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import (
     MissingStepError,
@@ -39,16 +40,16 @@ from countnest.errors import (
     listing,
     warn,
 )
+from countnest.methods.deseq2.analysis import normalize, original_moments, with_weights
+from countnest.methods.deseq2.fitted import dispersion_means_of, means_of, observed_cooks
+from countnest.methods.deseq2.steps import given_dispersions
+from countnest.methods.normalization import Normalization
 from countnest.options import (
     Orientation,
     SizeFactorType,
     check_flags,
 )
 from countnest.parallel.run import Engine
-from countnest.pipelines.analysis import normalize, original_moments, with_weights
-from countnest.pipelines.deseq import given_dispersions
-from countnest.pipelines.fitted import dispersion_means_of, means_of, observed_cooks
-from countnest.pipelines.normalization import Normalization
 from countnest.progress import progress
 from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout

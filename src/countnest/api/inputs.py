@@ -12,7 +12,8 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
-from countnest.design.model import Design, build_design
+from countnest.design.build import build_design
+from countnest.design.design import Design
 from countnest.errors import (
     CountnestError,
     CountnestWarning,

@@ -13,8 +13,8 @@ from countnest.containers.possible import impossible
 from countnest.containers.shapes import misfits
 from countnest.errors import FileError
 from countnest.files import FilePath
-from countnest.pipelines.blocks import Genes
-from countnest.pipelines.deseq import base_moments
+from countnest.methods.chunks import Genes
+from countnest.methods.deseq2.steps import base_moments
 
 __all__ = ["check_parts", "check_state"]
 

@@ -11,14 +11,14 @@ import pandas as pd
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.fit import Analysis, BetaPrior
-from countnest.design.coded import CodedDesign
-from countnest.design.contrast import Contrast, default_contrast, resolve_contrast
-from countnest.design.expanded import PriorDesign, prior_design
+from countnest.design.design import Design
+from countnest.design.prior_design import PriorDesign, prior_design
 from countnest.errors import ContrastError, OptionError
+from countnest.methods.deseq2.answer import Estimates
+from countnest.methods.deseq2.beta_prior import PriorModel, estimate_with_prior
 from countnest.options import ModelMatrixType, TestType, check_flags, check_option
 from countnest.parallel.run import Engine
-from countnest.pipelines.answer import Estimates
-from countnest.pipelines.beta_prior import PriorModel, estimate_with_prior
+from countnest.queries.contrasts import Contrast, default_contrast, resolve_contrast
 from countnest.stats.glm.fit import LN2
 
 __all__ = ["Shown", "chosen_prior", "prior_gene_table", "shown"]
@@ -28,7 +28,7 @@ TOLERANCE = 1e-8
 
 
 def chosen_prior(
-    design: CodedDesign, test: TestType, beta_prior: bool, model_matrix_type: ModelMatrixType | None
+    design: Design, test: TestType, beta_prior: bool, model_matrix_type: ModelMatrixType | None
 ) -> PriorModel | None:
     """Return the model whose coefficients get priors; None without.
 
@@ -71,7 +71,7 @@ class Shown:
         What was fitted to it.
     """
 
-    design: CodedDesign
+    design: Design
     prior: PriorDesign
     fit: BetaPrior
 
@@ -123,7 +123,7 @@ class Shown:
         return as_float(beta @ weights / LN2)
 
 
-def shown(design: CodedDesign, prior: BetaPrior | None) -> Shown | None:
+def shown(design: Design, prior: BetaPrior | None) -> Shown | None:
     """Return how a fit of this design answers where it has priors; None without."""
     if prior is None:
         return None

@@ -14,14 +14,14 @@ from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import JOINT_CHANGE, Results
 from countnest.counterparts import Answering, checked_methods
-from countnest.design.grid import in_cell
-from countnest.design.guard import require_within
-from countnest.design.query import Query
 from countnest.errors import ContrastError, OptionError, listing
+from countnest.methods.deseq2.answer import Answer, estimate, joint_test, single_tests
+from countnest.methods.deseq2.ratio import likelihood_ratio
+from countnest.methods.deseq2.steps import t_df
 from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_flags, check_option
-from countnest.pipelines.answer import Answer, estimate, joint_test, single_tests
-from countnest.pipelines.deseq import t_df
-from countnest.pipelines.ratio import likelihood_ratio
+from countnest.queries.cells import in_cell
+from countnest.queries.guard import require_within
+from countnest.queries.query import Query
 from countnest.stats.inference.adjust import Adjustment
 from countnest.stats.inference.filter import FilterFunction
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
@@ -35,7 +35,7 @@ NO_WEIGHT = 1e-8
 @checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BoundQuery(Answering, Query):
-    """A question about the data set that it was asked of; see `design.query.Query` for its algebra.
+    """A question about the data set that it was asked of; see `queries.query.Query` for its algebra.
 
     Attributes
     ----------

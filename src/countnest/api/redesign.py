@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray, IntArray
+from countnest.design.build import build_design, check_varying
+from countnest.design.design import Design
 from countnest.design.formula import parse_formula
 from countnest.design.level import known_level, level_text
 from countnest.design.matrix import no_design
-from countnest.design.model import Design, build_design, check_varying
 from countnest.errors import CountnestWarning, counted, listing, warn
 
 __all__ = ["checked_design", "is_same_model", "lost", "options_of_part", "redesigned", "usable_options"]

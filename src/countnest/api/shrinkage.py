@@ -19,13 +19,13 @@ from countnest.api.questions import BoundQuery
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results, ResultsInfo
 from countnest.counterparts import checked_arguments
-from countnest.design.contrast import resolve_contrast
-from countnest.design.expanded import expanded_design, standard_design
+from countnest.design.prior_design import expanded_design, standard_design
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
+from countnest.methods.deseq2.answer import estimate
+from countnest.methods.deseq2.beta_prior import refuse_prior, shrink_normal
+from countnest.methods.deseq2.shrinkage import ShrunkenChanges, shrink_apeglm, shrink_ashr
 from countnest.options import ShrinkType, check_flags, check_option
-from countnest.pipelines.answer import estimate
-from countnest.pipelines.beta_prior import refuse_prior, shrink_normal
-from countnest.pipelines.shrinkage import ShrunkenChanges, shrink_apeglm, shrink_ashr
+from countnest.queries.contrasts import resolve_contrast
 from countnest.stats.inference.adjust import is_adjustment
 from countnest.stats.shrink.svalue import s_values
 

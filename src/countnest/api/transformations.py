@@ -18,11 +18,11 @@ from countnest.arrays import FloatArray, as_float
 from countnest.containers.fit import Analysis, DispersionTrend
 from countnest.containers.transformed import Transformed, TransformMethod
 from countnest.counterparts import checked_arguments
-from countnest.design.model import check_residual_df
+from countnest.design.build import check_residual_df
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
+from countnest.methods import transform
 from countnest.options import FitType, check_flags, check_option
 from countnest.parallel.run import Engine
-from countnest.pipelines import transform
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import estimate_size_factors, normalized_counts
 from countnest.stats.transform.rlog import sparse_share

@@ -9,7 +9,7 @@ import click
 
 import countnest as cn
 from countnest.cli.notices import warnings_as_lines
-from countnest.design.model import build_design, check_residual_df
+from countnest.design.build import build_design, check_residual_df
 from countnest.errors import DesignError, warn
 
 __all__ = ["describe_design"]

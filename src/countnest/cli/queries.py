@@ -10,8 +10,8 @@ from countnest.api.questions import BoundQuery
 from countnest.cli.request import Request
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
-from countnest.design.guard import require_within
 from countnest.errors import OptionError, StratumError
+from countnest.queries.guard import require_within
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.containers.gene_info import symbols_of
-from countnest.design.query import Query
+from countnest.queries.query import Query
 
 __all__ = ["gene_table", "level_text", "row_sentences", "wrapped"]
 

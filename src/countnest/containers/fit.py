@@ -153,7 +153,7 @@ class BetaPrior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelFit:
-    """The fitted model. Means, hat values and Cook's distances, (G, n) each, are not kept: see `pipelines.fitted`.
+    """The fitted model. Means, hat values and Cook's distances, (G, n) each, are not kept: see `methods.deseq2.fitted`.
 
     Attributes
     ----------

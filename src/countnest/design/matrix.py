@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
-from countnest.design.coded import CodedDesign
 from countnest.design.coding import CodedMatrix
+from countnest.design.design import Design
 from countnest.design.name import refuse_duplicates, result_name
 from countnest.design.nesting import Nesting
 from countnest.design.rank import check_rank, zero_columns
@@ -27,7 +27,7 @@ def no_design(design: object, advice: str = "") -> DesignError:
     )
 
 
-def design_of_matrix(design: object, sheet: pd.DataFrame) -> CodedDesign:
+def design_of_matrix(design: object, sheet: pd.DataFrame) -> Design:
     """Return the design that a model matrix describes, all-zero columns dropped.
 
     Parameters
@@ -54,7 +54,7 @@ def design_of_matrix(design: object, sheet: pd.DataFrame) -> CodedDesign:
     refuse_duplicates(coded.names)
     check_rank(coded.matrix, coded.columns)
     notes = (f"Columns that are zero in all samples were dropped: {listing(dropped)}.",) if dropped else ()
-    return CodedDesign(
+    return Design(
         matrix=as_float(coded.matrix),
         names=coded.names,
         columns=coded.columns,

@@ -12,7 +12,7 @@ import pandas as pd
 from countnest.arrays import FloatArray
 from countnest.containers.gene_info import called, gene_by_name
 from countnest.counterparts import checked_arguments
-from countnest.design.coded import CodedDesign
+from countnest.design.design import Design
 from countnest.design.order import as_factor
 from countnest.errors import OptionError, kind_of, listing, suggestion
 from countnest.options import check_flags, names_given
@@ -33,7 +33,7 @@ class CountedStudy(Protocol):
     """A data set, as far as the plot reads it."""
 
     @property
-    def design(self) -> CodedDesign:
+    def design(self) -> Design:
         """The design, whose last variable is the usual one to group by."""
 
     @property

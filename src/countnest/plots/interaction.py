@@ -14,11 +14,11 @@ from countnest.containers.gene_info import called, gene_by_name
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.counterparts import checked_arguments
-from countnest.design.coded import CodedDesign
+from countnest.design.design import Design
 from countnest.design.order import as_factor
-from countnest.design.query import NamedCell
 from countnest.errors import OptionError, kind_of, suggestion
 from countnest.options import names_given
+from countnest.queries.query import NamedCell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ class FittedStudy(Protocol):
     """A fitted data set, as far as the plot reads it."""
 
     @property
-    def design(self) -> CodedDesign:
+    def design(self) -> Design:
         """The design, which knows the blocks."""
 
     @property

@@ -8,9 +8,9 @@ import pytest
 from simulated import study
 
 import countnest as cn
-from countnest.design.model import build_design
+from countnest.design.build import build_design
 from countnest.errors import CountnestWarning, DesignError
-from countnest.pipelines.shrinkage import coefficient_for
+from countnest.methods.deseq2.shrinkage import coefficient_for
 from countnest.plots.counts import _places
 
 MINUTES = ["0", "5", "15", "120"]

@@ -10,8 +10,8 @@ import scipy.stats
 import countnest as cn
 from countnest.api.questions import BoundQuery
 from countnest.containers.result_set import ResultsSet
-from countnest.design import question
 from countnest.errors import ContrastError, CountnestWarning, MissingStepError, OptionError, StratumError
+from countnest.queries import effects
 from countnest.stats.inference.stagewise import stagewise
 from unit.api import simulated
 
@@ -414,7 +414,7 @@ def test_outliers_are_withheld():
 
 
 def test_a_question_of_no_data_set(dds):
-    asked = question.effect(dds.design, "treat2")
+    asked = effects.effect(dds.design, "treat2")
     assert not hasattr(asked, "test")
     loose = BoundQuery(**{field.name: getattr(asked, field.name) for field in fields(asked)})
     with pytest.raises(OptionError, match="belongs to no data set"):

@@ -9,7 +9,7 @@ import pytest
 import countnest as cn
 from countnest.api.shrinkage import lfc_shrink
 from countnest.errors import ContrastError, CountnestWarning, MissingStepError, OptionError, StratumError
-from countnest.pipelines import shrinkage
+from countnest.methods.deseq2 import shrinkage
 from unit.api.simulated import study
 
 COLUMNS = ["baseMean", "log2FoldChange", "lfcSE"]

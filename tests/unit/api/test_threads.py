@@ -5,8 +5,8 @@ import pytest
 
 import countnest as cn
 from countnest.errors import OptionError
+from countnest.methods import chunks
 from countnest.parallel import run
-from countnest.pipelines import blocks
 from unit.api.simulated import study
 
 VERBS = {
@@ -50,7 +50,7 @@ def used(monkeypatch):
     monkeypatch.setenv("COUNTNEST_NUM_THREADS", "7")  # of whoever does not ask the data set
     monkeypatch.setattr(run, "_work", alone)
     monkeypatch.setattr(run, "_on_threads", together)
-    monkeypatch.setattr(blocks, "FIRST_CELLS", 1)  # small studies are one block otherwise
+    monkeypatch.setattr(chunks, "FIRST_CELLS", 1)  # small studies are one block otherwise
     return seen
 
 

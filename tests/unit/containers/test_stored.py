@@ -22,8 +22,8 @@ from countnest.containers.counts import count_data
 from countnest.containers.matrix import InMemory, Selected
 from countnest.containers.stored import Stored
 from countnest.errors import CountsError
+from countnest.methods.chunks import Genes, over_genes
 from countnest.parallel.run import Engine
-from countnest.pipelines.blocks import Genes, over_genes
 
 N_GENES, N = 61, 12
 RNG = np.random.default_rng(5)
@@ -378,7 +378,7 @@ import resource, sys
 import h5py, numpy as np, pandas as pd, scipy.sparse
 from countnest.containers.counts import count_data
 from countnest.parallel.run import Engine
-from countnest.pipelines.blocks import Genes, over_genes
+from countnest.methods.chunks import Genes, over_genes
 
 def total(counts, factors, weights, *, engine):
     return (counts.sum(axis=1),)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from countnest.design.model import build_design
+from countnest.design.build import build_design
 
 
 def sheet(**columns):

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from studies import sheet
 
-from countnest.design.contrast import resolve_contrast
-from countnest.design.model import build_design
+from countnest.design.build import build_design
 from countnest.design.order import as_factor, level_order
 from countnest.design.quantity import by_number
-from countnest.design.query import stack
-from countnest.design.question import effect, interaction
 from countnest.errors import ContrastError, CountnestWarning, OptionError, SamplesError
+from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.effects import effect, interaction
+from countnest.queries.query import stack
 
 # Levels in the order in which they are meant; they are given as text sorts them.
 CLEAR = [

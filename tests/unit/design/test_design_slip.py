@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from studies import sheet
 
-from countnest.design.model import build_design
+from countnest.design.build import build_design
 from countnest.design.sample import prepare_samples
 from countnest.design.slip import seen, slip_warnings, spelled
 from countnest.errors import SamplesError

@@ -8,7 +8,7 @@ import pytest
 
 import countnest as cn
 from countnest.cli.main import main
-from countnest.design import build_design
+from countnest.design.build import build_design
 from countnest.design.formula import learn_expression, parse_formula
 from countnest.design.language import KNOWN_FUNCTIONS
 from countnest.errors import CountnestError, FormulaError

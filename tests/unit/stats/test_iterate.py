@@ -6,9 +6,9 @@ from scipy.stats import nbinom
 
 import countnest as cn
 from countnest.errors import NormalizationError
+from countnest.methods import iterate as rounds
+from countnest.methods.iterate import iterated_size_factors
 from countnest.parallel.run import Engine
-from countnest.pipelines import iterate as rounds
-from countnest.pipelines.iterate import iterated_size_factors
 from countnest.stats.norm import iterate
 from countnest.stats.norm.iterate import likeliest_size_factors
 

@@ -1,0 +1,210 @@
+"""The record of a design: a model matrix, its names, and how rows for any cell are coded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+import pandas as pd
+
+from countnest.arrays import FloatArray, IntArray
+from countnest.design.coder import Coder
+from countnest.design.coding import CodedMatrix
+from countnest.design.level import level_codes
+from countnest.design.nesting import Nesting
+from countnest.design.order import LevelOrder
+from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.errors import ContrastError, counted, listing, suggestion
+
+if TYPE_CHECKING:
+    from countnest.queries.report import Report
+
+__all__ = ["Coding", "Design", "encode"]
+
+Coding = Literal["r", "formulaic", "matrix"]
+
+
+class LevelOptions(TypedDict):
+    """The arguments that decide how the levels of factors are coded."""
+
+    levels: dict[str, tuple[str, ...]]
+    reference: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Design:
+    """A model matrix of full column rank and everything that later steps ask about it.
+
+    Attributes
+    ----------
+    matrix
+        Shape (n, p), float64, read-only: the columns that are neither zero nor combinations of earlier ones.
+    names
+        The p names of the results: 'Intercept', 'dex_trt_vs_untrt', 'genotypeII.conditionB'.
+    columns
+        The p names of R's model matrix: '(Intercept)', 'dextrt', 'genotypeII:conditionB'.
+    formula
+        The formula, or None when a matrix was given.
+    variables
+        Columns of the sample sheet that the formula uses, by first appearance.
+    levels
+        Levels of each factor; the first is the reference.
+    intercept
+        Whether there is an intercept.
+    sheet
+        The prepared sample sheet: the factors of the formula are categoricals, ordered ones where the order is known.
+    dropped
+        Names of the columns that were dropped: all zero, or combinations of earlier ones because of nesting.
+    terms
+        For each of the p columns the term of the formula that it belongs to, a tuple of variables and expressions;
+        () for the intercept. For a matrix each other column is a term of its own.
+    coding
+        'r': columns as in R; 'formulaic': columns of full rank where R's rule gives none; 'matrix': a matrix was given.
+    notes
+        What was done, in sentences for the user.
+    full
+        The q >= p columns before any was dropped, shape (n, q).
+    kept
+        Places of the p columns among these; empty when the columns were made by hand and `full` is what they mean.
+    coder
+        Codes other rows as the samples were coded; None when a matrix was given.
+    nesting
+        Which factors are nested in which.
+    orders
+        The order of the levels of each factor, for comparisons that depend on one.
+    constant
+        Variables of the formula with one value in all samples, and what is wrong with that: their terms are left out,
+        and the model cannot be fitted.
+    """
+
+    matrix: FloatArray
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    formula: str | None
+    variables: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    intercept: bool
+    sheet: pd.DataFrame
+    dropped: tuple[str, ...]
+    terms: tuple[tuple[str, ...], ...]
+    coding: Coding
+    notes: tuple[str, ...]
+    full: CodedMatrix
+    kept: tuple[int, ...]
+    coder: Coder | None
+    nesting: Nesting
+    orders: Mapping[str, LevelOrder] = field(default_factory=dict)
+    constant: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the matrices read-only: fits and files rely on them."""
+        self.matrix.flags.writeable = False
+        self.full.matrix.flags.writeable = False
+
+    def __repr__(self) -> str:
+        return facts_as_text(*self._described())
+
+    def _repr_html_(self) -> str:
+        return facts_as_html(*self._described())
+
+    def _described(self) -> tuple[str, dict[str, str]]:
+        """Return what the design is, in a line and a few facts; `report` says more."""
+        n, p = self.matrix.shape
+        factors = [f"{name} ({first_of(levels)})" for name, levels in self.levels.items()]
+        facts = {
+            "coefficients": first_of(self.names),
+            "factors": "; ".join(factors),
+            "numbers": ", ".join(self.numbers),
+            "dropped columns": first_of(self.dropped),
+        }
+        title = f"Design {self.formula or 'of a matrix'}: {counted(n, 'sample')}, {counted(p, 'coefficient')}"
+        return title, {what: value for what, value in facts.items() if value}
+
+    def report(self) -> Report:
+        """Return what the design is: cells, columns, rank, nesting, reference levels, and what it can answer."""
+        from countnest.queries.report import design_report
+
+        return design_report(self)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The variables that are not factors."""
+        return tuple(name for name in self.variables if name not in self.levels)
+
+    def codes(self, factor: str) -> IntArray:
+        """Return the level of each sample, shape (n,), as a place in `levels`."""
+        return level_codes(self.sheet[factor], self.levels[factor])
+
+    def in_order(self, factor: str) -> tuple[str, ...]:
+        """Return the levels of a factor in their order, where it is known, otherwise with the reference first."""
+        order = self.orders.get(factor)
+        return order.levels if order is not None and order.is_known else self.levels[factor]
+
+    def level_options(self) -> LevelOptions:
+        """Return the arguments `levels` and `reference` by which another formula codes the factors alike."""
+        return {
+            "levels": {name: self.in_order(name) for name in self.levels},
+            "reference": {name: levels[0] for name, levels in self.levels.items()},
+        }
+
+    def require_variable(self, name: str) -> None:
+        """Raise `ContrastError` unless a formula was given that uses this variable."""
+        if self.coder is None:
+            raise ContrastError(
+                "a model matrix was given as the design, so its cells are not known; give a formula, or ask with the "
+                f"coefficients: {listing(self.names, 20)}."
+            )
+        if not isinstance(name, str) or name not in self.variables:
+            columns = [str(column) for column in self.sheet.columns]
+            where = (
+                " It is a column of the sample sheet, but the design does not use it." if str(name) in columns else ""
+            )
+            raise ContrastError(
+                f"the variable '{name}' is not in the design '{self.formula}'.{where}"
+                f"{suggestion(name, self.variables)} Its variables are {listing(self.variables, 20)}."
+            )
+
+    def require_level(self, factor: str, level: str) -> None:
+        """Raise `ContrastError` unless the factor has this level."""
+        if level not in self.levels[factor]:
+            raise ContrastError(
+                f"'{level}' is not a level of '{factor}'.{suggestion(level, self.levels[factor])} The levels are "
+                f"{listing(self.levels[factor], 20)}."
+            )
+
+
+def encode(design: Design, cells: pd.DataFrame) -> FloatArray:
+    """Return the rows of the unreduced model matrix for new cells.
+
+    Parameters
+    ----------
+    design
+        A design that was made from a formula.
+    cells
+        m rows with a column for each variable of the design: levels of the factors, values of the numbers. Expressions
+        such as ``scale(age)`` use what they learnt from the samples.
+
+    Returns
+    -------
+    FloatArray
+        Shape (m, q), columns as in ``design.full``.
+
+    Raises
+    ------
+    ContrastError
+        The design is a matrix, a variable is missing, or a level is unknown.
+
+    Notes
+    -----
+    R counterpart: stats::model.matrix on new data with the terms and contrasts of a fitted model.
+    """
+    for variable in design.variables:
+        design.require_variable(variable)
+        if variable not in cells:
+            raise ContrastError(f"the cells lack the variable '{variable}' of the design '{design.formula}'.")
+        for level in dict.fromkeys(cells[variable]) if variable in design.levels else ():
+            design.require_level(variable, level)
+    if design.coder is None:
+        raise ContrastError("a model matrix was given as the design, so new cells cannot be coded; give a formula.")
+    return design.coder.matrix(cells)

@@ -1,0 +1,1 @@
+"""DESeq2: negative binomial models, shrunken dispersions, Wald and likelihood ratio tests."""

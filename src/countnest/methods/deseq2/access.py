@@ -1,0 +1,106 @@
+"""What a fitted analysis can tell besides tests: covariances, fitted and predicted means, residuals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import FloatArray, IntArray, rows_of
+from countnest.containers.fit import Analysis
+from countnest.methods.deseq2.answer import estimate
+from countnest.methods.deseq2.fitted import means_of
+from countnest.methods.deseq2.steps import expand
+from countnest.options import ResidualType
+from countnest.parallel.run import Engine
+from countnest.stats.glm.fit import LN2, contrast_covariance
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.predict import count_limits, mean_limits
+from countnest.stats.glm.residual import deviance_residuals, pearson_residuals, quantile_residuals, raw_residuals
+
+__all__ = ["Prediction", "coefficient_covariance", "predict_means", "residuals_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """Means of k genes in m new cells, (k, m) each; the limits are None where they were not asked for."""
+
+    mean: FloatArray
+    low: FloatArray | None = None
+    high: FloatArray | None = None
+    count_low: FloatArray | None = None
+    count_high: FloatArray | None = None
+
+
+def coefficient_covariance(state: Analysis, layout: Layout, genes: IntArray, engine: Engine) -> FloatArray:
+    """Return the covariances (k, p, p) of the coefficients of some genes (k,), log2; missing for those not fitted."""
+    assert state.fit is not None
+    assert state.dispersions is not None
+    fit, p = state.fit, layout.n_coefficients
+    if layout.is_intercept_only:  # its standard error has a closed form, without ridge and floor
+        return (fit.se[genes, :, np.newaxis] / LN2) ** 2
+    fitted = ~np.isnan(fit.beta[genes, 0])
+    rows = genes[fitted]
+    covariance = contrast_covariance(
+        np.eye(p),
+        fit.beta[rows],
+        rows_of(state.factors, rows),
+        state.dispersions.final[rows],
+        layout,
+        weights=rows_of(state.weights, rows),
+        min_mu=fit.min_mu,
+        engine=engine,
+    )
+    return expand(fitted, covariance / LN2**2)
+
+
+def predict_means(
+    state: Analysis,
+    layout: Layout,
+    genes: IntArray,
+    cells: FloatArray,
+    size_factors: FloatArray,
+    *,
+    level: float | None,
+    count_level: float | None,
+    engine: Engine,
+) -> Prediction:
+    """Return the means of some genes in new cells, given as contrasts (m, p) of the coefficients, at size factors (m,).
+
+    `level` is that of the confidence limits of the mean and `count_level` that of the limits of a new count; None:
+    none.
+    """
+    assert state.fit is not None
+    assert state.dispersions is not None
+    estimates = estimate(cells, state, layout, engine)
+    predictor, se = estimates.lfc[genes] * LN2, estimates.se[genes] * LN2
+    with np.errstate(over="ignore"):
+        mean = np.exp(predictor) * size_factors
+    low = high = count_low = count_high = None
+    if level is not None:
+        df = state.fit.df
+        low, high = mean_limits(predictor, se, level, df[genes] if isinstance(df, np.ndarray) else df)
+        low, high = low * size_factors, high * size_factors
+    if count_level is not None:
+        count_low, count_high = count_limits(mean, state.dispersions.final[genes], count_level)
+    return Prediction(mean, low, high, count_low, count_high)
+
+
+def residuals_of(
+    state: Analysis,
+    counts: FloatArray,
+    layout: Layout,
+    kind: ResidualType,
+    rng: np.random.Generator | None,
+    engine: Engine,
+) -> FloatArray:
+    """Return residuals (G, n) of counts (G, n) about the fitted means; missing for genes that are not fitted."""
+    assert state.dispersions is not None
+    mu, alpha = means_of(state, layout, engine), state.dispersions.final
+    if kind == "raw":
+        return raw_residuals(counts, mu)
+    if kind == "pearson":
+        return pearson_residuals(counts, mu, alpha)
+    if kind == "deviance":
+        return deviance_residuals(counts, mu, alpha)
+    return quantile_residuals(counts, mu, alpha, rng)

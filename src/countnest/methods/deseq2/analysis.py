@@ -1,0 +1,170 @@
+"""The whole analysis in its order: normalization, dispersions, model, outliers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from countnest.arrays import FloatArray
+from countnest.containers.fit import Analysis, BaseMoments
+from countnest.containers.matrix import CountMatrix
+from countnest.errors import counted
+from countnest.methods.chunks import Genes
+from countnest.methods.deseq2.beta_prior import PriorModel, fit_beta_prior, refit_beta_prior
+from countnest.methods.deseq2.outliers import ReplacementRule, find_replacements, refit, with_observed_cooks
+from countnest.methods.deseq2.steps import base_moments, estimate_dispersions, failing_weights, fit_model
+from countnest.methods.normalization import Normalization, estimate_factors
+from countnest.options import DispersionSharing, FitType, SizeFactorType, TestType
+from countnest.parallel.run import Engine
+from countnest.stats.dispersion.trend import TrendFunction
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import scaled_weights
+
+__all__ = ["Model", "normalize", "original_moments", "replace_outliers", "with_dispersions", "with_fit", "with_weights"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What is fitted and tested.
+
+    Attributes
+    ----------
+    layout
+        Of the model matrix.
+    reduced, reduced_description
+        Layout of the reduced matrix of a likelihood ratio test, and how it was written.
+    test
+        "Wald" or "LRT".
+    use_t
+        Whether Wald statistics are compared with a t distribution.
+    min_mu
+        Floor of the means in weights.
+    prior
+        The model whose coefficients get normal priors; None: maximum likelihood alone.
+    """
+
+    layout: Layout
+    reduced: Layout | None = None
+    reduced_description: str | None = None
+    test: TestType = "Wald"
+    use_t: bool = False
+    min_mu: float = 0.5
+    prior: PriorModel | None = None
+
+
+def normalize(
+    counts: CountMatrix,
+    given: FloatArray | None,
+    kind: SizeFactorType,
+    engine: Engine,
+    by_gene: bool = False,
+    normalization: Normalization | None = None,
+) -> Analysis:
+    """Return the first state of an analysis, with `given` factors or with estimated ones.
+
+    `by_gene` says whether the given ones are normalization factors, `normalization` what the estimated ones are to
+    heed.
+    """
+    if given is None:
+        heeded = normalization or Normalization()
+        factors, by_gene = estimate_factors(counts, kind, heeded, engine), heeded.by_gene(kind)
+    else:
+        engine.progress.step(f"using pre-existing {'normalization' if by_gene else 'size'} factors")
+        factors = given
+    return Analysis(factors, given is not None, base_moments(Genes(counts, factors), engine), by_gene=by_gene)
+
+
+def with_weights(state: Analysis, counts: CountMatrix, weights: FloatArray, layout: Layout, engine: Engine) -> Analysis:
+    """Return the state with observation weights (G, n), which moments and fits then heed."""
+    moments = base_moments(
+        Genes(counts, state.factors), engine, weights=weights, weights_fail=failing_weights(weights, layout)
+    )
+    return replace(state, weights=scaled_weights(weights), raw_weights=weights, moments=moments)
+
+
+def original_moments(state: Analysis, counts: CountMatrix, engine: Engine) -> BaseMoments:
+    """Return the moments of the counts as observed."""
+    if state.replacement is None:
+        return state.moments
+    genes, fail = Genes(counts, state.factors), state.moments.weights_fail
+    return base_moments(genes, engine, weights=state.raw_weights, weights_fail=fail)
+
+
+def with_dispersions(
+    state: Analysis,
+    counts: CountMatrix,
+    layout: Layout,
+    *,
+    fit_type: FitType | TrendFunction,
+    sharing: DispersionSharing = "MAP",
+    min_mu: float,
+    engine: Engine,
+) -> Analysis:
+    """Return the state with dispersions, and without what was fitted before."""
+    engine.progress.step("estimating dispersions")
+    moments = original_moments(state, counts, engine)
+    dispersions = estimate_dispersions(
+        Genes(counts, state.factors, state.weights),
+        moments,
+        layout,
+        fit_type=fit_type,
+        sharing=sharing,
+        min_mu=min_mu,
+        engine=engine,
+    )
+    return replace(state, moments=moments, dispersions=dispersions, fit=None, replacement=None)
+
+
+def with_fit(state: Analysis, counts: CountMatrix, model: Model, engine: Engine) -> Analysis:
+    """Return the state with the fitted model; it must have dispersions.
+
+    Counts that were replaced as outliers stay replaced, as moments and dispersions of their genes are those of the
+    replaced counts.
+    """
+    assert state.dispersions is not None
+    used = state.counts_used(counts)
+    fit = fit_model(
+        Genes(used, state.factors, state.weights),
+        state.moments,
+        model.layout,
+        state.dispersions.final,
+        test=model.test,
+        reduced=model.reduced,
+        reduced_description=model.reduced_description,
+        use_t=model.use_t,
+        min_mu=model.min_mu,
+        engine=engine,
+    )
+    if state.replacement is not None:
+        fit = with_observed_cooks(replace(state, fit=fit), counts, model.layout, engine)
+    if model.prior is not None:
+        fit = replace(fit, prior=fit_beta_prior(replace(state, fit=fit), used, model.prior, engine))
+    return replace(state, fit=fit)
+
+
+def replace_outliers(
+    state: Analysis, counts: CountMatrix, model: Model, rule: ReplacementRule, engine: Engine
+) -> Analysis:
+    """Return the state after outlier counts were replaced and their genes fitted anew; the same if there are none."""
+    assert state.dispersions is not None
+    assert state.fit is not None
+    replacement = find_replacements(counts, state, model.layout, rule, engine)
+    if replacement is None:
+        return state
+    engine.progress.note(
+        f"-- replacing outliers and refitting for {counted(int(replacement.flagged.sum()), 'gene')} "
+        f"({rule}; the original counts are kept in counts())"
+    )
+    moments, dispersions, fit = refit(
+        replacement,
+        state,
+        counts,
+        model.layout,
+        reduced=model.reduced,
+        engine=engine,
+    )
+    after = replace(state, moments=moments, dispersions=dispersions, fit=fit, replacement=replacement)
+    if fit.prior is None or not replacement.refitted.any():
+        return after
+    assert model.prior is not None
+    prior = refit_beta_prior(fit.prior, after, after.counts_used(counts), model.prior, replacement.refitted, engine)
+    return replace(after, fit=replace(fit, prior=prior))

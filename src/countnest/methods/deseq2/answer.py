@@ -1,0 +1,303 @@
+"""Answer questions about every gene: estimates, tests, and which p-values count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
+from countnest.containers.fit import Analysis
+from countnest.containers.matrix import CountMatrix
+from countnest.errors import MissingStepError, OptionError
+from countnest.methods.chunks import Genes, over_genes
+from countnest.methods.deseq2.fitted import observed_cooks, observed_max_cooks
+from countnest.methods.deseq2.steps import expand, t_df
+from countnest.options import AltHypothesis
+from countnest.parallel.run import Engine
+from countnest.stats.glm.fit import LN2, at_bound, contrast_covariance, contrast_variance, fitted_means, hat_values
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.outlier import ModelOutliers
+from countnest.stats.glm.outlier import model_outliers as flag_by_model
+from countnest.stats.glm.separation import cell_flags, separated, separated_by_cells
+from countnest.stats.inference.wald import joint_wald_test, wald_test
+
+__all__ = [
+    "Answer",
+    "Estimates",
+    "at_bound_only",
+    "cooks_outliers",
+    "estimate",
+    "joint_test",
+    "model_outliers",
+    "row_basis",
+    "separated_by_design",
+    "single_tests",
+]
+
+# An outlier does not count in a two-group design when this many samples have a larger count.
+LARGER_COUNTS = 3
+# Singular values below this fraction of the largest are zero.
+RANK_TOLERANCE = 1e-10
+MIN_OUTLIER_DF = 2
+# Flags of genes and cells that are looked at together.
+FLAGS = 1 << 27
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimates:
+    """Contrasts of the coefficients: log2 fold changes and their standard errors, (G, k)."""
+
+    lfc: FloatArray
+    se: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """One test for every gene, each (G,): log2 fold change, its standard error, statistic and p-value."""
+
+    lfc: FloatArray
+    se: FloatArray
+    statistic: FloatArray
+    p_value: FloatArray
+
+
+def estimate(contrasts: FloatArray, state: Analysis, layout: Layout, engine: Engine) -> Estimates:
+    """Return log2 fold changes C beta and their standard errors for contrasts (k, p)."""
+    fit = state.fitted
+    rows = ~np.isnan(fit.beta[:, 0])
+    beta = fit.beta[rows]
+    lfc = beta @ contrasts.T / LN2
+    se = np.empty_like(lfc)
+    single = np.count_nonzero(contrasts, axis=1) == 1
+    for i in np.flatnonzero(single):  # a coefficient: its standard error is at hand
+        k = np.flatnonzero(contrasts[i])[0]
+        lfc[:, i] = contrasts[i, k] * beta[:, k] / LN2
+        se[:, i] = abs(contrasts[i, k]) * fit.se[rows, k] / LN2
+    if not single.all():
+        variance = contrast_variance(contrasts[~single], beta, **_fitted(state, rows, layout), engine=engine)
+        se[:, ~single] = np.sqrt(variance) / LN2
+    return Estimates(expand(rows, lfc), expand(rows, se))
+
+
+def single_tests(
+    estimates: Estimates,
+    *,
+    threshold: float = 0.0,
+    alternative: AltHypothesis = "greaterAbs",
+    df: float | FloatArray | None = None,
+    zero: BoolArray | None = None,
+) -> list[Answer]:
+    """Return the Wald test of every contrast.
+
+    Parameters
+    ----------
+    estimates
+        Of k contrasts.
+    threshold, alternative, df
+        As in `stats.inference.wald.wald_test`; log2.
+    zero
+        (G, k) genes without any count in the samples that the contrast compares: their fold change is 0, and tested.
+    """
+    answers = []
+    for i in range(estimates.lfc.shape[1]):
+        lfc, se = estimates.lfc[:, i], estimates.se[:, i]
+        if zero is not None:
+            lfc = np.where(zero[:, i] & ~np.isnan(lfc), 0.0, lfc)
+        statistic, p_value = wald_test(lfc, se, threshold=threshold, alternative=alternative, df=df)
+        answers.append(Answer(lfc, se, statistic, p_value))
+    return answers
+
+
+def row_basis(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return orthonormal rows (r, p) that span those of `contrasts` (k, p), and of their null space (p, p - r)."""
+    _, singular, rows = np.linalg.svd(contrasts)
+    rank = int(np.count_nonzero(singular > RANK_TOLERANCE * singular[0]))
+    return as_float(rows[:rank]), as_float(rows[rank:].T)
+
+
+def joint_test(
+    contrasts: FloatArray, state: Analysis, layout: Layout, *, df: float | FloatArray | None, engine: Engine
+) -> tuple[FloatArray, FloatArray, int]:
+    """Return statistic and p-value (G,) of the Wald test that all contrasts (k, p) are zero, and its df.
+
+    Rows that depend on others add nothing. With `df`, the statistic is F, else chi-square.
+    """
+    fit = state.fitted
+    rows = ~np.isnan(fit.beta[:, 0])
+    beta, own = fit.beta[rows], layout.standard
+    if own is None:
+        basis, _ = row_basis(contrasts)
+        estimates = beta @ basis.T
+    else:  # rows of contrasts are to be compared in columns that are alike
+        basis, _ = row_basis(own.contrasts(contrasts))
+        estimates = own.taken(beta) @ basis.T
+        basis = own.contrasts_of_given(basis)
+    covariance = contrast_covariance(basis, beta, **_fitted(state, rows, layout), engine=engine)
+    if isinstance(df, np.ndarray):
+        df = df[rows]
+    statistic, p_value = joint_wald_test(estimates, covariance, df=df)
+    return expand(rows, statistic), expand(rows, p_value), len(basis)
+
+
+class _FittedTo(TypedDict):
+    """What the genes of a fit were fitted with."""
+
+    factors: FloatArray
+    alpha: FloatArray
+    layout: Layout
+    weights: FloatArray | None
+    min_mu: float
+
+
+def _fitted(state: Analysis, rows: BoolArray, layout: Layout) -> _FittedTo:
+    assert state.dispersions is not None
+    return {
+        "factors": rows_of(state.factors, rows),
+        "alpha": state.dispersions.final[rows],
+        "layout": layout,
+        "weights": rows_of(state.weights, rows),
+        "min_mu": state.fitted.min_mu,
+    }
+
+
+def separated_by_design(
+    counts: CountMatrix, contrasts: FloatArray, state: Analysis, layout: Layout, *, engine: Engine
+) -> BoolArray:
+    """Return for which genes and contrasts (k, p) the estimate is not finite, (G, k); see `stats.glm.separation`.
+
+    `counts` (G, n) are those that the model was fitted to.
+    """
+    genes = Genes(counts, state.factors, state.weights)
+    counted, used = over_genes(_cell_flags, genes, layout=layout, engine=engine)
+    found = np.empty((len(counted), len(contrasts)), dtype=np.bool_)
+    step = max(1, FLAGS // layout.n_cells)
+    for start in range(0, len(found), step):  # genes of all blocks together: few patterns of zeros occur, and often
+        rows = slice(start, start + step)
+        looked_at = np.ones((1, layout.n_cells), np.bool_) if state.weights is None else _unpacked(used[rows], layout)
+        found[rows] = separated_by_cells(_unpacked(counted[rows], layout), looked_at, contrasts, layout)
+    return found
+
+
+def at_bound_only(counts: CountMatrix, state: Analysis, layout: Layout) -> BoolArray:
+    """Return the genes (G,) of which a coefficient sits at the bound of the search without being infinite.
+
+    The bound stands there for an estimate. `counts` (G, n) are those that the model was fitted to.
+    """
+    fit = state.fitted
+    found = at_bound(fit.beta, fit.n_iter, layout)
+    rows = np.flatnonzero(found)
+    if len(rows):
+        every = np.eye(layout.n_coefficients)
+        found[rows] = ~separated(counts.read(rows), every, layout, rows_of(state.weights, rows)).any(axis=1)
+    return found
+
+
+def _unpacked(flags: np.ndarray, layout: Layout) -> BoolArray:
+    return np.unpackbits(flags, axis=1, count=layout.n_cells).view(np.bool_)
+
+
+def _cell_flags(
+    counts: FloatArray,
+    factors: FloatArray,  # noqa: ARG001 (tasks have it)
+    weights: FloatArray | None,
+    *,
+    layout: Layout,
+    engine: Engine,  # noqa: ARG001
+) -> tuple[np.ndarray, np.ndarray]:
+    counted, used = cell_flags(counts, layout, weights)
+    return np.packbits(counted, axis=1), np.packbits(np.broadcast_to(used, counted.shape), axis=1)
+
+
+def model_outliers(
+    counts: CountMatrix, state: Analysis, layout: Layout, *, level: float = 0.01, engine: Engine
+) -> ModelOutliers:
+    """Return the genes with a count that the model cannot explain; see `stats.glm.outlier`.
+
+    Observation weights count instead of samples; genes that they leave fewer than two residual degrees of freedom are
+    not looked at.
+
+    Raises
+    ------
+    MissingStepError
+        If the dispersions have no trend.
+    OptionError
+        If the design leaves fewer than two residual degrees of freedom.
+    """
+    fit, dispersions = state.fitted, state.dispersions
+    if dispersions is None or dispersions.trend is None:
+        raise MissingStepError(
+            "the model-based rule for outliers needs a dispersion trend: call estimate_dispersions(), or deseq(), with "
+            "sharing='MAP' or 'fit_only'."
+        )
+    if layout.residual_df < MIN_OUTLIER_DF:
+        raise OptionError(
+            f"the model-based rule for outliers needs {MIN_OUTLIER_DF} residual degrees of freedom; this design leaves "
+            f"{layout.residual_df}."
+        )
+    rows = ~np.isnan(fit.beta[:, 0])
+    df = np.broadcast_to(np.asarray(t_df(layout, rows_of(state.weights, rows))), int(rows.sum()))
+    found_flagged, found_sample, p_value = over_genes(
+        _model_outliers, Genes(counts, state.factors, state.weights).at(rows), fit.beta[rows], fit.optimized[rows],
+        dispersions.final[rows], dispersions.fitted[rows], as_float(np.where(df >= MIN_OUTLIER_DF, df, np.nan)),
+        layout=layout, min_mu=fit.min_mu, prior_var=dispersions.trend.disp_prior_var, level=level, engine=engine,
+    )  # fmt: skip
+    flagged = np.zeros(len(rows), dtype=np.bool_)
+    flagged[rows] = found_flagged
+    sample = np.full(len(rows), -1)
+    sample[rows] = found_sample
+    return ModelOutliers(flagged, sample, expand(rows, p_value))
+
+
+def _model_outliers(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    beta: FloatArray,
+    optimized: BoolArray,
+    alpha: FloatArray,
+    expected_alpha: FloatArray,
+    residual_df: FloatArray,
+    *,
+    layout: Layout,
+    min_mu: float,
+    prior_var: float,
+    level: float,
+    engine: Engine,
+) -> tuple[BoolArray, IntArray, FloatArray]:
+    mu = fitted_means(beta, factors, layout, engine=engine)
+    hat = hat_values(beta, optimized, counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
+    found = flag_by_model(
+        counts, mu, hat, expected_alpha, layout, prior_var=prior_var, level=level, weights=weights,
+        residual_df=residual_df,
+    )  # fmt: skip
+    return found.flagged, found.sample, found.p_value
+
+
+def cooks_outliers(
+    counts: CountMatrix,
+    state: Analysis,
+    layout: Layout,
+    cutoff: float,
+    *,
+    two_groups: bool,
+    as_observed: bool,
+    engine: Engine,
+) -> BoolArray:
+    """Return the genes (G,) whose largest Cook's distance is beyond `cutoff`.
+
+    In a design of one factor with two levels (`two_groups`) a gene is spared where three or more samples have larger
+    counts than the sample with the largest distance: that sample is not extreme. `counts` (G, n) are those observed.
+    `as_observed` says that outliers count that were replaced for the fit.
+    """
+    largest = observed_max_cooks(state, counts, layout, engine) if as_observed else state.fitted.max_cooks
+    with np.errstate(invalid="ignore"):
+        outlier = largest > cutoff
+    if two_groups and outlier.any():
+        rows = np.flatnonzero(outlier)
+        observed, cooks = counts.read(rows), observed_cooks(state, counts, layout, engine, outlier)
+        suspect = observed[np.arange(len(rows)), np.argmax(cooks, axis=1)]
+        larger = (observed > suspect[:, np.newaxis]).sum(axis=1)
+        outlier[rows[larger >= LARGER_COUNTS]] = False
+    return outlier

@@ -1,0 +1,276 @@
+"""Normal priors on the coefficients: their widths from all genes, and the fits with them.
+
+Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, "Empirical Bayes estimation of LFCs".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
+from countnest.containers.fit import Analysis, BetaPrior, ModelFit
+from countnest.containers.matrix import CountMatrix
+from countnest.design.prior_design import PriorDesign
+from countnest.errors import OptionError
+from countnest.methods.chunks import Genes, over_genes
+from countnest.methods.deseq2.answer import Answer, Estimates, single_tests
+from countnest.methods.deseq2.steps import expand
+from countnest.options import AltHypothesis
+from countnest.parallel.run import Engine
+from countnest.stats.glm.fit import LN2, contrast_variance, fit_nb_glm
+from countnest.stats.glm.layout import Layout
+from countnest.stats.norm.size_factors import base_mean, normalized_counts
+from countnest.stats.shrink.normal import FLAT_VARIANCE, lfc_weights, normal_prior_variance
+
+__all__ = [
+    "PriorModel",
+    "estimate_with_prior",
+    "fit_beta_prior",
+    "prior_variances",
+    "refit_beta_prior",
+    "refuse_less_abs",
+    "refuse_prior",
+    "shrink_normal",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PriorModel:
+    """The model whose coefficients get priors.
+
+    Attributes
+    ----------
+    layout
+        Of its matrix (n, q), whose columns may be dependent.
+    spread
+        For each of the q columns the contrasts (m, p) of the maximum likelihood coefficients that say how wide its
+        prior is; without rows for a column without prior.
+    expanded
+        Whether every level of a factor has a column.
+    """
+
+    layout: Layout
+    spread: tuple[FloatArray, ...]
+    expanded: bool
+
+    @classmethod
+    def of(cls, prior: PriorDesign) -> PriorModel:
+        """Return the model of a design."""
+        return cls(Layout.of_any_rank(prior.design.matrix), prior.spread, prior.expanded)
+
+    def starts(self, normalized: FloatArray) -> FloatArray | None:
+        """Return starting values (G, q), natural log, where least squares has none: no difference between samples.
+
+        `normalized` (G, n) are normalized counts.
+        """
+        if np.linalg.matrix_rank(self.layout.matrix) == self.layout.n_coefficients:
+            return None
+        without_prior = [len(contrasts) == 0 for contrasts in self.spread]
+        start = np.zeros((len(normalized), len(self.spread)))
+        start[:, without_prior] = np.log(base_mean(normalized))[:, np.newaxis]
+        return start
+
+
+def prior_variances(log2_beta: FloatArray, weights: FloatArray, model: PriorModel) -> FloatArray:
+    """Return the variances (q,) of the priors, log2: those of the contrasts that say how wide each is, averaged.
+
+    Parameters
+    ----------
+    log2_beta
+        (G, p) maximum likelihood coefficients.
+    weights
+        (G,) of the genes, `stats.shrink.normal.lfc_weights`.
+    model
+        The model whose coefficients get the priors.
+
+    Notes
+    -----
+    R counterpart: DESeq2::estimateBetaPriorVar.
+    """
+    known: dict[bytes, float] = {}
+    variances = np.full(len(model.spread), FLAT_VARIANCE)
+    for place, contrasts in enumerate(model.spread):
+        for contrast in contrasts:
+            if contrast.tobytes() not in known:
+                known[contrast.tobytes()] = normal_prior_variance(as_float(log2_beta @ contrast), weights)
+        if len(contrasts):
+            variances[place] = np.mean([known[contrast.tobytes()] for contrast in contrasts])
+    return variances
+
+
+def fit_beta_prior(
+    state: Analysis, counts: CountMatrix, model: PriorModel, engine: Engine, *, variance: FloatArray | None = None
+) -> BetaPrior:
+    """Return the fit with priors on the coefficients.
+
+    Parameters
+    ----------
+    state
+        With dispersions and the maximum likelihood fit.
+    counts
+        (G, n).
+    model
+        The model whose coefficients get priors.
+    engine
+        Threads, blocks, progress.
+    variance
+        (q,) variances of the priors, log2; None: `prior_variances` of the fit.
+
+    Notes
+    -----
+    R counterpart: DESeq2::nbinomWaldTest(betaPrior = TRUE).
+    """
+    assert state.dispersions is not None
+    fit = state.fitted
+    rows = ~np.isnan(fit.beta[:, 0])
+    if variance is None:
+        dispersions = state.dispersions
+        expected = dispersions.final if dispersions.trend is None else dispersions.fitted
+        weights = lfc_weights(state.moments.mean[rows], expected[rows])
+        variance = prior_variances(as_float(fit.beta[rows] / LN2), weights, model)
+    return _fit_rows(state, counts, rows, model, variance, engine)
+
+
+def refit_beta_prior(
+    prior: BetaPrior, state: Analysis, counts: CountMatrix, model: PriorModel, rows: BoolArray, engine: Engine
+) -> BetaPrior:
+    """Return the fit with the genes `rows` (G,) fitted anew, to `counts` (G, n), with the same priors.
+
+    Genes that `state` has no fit of any more are missing.
+    """
+    part = _fit_rows(state, counts, rows, model, prior.variance, engine)
+    gone = np.isnan(state.fitted.beta[:, 0])
+
+    def merged(old: FloatArray, new: FloatArray) -> FloatArray:
+        values = old.copy()
+        values[rows], values[gone] = new[rows], np.nan
+        return values
+
+    return replace(
+        prior,
+        beta=merged(prior.beta, part.beta),
+        se=merged(prior.se, part.se),
+        loglik=merged(prior.loglik, part.loglik),
+        n_iter=merged(prior.n_iter, part.n_iter),
+        converged=merged(prior.converged, part.converged),
+    )
+
+
+def estimate_with_prior(
+    contrasts: FloatArray, prior: BetaPrior, state: Analysis, model: PriorModel, engine: Engine
+) -> Estimates:
+    """Return log2 fold changes C beta and their standard errors for contrasts (k, q) of shrunken coefficients."""
+    assert state.dispersions is not None
+    rows = ~np.isnan(prior.beta[:, 0])
+    beta = prior.beta[rows]
+    variance = contrast_variance(
+        contrasts, beta, rows_of(state.factors, rows), state.dispersions.final[rows], model.layout,
+        weights=rows_of(state.weights, rows), ridge=1.0 / prior.variance, min_mu=state.fitted.min_mu,
+        engine=engine,
+    )  # fmt: skip
+    se = np.sqrt(variance)
+    for i in np.flatnonzero(np.count_nonzero(contrasts, axis=1) == 1):  # a coefficient: its standard error is at hand
+        place = np.flatnonzero(contrasts[i])[0]
+        se[:, i] = abs(contrasts[i, place]) * prior.se[rows, place]
+    return Estimates(expand(rows, beta @ contrasts.T / LN2), expand(rows, se / LN2))
+
+
+def shrink_normal(
+    state: Analysis,
+    counts: CountMatrix,
+    design: PriorDesign,
+    contrast: FloatArray,
+    *,
+    zero: BoolArray | None = None,
+    threshold: float = 0.0,
+    alternative: AltHypothesis = "greaterAbs",
+    engine: Engine,
+) -> Answer:
+    """Return shrunken log2 fold changes of one comparison, their standard errors, and the test of them.
+
+    Parameters
+    ----------
+    state
+        With dispersions and the maximum likelihood fit; without priors so far.
+    counts
+        (G, n) as observed: outliers that were replaced for the tests count here.
+    design
+        `design.prior_design.standard_design` for a coefficient, `expanded_design` for a comparison of levels.
+    contrast
+        (q,) weights of its coefficients.
+    zero
+        (G,) genes without any count in the samples that the contrast compares: their fold change is 0, and tested.
+    threshold
+        Of the test, log2. Without threshold the tests by maximum likelihood are to be preferred.
+    alternative
+        As in `stats.inference.wald.wald_test`, but not "lessAbs": shrinkage is no evidence that a change is small.
+    engine
+        Threads, blocks, progress.
+
+    Notes
+    -----
+    P-values of outliers are not withheld here. Where outliers were replaced for the tests, the Cook's distances of the
+    original counts tell which they are.
+    R counterpart: DESeq2::lfcShrink(type = "normal").
+    """
+    refuse_less_abs(alternative)
+    refuse_prior(state.fitted)
+    model = PriorModel.of(design)
+    prior = fit_beta_prior(state, counts, model, engine)
+    estimates = estimate_with_prior(contrast[np.newaxis, :], prior, state, model, engine)
+    affected = None if zero is None else zero[:, np.newaxis]
+    (answer,) = single_tests(estimates, threshold=threshold, alternative=alternative, zero=affected)
+    return answer
+
+
+def refuse_less_abs(alternative: AltHypothesis) -> None:
+    """Raise `OptionError` for tests that a change is small, of changes that a prior has made small."""
+    if alternative == "lessAbs":
+        raise OptionError(
+            "alt_hypothesis='lessAbs' needs estimates without prior, because the prior itself makes changes small: fit "
+            "with beta_prior=False and use results()."
+        )
+
+
+def refuse_prior(fit: ModelFit) -> None:
+    """Raise `OptionError` for the shrinkage of fold changes that have a prior already."""
+    if fit.prior is not None:
+        raise OptionError(
+            "the fold changes of this data set have a normal prior already (beta_prior=True): run deseq() without it "
+            "before lfc_shrink()."
+        )
+
+
+def _fit_rows(
+    state: Analysis, counts: CountMatrix, rows: BoolArray, model: PriorModel, variance: FloatArray, engine: Engine
+) -> BetaPrior:
+    """Return the fit of the genes `rows` among all genes."""
+    assert state.dispersions is not None
+    genes = Genes(counts, state.factors, state.weights)
+    answers = over_genes(
+        _fit_with_prior, genes.at(rows), state.dispersions.final[rows], model=model, variance=variance,
+        min_mu=state.fitted.min_mu, engine=engine, text="fitting the model with priors",
+    )  # fmt: skip
+    beta, se, loglik, n_iter, converged = (expand(rows, answer) for answer in answers)
+    return BetaPrior(model.expanded, variance, beta, se, loglik, n_iter, converged)
+
+
+def _fit_with_prior(
+    counts: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray | None,
+    alpha: FloatArray,
+    *,
+    model: PriorModel,
+    variance: FloatArray,
+    min_mu: float,
+    engine: Engine,
+) -> tuple[FloatArray, FloatArray, FloatArray, IntArray, BoolArray]:
+    fit = fit_nb_glm(
+        counts, factors, model.layout, alpha, weights=weights,
+        ridge=None if (variance == FLAT_VARIANCE).all() else 1.0 / variance,
+        start=model.starts(normalized_counts(counts, factors)), min_mu=min_mu, engine=engine,
+    )  # fmt: skip
+    return fit.beta, fit.se, fit.loglik, fit.n_iter, fit.converged

@@ -1,0 +1,385 @@
+"""Questions about cells: effects of a variable, interactions of several, means, single cells."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from countnest.arrays import FloatArray
+from countnest.design.design import Design
+from countnest.design.level import known_level
+from countnest.design.option import refuse_unordered
+from countnest.errors import ContrastError, listing, warn
+from countnest.options import names_given
+from countnest.queries.cells import (
+    Cell,
+    Weights,
+    cell_rows,
+    check_weights,
+    describe,
+    empty_combinations,
+    in_cell,
+    level_cells,
+    parent_level,
+    possible_levels,
+)
+from countnest.queries.estimable import contrast_matrix, estimable
+from countnest.queries.level_contrasts import ORDERED, Comparison, compare
+from countnest.queries.query import NamedCell, Query, Row
+from countnest.queries.slopes import Slope, finite_change, slope_of
+from countnest.queries.weights import is_of_size
+from countnest.remedies import advised
+
+__all__ = ["ask", "cell", "effect", "interaction", "means"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Factor:
+    """One factor of the product that a row is: settings of a variable with their weights."""
+
+    label: str
+    settings: tuple[tuple[Cell, float], ...]
+    named: tuple[tuple[tuple[str, str], ...], ...]  # the levels for each setting; none for a number
+
+
+def effect(
+    design: Design,
+    variable: str,
+    *,
+    levels: object = None,
+    by: str | Sequence[str] | None = None,
+    at: Mapping[str, Any] | None = None,
+    weights: Weights = "equal",
+    per: float | str | None = None,
+    from_: float | None = None,
+    to: float | None = None,
+) -> Query:
+    """Return the question what a variable does.
+
+    Factors that are not mentioned are averaged over: crossed ones with equal weights over all their levels, nested ones
+    over the levels that occur; numbers are held at their mean.
+
+    Parameters
+    ----------
+    design
+        A design that was made from a formula.
+    variable
+        A factor, whose levels are compared, or a number, whose slope is asked.
+    levels
+        How levels are compared: a pair ``("B", "A")`` for B - A, a method such as 'pairwise', or weights; by default
+        each level with the reference.
+    by
+        Factors for each combination of whose levels the question is asked.
+    at
+        Levels of factors and values of numbers to hold fixed.
+    weights
+        Of the levels that are averaged over: 'equal', 'proportional' to their samples, or a dict of factors.
+    per
+        For a number: 'sd' for the slope per standard deviation, or a number of units; by default one unit.
+    from_, to
+        For a number: the change from one value to another in place of the slope.
+
+    Returns
+    -------
+    Query
+        One row for each comparison and each combination of `by`.
+
+    Raises
+    ------
+    ContrastError
+        Unknown variable or level; a comparison across the parents of a nested factor; no samples in a cell.
+    """
+    design.require_variable(variable)
+    if variable in design.levels:
+        if per is not None or from_ is not None or to is not None:
+            raise ContrastError(f"'{variable}' is a factor; 'per', 'from_' and 'to' are for numbers.")
+        how: object = "reference" if levels is None else levels
+    else:
+        if levels is not None:
+            raise ContrastError(f"'{variable}' is a number, so it has no levels; use per=, or from_= and to=.")
+        how = _number_question(variable, per, from_, to)
+    return ask(design, {variable: how}, by=by, at=at, weights=weights)
+
+
+def _number_question(variable: str, per: float | str | None, from_: float | None, to: float | None) -> Slope:
+    if (from_ is None) != (to is None) or (per is not None and from_ is not None):
+        raise ContrastError(f"effect of '{variable}': give either 'per', or both 'from_' and 'to'.")
+    return Slope(per=per, from_=from_, to=to)
+
+
+def interaction(
+    design: Design,
+    *,
+    by: str | Sequence[str] | None = None,
+    at: Mapping[str, Any] | None = None,
+    weights: Weights = "equal",
+    **comparisons: object,
+) -> Query:
+    """Return the question how the effect of a variable differs over others.
+
+    Parameters
+    ----------
+    design
+        A design that was made from a formula.
+    by, at, weights
+        As for `effect`.
+    **comparisons
+        For each variable how it is compared: for a factor as `levels` of `effect`; for a number 'slope', or a pair of
+        values. ``interaction(design, treat2=("E", "None"), treat1="pairwise")``.
+
+    Returns
+    -------
+    Query
+        One row for each combination of the comparisons.
+
+    Raises
+    ------
+    ContrastError
+        As for `effect`; and when the model lacks the interaction, so that it is zero by assumption.
+    """
+    if len(comparisons) < 2:
+        raise ContrastError(
+            "an interaction needs comparisons of two or more variables, such as "
+            "interaction(treat2=('E', 'None'), treat1='pairwise'); for one variable use effect()."
+        )
+    return ask(design, comparisons, by=by, at=at, weights=weights)
+
+
+def means(
+    design: Design, by: str | Sequence[str], *, at: Mapping[str, Any] | None = None, weights: Weights = "equal"
+) -> Query:
+    """Return the question for the mean of each cell of some factors; arguments as for `effect`."""
+    fixed = _fixed(design, at)
+    check_weights(design, weights)
+    cells = level_cells(design, _names(by), fixed)
+    parts = [Row("mean", _place({**each, **fixed}), (_named({**each, **fixed}, design, 1.0),)) for each in cells]
+    rows = cell_rows(design, [{**each, **fixed} for each in cells], weights)
+    return _answerable(design, parts, rows, [[{**each, **fixed}] for each in cells], weights, frozenset(_names(by)))
+
+
+def cell(design: Design, *, weights: Weights = "equal", **levels: object) -> Query:
+    """Return the question for the mean of one cell; the difference of two such questions is a comparison."""
+    fixed = _fixed(design, levels)
+    check_weights(design, weights)
+    part = Row(f"cell({describe(fixed)})", (), (_named(fixed, design, 1.0),))
+    compared = frozenset(name for name in fixed if name in design.levels)
+    return _answerable(design, [part], cell_rows(design, [fixed], weights), [[fixed]], weights, compared)
+
+
+def ask(
+    design: Design,
+    questions: Mapping[str, object],
+    *,
+    by: str | Sequence[str] | None = None,
+    at: Mapping[str, Any] | None = None,
+    weights: Weights = "equal",
+) -> Query:
+    """Return the product of the comparisons of one or more variables, in each cell of `by`."""
+    for name in questions:
+        design.require_variable(name)
+    fixed = _fixed(design, at)
+    check_weights(design, weights)
+    names = _names(by)
+    twice = [name for name in questions if name in names or (name in fixed and name in design.levels)]
+    if twice:
+        raise ContrastError(f"{listing(twice)} is compared, so it cannot be held fixed by 'by' or 'at' as well.")
+    parts, sums = [], []
+    for place in level_cells(design, names, fixed):
+        here = {**place, **fixed}
+        pieces = [_factors(design, name, how, here) for name, how in questions.items()]
+        for combination in itertools.product(*pieces):
+            held = {name: value for name, value in here.items() if name not in questions}
+            parts.append(_row(design, combination, here))
+            sums.append(_settings(combination, held))
+    rows = _weighted_rows(design, sums, weights)
+    cells = [[setting for setting, _ in terms] for terms in sums]
+    compared = frozenset(name for name in questions if name in design.levels)
+    ordered = {name: how for name, how in questions.items() if isinstance(how, str) and name in design.levels}
+    ordered = {name: how for name, how in ordered.items() if how in ORDERED}
+    query = _answerable(design, parts, rows, cells, weights, compared, tuple(questions))
+    return replace(query, ordered=ordered)
+
+
+def _factors(design: Design, name: str, how: object, here: Cell) -> list[_Factor]:
+    """Return the comparisons of one variable in a cell."""
+    if name not in design.levels:
+        return [_number_factor(design, name, how, here)]
+    levels = possible_levels(design, name, here)
+    if isinstance(how, str) and len(levels) < 2:
+        raise ContrastError(
+            f"the levels of '{name}' cannot be compared where {describe(here)}: only {listing(levels)} occurs there."
+        )
+    known = _levels_to_compare(design, name, how, levels)
+    found = []
+    for comparison in compare(known, how, name):
+        _refuse_across_parents(design, name, comparison)
+        settings = tuple(({name: level}, weight) for level, weight in comparison.weights.items())
+        named = tuple(((name, level),) for level in comparison.weights)
+        label = comparison.label or "weights"
+        found.append(_Factor(f"{name}[{label}]", settings, named))
+    return found
+
+
+def _levels_to_compare(design: Design, name: str, how: object, possible: Sequence[str]) -> list[str]:
+    """Return the levels that take part: by a method those that are possible, in the order that it goes by."""
+    if not isinstance(how, str):
+        return list(design.levels[name])
+    return [level for level in (design.in_order(name) if how in ORDERED else possible) if level in possible]
+
+
+def _number_factor(design: Design, name: str, how: object, here: Cell) -> _Factor:
+    """Return the slope of a number, or its change, as a weighted sum of settings."""
+    if isinstance(how, (tuple, list)) and len(how) == 2:
+        question = finite_change(name, how)
+    elif isinstance(how, Slope):
+        question = how
+    elif how in ("slope", "sd"):
+        question = Slope(per="sd" if how == "sd" else None)
+    else:
+        raise ContrastError(f"{name}={how!r}: '{name}' is a number; use 'slope', 'sd' or a pair of values (to, from).")
+    label, settings = slope_of(design, name, question, here.get(name))
+    return _Factor(label, settings, ((),) * len(settings))
+
+
+def _refuse_across_parents(design: Design, name: str, comparison: Comparison) -> None:
+    """Refuse to compare levels of a nested factor that belong to different levels of its parent."""
+    for parent in design.nesting.data.get(name, ()):
+        homes = {level: parent_level(design, name, level, parent) for level in comparison.weights}
+        if len(set(homes.values())) > 1:
+            shown = dict(zip(homes.values(), homes, strict=True))
+            where = ", ".join(f"'{level}' occurs only with {parent}={home}" for home, level in list(shown.items())[:3])
+            within = advised(f"at={{'{parent}': ...}} or by='{parent}'", f"'| {parent}=level' or '| {parent}'")
+            raise ContrastError(
+                f"{name}[{comparison.label}] compares levels of '{name}' across levels of '{parent}': {where}; the two "
+                f"are confounded. Compare levels of '{name}' within one level of '{parent}', with {within}, or ask for "
+                f"the effect of '{parent}'."
+            )
+
+
+def _row(design: Design, combination: Sequence[_Factor], here: Cell) -> Row:
+    """Return what a product of comparisons means."""
+    cells: dict[tuple[tuple[str, str], ...], float] = {}
+    held = tuple((name, str(value)) for name, value in here.items() if name in design.levels)
+    factors = [piece for piece in combination if any(piece.named)]
+    for choice in itertools.product(*(range(len(piece.settings)) for piece in factors)):
+        named = (item for piece, i in zip(factors, choice, strict=True) for item in piece.named[i])
+        levels = (*held, *named)
+        weight = math.prod(piece.settings[i][1] for piece, i in zip(factors, choice, strict=True))
+        cells[levels] = cells.get(levels, 0.0) + weight
+    named_cells = tuple(NamedCell(levels, weight) for levels, weight in cells.items())
+    return Row(" : ".join(piece.label for piece in combination), _place(here), named_cells)
+
+
+def _settings(combination: Sequence[_Factor], here: Cell) -> list[tuple[dict[str, str | float], float]]:
+    """Return the cells of a product of comparisons with their weights."""
+    found = []
+    for choice in itertools.product(*(piece.settings for piece in combination)):
+        merged: dict[str, str | float] = dict(here)
+        for setting, _ in choice:
+            merged.update(setting)
+        found.append((merged, math.prod(weight for _, weight in choice)))
+    return found
+
+
+def _weighted_rows(
+    design: Design, sums: Sequence[Sequence[tuple[dict[str, str | float], float]]], weights: Weights
+) -> FloatArray:
+    """Return the weighted sums of cells, each cell coded once."""
+    places: dict[tuple[tuple[str, str | float], ...], int] = {}
+    keys = [[(places.setdefault(tuple(sorted(c.items())), len(places)), w) for c, w in terms] for terms in sums]
+    rows = cell_rows(design, [dict(key) for key in places], weights)
+    return np.stack([sum((w * rows[i] for i, w in terms), np.zeros(rows.shape[1])) for terms in keys])
+
+
+def _answerable(
+    design: Design,
+    parts: Sequence[Row],
+    rows: FloatArray,
+    cells: Sequence[Sequence[Cell]],
+    weights: Weights,
+    compared: frozenset[str],
+    variables: tuple[str, ...] = (),
+) -> Query:
+    """Return the query of the rows that the samples can answer; refuse it when none is, or when one is zero."""
+    for part, row in zip(parts, rows, strict=True):
+        if np.isfinite(row).all() and np.abs(row).max(initial=0.0) < 1e-12:
+            raise ContrastError(_zero_message(design, part, variables))
+    able = estimable(design, rows)
+    if not all(able):
+        _tell_empty(design, parts, cells, weights, able)
+    kept = [place for place, ok in enumerate(able) if ok]
+    query = Query(design, rows[kept], tuple(parts[place] for place in kept), compared)
+    contrasts = contrast_matrix(design, query.rows)
+    zero = [part.label for part, row in zip(query.parts, contrasts, strict=True) if not row.any()]
+    if zero:
+        raise ContrastError(f"{listing(zero)} is 0 by assumption in the model '{design.formula}'.")
+    return query
+
+
+def _zero_message(design: Design, part: Row, variables: tuple[str, ...]) -> str:
+    term = ":".join(name for name in design.variables if name in variables)
+    if len(variables) > 1:
+        return (
+            f"{part.label}: the model '{design.formula}' has no {term} term, so this difference is 0 by assumption; "
+            "add the term to the formula to ask about it."
+        )
+    return f"{part.label}: this difference is 0 by assumption in the model '{design.formula}'."
+
+
+def _tell_empty(
+    design: Design, parts: Sequence[Row], cells: Sequence[Sequence[Cell]], weights: Weights, able: Sequence[bool]
+) -> None:
+    """Raise `ContrastError` when no row can be answered, otherwise warn about those that cannot."""
+    lost = [place for place, ok in enumerate(able) if not ok]
+    empty = dict.fromkeys(text for place in lost for text in empty_combinations(design, cells[place], weights))
+    reason = f"no samples with {listing(empty)}" if empty else "its cells cannot be separated from other effects"
+    labels = listing(parts[place].label for place in lost)
+    if len(lost) == len(parts):
+        raise ContrastError(f"{labels} cannot be estimated: {reason}.")
+    warn(f"{labels} cannot be estimated and is left out: {reason}.")
+
+
+def _names(by: str | Sequence[str] | None) -> list[str]:
+    refuse_unordered("by", by)
+    return [] if by is None else names_given("by", by)
+
+
+def _number(name: str, value: Any) -> float:  # noqa: ANN401 (a number, or text that is one)
+    """Return the value at which a number is held."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ContrastError(f"{name}={value!r}: '{name}' is a number.") from error
+    if isinstance(value, (bool, np.bool_)) or not is_of_size(number):
+        raise ContrastError(f"{name}={value!r} is not a value of the number '{name}'.")
+    return number
+
+
+def _fixed(design: Design, at: Mapping[str, Any] | None) -> dict[str, str | float]:
+    """Return the levels and values to hold fixed, checked."""
+    if at is not None and not isinstance(at, Mapping):
+        raise ContrastError(f"at={at!r} should be a dict of levels and values to hold fixed, such as {{'type': 'a'}}.")
+    fixed: dict[str, str | float] = {}
+    for name, value in (at or {}).items():
+        design.require_variable(name)
+        if name in design.levels:
+            fixed[name] = level = known_level(value, design.levels[name])
+            design.require_level(name, level)
+        else:
+            fixed[name] = _number(name, value)
+    if not in_cell(design, fixed).any():
+        raise ContrastError(f"no samples with {describe(fixed, design.levels)}.")
+    return fixed
+
+
+def _place(here: Cell) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value if isinstance(value, str) else f"{value:.6g}") for name, value in here.items())
+
+
+def _named(here: Cell, design: Design, weight: float) -> NamedCell:
+    return NamedCell(tuple((name, str(value)) for name, value in here.items() if name in design.levels), weight)

@@ -1,0 +1,179 @@
+"""Contrasts in other codings of the same model, and as R code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import FloatArray
+from countnest.design.design import Design
+from countnest.design.name import make_names
+from countnest.errors import ContrastError
+from countnest.options import check_option
+from countnest.queries.estimable import sample_weights, tidy
+
+__all__ = ["Program", "r_code", "recode"]
+
+Program = Literal["DESeq2", "edgeR", "limma"]
+
+
+def recode(design: Design, matrix: FloatArray, coding: object) -> FloatArray:
+    """Return contrasts of the fitted coefficients as contrasts of another coding of the same model.
+
+    With X and X2 the two model matrices, C2 = C pinv(X) X2.
+
+    Parameters
+    ----------
+    design
+        The design, matrix (n, p).
+    matrix
+        The contrasts, shape (k, p).
+    coding
+        A design or model matrix of shape (n, p) with the same samples and the same column space; the rows of a data
+        frame with labels are matched to the samples.
+
+    Raises
+    ------
+    ContrastError
+        The other matrix is another model.
+    """
+    other = _values(design, coding)
+    ranks = [int(np.linalg.matrix_rank(each)) for each in (design.matrix, other, np.hstack([design.matrix, other]))]
+    if len(set(ranks)) > 1 or ranks[1] < other.shape[1]:
+        raise ContrastError(
+            "the other coding is not the same model: "
+            f"the ranks of the two matrices and of both together are {ranks[0]}, {ranks[1]} and {ranks[2]}"
+            + (f", and its {other.shape[1]} columns are not independent" if ranks[1] < other.shape[1] else "")
+            + "."
+        )
+    weights = sample_weights(design, matrix)
+    return tidy(weights @ other)
+
+
+def _values(design: Design, coding: Any) -> FloatArray:  # noqa: ANN401 (design, data frame, array)
+    """Return the other model matrix, rows in the order of the samples."""
+    if isinstance(coding, Design):
+        coding = pd.DataFrame(coding.matrix, index=coding.sheet.index)
+    if isinstance(coding, pd.DataFrame):
+        if not isinstance(coding.index, pd.RangeIndex):
+            if set(coding.index) != set(design.sheet.index) or not coding.index.is_unique:
+                raise ContrastError("the rows of the other coding are not the samples of this design.")
+            coding = coding.loc[design.sheet.index]
+        coding = coding.to_numpy()
+    try:
+        values = np.array(coding, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ContrastError(f"coding={coding!r} is not 'own', a design or a model matrix.") from error
+    if values.ndim != 2 or len(values) != len(design.sheet) or not np.all(np.isfinite(values)):
+        raise ContrastError(f"the other coding should have numbers for each of {len(design.sheet)} samples.")
+    return values
+
+
+def r_code(design: Design, labels: Sequence[str], matrix: FloatArray, program: Program, *, joint: bool) -> str:
+    """Return R code for the contrasts, shape (k, p), in DESeq2, edgeR or limma.
+
+    Coefficients are set by name, so that the code stops where the names in R are others.
+    """
+    check_option("program", program, Program)
+    names = _r_names(design, program)
+    plain = program == "DESeq2" and not joint and not _is_given(design)
+    lines = [*([] if plain else _preamble(design)), *_matrix_lines(names, labels, matrix)]
+    if program == "DESeq2":
+        lines += _deseq2(design, len(labels), joint=joint)
+    elif program == "edgeR":
+        lines += _edger(len(labels), joint=joint)
+    else:
+        lines += _limma(joint=joint)
+    return "\n".join(lines)
+
+
+def _r_names(design: Design, program: Program) -> tuple[str, ...]:
+    """Return what R calls the coefficients."""
+    if program != "DESeq2":
+        return design.columns
+    if _is_given(design):  # DESeq2 keeps the names of the columns then
+        return tuple("Intercept" if name == "(Intercept)" else make_names(name) for name in design.columns)
+    return design.names
+
+
+def _is_given(design: Design) -> bool:
+    """Tell whether DESeq2 has to be given the model matrix, since it would refuse or recode the formula."""
+    return bool(design.dropped) or design.coding != "r"
+
+
+def _preamble(design: Design) -> list[str]:
+    if design.formula is None:
+        return ["# X: the model matrix"]
+    lines = [f"X <- model.matrix({design.formula}, coldata)  # reference levels: {_references(design)}"]
+    if design.coding == "formulaic":
+        lines = ["# X: the model matrix of countnest, in a file; R's own coding of this formula is another"]
+    if design.dropped:
+        lines.append(f"X <- X[, {_vector([_quoted(name) for name in design.columns])}]")
+    return lines
+
+
+def _references(design: Design) -> str:
+    return ", ".join(f"{name} {levels[0]}" for name, levels in design.levels.items()) or "none"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _vector(items: Sequence[str], width: int = 110) -> str:
+    """Return ``c(...)``, broken into lines."""
+    lines, line = [], ""
+    for item in items:
+        if line and len(line) + len(item) > width:
+            lines.append(line)
+            line = ""
+        line += ("" if not line else " ") + item + ","
+    return "c(" + "\n  ".join([*lines, line]).rstrip(",") + ")"
+
+
+def _matrix_lines(names: Sequence[str], labels: Sequence[str], matrix: FloatArray) -> list[str]:
+    """Return the lines that make the matrix L, one column for each contrast."""
+    lines = [
+        f"coefficients <- {_vector([_quoted(name) for name in names])}",
+        f"L <- matrix(0, {len(names)}, {len(labels)}, dimnames = list(coefficients, "
+        f"{_vector([_quoted(label) for label in labels])}))",
+    ]
+    for column, row in enumerate(matrix, start=1):
+        places = np.flatnonzero(row).tolist()
+        chosen, weights = [_quoted(names[i]) for i in places], [f"{row[i]:.17g}" for i in places]
+        lines.append(f"L[{_vector(chosen)}, {column}] <- {_vector(weights)}")
+    return lines
+
+
+def _deseq2(design: Design, k: int, *, joint: bool) -> list[str]:
+    if joint:
+        return [
+            "null <- X %*% MASS::Null(L)  # the model in which all these differences are zero",
+            'dds <- DESeq(dds, test = "LRT", full = X, reduced = null)',
+            "results(dds)",
+        ]
+    lines = [
+        f"dds <- DESeq(dds{', full = X, betaPrior = FALSE' if _is_given(design) else ''})",
+        "stopifnot(identical(resultsNames(dds), coefficients))",
+    ]
+    if k == 1:
+        return [*lines, "results(dds, contrast = L[, 1])"]
+    return [*lines, "tables <- lapply(seq_len(ncol(L)), function(i) results(dds, contrast = L[, i]))"]
+
+
+def _edger(k: int, *, joint: bool) -> list[str]:
+    lines = ["fit <- glmQLFit(y, X)"]
+    if joint or k == 1:
+        return [*lines, "topTags(glmQLFTest(fit, contrast = L), n = Inf)"]
+    return [*lines, "tables <- lapply(seq_len(ncol(L)), function(i) glmQLFTest(fit, contrast = L[, i]))"]
+
+
+def _limma(*, joint: bool) -> list[str]:
+    lines = ["fit <- eBayes(contrasts.fit(lmFit(v, X), contrasts = L))"]
+    if joint:
+        return [*lines, "topTable(fit, coef = NULL, number = Inf)  # F test of all columns of L"]
+    return [*lines, "tables <- lapply(seq_len(ncol(L)), function(i) topTable(fit, coef = i, number = Inf))"]

@@ -1,0 +1,415 @@
+"""A question about a design: linear functionals of the log means of named cells, one or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.design.design import Design
+from countnest.errors import ContrastError, counted, listing, suggestion
+from countnest.queries.cells import describe, in_cell
+from countnest.queries.estimable import contrast_matrix, sample_weights
+from countnest.queries.explain import explain_query
+from countnest.queries.export import Program, r_code, recode
+from countnest.queries.level_contrasts import ORDERED, compare
+from countnest.queries.stratum import Stratum, strata
+from countnest.queries.weights import is_number, require_usable
+
+__all__ = ["NamedCell", "Query", "Row", "stack"]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCell:
+    """A cell that a question names, with its weight: ``treat1=B, treat2=E`` counts +1.
+
+    Attributes
+    ----------
+    levels
+        Factors and levels; what is not named is averaged over.
+    weight
+        Its weight in the question.
+    """
+
+    levels: tuple[tuple[str, str], ...]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one functional of a question means.
+
+    Attributes
+    ----------
+    head
+        What is asked: 'treat2[E - None]'.
+    place
+        Where: the levels and values of 'by' and 'at', such as (('treat1', 'B'),).
+    cells
+        The cells that it names.
+    """
+
+    head: str
+    place: tuple[tuple[str, str], ...] = ()
+    cells: tuple[NamedCell, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """'treat2[E - None] | treat1=B'."""
+        where = describe(dict(self.place))
+        return f"{self.head} | {where}" if where else self.head
+
+    def scaled(self, factor: float) -> tuple[NamedCell, ...]:
+        """Return the cells with their weights multiplied."""
+        return tuple(NamedCell(cell.levels, cell.weight * factor) for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A question: k linear functionals of the coefficients, each with a label.
+
+    Queries are added, subtracted, multiplied by numbers and put together; every result is a new query of the same
+    class.
+
+    Attributes
+    ----------
+    design
+        The design that is asked.
+    rows
+        The functionals on the unreduced coding, shape (k, q).
+    parts
+        What each row means.
+    compared
+        The factors whose levels are compared by name.
+    is_joint
+        Whether the rows are tested together: "do any of them differ from zero?".
+    ordered
+        The factors that are compared by a method that depends on the order of their levels, with the method.
+    """
+
+    design: Design
+    rows: FloatArray
+    parts: tuple[Row, ...]
+    compared: frozenset[str] = field(default_factory=frozenset)
+    is_joint: bool = False
+    ordered: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse weights that nothing can be computed with."""
+        require_usable(self.rows, "the question")
+
+    __array_ufunc__ = None  # numbers of NumPy leave arithmetic to the query
+
+    def _new(self, **changes: Any) -> Self:  # noqa: ANN401 (the fields)
+        """Return a query of the same class with other rows; every operation builds its result here."""
+        return replace(self, **changes)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of the k rows."""
+        return tuple(part.label for part in self.parts)
+
+    @property
+    def cells(self) -> tuple[tuple[NamedCell, ...], ...]:
+        """The weighted cells that each row names; none for a row that was given as coefficients."""
+        return tuple(part.cells for part in self.parts)
+
+    @property
+    def matrix(self) -> FloatArray:
+        """The contrasts of the fitted coefficients, shape (k, p)."""
+        return contrast_matrix(self.design, self.rows)
+
+    @property
+    def strata(self) -> tuple[Stratum, ...]:
+        """For each row 'within' blocks, 'between' them, or 'none' in a design without blocks."""
+        return strata(self.design, self.matrix, self.compared)
+
+    @property
+    def stratum(self) -> Stratum:
+        """'between' when any row compares blocks, otherwise what all rows are."""
+        found = set(self.strata)
+        return "between" if "between" in found else ("within" if "within" in found else "none")
+
+    @property
+    def order_sentences(self) -> tuple[str, ...]:
+        """The order of the levels that the question goes by: 'order of minute: 0 < 5 < 15 (by their numbers)'."""
+        spacing = {"poly": ", equally spaced", "linear": ", equally spaced"}
+        orders = self.design.orders
+        return tuple(
+            f"order of {name}: {orders[name]}{spacing.get(method, '')}"
+            for name, method in self.ordered.items()
+            if name in orders
+        )
+
+    @property
+    def named_samples(self) -> BoolArray:
+        """The samples, shape (k, n), of the cells that each row names; none where a row names no cells."""
+        masks = np.zeros((len(self.parts), len(self.design.sheet)), dtype=bool)
+        for mask, part in zip(masks, self.parts, strict=True):
+            for cell in part.cells:
+                if cell.weight and cell.levels:
+                    mask |= in_cell(self.design, dict(cell.levels))
+        return masks
+
+    @property
+    def informative_samples(self) -> BoolArray:
+        """The samples, shape (k, n), that say something about each row."""
+        weights = np.abs(sample_weights(self.design, self.matrix))
+        informative: BoolArray = weights > 1e-8 * weights.max(axis=1, initial=0.0, keepdims=True)
+        return informative
+
+    def __iter__(self) -> Iterator[Self]:
+        """Return the rows one by one, each a query."""
+        return (self[place] for place in range(len(self)))
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.parts)
+
+    def __repr__(self) -> str:
+        kind = "joint query" if self.is_joint else "query"
+        return f"<{kind} of {len(self)}: {listing(self.labels)}>"
+
+    def __add__(self, other: Query) -> Self:
+        return self._combined(other, 1.0)
+
+    def __sub__(self, other: Query) -> Self:
+        return self._combined(other, -1.0)
+
+    def __neg__(self) -> Self:
+        return self * -1
+
+    def __mul__(self, factor: float) -> Self:
+        size = _number(factor)
+        if size == 0:
+            raise ContrastError("a query times 0 asks nothing.")
+        head = "-" if size == -1 else f"{size:.6g} * "
+        parts = [Row(f"{head}({part.head})", part.place, part.scaled(size)) for part in self.parts]
+        return self._new(rows=self.rows * size, parts=tuple(parts), is_joint=False)
+
+    def __rmul__(self, factor: float) -> Self:
+        return self * factor
+
+    def __truediv__(self, factor: float) -> Self:
+        if _number(factor) == 0:
+            raise ContrastError("a query cannot be divided by 0.")
+        parts = [Row(f"({part.head}) / {factor:.6g}", part.place, part.scaled(1 / factor)) for part in self.parts]
+        return self._new(rows=self.rows / factor, parts=tuple(parts), is_joint=False)
+
+    def __getitem__(self, key: str | int | slice | Sequence[str | int]) -> Self:
+        """Return some rows, by label or place; a part of a label that only one has is enough, such as 'treat1=B'."""
+        if isinstance(key, slice):
+            places = list(range(len(self)))[key]
+        else:
+            places = [
+                self._place(item) for item in ([key] if isinstance(key, str) or not isinstance(key, Iterable) else key)
+            ]
+        if not places:
+            raise ContrastError(f"no row of the query is asked for; its rows are {listing(self.labels, 20)}.")
+        return self._new(
+            rows=self.rows[places],
+            parts=tuple(self.parts[place] for place in places),
+            is_joint=self.is_joint and len(places) > 1,
+        )
+
+    @property
+    def _known_rows(self) -> str:
+        return f"Its rows are {listing(self.labels, 20)}."
+
+    def _place(self, key: str | int) -> int:
+        """Return the place of a row."""
+        if isinstance(key, (int, np.integer)):
+            if not -len(self) <= key < len(self):
+                raise ContrastError(f"the query has {counted(len(self), 'row')}, so there is no row {key}.")
+            return int(key) % len(self)
+        if not isinstance(key, str):
+            raise ContrastError(f"{key!r} is no row of the query; give labels or places. {self._known_rows}")
+        matching = [place for place, label in enumerate(self.labels) if key == label]
+        matching = matching or [place for place, part in enumerate(self.parts) if key in _names(part)]
+        if len(matching) == 1:
+            return matching[0]
+        problem = "several rows of the query match" if matching else "no row of the query is called"
+        raise ContrastError(f"{problem} '{key}'.{'' if matching else suggestion(key, self.labels)} {self._known_rows}")
+
+    def average(self, weights: Literal["equal", "proportional"] | Mapping[str, float] = "equal") -> Self:
+        """Return the mean of the rows, as a query of one row.
+
+        Parameters
+        ----------
+        weights
+            'equal'; 'proportional' to the number of samples of the place ('by') of each row; or a dict from rows, by
+            label or a part of it, to weights.
+        """
+        shares = self._shares(weights)
+        rows = shares @ self.rows
+        heads = list(dict.fromkeys(part.head for part in self.parts))
+        shared = tuple(item for item in self.parts[0].place if all(item in part.place for part in self.parts))
+        varying = [item for part in self.parts for item in part.place if item not in shared]
+        over = list(dict.fromkeys(name for name, _ in varying))
+        head = f"mean({heads[0]} | {', '.join(over)})" if len(heads) == 1 and over else f"mean({'; '.join(heads)})"
+        cells = [cell for part, share in zip(self.parts, shares, strict=True) for cell in part.scaled(float(share))]
+        return self._new(rows=rows[None, :], parts=(Row(head, shared, _merged(cells)),), is_joint=False)
+
+    def _shares(self, weights: object) -> FloatArray:
+        """Return the weight of each row in the average, shape (k,)."""
+        sizes = np.ones(len(self))
+        if isinstance(weights, Mapping):
+            sizes[:] = 0.0
+            for key, weight in weights.items():
+                sizes[self._place(key)] = _number(weight)
+        elif isinstance(weights, str) and weights == "proportional":
+            sizes[:] = [in_cell(self.design, dict(part.place)).sum() for part in self.parts]
+        elif not isinstance(weights, str) or weights != "equal":
+            raise ContrastError(f"weights={weights!r} is not known; use 'equal', 'proportional' or a dict of rows.")
+        if not sizes.sum() > 0 or sizes.min() < 0:
+            raise ContrastError(f"the weights of the rows must be positive numbers or zero: {weights!r}.")
+        shares: FloatArray = sizes / sizes.sum()
+        return shares
+
+    def across(self, variable: str, method: object = "pairwise") -> Self:
+        """Return the differences of the rows over a variable of 'by'.
+
+        Parameters
+        ----------
+        variable
+            A variable that the rows differ in, such as 'treat1' for ``effect("treat2", by="treat1")``.
+        method
+            How its levels are compared: a pair, a method such as 'reference', or weights.
+        """
+        groups: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]] = {}
+        for place, part in enumerate(self.parts):
+            here = dict(part.place)
+            if not isinstance(variable, str) or variable not in here:
+                known = dict.fromkeys(name for each in self.parts for name, _ in each.place)
+                raise ContrastError(f"the rows are not given by '{variable}'.{suggestion(variable, known)}")
+            level = here.pop(variable)
+            groups.setdefault((part.head, tuple(here.items())), {})[level] = place
+        found: list[tuple[Row, FloatArray]] = []
+        ordered = {variable: method} if isinstance(method, str) and method in ORDERED else {}
+        levels = self.design.levels.get(variable, ())
+        standing = self.design.in_order(variable) if levels and ordered else levels
+        for (head, where), members in groups.items():
+            order = [level for level in standing or members if level in members]
+            for comparison in compare(order, method, variable):
+                chosen = {members[level]: weight for level, weight in comparison.weights.items()}
+                cells = [cell for place, weight in chosen.items() for cell in self.parts[place].scaled(weight)]
+                row: FloatArray = sum(
+                    (weight * self.rows[place] for place, weight in chosen.items()), np.zeros(self.rows.shape[1])
+                )
+                found.append((Row(f"{head} : {variable}[{comparison.label}]", where, _merged(cells)), row))
+        return self._new(
+            rows=np.stack([row for _, row in found]),
+            parts=tuple(part for part, _ in found),
+            compared=self.compared | {variable},
+            is_joint=False,
+            ordered={**self.ordered, **ordered},
+        )
+
+    def joint(self) -> Self:
+        """Return the query whose rows are tested together."""
+        return self._new(is_joint=True)
+
+    def explain(self) -> str:
+        """Return what is asked, in sentences: cells, coefficients, and whether it is answered within blocks."""
+        counts = [int(samples.sum()) for samples in self.informative_samples]
+        cells = [[(dict(cell.levels), cell.weight) for cell in part.cells] for part in self.parts]
+        return explain_query(
+            self.design,
+            self.labels,
+            self.matrix,
+            cells,
+            self.strata,
+            counts,
+            self.order_sentences,
+            joint=self.is_joint and len(self) > 1,
+        )
+
+    def vector(self, coding: object = "own") -> FloatArray:
+        """Return the contrasts, shape (k, p), of the fitted coefficients or of those of another coding.
+
+        Parameters
+        ----------
+        coding
+            'own', or the same model written otherwise: a design, a data frame (rows matched by label) or an array.
+        """
+        return self.matrix if isinstance(coding, str) and coding == "own" else recode(self.design, self.matrix, coding)
+
+    def to_r(self, program: Program = "DESeq2") -> str:
+        """Return R code that asks the same of 'DESeq2', 'edgeR' or 'limma'."""
+        return r_code(self.design, self.labels, self.matrix, program, joint=self.is_joint and len(self) > 1)
+
+    def _combined(self, other: Query, sign: float) -> Self:
+        """Return the sum or difference with another query of the same design."""
+        if not isinstance(other, Query):
+            raise ContrastError(f"a query can be added to a query only, not to {other!r}.")
+        if other.design is not self.design:
+            raise ContrastError("the two queries belong to different designs.")
+        if len(self) != len(other) and 1 not in (len(self), len(other)):
+            raise ContrastError(
+                f"the queries have {len(self)} and {len(other)} rows; they should have equally many, or one of them 1."
+            )
+        k = max(len(self), len(other))
+        left, right = (query.parts * (k if len(query) == 1 else 1) for query in (self, other))
+        rows = self.rows + sign * other.rows
+        _refuse_zero(rows)
+        parts = tuple(_sum(a, b, sign) for a, b in zip(left, right, strict=True))
+        return self._new(rows=rows, parts=parts, **_union((self, other)), is_joint=False)
+
+
+def _union(queries: Sequence[Query]) -> dict[str, Any]:
+    """Return what queries compare, put together."""
+    return {
+        "compared": frozenset().union(*(query.compared for query in queries)),
+        "ordered": {name: how for query in queries for name, how in query.ordered.items()},
+    }
+
+
+def _number(factor: object) -> float:
+    if not is_number(factor):
+        raise ContrastError(f"a query can be multiplied by a finite number only, not by {factor!r}.")
+    return float(factor)
+
+
+def _refuse_zero(rows: FloatArray) -> None:
+    if np.any(np.abs(rows).max(axis=1, initial=0.0) < 1e-12):
+        raise ContrastError("the two queries are the same in this model, so their difference is 0 by assumption.")
+
+
+def _names(part: Row) -> list[str]:
+    """Return the short names of a row: 'treat1=B', 'B', its head and the parts of it."""
+    inner = [piece.partition("[")[2].rstrip("]") for piece in part.head.split(" : ")]
+    places = [describe(dict(part.place)), *(f"{n}={v}" for n, v in part.place), *(level for _, level in part.place)]
+    return [part.head, *part.head.split(" : "), *inner, *places]
+
+
+def _sum(left: Row, right: Row, sign: float) -> Row:
+    """Return the meaning of a sum or difference of two rows."""
+    same = left.place == right.place
+    names = (left.head, right.head) if same else (left.label, right.label)
+    head = f"({names[0]}) {'+' if sign > 0 else '-'} ({names[1]})"
+    return Row(head, left.place if same else (), _merged([*left.cells, *right.scaled(sign)]))
+
+
+def _merged(cells: Sequence[NamedCell]) -> tuple[NamedCell, ...]:
+    """Return the cells with the weights of equal ones added."""
+    total: dict[frozenset[tuple[str, str]], tuple[tuple[tuple[str, str], ...], float]] = {}
+    for cell in cells:
+        key = frozenset(cell.levels)
+        total[key] = (cell.levels, total.get(key, ((), 0.0))[1] + cell.weight)
+    return tuple(NamedCell(levels, weight) for levels, weight in total.values() if abs(weight) > 1e-12)
+
+
+def stack(queries: Sequence[Query]) -> Query:
+    """Return one query with the rows of several of the same design."""
+    first = queries[0]
+    if any(query.design is not first.design for query in queries):
+        raise ContrastError("the queries belong to different designs.")
+    return first._new(
+        rows=np.concatenate([query.rows for query in queries]),
+        parts=tuple(part for query in queries for part in query.parts),
+        **_union(queries),
+        is_joint=False,
+    )
