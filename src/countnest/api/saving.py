@@ -12,6 +12,7 @@ from countnest.api.examples import ExampleDataSet
 from countnest.api.held import require_data_set
 from countnest.api.loaded import check_parts, check_state
 from countnest.api.redesign import usable_options
+from countnest.containers.fit import Analysis
 from countnest.counterparts import checked_arguments
 from countnest.errors import CountnestWarning, FileError, listing
 from countnest.files import FilePath
@@ -19,6 +20,8 @@ from countnest.io.archive import UNREADABLE, read_archive, write_archive
 
 __all__ = ["load", "save"]
 
+# Records that a file of a data set can hold, with the types of their fields.
+RECORDS = (Analysis,)
 # Attributes of a data set that a file holds as they are; data, design and layout are built anew from what they are of.
 HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.
@@ -67,7 +70,7 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
     }
     if isinstance(dds, ExampleDataSet):
         content["truth"] = getattr(dds, "truth", None)
-    write_archive(content, path)
+    write_archive(content, path, RECORDS)
 
 
 @checked_arguments
@@ -84,7 +87,7 @@ def load(path: FilePath) -> DESeqDataSet:
     -----
     R counterpart: base::readRDS.
     """
-    content = read_archive(path)
+    content = read_archive(path, RECORDS)
     _refuse_unknown(content.keys() - CONTENT, path)
     try:
         dds = _rebuilt(content, path)

@@ -13,18 +13,16 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Any, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from countnest.containers.fit import Analysis
 from countnest.errors import FileError, listing
 from countnest.files import FilePath, check_path, whole_file
 from countnest.io.columns import decode_column, encode_column
@@ -32,7 +30,7 @@ from countnest.io.members import HEADER, Members, array_name, is_bounded
 from countnest.io.typed import is_of_type
 from countnest.version import installed_version
 
-__all__ = ["FORMAT", "UNREADABLE", "read_archive", "write_archive"]
+__all__ = ["FORMAT", "UNREADABLE", "read_archive", "record_types", "write_archive"]
 
 # Raised when a file can no longer be read by an earlier version of this module.
 FORMAT = 2
@@ -53,39 +51,47 @@ UNREADABLE = (
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
-def _records(root: type) -> dict[str, type]:
-    """Return a dataclass and all that its fields can hold, by name: nothing else is ever built from a file."""
+def record_types(roots: Iterable[type]) -> dict[str, type]:
+    """Return dataclasses and all that their fields can hold, by name: nothing else is ever built from a file.
+
+    Raises
+    ------
+    ValueError
+        Two different records have the same name.
+    """
     found: dict[str, type] = {}
-    open_: list[Any] = [root]
+    open_: list[Any] = list(roots)
     while open_:
         kind = open_.pop()
         open_ += get_args(kind)
-        if isinstance(kind, type) and is_dataclass(kind) and kind.__name__ not in found:
-            found[kind.__name__] = kind
-            open_ += get_type_hints(kind).values()
+        if not (isinstance(kind, type) and is_dataclass(kind)) or found.get(kind.__name__) is kind:
+            continue
+        if kind.__name__ in found:
+            raise ValueError(f"two records have the name '{kind.__name__}'; files need a name of its own for each.")
+        found[kind.__name__] = kind
+        open_ += get_type_hints(kind).values()
     return found
 
 
-RECORDS: Mapping[str, type] = MappingProxyType(_records(Analysis))
-
-
-def write_archive(content: Mapping[str, Any], path: FilePath) -> None:
+def write_archive(content: Mapping[str, Any], path: FilePath, records: Iterable[type] = ()) -> None:
     """Write named values; the file appears whole or not at all.
 
     Parameters
     ----------
     content
-        None, numbers, text, arrays, lists, tuples, dicts with text as keys, data frames, indexes, and records that an
-        `Analysis` is made of, nested in each other. An array that occurs twice is written once.
+        None, numbers, text, arrays, lists, tuples, dicts with text as keys, data frames, indexes, and records, nested
+        in each other. An array that occurs twice is written once.
     path
         The file.
+    records
+        Dataclasses that the content may hold; the types of their fields, which may be dataclasses too, come with them.
 
     Raises
     ------
     FileError
         A value is something else, such as a function; or the file cannot be written.
     """
-    writing = _Writing()
+    writing = _Writing(record_types(records))
     tree = {name: writing.encode(value, name) for name, value in content.items()}
     header = {"format": FORMAT, "countnest": installed_version(), "content": tree}
     text = _as_bytes(json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":")))
@@ -123,8 +129,8 @@ def _write_members(file: IO[bytes], text: bytes, arrays: Sequence[npt.NDArray[An
     return is_bounded(len(text), whole, file.seek(0, 2))
 
 
-def read_archive(path: FilePath) -> dict[str, Any]:
-    """Return what `write_archive` wrote.
+def read_archive(path: FilePath, records: Iterable[type] = ()) -> dict[str, Any]:
+    """Return what `write_archive` wrote; of dataclasses, only `records` and the types of their fields are built.
 
     Raises
     ------
@@ -143,7 +149,7 @@ def read_archive(path: FilePath) -> dict[str, Any]:
                 f"'{path}' has format {header['format']}, written by countnest {header['countnest']}; this is "
                 f"countnest {installed_version()}, which reads formats up to {FORMAT}. Install a newer countnest."
             )
-        reading = _Reading(members, path, str(header["countnest"]))
+        reading = _Reading(members, path, str(header["countnest"]), record_types(records))
         return {name: reading.decode(value) for name, value in header["content"].items()}
 
 
@@ -210,7 +216,8 @@ def _member(name: str, method: int) -> zipfile.ZipInfo:
 class _Writing:
     """Values as JSON, and the arrays that it refers to."""
 
-    def __init__(self) -> None:
+    def __init__(self, records: Mapping[str, type]) -> None:
+        self._records = records
         self.arrays: list[npt.NDArray[Any]] = []
         self._places: dict[int, int] = {}
 
@@ -240,7 +247,7 @@ class _Writing:
             column = encode_column(value.to_series(), where)
             return {"index": self.encode({"name": value.name, "values": column}, where)}
         name = type(value).__name__
-        if RECORDS.get(name) is type(value) and is_dataclass(value):
+        if self._records.get(name) is type(value) and is_dataclass(value):
             held = {field.name: getattr(value, field.name) for field in fields(value)}
             return {"record": name, "fields": {k: self.encode(v, f"{where}.{k}") for k, v in held.items()}}
         raise _unsaved(value, where)
@@ -272,7 +279,8 @@ def _unsaved(value: object, where: str) -> FileError:
 class _Reading:
     """JSON and arrays as values."""
 
-    def __init__(self, members: Members, path: FilePath, version: str) -> None:
+    def __init__(self, members: Members, path: FilePath, version: str, records: Mapping[str, type]) -> None:
+        self._records = records
         self._members = members
         self._path = path
         self._version = version
@@ -330,9 +338,9 @@ class _Reading:
             self._arrays[place] = self._members.array(place)
         return self._arrays[place]
 
-    def _record(self, name: str, held: Mapping[str, Any]) -> Any:  # noqa: ANN401 (one of RECORDS)
+    def _record(self, name: str, held: Mapping[str, Any]) -> Any:  # noqa: ANN401 (one of the records)
         """Return a record; fields that the file lacks have their defaults."""
-        kind: Any = RECORDS.get(name)
+        kind: Any = self._records.get(name)
         known = {field.name: field for field in fields(kind)} if kind else {}
         unknown = [f"{name}.{field}" for field in held if field not in known] if kind else [name]
         lacking = [
