@@ -18,7 +18,7 @@ from countnest.methods.deseq2.answer import Estimates
 from countnest.methods.deseq2.beta_prior import PriorModel, estimate_with_prior
 from countnest.options import ModelMatrixType, TestType, check_flags, check_option
 from countnest.parallel.run import Engine
-from countnest.queries.contrasts import Contrast, default_contrast, resolve_contrast
+from countnest.queries.contrasts import Contrast, resolve_contrast
 from countnest.stats.glm.fit import LN2
 
 __all__ = ["Shown", "chosen_prior", "prior_gene_table", "shown"]
@@ -96,7 +96,7 @@ class Shown:
             return resolve_contrast(design, contrast, name, list_values)
         last = design.variables[-1] if design.variables else ""
         if not self.fit.expanded or last not in design.levels:
-            return default_contrast(design)
+            return resolve_contrast(design)
         return resolve_contrast(design, (last, design.levels[last][-1], design.levels[last][0]))
 
     def estimate(self, vector: FloatArray, state: Analysis, engine: Engine) -> Estimates:

@@ -12,7 +12,7 @@ import pandas as pd
 from countnest.arrays import FloatArray
 from countnest.design.design import Design
 from countnest.errors import ContrastError, listing
-from countnest.queries.contrasts import coefficient_place, resolve_contrast
+from countnest.queries.contrasts import coefficient_place, contrast_query
 from countnest.queries.estimable import functional
 from countnest.queries.query import Query, Row
 from countnest.queries.weights import is_number, mistaken_numbers
@@ -64,8 +64,8 @@ def coefficients(design: Design, asked: object, list_values: Sequence[float] = (
     if values is not None and values.ndim == 2:
         matrix = _oriented(design, values)
         return _query(design, matrix, [f"row {i + 1}" for i in range(len(matrix))]).joint()
-    contrast = resolve_contrast(design, asked, None, list_values)
-    return _query(design, contrast.vector[None, :], [contrast.label])
+    contrast = contrast_query(design, asked, None, list_values)
+    return _query(design, contrast.matrix, contrast.labels)
 
 
 def _query(design: Design, matrix: FloatArray, labels: Sequence[str]) -> Query:

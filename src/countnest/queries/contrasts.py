@@ -1,4 +1,4 @@
-"""Comparisons: from what the user asks for to weights of the coefficients, as DESeq2's ``results`` does."""
+"""Contrasts in R's forms, as DESeq2's ``results`` takes them, as queries of one row."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from countnest.design.level import known_level, level_text
 from countnest.design.name import result_name, written_levels
 from countnest.design.option import refuse_unordered
 from countnest.errors import ContrastError, listing, suggestion
-from countnest.queries.query import Query
+from countnest.queries.empty_cells import empty_rule
+from countnest.queries.estimable import functional
+from countnest.queries.query import Query, Row
 from countnest.queries.weights import is_number, mistaken_numbers, require_usable
 from countnest.remedies import advised, as_factor, option
 
-__all__ = ["Contrast", "coefficient_place", "default_contrast", "resolve_contrast"]
+__all__ = ["Contrast", "coefficient_place", "contrast_query", "default_contrast", "resolve_contrast"]
 
 FORMS = (
     "A contrast has the form (factor, numerator level, denominator level), ([names], [names]) with names of "
@@ -31,18 +33,7 @@ FORMS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contrast:
-    """A comparison as weights of the coefficients.
-
-    Attributes
-    ----------
-    vector
-        Weights, shape (p,).
-    label
-        What is compared: 'dex trt vs untrt', the name of a coefficient, or '0,+0.5,-1' for numbers.
-    zero_samples
-        Samples, shape (n,), whose counts decide that a gene says nothing about the comparison: when all of them are
-        zero, the fold change is 0. None: the rule does not apply.
-    """
+    """Weights (p,) of the coefficients, a label, and the samples (n,) of the rule for genes without counts."""
 
     vector: FloatArray
     label: str
@@ -55,7 +46,19 @@ def resolve_contrast(
     name: str | None = None,
     list_values: Sequence[float] = (1.0, -1.0),
 ) -> Contrast:
-    """Return the weights of the coefficients for a comparison.
+    """Return the weights of a contrast; `contrast_query` as a record of its own, until all callers take queries."""
+    query = contrast_query(design, contrast, name, list_values)
+    rule = empty_rule(query)
+    return Contrast(query.matrix[0], query.labels[0], rule.samples[0] if rule.zero[0] else None)
+
+
+def contrast_query(
+    design: Design,
+    contrast: object = None,
+    name: str | None = None,
+    list_values: Sequence[float] = (1.0, -1.0),
+) -> Query:
+    """Return the query of one row that a contrast in one of R's forms stands for.
 
     Parameters
     ----------
@@ -72,13 +75,14 @@ def resolve_contrast(
 
     Returns
     -------
-    Contrast
-        Weights, a label, and the samples of the all-zero rule. Without `contrast` and `name`: `default_contrast`.
+    Query
+        One row with the weights exactly as they were given, labelled 'dex trt vs untrt', with the name of a
+        coefficient, or '0,+0.5,-1' for numbers. Without `contrast` and `name`: `default_contrast`.
 
     Raises
     ------
     ContrastError
-        The comparison does not exist in this design.
+        The contrast does not exist in this design.
 
     Notes
     -----
@@ -92,7 +96,7 @@ def resolve_contrast(
         return default_contrast(design)
     if isinstance(contrast, Query):
         raise ContrastError(
-            "contrast= is a question; a question is tested by its own test(), query.test(), and its fold changes are "
+            "contrast= is a query; a query is tested by its own test(), query.test(), and its fold changes are "
             "shrunken by lfc_shrink(query=query)."
         )
     if isinstance(contrast, str):
@@ -108,8 +112,8 @@ def resolve_contrast(
     return _numeric(design, contrast)
 
 
-def default_contrast(design: Design) -> Contrast:
-    """Return the comparison that is made when none is asked for.
+def default_contrast(design: Design) -> Query:
+    """Return the contrast that is tested when none is given.
 
     The last coefficient; but in a design without intercept and interactions whose last variable is a factor, the last
     level of this factor against the first.
@@ -126,10 +130,16 @@ def default_contrast(design: Design) -> Contrast:
     return _named(design, design.names[-1])
 
 
-def _named(design: Design, name: str) -> Contrast:
+def _row(design: Design, vector: FloatArray, label: str, zero_samples: BoolArray | None = None) -> Query:
+    """Return the query of one row with these weights (p,)."""
+    row = Row(label, weights=tuple(vector.tolist()), zero_samples=zero_samples)
+    return Query(design, functional(design, vector[np.newaxis, :]), (row,))
+
+
+def _named(design: Design, name: str) -> Query:
     """Return the contrast of one coefficient."""
     place = coefficient_place(design, name)
-    return Contrast(_weights(design, {place: 1.0}), _name_label(design, place), None)
+    return _row(design, _weights(design, {place: 1.0}), _name_label(design, place))
 
 
 def _name_label(design: Design, place: int) -> str:
@@ -142,7 +152,7 @@ def _name_label(design: Design, place: int) -> str:
     return f"{variable} {level} vs {design.levels[variable][0]}"
 
 
-def _triple(design: Design, items: Sequence[object]) -> Contrast:
+def _triple(design: Design, items: Sequence[object]) -> Query:
     """Return the contrast of two levels of a factor."""
     if design.formula is None:
         raise ContrastError(
@@ -170,7 +180,7 @@ def _triple(design: Design, items: Sequence[object]) -> Contrast:
         if place is not None:
             weights[place] = weight
     in_levels: BoolArray = design.sheet[factor].isin([numerator, denominator]).to_numpy(dtype=bool)
-    return Contrast(_weights(design, weights), f"{factor} {numerator} vs {denominator}", in_levels)
+    return _row(design, _weights(design, weights), f"{factor} {numerator} vs {denominator}", in_levels)
 
 
 def _factor_levels(design: Design, factor: str, pair: Sequence[object]) -> tuple[str, ...]:
@@ -240,7 +250,7 @@ def _dropped_level(design: Design, factor: str, level: str) -> str:
     return f"the coefficient '{factor}{level}' was dropped{why}{blocks}; {advice}."
 
 
-def _lists(design: Design, items: Sequence[Sequence[str]], list_values: Sequence[float]) -> Contrast:
+def _lists(design: Design, items: Sequence[Sequence[str]], list_values: Sequence[float]) -> Query:
     """Return the contrast that adds the coefficients of one list and subtracts those of another."""
     if len(items) > 2:
         raise ContrastError(f"the contrast has {len(items)} lists of names; it should have one or two. {FORMS}")
@@ -256,8 +266,7 @@ def _lists(design: Design, items: Sequence[Sequence[str]], list_values: Sequence
     if not added and not subtracted:
         raise ContrastError(f"the lists of the contrast are empty. {FORMS}")
     vector = _weights(design, {**dict.fromkeys(added, up), **dict.fromkeys(subtracted, down)})
-    label = _list_label(design, added, subtracted, (up, down))
-    return Contrast(vector, label, _zero_samples(design, vector))
+    return _row(design, vector, _list_label(design, added, subtracted, (up, down)))
 
 
 def _list_values(list_values: Sequence[float]) -> tuple[float, float]:
@@ -283,7 +292,7 @@ def _list_label(design: Design, added: list[int], subtracted: list[int], values:
     return f"{up} vs {down}" if subtracted else f"{up} effect"
 
 
-def _numeric(design: Design, contrast: object) -> Contrast:
+def _numeric(design: Design, contrast: object) -> Query:
     """Return the contrast with given weights."""
     wrong = mistaken_numbers(contrast)
     if wrong:
@@ -303,7 +312,7 @@ def _numeric(design: Design, contrast: object) -> Contrast:
         raise ContrastError("the numeric contrast has only zeros; at least one element should differ from 0.")
     require_usable(vector, "the numeric contrast")
     label = ",".join(f"{'+' if weight > 0 else ''}{weight:.15g}" for weight in vector + 0.0)
-    return Contrast(vector, label, _zero_samples(design, vector))
+    return _row(design, vector, label)
 
 
 def _series_weights(design: Design, contrast: pd.Series[Any]) -> list[Any]:
@@ -316,14 +325,6 @@ def _series_weights(design: Design, contrast: pd.Series[Any]) -> list[Any]:
             raise ContrastError(f"the weight of '{name}' is not a finite number: {weight!r}.")
         weights[coefficient_place(design, str(name))] = float(weight)
     return list(weights.values())
-
-
-def _zero_samples(design: Design, vector: FloatArray) -> BoolArray | None:
-    """Return the samples that the coefficients of a two-sided contrast describe; None for a one-sided one."""
-    if vector.min() >= 0 or vector.max() <= 0:
-        return None
-    samples: BoolArray = design.matrix @ (vector != 0) != 0
-    return samples if samples.any() else None
 
 
 def _weights(design: Design, weights: dict[int, float]) -> FloatArray:

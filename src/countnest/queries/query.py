@@ -50,11 +50,18 @@ class Row:
         Where: the levels and values of 'by' and 'at', such as (('treat1', 'B'),).
     cells
         The cells that it names.
+    weights
+        The p weights of the fitted coefficients, exactly as they were given; None: they follow from the functional.
+    zero_samples
+        The samples, shape (n,), among which a gene without counts is called unchanged; None: the rule follows from the
+        cells or, without cells, from the weights, see `queries.empty_cells`.
     """
 
     head: str
     place: tuple[tuple[str, str], ...] = ()
     cells: tuple[NamedCell, ...] = ()
+    weights: tuple[float, ...] | None = None
+    zero_samples: BoolArray | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:
@@ -99,7 +106,7 @@ class Query:
 
     def __post_init__(self) -> None:
         """Refuse weights that nothing can be computed with."""
-        require_usable(self.rows, "the question")
+        require_usable(self.rows[[part.weights is None for part in self.parts]], "the question")
 
     __array_ufunc__ = None  # numbers of NumPy leave arithmetic to the query
 
@@ -120,7 +127,11 @@ class Query:
     @property
     def matrix(self) -> FloatArray:
         """The contrasts of the fitted coefficients, shape (k, p)."""
-        return contrast_matrix(self.design, self.rows)
+        matrix = contrast_matrix(self.design, self.rows)
+        for row, part in zip(matrix, self.parts, strict=True):
+            if part.weights is not None:
+                row[:] = part.weights
+        return matrix
 
     @property
     def strata(self) -> tuple[Stratum, ...]:
