@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 import countnest as cn
+from cases import each
 from countnest.api.questions import BoundQuery
 from countnest.design.design import Design
 
@@ -46,7 +46,7 @@ def calls():
     for code in CODE:
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.Call):
-                yield pytest.param(node, id=ast.unparse(node)[:90])
+                yield node
 
 
 def test_the_page_is_about_something():
@@ -54,14 +54,14 @@ def test_the_page_is_about_something():
     assert len(list(calls())) > 60
 
 
-@pytest.mark.parametrize("code", CODE)
+@each("code", CODE)
 def test_names_exist(code):
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Attribute):
             resolve(node)
 
 
-@pytest.mark.parametrize("call", list(calls()))
+@each("call", list(calls()), ids=map(ast.unparse, calls()))
 def test_arguments_exist(call):
     function = resolve(call.func)
     assert function is not None, ast.unparse(call.func)
@@ -117,7 +117,7 @@ VERBS = [
 ]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@each("verb", VERBS)
 def test_every_verb_of_deseq2_is_on_the_page(verb):
     left = "\n".join(row.split(" | ", 1)[0] for row in ROWS)
     assert re.search(rf"\b{verb}\b", left)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.kernels.elimination import (
     BELOW,
     BELOW_COLUMN,
@@ -113,9 +114,7 @@ class Equations:
         return self.work[3 * self.index[N_SLOTS] :]
 
 
-@pytest.fixture(params=list(DESIGNS))
-def X(request):
-    return DESIGNS[request.param]
+every_design = each("X", DESIGNS.values(), ids=DESIGNS)
 
 
 def test_the_designs_cover_both_roads():
@@ -130,6 +129,7 @@ def test_the_designs_cover_both_roads():
         assert np.linalg.matrix_rank(design) == design.shape[1], name
 
 
+@every_design
 def test_cell_predictors(X):
     index, numbers = twins.plan_of(X)
     beta = np.random.default_rng(1).normal(size=X.shape[1])
@@ -139,6 +139,7 @@ def test_cell_predictors(X):
     np.testing.assert_allclose(eta[of_sample], X @ beta, rtol=1e-13, atol=1e-14)
 
 
+@every_design
 def test_gather_scores(X):
     equations = Equations(X)
     vector = np.full(X.shape[1], np.nan)
@@ -146,7 +147,8 @@ def test_gather_scores(X):
     np.testing.assert_allclose(vector, X.T @ equations.weight, rtol=1e-12, atol=1e-13)
 
 
-@pytest.mark.parametrize("ridge", [0.0, 0.37])
+@every_design
+@each("ridge", [0.0, 0.37])
 def test_information(X, ridge):
     equations = Equations(X, ridge=ridge)
     found = equations.symmetric(0)
@@ -154,7 +156,8 @@ def test_information(X, ridge):
     assert (equations.matrix[np.isnan(found)] == 0.0).all()  # no slot where columns never meet, and none is needed
 
 
-@pytest.mark.parametrize("ridge", [0.0, 0.37])
+@every_design
+@each("ridge", [0.0, 0.37])
 def test_factor_and_log_determinant(X, ridge):
     equations = Equations(X, ridge=ridge)
     log_determinant = factorize(equations.index, equations.work)
@@ -169,7 +172,7 @@ def test_factor_and_log_determinant(X, ridge):
     )
 
 
-@pytest.mark.parametrize("scale", [1e-100, 1e-60, 1e-8, 1e8, 1e60, 1e100])
+@each("scale", [1e-100, 1e-60, 1e-8, 1e8, 1e60, 1e100])
 def test_log_determinant_of_a_product_beyond_the_floats(scale):
     X = DESIGNS["nested"]
     plain, scaled = Equations(X), Equations(X, weight=scale * Equations(X).weight)
@@ -180,7 +183,8 @@ def test_log_determinant_of_a_product_beyond_the_floats(scale):
         assert abs(found) > 750.0  # exp of it is no float
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e-60, 1e60])
+@every_design
+@each("scale", [1.0, 1e-60, 1e60])
 def test_solve(X, scale):
     equations = Equations(X, weight=scale * np.random.default_rng(6).uniform(0.1, 3.0, len(X)))
     right = np.random.default_rng(99).normal(size=X.shape[1])
@@ -192,6 +196,7 @@ def test_solve(X, scale):
     np.testing.assert_allclose(solution, expected, rtol=1e-9, atol=1e-11 * np.abs(expected).max())
 
 
+@every_design
 def test_inverse_entries(X):
     equations = Equations(X, ridge=0.1)
     factorize(equations.index, equations.work)
@@ -203,6 +208,7 @@ def test_inverse_entries(X):
     assert there[equations.matrix != 0.0].all()
 
 
+@every_design
 def test_factor_outlives_the_inverse(X):
     equations = Equations(X)
     factorize(equations.index, equations.work)
@@ -213,6 +219,7 @@ def test_factor_outlives_the_inverse(X):
     np.testing.assert_allclose(solution, expected, rtol=1e-9, atol=1e-11 * np.abs(expected).max())
 
 
+@every_design
 def test_leverages(X):
     equations = Equations(X, ridge=0.1)
     factorize(equations.index, equations.work)
@@ -233,7 +240,8 @@ def cox_reid(X, weight):
     return value, cox_reid_trace(*equations.plan, *sums, equations.work, quad)
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e6])
+@every_design
+@each("scale", [1.0, 1e-3, 1e6])
 def test_cox_reid(X, scale):
     weight = scale * np.random.default_rng(7).uniform(0.1, 3.0, len(X))
     value, trace = cox_reid(X, weight)
@@ -243,6 +251,7 @@ def test_cox_reid(X, scale):
     assert trace == pytest.approx(expected, rel=1e-10)
 
 
+@every_design
 def test_cox_reid_leaves_out_columns_without_weight(X):
     there = X[:, -1] == 0.0
     if not there.any():
@@ -260,13 +269,14 @@ def test_cox_reid_leaves_out_columns_without_weight(X):
     assert trace == pytest.approx(expected, rel=1e-10)
 
 
+@every_design
 def test_lost_weights_have_no_log_determinant(X):
     value, trace = cox_reid(X, np.full(len(X), np.nan))
     assert np.isnan(value)
     assert np.isnan(trace)
 
 
-@pytest.mark.parametrize(
+@each(
     ("X", "weight"),
     [
         (np.column_stack([np.ones(4), np.zeros(4)]), np.ones(4)),

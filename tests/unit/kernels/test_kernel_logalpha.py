@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.special
 
+from cases import each, product
 from countnest.kernels.elimination import N_CELLS, n_equations
 from countnest.kernels.logalpha import (
     nb_logalpha_fit_block,
@@ -15,6 +16,7 @@ from unit.kernels import twins
 
 EPS = 2.0**-52
 ALPHAS = [1e-8, 1e-6, 1e-4, 1e-2, 0.3, 1.0, 10.0, 1000.0]
+KINDS = ("zeros", "small", "moderate", "large")
 PRIORS = {"without prior": (0.0, np.inf), "with prior": (-1.7, 0.45)}
 
 
@@ -31,20 +33,10 @@ def counts_of(kind, n):
     return y, np.maximum(mu, 0.5)
 
 
-@pytest.fixture(params=list(twins.DESIGNS))
-def design(request):
-    X = twins.DESIGNS[request.param]
+def design_of(name):
+    """Return a model matrix, and how its normal equations are worked out."""
+    X = twins.DESIGNS[name]
     return X, twins.plan_of(X)
-
-
-@pytest.fixture(params=["zeros", "small", "moderate", "large"])
-def gene(request, design):
-    return counts_of(request.param, len(design[0]))
-
-
-@pytest.fixture(params=list(PRIORS))
-def prior(request):
-    return PRIORS[request.param]
 
 
 def rounding(y, alpha):
@@ -71,9 +63,10 @@ def posterior_of(y, mu, plan, prior_mean=0.0, prior_variance=np.inf, v=None):
     return value_and_slope
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_value_and_slope_are_those_of_the_formula(design, gene, prior, alpha):
-    (X, plan), (y, mu), a = design, gene, np.log(alpha)
+@each(*product(design=twins.DESIGNS, kind=KINDS, prior=PRIORS, alpha=ALPHAS))
+def test_value_and_slope_are_those_of_the_formula(design, kind, prior, alpha):
+    X, plan = design_of(design)
+    (y, mu), a, prior = counts_of(kind, len(X)), np.log(alpha), PRIORS[prior]
     value, slope = posterior_of(y, mu, plan, *prior)(a)
     expected = twins.log_posterior(a, y, mu, X, *prior)
     assert value == pytest.approx(expected, rel=1e-11, abs=1e-11 + 8 * rounding(y, alpha))
@@ -82,10 +75,11 @@ def test_value_and_slope_are_those_of_the_formula(design, gene, prior, alpha):
     assert slope == pytest.approx(twins.log_posterior_slope(a, y, mu, X, *prior), rel=1e-9, abs=1e-9 + noise)
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-def test_slope_is_the_derivative_of_the_value(design, gene, prior, alpha):
-    (_, plan), (y, mu), a, h = design, gene, np.log(alpha), 1e-2
-    posterior = posterior_of(y, mu, plan, *prior)
+@each(*product(design=twins.DESIGNS, kind=KINDS, prior=PRIORS, alpha=ALPHAS))
+def test_slope_is_the_derivative_of_the_value(design, kind, prior, alpha):
+    X, plan = design_of(design)
+    (y, mu), a, h = counts_of(kind, len(X)), np.log(alpha), 1e-2
+    posterior = posterior_of(y, mu, plan, *PRIORS[prior])
 
     def value(at):
         return posterior(at)[0]
@@ -109,8 +103,9 @@ def fit(start, counts, mu, plan, prior_mean, prior_variance, max_iter=100, v=Non
     return a, n_iter, first, last
 
 
+@each(*product(design=twins.DESIGNS, prior=PRIORS))
 def test_line_search_takes_the_steps_of_its_twin(design, prior):
-    X, plan = design
+    (X, plan), prior = design_of(design), PRIORS[prior]
     counts, _, mu, alpha = twins.simulate(X, 60, seed=11)
     centre = np.full(len(counts), prior[0])
     start = np.log(alpha) + np.random.default_rng(0).normal(0.0, 2.0, len(alpha))
@@ -221,8 +216,9 @@ def test_search_from_where_there_is_no_value_stays():
     assert np.isfinite([first[[0, 2]], last[[0, 2]]]).all()
 
 
+@each(*product(design=twins.DESIGNS, prior=PRIORS))
 def test_grid_takes_the_best_of_both_rounds(design, prior):
-    X, plan = design
+    (X, plan), prior = design_of(design), PRIORS[prior]
     counts, _, mu, _ = twins.simulate(X, 25, seed=13)
     low, high = np.log(1e-8), np.log(12.0)
     a = np.empty(len(counts))
@@ -249,9 +245,10 @@ def test_genes_of_a_block_have_their_own_prior_means():
         np.testing.assert_array_equal([column[g] for column in together], [column[0] for column in alone])
 
 
-@pytest.mark.parametrize("alpha", [1e-2, 0.3, 10.0])
-def test_weights(design, gene, prior, alpha):
-    (X, plan), (y, mu), a = design, gene, np.log(alpha)
+@each(*product(design=twins.DESIGNS, kind=KINDS, prior=PRIORS, alpha=[1e-2, 0.3, 10.0]))
+def test_weights(design, kind, prior, alpha):
+    X, plan = design_of(design)
+    (y, mu), a, prior = counts_of(kind, len(X)), np.log(alpha), PRIORS[prior]
     v = np.linspace(0.02, 1.0, len(y))
     v[[1, 4]] = [0.009, 0.0]  # without a part in the Cox-Reid term
     value, slope = posterior_of(y, mu, plan, *prior, v)(a)
@@ -259,8 +256,9 @@ def test_weights(design, gene, prior, alpha):
     assert slope == pytest.approx(twins.log_posterior_slope(a, y, mu, X, *prior, v=v), rel=1e-7, abs=1e-7)
 
 
+@each("design", twins.DESIGNS)
 def test_weights_of_one_change_no_bit(design):
-    X, plan = design
+    X, plan = design_of(design)
     counts, _, mu, alpha = twins.simulate(X, 20, seed=41)
     plain = fit(np.log(alpha), counts, mu, plan, np.zeros(20), np.inf)
     weighted = fit(np.log(alpha), counts, mu, plan, np.zeros(20), np.inf, v=np.ones_like(counts))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from cases import each, product
 from countnest.kernels.negbin import nb_loglik_block, nb_loglik_point
 from countnest.kernels.special import stirling_remainder
 from unit.kernels import exact, twins
@@ -18,8 +19,7 @@ def loglik(y, mu, alpha):
     return nb_loglik_point(float(y), mu, size, stirling_remainder(size))
 
 
-@pytest.mark.parametrize("alpha", [1e-3, 0.04, 0.7, 10.0, 300.0])
-@pytest.mark.parametrize("mu", MEANS)
+@each(*product(mu=MEANS, alpha=[1e-3, 0.04, 0.7, 10.0, 300.0]))
 def test_point_is_that_of_scipy(mu, alpha):
     y = np.array(COUNTS)
     found = [loglik(count, mu, alpha) for count in y]
@@ -28,9 +28,7 @@ def test_point_is_that_of_scipy(mu, alpha):
     np.testing.assert_allclose(found, twins.nb_loglik(y, mu, alpha), rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("alpha", [1e-10, 1e-8, 1e-5, 1e-2, 1.0, 50.0])
-@pytest.mark.parametrize("mu", MEANS)
-@pytest.mark.parametrize("y", COUNTS)
+@each(*product(y=COUNTS, mu=MEANS, alpha=[1e-10, 1e-8, 1e-5, 1e-2, 1.0, 50.0]))
 def test_point_has_all_its_digits(y, mu, alpha):
     expected = exact.nb_loglik(y, Decimal(mu), Decimal(alpha))
     # the perfect fit and the deviance from it are both of this size at most
@@ -40,7 +38,7 @@ def test_point_has_all_its_digits(y, mu, alpha):
     assert abs(float(Decimal(loglik(y, mu, alpha)) - expected)) <= 4 * EPS * (terms + rounding)
 
 
-@pytest.mark.parametrize("alpha", [1e-8, 1e-3, 2.0])
+@each("alpha", [1e-8, 1e-3, 2.0])
 def test_point_is_smooth_where_the_series_takes_over(alpha):
     y = 1000
     for edge in (y * 0.9 / 1.1, y * 1.1 / 0.9):  # |y - mu| = (y + mu) / 10

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.special
 
+from cases import each, product
 from countnest.kernels.special import (
     digamma_from_log,
     lgamma_with_log,
@@ -28,13 +29,13 @@ def error(found, expected):
     return abs(float(Decimal(found) - expected))
 
 
-@pytest.mark.parametrize("x", [0.3, 1.0, 4.5, 20.0, 1234.5])
+@each("x", [0.3, 1.0, 4.5, 20.0, 1234.5])
 def test_the_yardstick_agrees_with_scipy(x):
     assert float(exact.lgamma(Decimal(x))) == pytest.approx(scipy.special.gammaln(x), rel=1e-14, abs=1e-15)
     assert float(exact.digamma(Decimal(x))) == pytest.approx(scipy.special.digamma(x), rel=1e-14, abs=1e-15)
 
 
-@pytest.mark.parametrize("x", ARGUMENTS)
+@each("x", ARGUMENTS)
 def test_stirling_remainder(x):
     expected = exact.stirling_remainder(Decimal(x))
     # below 10 the leading terms, of size about 20, are taken off; the series has nothing to cancel
@@ -42,21 +43,20 @@ def test_stirling_remainder(x):
     assert error(stirling_remainder(x), expected) <= allowed
 
 
-@pytest.mark.parametrize("x", ARGUMENTS)
+@each("x", ARGUMENTS)
 def test_psi_remainder(x):
     expected = exact.psi_remainder(Decimal(x))
     allowed = 4 * EPS * (1.0 + 1.0 / x) if x < 10 else 4 * EPS * float(expected) + 1e-16 * (x < 15)
     assert error(psi_remainder(x), expected) <= allowed
 
 
-@pytest.mark.parametrize("y", [*COUNTS, 170, 100_000])
+@each("y", [*COUNTS, 170, 100_000])
 def test_log_factorial(y):
     expected = math.log(math.factorial(y))
     assert log_factorial(float(y)) == pytest.approx(expected, rel=4 * EPS)
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-@pytest.mark.parametrize("y", COUNTS)
+@each(*product(y=COUNTS, alpha=ALPHAS))
 def test_log_rising_ratio_keeps_absolute_accuracy_for_every_alpha(y, alpha):
     r = 1.0 / alpha
     value, slope = log_rising_ratio(float(y), alpha, stirling_remainder(r), psi_remainder(r))
@@ -65,7 +65,7 @@ def test_log_rising_ratio_keeps_absolute_accuracy_for_every_alpha(y, alpha):
     assert error(slope, expected_slope) <= 4 * EPS * y
 
 
-@pytest.mark.parametrize("alpha", [1e-8, 1e-6])
+@each("alpha", [1e-8, 1e-6])
 def test_log_rising_ratio_beats_differences_of_lgamma(alpha):
     y, r = 20, 1.0 / alpha
     value, _ = log_rising_ratio(float(y), alpha, stirling_remainder(r), psi_remainder(r))
@@ -74,7 +74,7 @@ def test_log_rising_ratio_beats_differences_of_lgamma(alpha):
     assert error(value, expected) < 1e-5 * error(naive, expected)
 
 
-@pytest.mark.parametrize("x", ARGUMENTS)
+@each("x", ARGUMENTS)
 def test_lgamma_and_digamma(x):
     value, z, log_z = lgamma_with_log(x)
     expected_value, expected_slope = exact.lgamma(Decimal(x)), exact.digamma(Decimal(x))
@@ -83,7 +83,7 @@ def test_lgamma_and_digamma(x):
     assert error(digamma_from_log(x, z, log_z), expected_slope) <= 4 * EPS * max(abs(float(expected_slope)), 1.0)
 
 
-@pytest.mark.parametrize("x", ARGUMENTS)
+@each("x", ARGUMENTS)
 def test_the_argument_of_the_series(x):
     _, z, log_z = lgamma_with_log(x)
     assert log_z == math.log(z)
