@@ -1,0 +1,130 @@
+"""How large files, functions and signatures are, and how deep the imports."""
+
+import ast
+from functools import cache
+
+from architecture.tree import FILES, ROOT, TEXTS, TREES, at_import, functions
+
+MAX_LINES = 400
+MAX_LINES_OF_TESTS = 600
+MAX_FUNCTION = 50
+MAX_ARGUMENTS = 7
+# The longest chain of imports, in modules. This number only goes down; the goal is 12.
+MAX_DEPTH = 22
+
+# Names that say nothing about what is in a file.
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "core", "misc", "common", "base", "impl"}
+# Files that are to be cut: no name is added here.
+LONG_FILES = {"api.dataset", "api.held", "api.transformations", "containers.results", "kernels.shrink",
+              "queries.query", "stats.glm.fit"}  # fmt: skip
+# Kernels whose loop over lanes or samples is one piece: to cut it would hand a dozen arrays from part to part.
+LONG_KERNELS = {
+    "advance",
+    "cauchy_point",
+    "interpolated",
+    "nb_cauchy_block",
+    "nb_log_covariance_block",
+    "nb_log_inference_block",
+    "nb_log_irls_block",
+    "nb_log_search_block",
+    "nb_logalpha_fit_block",
+    "nb_logalpha_grid_block",
+    "scoring_row",
+}
+# Public functions with the arguments of DESeq2's, of a figure or of a simulation, which users name one by one.
+WIDE_PUBLIC = {
+    "AskedData.effect",
+    "BoundQuery.test",
+    "DESeqDataSet.deseq",
+    "DESeqDataSet.results",
+    "HeldData.__init__",
+    "effect",
+    "example",
+    "groups",
+    "lfc_shrink",
+    "make_example_dataset",
+    "nested",
+    "plot_counts",
+}
+# Functions that are to be cut: no name is added here.
+TOO_LONG = {"BoundQuery.test", "HeldData.__init__", "_design_of_formula", "lfc_shrink", "make_table"}
+TOO_WIDE = {"_by_block", "_cooks", "_dispersion_means", "_fit_with_prior", "_fit_working", "_genewise", "_logliks",
+            "_max_cooks", "_model_outliers", "_shrink", "contrast_covariance", "contrast_variance",
+            "estimate_dispersions", "estimate_genewise", "explain_query", "fit_model", "fit_nb_glm", "fit_rlog",
+            "genewise_means", "hat_values", "line_search", "make_table", "minimize_rows", "model_outliers", "points",
+            "predict_means", "shrink_apeglm", "shrink_coefficient", "shrink_dispersions",
+            "shrink_normal"}  # fmt: skip
+
+
+def lines_of(node):
+    """Return the number of lines of a function, its docstring not counted."""
+    first = node.body[0]
+    documented = ast.get_docstring(node) is not None
+    return node.end_lineno - node.lineno + 1 - (first.end_lineno - first.lineno + 1 if documented else 0)
+
+
+def n_arguments(node):
+    """Return the number of arguments of a function, `self` and `cls` not counted."""
+    every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return len(every) - (bool(every) and every[0].arg in ("self", "cls"))
+
+
+def is_kernel(module):
+    return module.startswith("kernels.")
+
+
+def test_files_are_short():
+    long = {name for name, text in TEXTS.items() if len(text.splitlines()) > MAX_LINES}
+    assert long <= LONG_FILES, long - LONG_FILES
+
+
+def test_files_say_what_they_are():
+    assert [name for name in FILES if not ast.get_docstring(TREES[name]) and TEXTS[name].strip()] == []
+    assert [name for name in FILES if EMPTY_NAMES & set(name.split("."))] == []
+
+
+def test_tests_are_short_too():
+    files = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/**/*.py")]
+    assert len(files) > 20
+    long = [path.name for path in files if len(path.read_text(encoding="utf-8").splitlines()) > MAX_LINES_OF_TESTS]
+    assert not long, "\n".join(long)
+    assert [path.name for path in files if path.stem in EMPTY_NAMES] == []
+
+
+def test_functions_are_short():
+    long = [
+        f"{module}.{name}: {lines_of(node)} lines"
+        for module, name, node in functions()
+        if lines_of(node) > MAX_FUNCTION and name not in (LONG_KERNELS if is_kernel(module) else TOO_LONG)
+    ]
+    assert not long, "\n".join(long)
+
+
+def test_functions_take_few_arguments():
+    """Kernels take arrays alone, one argument each: they are not counted."""
+    wide = [
+        f"{module}.{name}: {n_arguments(node)} arguments"
+        for module, name, node in functions()
+        if n_arguments(node) > MAX_ARGUMENTS and not is_kernel(module) and name not in WIDE_PUBLIC | TOO_WIDE
+    ]
+    assert not wide, "\n".join(wide)
+
+
+def test_the_chain_of_imports_is_short():
+    imports = {name: at_import(name) for name in FILES}
+
+    @cache
+    def chain(name):
+        return (name, *max((chain(below) for below in imports[name]), key=len, default=()))
+
+    longest = max((chain(name) for name in FILES), key=len)
+    assert len(longest) <= MAX_DEPTH, " > ".join(longest)
+    # none of the parts of the rule is idle: an import in a function or for types alone does not count
+    assert len(longest) > 5
+
+
+def test_lengths_and_arguments_are_counted():
+    text = 'def f(self, a, /, b, *, c):\n    """Say\n    it."""\n    x = 1\n    return x\n'
+    (node,) = ast.parse(text).body
+    assert lines_of(node) == 3
+    assert n_arguments(node) == 3
