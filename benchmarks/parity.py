@@ -24,7 +24,7 @@ import runs
 from comparison import AMPLIFIED, FLOORS, MOVED_TREND, SE_FRACTION, Comparison
 from quantities import KINDS, Quantity
 
-from countnest.kernels.shrink import NEAR_MODE
+from countnest.kernels.r_search.apeglm import NEAR_MODE
 
 Found = list[tuple[Quantity, Comparison]]
 

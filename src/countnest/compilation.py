@@ -19,34 +19,34 @@ __all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 
 # Of each kernel that is called from outside, with all that it calls: seconds of the compiler, and number of kernels.
 EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
-    "moments.rough_dispersion_block": (0.4, 2),
-    "moments.projected_mean_block": (0.3, 1),
-    "irls.nb_log_start_block": (0.2, 1),
-    "irls.nb_log_irls_block": (2.7, 22),
-    "variance.nb_log_inference_block": (2.0, 11),
-    "variance.nb_log_variance_block": (0.5, 1),
-    "variance.nb_log_covariance_block": (0.9, 1),
-    "logalpha.nb_logalpha_fit_block": (5.4, 14),
-    "logalpha.nb_logalpha_grid_block": (0.6, 1),
-    "fitted.nb_log_mean_block": (0.5, 3),
-    "fitted.nb_log_hat_block": (0.5, 1),
-    "robust.robust_dispersion_block": (0.6, 3),
-    "negbin.nb_loglik_block": (0.2, 1),
-    "quasinewton.nb_log_search_block": (5.9, 15),
-    "shrink.nb_cauchy_block": (9.4, 26),
-    "rlog.nb_rlog_block": (3.3, 5),
+    "negbin.moments.rough_dispersion_block": (0.4, 2),
+    "negbin.moments.projected_mean_block": (0.3, 1),
+    "negbin.irls.nb_log_start_block": (0.2, 1),
+    "negbin.irls.nb_log_irls_block": (2.7, 22),
+    "negbin.inference.nb_log_inference_block": (2.0, 11),
+    "negbin.inference.nb_log_variance_block": (0.5, 1),
+    "negbin.inference.nb_log_covariance_block": (0.9, 1),
+    "negbin.dispersion.nb_logalpha_fit_block": (5.4, 14),
+    "negbin.dispersion.nb_logalpha_grid_block": (0.6, 1),
+    "negbin.fitted.nb_log_mean_block": (0.5, 3),
+    "negbin.fitted.nb_log_hat_block": (0.5, 1),
+    "negbin.robust.robust_dispersion_block": (0.6, 3),
+    "negbin.density.nb_loglik_block": (0.2, 1),
+    "r_search.negbin.nb_log_search_block": (5.9, 15),
+    "r_search.apeglm.nb_cauchy_block": (9.4, 26),
+    "shrinkage.rlog.nb_rlog_block": (3.3, 5),
 }
 # An analysis needs these, one after the other.
 FIT: Final = frozenset(
     {
-        "moments.rough_dispersion_block",
-        "irls.nb_log_start_block",
-        "irls.nb_log_irls_block",
-        "variance.nb_log_inference_block",
-        "logalpha.nb_logalpha_fit_block",
-        "logalpha.nb_logalpha_grid_block",
-        "fitted.nb_log_mean_block",
-        "robust.robust_dispersion_block",
+        "negbin.moments.rough_dispersion_block",
+        "negbin.irls.nb_log_start_block",
+        "negbin.irls.nb_log_irls_block",
+        "negbin.inference.nb_log_inference_block",
+        "negbin.dispersion.nb_logalpha_fit_block",
+        "negbin.dispersion.nb_logalpha_grid_block",
+        "negbin.fitted.nb_log_mean_block",
+        "negbin.robust.robust_dispersion_block",
     }
 )
 # Seconds below which nobody waits.

@@ -11,7 +11,7 @@ import pytest
 import countnest as cn
 from countnest import cache
 from countnest.cli.main import main
-from countnest.kernels.jit import cache_folder, kernels
+from countnest.kernels.compiler.jit import cache_folder, kernels
 
 
 def say(capsys, *arguments):
@@ -64,7 +64,7 @@ import sys
 import countnest as cn
 dds = cn.make_example_dataset(200, 6).deseq(quiet=True)
 dds.results()
-from countnest.kernels.jit import kernels
+from countnest.kernels.compiler.jit import kernels
 print(sum(sum(each.stats.cache_misses.values()) for each in kernels()))
 """
 

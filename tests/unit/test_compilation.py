@@ -5,7 +5,7 @@ import pytest
 
 from countnest import cache, compilation
 from countnest.compilation import EXPECTED, FIT, listening
-from countnest.kernels import jit
+from countnest.kernels.compiler import jit
 from countnest.parallel.run import Engine
 from countnest.progress import SilentProgress, progress
 

@@ -17,7 +17,7 @@ from countnest.api.shrinkage import lfc_shrink
 from countnest.api.transformations import rlog
 from countnest.compilation import listening
 from countnest.counterparts import checked_arguments
-from countnest.kernels.jit import cache_folder, kernels
+from countnest.kernels.compiler.jit import cache_folder, kernels
 from countnest.options import ShrinkType, check_flags
 from countnest.progress import progress
 

@@ -1,4 +1,4 @@
-"""Bounded minimisation of a function written in Python, by the search that `kernels.lbfgsb` describes."""
+"""Bounded minimisation of a function written in Python, by the search that `kernels.r_search.lbfgsb` describes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.kernels.lbfgsb import CONVERGED, EVALUATE, N_PLACES, N_ROWS, advance, begin
-from countnest.kernels.linesearch import START_VALUE
+from countnest.kernels.r_search.lbfgsb import CONVERGED, EVALUATE, N_PLACES, N_ROWS, advance, begin
+from countnest.kernels.r_search.line_search import START_VALUE
 
 __all__ = ["Minimum", "minimize_in_box"]
 

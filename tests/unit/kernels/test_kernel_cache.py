@@ -10,8 +10,8 @@ import numba
 import numpy as np
 import pytest
 
-from countnest.kernels import jit
-from countnest.kernels.negbin import nb_loglik_block
+from countnest.kernels.compiler import jit
+from countnest.kernels.negbin.density import nb_loglik_block
 
 compiled = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -123,8 +123,8 @@ def test_a_change_in_any_kernel_changes_the_folder(tmp_path, monkeypatch):
 ONE = """
 import sys, time
 import numpy as np
-from countnest.kernels.jit import cache_folder
-from countnest.kernels.negbin import nb_loglik_block
+from countnest.kernels.compiler.jit import cache_folder
+from countnest.kernels.negbin.density import nb_loglik_block
 time.sleep(max(0.0, float(sys.argv[1]) - time.time()))  # all at once
 out = np.empty(2)
 one = np.ones((2, 2))
@@ -188,8 +188,8 @@ def test_without_a_home_that_can_be_written(tmp_path):
 
 FOUND_THEN_COMPILED = """
 import sys
-from countnest.kernels.jit import kernel
-from countnest.kernels.special import stirling_remainder
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.negbin.special import stirling_remainder
 found = stirling_remainder(20.0)
 missed = len(stirling_remainder.stats.cache_misses)
 late = "numba.typed.typeddict" in sys.modules

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from countnest.kernels.jit import cache_folder
-from countnest.kernels.shrink import nb_cauchy_block
+from countnest.kernels.compiler.jit import cache_folder
+from countnest.kernels.r_search.apeglm import nb_cauchy_block
 from unit.kernels import twins
 
 PRECISION = 1.0 / 15.0**2
@@ -210,4 +210,4 @@ def test_the_climb_is_compiled_once():
     search(counts, f[None], twins.DESIGNS["one_way"], alpha)
     folder = cache_folder()
     assert folder is not None
-    assert len(list(folder.glob("cauchy.nb_cauchy_climb-*.kernel"))) == 1
+    assert len(list(folder.glob("shrinkage.cauchy.nb_cauchy_climb-*.kernel"))) == 1

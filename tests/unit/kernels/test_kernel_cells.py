@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels.cells import cell_predictor, gather, information
+from countnest.kernels.algebra.cells import cell_predictor, gather, information
 from unit.kernels import twins
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cases import each
-from countnest.kernels.elimination import (
+from countnest.kernels.algebra.elimination import (
     BELOW,
     BELOW_COLUMN,
     BELOW_SLOT,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from countnest.kernels.irls import (
+from countnest.kernels.negbin.inference import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
+from countnest.kernels.negbin.irls import (
     nb_log_irls_block,
     nb_log_start_block,
 )
-from countnest.kernels.variance import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
 from unit.kernels import twins
 
 RIDGE_LOG2 = 1e-6  # the prior precision of a coefficient

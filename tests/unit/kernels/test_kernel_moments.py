@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels.moments import projected_mean_block, rough_dispersion_block
+from countnest.kernels.negbin.moments import projected_mean_block, rough_dispersion_block
 from unit.kernels import twins
 
 

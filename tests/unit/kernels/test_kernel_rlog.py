@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from countnest.kernels.rlog import nb_rlog_block
+from countnest.kernels.shrinkage.rlog import nb_rlog_block
 from unit.kernels import twins
 
 INTERCEPT_RIDGE = 1e-6 / np.log(2.0) ** 2

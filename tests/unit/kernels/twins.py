@@ -7,7 +7,7 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from countnest.kernels.cells import Cells
+from countnest.kernels.algebra.cells import Cells
 from countnest.stats.glm.structure import plan_elimination
 
 LN2 = np.log(2.0)

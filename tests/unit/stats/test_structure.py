@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels import elimination as e
+from countnest.kernels.algebra import elimination as e
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.structure import plan_elimination
 from unit.kernels import twins

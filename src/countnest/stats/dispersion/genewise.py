@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, rows_of
-from countnest.kernels.moments import projected_mean_block, rough_dispersion_block
+from countnest.kernels.negbin.moments import projected_mean_block, rough_dispersion_block
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
 from countnest.stats.glm.fit import fit_nb_glm, fitted_means

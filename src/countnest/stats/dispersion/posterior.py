@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, rows_of
-from countnest.kernels.logalpha import nb_logalpha_fit_block, nb_logalpha_grid_block
+from countnest.kernels.negbin.dispersion import nb_logalpha_fit_block, nb_logalpha_grid_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import unit_weights

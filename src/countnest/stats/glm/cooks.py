@@ -11,7 +11,7 @@ import numpy as np
 import scipy.special
 
 from countnest.arrays import FloatArray, as_float, as_int
-from countnest.kernels.robust import robust_dispersion_block
+from countnest.kernels.negbin.robust import robust_dispersion_block
 from countnest.stats.glm.layout import Layout
 
 __all__ = ["cooks_cutoff", "cooks_distance", "max_cooks", "replacement_counts", "trimmed_mean"]

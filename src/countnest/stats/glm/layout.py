@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, as_float, as_int
-from countnest.kernels.cells import Cells
+from countnest.kernels.algebra.cells import Cells
 from countnest.stats.glm.householder import householder_qr, inverse_triangle, ordered_product
 from countnest.stats.glm.standard import Standard, standardize
 from countnest.stats.glm.structure import Plan, plan_elimination
@@ -26,7 +26,7 @@ class Layout:
     matrix
         X, (n, p).
     cells
-        Its distinct rows, see `kernels.cells.Cells`.
+        Its distinct rows, see `kernels.algebra.cells.Cells`.
     plan
         How its normal equations are worked out.
     cell_sizes

@@ -2,7 +2,7 @@
 
 The likelihoods of these genes are almost flat in some direction, so the result depends on the search itself. The
 settings are those of R's optim: gradients by central differences, five corrections, a relative tolerance of 1e7 machine
-epsilons, bounds of 30 on the log2 scale; `kernels.lbfgsb` says why the search is our own.
+epsilons, bounds of 30 on the log2 scale; `kernels.r_search.lbfgsb` says why the search is our own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
-from countnest.kernels.quasinewton import nb_log_search_block
+from countnest.kernels.r_search.negbin import nb_log_search_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 

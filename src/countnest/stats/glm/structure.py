@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, as_float, as_int
-from countnest.kernels.elimination import (
+from countnest.kernels.algebra.elimination import (
     BELOW,
     BELOW_COLUMN,
     BELOW_SLOT,
@@ -37,7 +37,7 @@ __all__ = ["Plan", "plan_elimination"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """How the sums over a model matrix and its normal equations are worked out; see `kernels.elimination`.
+    """How the sums over a model matrix and its normal equations are worked out; see `kernels.algebra.elimination`.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.kernels.logalpha import MIN_WEIGHT
+from countnest.kernels.negbin.dispersion import MIN_WEIGHT
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
 from countnest.stats.norm.size_factors import normalized_counts

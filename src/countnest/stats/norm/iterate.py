@@ -9,7 +9,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import NormalizationError
-from countnest.kernels.negbin import nb_loglik_block
+from countnest.kernels.negbin.density import nb_loglik_block
 from countnest.parallel.run import Engine
 
 __all__ = ["likeliest_size_factors"]

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.kernels.irls import nb_log_start_block
-from countnest.kernels.shrink import nb_cauchy_block
+from countnest.kernels.negbin.irls import nb_log_start_block
+from countnest.kernels.r_search.apeglm import nb_cauchy_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import unit_weights

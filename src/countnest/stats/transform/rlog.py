@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, rows_of
-from countnest.kernels.rlog import nb_rlog_block
+from countnest.kernels.shrinkage.rlog import nb_rlog_block
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.weight import unit_weights

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.elimination import (
+from countnest.kernels.algebra.elimination import (
     N_CELLS,
     SAMPLE_CELL,
     cell_predictors,
@@ -15,9 +15,9 @@ from countnest.kernels.elimination import (
     leverages,
     n_equations,
 )
-from countnest.kernels.irls import floored_means
-from countnest.kernels.jit import kernel
-from countnest.kernels.variance import eliminate, working_weights
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.negbin.inference import eliminate, working_weights
+from countnest.kernels.negbin.irls import floored_means
 
 __all__ = ["nb_log_hat_block", "nb_log_mean_block"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from countnest.arrays import FloatArray
-from countnest.kernels.jit import kernel
+from countnest.kernels.compiler.jit import kernel
 
 __all__ = ["LINE_PLACES", "LOST", "START_SLOPE", "START_VALUE", "STEP", "accepts", "begin_line"]
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels.smallmat import cholesky, cholesky_solve, lu_solve
+from countnest.kernels.algebra.dense import cholesky, cholesky_solve, lu_solve
 
 SIZES = [1, 2, 3, 5, 16, 64]
 

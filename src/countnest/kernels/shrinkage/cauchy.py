@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.kernels.cells import Cells, cell_predictor, gather, information
-from countnest.kernels.jit import kernel
-from countnest.kernels.smallmat import cholesky, cholesky_solve
+from countnest.kernels.algebra.cells import Cells, cell_predictor, gather, information
+from countnest.kernels.algebra.dense import cholesky, cholesky_solve
+from countnest.kernels.compiler.jit import kernel
 
 __all__ = [
     "Gene",

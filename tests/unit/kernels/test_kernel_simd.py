@@ -5,7 +5,7 @@ import operator
 import numpy as np
 import pytest
 
-from countnest.kernels.elimination import (
+from countnest.kernels.algebra.elimination import (
     N_CELLS,
     add_ridge,
     cell_predictors,
@@ -15,7 +15,11 @@ from countnest.kernels.elimination import (
     n_equations,
     solve,
 )
-from countnest.kernels.irls import (
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.compiler.simd import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
+from countnest.kernels.negbin.dispersion import nb_logalpha_fit_block, nb_logalpha_grid_block
+from countnest.kernels.negbin.inference import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
+from countnest.kernels.negbin.irls import (
     deviance,
     floored_means,
     log_constant,
@@ -24,13 +28,9 @@ from countnest.kernels.irls import (
     nb_log_start_block,
     working_response,
 )
-from countnest.kernels.jit import kernel
-from countnest.kernels.lanes import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
-from countnest.kernels.logalpha import nb_logalpha_fit_block, nb_logalpha_grid_block
-from countnest.kernels.variance import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
 from unit.kernels import twins
+from unit.kernels.test_kernel_dispersion import posterior_of
 from unit.kernels.test_kernel_elimination import nested
-from unit.kernels.test_kernel_logalpha import posterior_of
 
 DESIGNS = {
     **twins.DESIGNS,

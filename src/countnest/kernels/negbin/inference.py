@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.elimination import (
+from countnest.kernels.algebra.elimination import (
     COLUMN,
     ENTRY,
     FIRST_ENTRY,
@@ -26,11 +26,11 @@ from countnest.kernels.elimination import (
     n_equations,
     solve,
 )
-from countnest.kernels.irls import floored_means
-from countnest.kernels.jit import kernel
-from countnest.kernels.lanes import LANES, as_lanes, load_row, new_lanes, select
-from countnest.kernels.negbin import nb_loglik_point
-from countnest.kernels.special import stirling_remainder
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.compiler.simd import LANES, as_lanes, load_row, new_lanes, select
+from countnest.kernels.negbin.density import nb_loglik_point
+from countnest.kernels.negbin.irls import floored_means
+from countnest.kernels.negbin.special import stirling_remainder
 
 __all__ = ["nb_log_covariance_block", "nb_log_inference_block", "nb_log_variance_block"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels.quasinewton import begin_objective, nb_log_objective_row, nb_log_search_block
+from countnest.kernels.r_search.negbin import begin_objective, nb_log_objective_row, nb_log_search_block
 from unit.kernels import bounded, twins
 
 RIDGE_LOG2 = 1e-6

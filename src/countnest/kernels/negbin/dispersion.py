@@ -16,10 +16,10 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, n_equations
-from countnest.kernels.jit import kernel
-from countnest.kernels.lanes import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
-from countnest.kernels.special import digamma_from_log, lgamma_with_log
+from countnest.kernels.algebra.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, n_equations
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.compiler.simd import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
+from countnest.kernels.negbin.special import digamma_from_log, lgamma_with_log
 
 __all__ = ["nb_logalpha_fit_block", "nb_logalpha_grid_block", "nb_logalpha_slope", "nb_logalpha_value"]
 
@@ -63,7 +63,7 @@ def nb_logalpha_value(
 ) -> float:
     """Return the log posterior of log_alpha, up to terms free of it.
 
-    This is a number of one gene or, with vectors in place of floats and arrays of vectors (see `lanes`), of several.
+    This is a number of one gene or, with vectors in place of floats and arrays of vectors (see `simd`), of several.
 
     Parameters
     ----------

@@ -16,9 +16,17 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.kernels.jit import kernel
-from countnest.kernels.linesearch import LINE_PLACES, LOST, START_SLOPE, START_VALUE, STEP, accepts, begin_line
-from countnest.kernels.smallmat import lu_solve
+from countnest.kernels.algebra.dense import lu_solve
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.r_search.line_search import (
+    LINE_PLACES,
+    LOST,
+    START_SLOPE,
+    START_VALUE,
+    STEP,
+    accepts,
+    begin_line,
+)
 
 __all__ = ["CONVERGED", "EVALUATE", "FAILED", "N_PLACES", "N_ROWS", "advance", "begin"]
 

@@ -1,4 +1,4 @@
-"""The one decorator for compiled code, and its cache on disk; but for it, only `lanes` calls numba."""
+"""The one decorator for compiled code, and its cache on disk; only `simd` calls numba besides."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def cache_folder() -> Path | None:
     beside the source.
     """
     try:
-        return cache.kernel_folder(_version_key(Path(__file__).parent))
+        return cache.kernel_folder(_version_key(Path(__file__).parents[1]))
     except Exception as error:
         _logger.info(f"compiled kernels are not kept for the next process: {error!r}")
         return None
@@ -65,7 +65,7 @@ def cache_folder() -> Path | None:
 
 def _version_key(sources: Path) -> str:
     """Return 16 hexadecimal digits that are others for other kernels, compilers and settings of the compiler."""
-    texts = [(path.name, path.read_bytes()) for path in sorted(sources.glob("*.py"))]
+    texts = [(path.relative_to(sources).as_posix(), path.read_bytes()) for path in sorted(sources.rglob("*.py"))]
     versions = (sys.implementation.cache_tag, numba.__version__, version("llvmlite"))
     settings = tuple(getattr(_numba.config, name) for name in ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT"))
     return hashlib.sha256(repr((texts, versions, settings)).encode()).hexdigest()[:16]
@@ -136,7 +136,7 @@ class KernelCache(numba.core.caching._Cache):
 
     @property
     def _short_name(self) -> str:
-        """Module and name, 'irls.nb_log_irls_block'."""
+        """Module and name, 'negbin.irls.nb_log_irls_block'."""
         return self._name.removeprefix("countnest.kernels.")
 
     def enable(self) -> None:

@@ -5,8 +5,8 @@ import pytest
 import scipy.special
 
 from cases import each, product
-from countnest.kernels.elimination import N_CELLS, n_equations
-from countnest.kernels.logalpha import (
+from countnest.kernels.algebra.elimination import N_CELLS, n_equations
+from countnest.kernels.negbin.dispersion import (
     nb_logalpha_fit_block,
     nb_logalpha_grid_block,
     nb_logalpha_slope,

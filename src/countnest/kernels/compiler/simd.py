@@ -27,7 +27,7 @@ import numba.np.arrayobj
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.kernels.jit import kernel
+from countnest.kernels.compiler.jit import kernel
 
 __all__ = ["LANES", "any_lane", "as_lanes", "exp", "lanewise", "load_row", "log", "new_lanes", "select"]
 

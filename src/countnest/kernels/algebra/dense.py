@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from countnest.arrays import FloatArray
-from countnest.kernels.jit import kernel
+from countnest.kernels.compiler.jit import kernel
 
 __all__ = ["cholesky", "cholesky_solve", "lu_solve"]
 

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.elimination import (
+from countnest.kernels.algebra.elimination import (
     N_CELLS,
     N_COLUMNS,
     SAMPLE_CELL,
@@ -23,9 +23,9 @@ from countnest.kernels.elimination import (
     n_equations,
     solve,
 )
-from countnest.kernels.jit import kernel
-from countnest.kernels.lanes import LANES, as_lanes, exp, lanewise, load_row, new_lanes, select
-from countnest.kernels.special import (
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.compiler.simd import LANES, as_lanes, exp, lanewise, load_row, new_lanes, select
+from countnest.kernels.negbin.special import (
     log_factorial,
     log_rising_ratio,
     psi_remainder,

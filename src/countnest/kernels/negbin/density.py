@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 from countnest.arrays import FloatArray
-from countnest.kernels.jit import kernel
-from countnest.kernels.special import stirling_remainder
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.negbin.special import stirling_remainder
 
 __all__ = ["nb_loglik_block", "nb_loglik_constants", "nb_loglik_point", "nb_loglik_rest", "nb_loglik_zero"]
 

@@ -16,7 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.cauchy import (
+from countnest.kernels.algebra.cells import Cells
+from countnest.kernels.algebra.dense import cholesky, cholesky_solve
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.shrinkage.cauchy import (
     Gene,
     Prior,
     Work,
@@ -26,9 +29,6 @@ from countnest.kernels.cauchy import (
     loss,
     new_work,
 )
-from countnest.kernels.cells import Cells
-from countnest.kernels.jit import kernel
-from countnest.kernels.smallmat import cholesky, cholesky_solve
 
 __all__ = ["nb_cauchy_block", "nb_cauchy_descend", "new_memory"]
 

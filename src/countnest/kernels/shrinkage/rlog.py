@@ -20,8 +20,8 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.jit import kernel
-from countnest.kernels.special import log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.negbin.special import log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
 
 __all__ = ["nb_rlog_block"]
 

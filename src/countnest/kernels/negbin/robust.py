@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.jit import kernel
+from countnest.kernels.compiler.jit import kernel
 
 __all__ = ["robust_dispersion_block"]
 

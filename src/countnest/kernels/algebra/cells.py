@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.jit import kernel
+from countnest.kernels.compiler.jit import kernel
 
 __all__ = ["Cells", "cell_predictor", "gather", "information"]
 

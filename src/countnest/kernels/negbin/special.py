@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from countnest.kernels.jit import kernel
-from countnest.kernels.lanes import any_lane, log, select
+from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.compiler.simd import any_lane, log, select
 
 __all__ = [
     "digamma_from_log",

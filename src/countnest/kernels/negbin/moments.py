@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from countnest.arrays import FloatArray
-from countnest.kernels.jit import kernel
+from countnest.kernels.compiler.jit import kernel
 
 __all__ = ["projected_mean_block", "rough_dispersion_block"]
 

@@ -1,0 +1,1 @@
+"""Sums over a model matrix and its normal equations, sparse and dense."""

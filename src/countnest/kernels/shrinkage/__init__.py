@@ -1,0 +1,1 @@
+"""Posterior modes of coefficients under a Cauchy prior and under normal priors."""
