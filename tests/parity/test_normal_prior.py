@@ -115,7 +115,7 @@ def test_outliers_are_replaced_and_their_genes_fitted_again():
 
 
 def shrunken(dds, make_design, asked, threshold):
-    state, counts = dds._analysis(), dds._data.matrix
+    state, counts = dds._fitted(), dds._data.matrix
     prior = make_design(dds.design)
     contrast = resolve_contrast(prior.design, **asked)
     zero = None if contrast.zero_samples is None else no_counts(counts.whole()[:, contrast.zero_samples])
@@ -133,7 +133,7 @@ def test_shrunken_fold_changes(name):
     expected = table(name).drop(columns="padj", errors="ignore")
     assert len(expected.columns) == (4 if name.endswith("half") else 2)
     found = shrunken(dds, *SHRUNKEN[name])
-    replacement = dds._analysis().replacement
+    replacement = dds._fitted().replacement
     assert replacement.emptied.sum() == 1
     assert (expected["log2FoldChange"][replacement.emptied] == 0.0).all()  # R writes a result of no change there
     if "pvalue" in expected:  # the original counts are shrunken, outliers too, and their p-values withheld

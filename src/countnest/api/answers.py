@@ -15,7 +15,6 @@ from countnest.api.intervals import with_interval
 from countnest.api.priors import shown
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
-from countnest.containers.fit import Analysis, ModelFit
 from countnest.containers.matrix import CountMatrix
 from countnest.containers.results import Results, ResultsInfo
 from countnest.design.design import Design
@@ -31,6 +30,8 @@ from countnest.methods.deseq2.answer import (
     single_tests,
 )
 from countnest.methods.deseq2.beta_prior import refuse_less_abs
+from countnest.methods.deseq2.stages import Fitted as FittedState
+from countnest.methods.deseq2.stages import ModelFit
 from countnest.options import AltHypothesis, OutlierRule, TestType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.queries.contrasts import Contrast, resolve_contrast
@@ -49,7 +50,7 @@ __all__ = ["Fitted", "Options", "make_results", "make_table", "separated_genes"]
 class Fitted:
     """A fitted data set, as answers need it, and the threads that it works with."""
 
-    state: Analysis
+    state: FittedState
     fit: ModelFit
     data: CountData
     design: Design
@@ -68,7 +69,6 @@ class Fitted:
     @property
     def dispersion(self) -> FloatArray:
         """Final dispersions (G,)."""
-        assert self.state.dispersions is not None
         return self.state.dispersions.final
 
 
@@ -320,7 +320,7 @@ def _outliers(fitted: Fitted, options: Options, cutoff: float | None, *, as_obse
     )
 
 
-def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answer, BoolArray]:
+def _withheld(found: Answer, outlier: BoolArray, state: FittedState) -> tuple[Answer, BoolArray]:
     """Return the answer without the p-values of outliers, and with no change where replacement left no count."""
     p_value = np.where(outlier, np.nan, found.p_value)
     if state.replacement is None:
@@ -331,7 +331,7 @@ def _withheld(found: Answer, outlier: BoolArray, state: Analysis) -> tuple[Answe
 
 
 def _reasons(
-    outlier: BoolArray, bounded: BoolArray, p_value: FloatArray, padj: FloatArray, state: Analysis
+    outlier: BoolArray, bounded: BoolArray, p_value: FloatArray, padj: FloatArray, state: FittedState
 ) -> pd.Categorical:
     """Return why each adjusted p-value is there or missing."""
     never_counted = state.moments.all_zero & ~np.isfinite(p_value)

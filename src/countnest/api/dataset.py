@@ -349,8 +349,9 @@ class DESeqDataSet(AskedData):
             raise OptionError(f"trim={trim!r} must be a fraction, 0 or more and below 0.5.")
         if cooks_cutoff is not None:
             positive_number("cooks_cutoff", cooks_cutoff)
-        fit = self._fitted()
-        if self._analysis().replacement is not None:
+        state = self._fitted()
+        fit = state.fit
+        if state.replacement is not None:
             raise OptionError(
                 "outliers were replaced already: start from a fit without, deseq(min_replicates_for_replace=np.inf)."
             )
@@ -363,7 +364,7 @@ class DESeqDataSet(AskedData):
         rule = ReplacementRule(min_replicates, samples, cooks_cutoff, trim)
         priors = self._priors()
         model = Model(self._layout, use_t=fit.df is not None, min_mu=fit.min_mu, prior=priors.model if priors else None)
-        self._keep(replace_outliers(self._analysis(), self._data.matrix, model, rule, engine), engine)
+        self._keep(replace_outliers(state, self._data.matrix, model, rule, engine), engine)
         self._warn_of_convergence()
         return self
 
@@ -486,8 +487,7 @@ class DESeqDataSet(AskedData):
         return Model(self._layout, Layout.of(null.matrix), null.formula, "LRT", False, float(minmu))
 
     def _fit_step(self, model: Model, engine: Engine) -> Self:
-        self._dispersed()
-        self._keep(with_fit(self._analysis(), self._data.matrix, model, engine), engine)
+        self._keep(with_fit(self._dispersed(), self._data.matrix, model, engine), engine)
         self._warn_of_convergence()
         return self
 
@@ -502,7 +502,7 @@ class DESeqDataSet(AskedData):
             engine.progress.note(f"this will take {cost}; Ctrl-C leaves the data set as it is")
 
     def _warn_of_convergence(self) -> None:
-        fit = self._fitted()
+        fit = self._fitted().fit
         lost = self._data.genes[(fit.prior or fit).converged == 0]
         if len(lost):
             column = "betaConv" if fit.reduced is None else "fullBetaConv"

@@ -22,6 +22,7 @@ from countnest.containers.selection import Noun, chosen_places, select
 from countnest.counterparts import checked_methods, unknown_name
 from countnest.design.design import Design
 from countnest.errors import CountsError, DesignError, OptionError, SamplesError, UnknownNameError, counted, warn
+from countnest.methods.deseq2.stages import Dispersed
 from countnest.progress import progress
 from countnest.stats.glm.layout import Layout
 
@@ -138,7 +139,7 @@ class HandledData(HeldData):
 
     def _keep_genes(self, places: IntArray) -> None:
         """Leave out the other genes, and what was estimated with them."""
-        if self._state is not None and self._state.dispersions is not None:
+        if isinstance(self._state, Dispersed):
             _tell_once(
                 "a data set of some of the genes keeps the size factors; dispersions and the fit, which borrow from "
                 "all genes, are dropped. The results of these genes in the whole analysis are res.table.loc[genes]."
@@ -232,7 +233,7 @@ class HandledData(HeldData):
 
     def _take_design(self, design: Design) -> None:
         """Take another design of the same samples, and say what it is and what it costs."""
-        is_fitted = self._state is not None and self._state.dispersions is not None
+        is_fitted = isinstance(self._state, Dispersed)
         self._put_design(design)
         self._keep_factors()
         announce(design, progress(self._quiet))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.announcement import announce
-from countnest.api.answers import Fitted
+from countnest.api.answers import Fitted as FittedData
 from countnest.api.inputs import (
     gene_dispersions,
     given_lengths,
@@ -23,7 +23,6 @@ from countnest.api.priors import Shown, prior_gene_table, shown
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
-from countnest.containers.fit import Analysis, Dispersions, DispersionTrend, ModelFit
 from countnest.containers.gene_info import matched_info
 from countnest.containers.protected import protected
 from countnest.counterparts import Answering, checked_methods
@@ -42,6 +41,7 @@ from countnest.errors import (
 )
 from countnest.methods.deseq2.analysis import normalize, original_moments, with_weights
 from countnest.methods.deseq2.fitted import dispersion_means_of, means_of, observed_cooks
+from countnest.methods.deseq2.stages import Dispersed, Fitted, Normalized, at_stage
 from countnest.methods.deseq2.steps import given_dispersions
 from countnest.methods.normalization import Normalization
 from countnest.options import (
@@ -51,6 +51,7 @@ from countnest.options import (
 )
 from countnest.parallel.run import Engine
 from countnest.progress import progress
+from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
@@ -124,7 +125,7 @@ class HeldData(Answering):
         self._given: FloatArray | None = None
         self._given_by_gene = normalization_factors is not None
         self._factors_estimated = False  # whether those that are kept were estimated, not given
-        self._state: Analysis | None = None
+        self._state: Normalized | None = None
         self._lengths: FloatArray | None = None
         if avg_tx_length is not None:
             _refuse_both(size_factors, normalization_factors)
@@ -150,7 +151,7 @@ class HeldData(Answering):
         """Return what the data set is, in a line and a few facts."""
         n_genes, n = self._data.shape
         design = self._design.formula or f"matrix of {counted(len(self._design.names), 'column')}"
-        fitted = self._state.fit.test if self._state and self._state.fit else "not fitted"
+        fitted = self._state.fit.test if isinstance(self._state, Fitted) else "not fitted"
         references = [f"{name} {levels[0]}" for name, levels in self._design.levels.items()]
         facts = {
             "coefficients": first_of(self.results_names()),
@@ -169,13 +170,12 @@ class HeldData(Answering):
             ("average transcript lengths", self._lengths is not None),
             ("normalization factors", self._factors()[1]),
         ]
-        if state is not None:
-            found += [
-                ("given dispersions", state.dispersions is not None and state.dispersions.sharing == "given"),
-                ("beta prior", state.fit is not None and state.fit.prior is not None),
-            ]
+        if isinstance(state, Dispersed):
+            found.append(("given dispersions", state.dispersions.sharing == "given"))
+        if isinstance(state, Fitted):
+            found.append(("beta prior", state.fit.prior is not None))
         words = [what for what, there in found if there]
-        if state is not None and state.replacement is not None:
+        if isinstance(state, Dispersed) and state.replacement is not None:
             words.append(f"outliers replaced in {counted(int(state.replacement.flagged.sum()), 'gene')}")
         return words
 
@@ -244,11 +244,12 @@ class HeldData(Answering):
         check_flags(normalized=normalized, replaced=replaced)
         values = self._data.matrix
         if replaced:
-            if self._state is None or self._state.replacement is None:
-                yet = " yet" if self._state is None or self._state.fit is None else ""
-                warn(f"no outliers were replaced{yet}: these are the original counts.")
+            state = self._state
+            if isinstance(state, Dispersed) and state.replacement is not None:
+                values = state.counts_used(values)
             else:
-                values = self._state.counts_used(values)
+                yet = "" if isinstance(state, Fitted) else " yet"
+                warn(f"no outliers were replaced{yet}: these are the original counts.")
         whole = values.whole()
         return self._frame(normalized_counts(whole, self._normalized().factors) if normalized else whole.copy())
 
@@ -287,7 +288,7 @@ class HeldData(Answering):
         """
         priors = self._priors()
         if priors is not None:
-            found = prior_gene_table(self._analysis(), self._data.genes, priors)
+            found = prior_gene_table(self._fitted(), self._data.genes, priors)
         else:
             found = gene_table(self._normalized(), self._data.genes, self._design.names, layout=self._layout)
         return protected(
@@ -302,7 +303,7 @@ class HeldData(Answering):
         -----
         R counterpart: DESeq2::dispersions.
         """
-        found = pd.Series(self._dispersed().final.copy(), index=self._data.genes, name="dispersion")
+        found = pd.Series(self._dispersed().dispersions.final.copy(), index=self._data.genes, name="dispersion")
         return protected(found, _SETTABLE.format("dispersions", "values"))
 
     @dispersions.setter
@@ -311,7 +312,8 @@ class HeldData(Answering):
         state = self._normalized()
         moments = original_moments(state, self._data.matrix, self._engine_aside())
         alpha = np.where(moments.all_zero, np.nan, alpha)
-        self._state = replace(state, moments=moments, dispersions=given_dispersions(alpha), fit=None, replacement=None)
+        given = given_dispersions(alpha)
+        self._state = at_stage(Dispersed, state, moments=moments, dispersions=given, replacement=None)
 
     @property
     def dispersion_trend(self) -> DispersionTrend:
@@ -321,7 +323,7 @@ class HeldData(Answering):
         -----
         R counterpart: DESeq2::dispersionFunction.
         """
-        trend = self._dispersed().trend
+        trend = self._dispersed().dispersions.trend
         if trend is None:
             raise MissingStepError(
                 "there is no dispersion trend: the dispersions are gene-wise or given. Call estimate_dispersions()."
@@ -346,15 +348,14 @@ class HeldData(Answering):
         R counterpart: DESeq2::coef.
         """
         check_flags(se=se)
-        fit, priors = self._fitted(), self._priors()
+        fit, priors = self._fitted().fit, self._priors()
         names = self._design.names if priors is None else priors.names
         values = (fit.se if se else fit.beta) if priors is None else (priors.fit.se if se else priors.fit.beta)
         return pd.DataFrame(values / LN2, index=self._data.genes, columns=pd.Index(names))
 
     def cooks(self) -> pd.DataFrame:
         """Return Cook's distances, genes x samples, of the original counts."""
-        self._fitted()
-        return self._frame(observed_cooks(self._analysis(), self._data.matrix, self._layout, self._engine_aside()))
+        return self._frame(observed_cooks(self._fitted(), self._data.matrix, self._layout, self._engine_aside()))
 
     def mu(self, *, normalized: bool = False) -> pd.DataFrame:
         """Return the fitted means, genes x samples; before the fit, the means that dispersions were estimated with.
@@ -369,16 +370,15 @@ class HeldData(Answering):
         R counterpart: assays(dds)[["mu"]].
         """
         check_flags(normalized=normalized)
-        given = self._dispersed().sharing == "given"
-        state, engine = self._analysis(), self._engine_aside()
-        if state.fit is None and given:
+        state, engine = self._dispersed(), self._engine_aside()
+        if isinstance(state, Fitted):
+            mu = means_of(state, self._layout, engine)
+        elif state.dispersions.sharing == "given":
             raise MissingStepError(
                 "the dispersions were given, so that there are no means yet: call nbinom_wald_test()."
             )
-        if state.fit is None:
-            mu = dispersion_means_of(state, self._data.matrix, self._layout, engine)
         else:
-            mu = means_of(state, self._layout, engine)
+            mu = dispersion_means_of(state, self._data.matrix, self._layout, engine)
         return self._frame(mu / state.factors if normalized else mu)
 
     # ---- inside ----
@@ -393,7 +393,7 @@ class HeldData(Answering):
         """Return the engine of verbs without a display: it announces the compiler, unless the last step was quiet."""
         return replace(self._last_engine, progress=self._last_engine.progress.aside())
 
-    def _keep(self, state: Analysis, engine: Engine) -> None:
+    def _keep(self, state: Normalized, engine: Engine) -> None:
         """Put what a step found in its place; the data set goes on with the threads of the step, and as quietly."""
         self._state, self._last_engine = state, engine
 
@@ -407,12 +407,12 @@ class HeldData(Answering):
             return self._given, self._given_by_gene
         return self._state.factors, self._state.by_gene
 
-    def _normalize(self, kind: SizeFactorType, engine: Engine) -> Analysis:
+    def _normalize(self, kind: SizeFactorType, engine: Engine) -> Normalized:
         heeded = Normalization(lengths=self._lengths, weights=self._weights)
         state = normalize(self._data.matrix, self._given, kind, engine, self._given_by_gene, heeded)
         return self._weighted(state, engine)
 
-    def _weighted(self, state: Analysis, engine: Engine) -> Analysis:
+    def _weighted(self, state: Normalized, engine: Engine) -> Normalized:
         """Return the state with the observation weights, where there are any."""
         if self._weights is None:
             return state
@@ -426,7 +426,7 @@ class HeldData(Answering):
             )
         return state
 
-    def _normalized(self) -> Analysis:
+    def _normalized(self) -> Normalized:
         if self._state is None:
             if self._given is None:
                 raise MissingStepError(
@@ -435,30 +435,25 @@ class HeldData(Answering):
             self._state = self._normalize("ratio", self._engine_aside())
         return self._state
 
-    def _dispersed(self) -> Dispersions:
-        if self._state is None or self._state.dispersions is None:
+    def _dispersed(self) -> Dispersed:
+        if not isinstance(self._state, Dispersed):
             raise MissingStepError("there are no dispersions yet: call deseq(), or estimate_dispersions().")
-        return self._state.dispersions
+        return self._state
 
-    def _fitted(self) -> ModelFit:
-        if self._state is None or self._state.fit is None:
+    def _fitted(self) -> Fitted:
+        if not isinstance(self._state, Fitted):
             raise MissingStepError(
                 "couldn't find results. You should first run deseq(), or nbinom_wald_test() after the other steps."
             )
-        return self._state.fit
+        return self._state
 
     def _priors(self) -> Shown | None:
         """Return how the fit answers where it has priors; None without, and before the fit."""
-        fit = None if self._state is None else self._state.fit
-        return None if fit is None else shown(self._design, fit.prior)
+        return shown(self._design, self._state.fit.prior) if isinstance(self._state, Fitted) else None
 
-    def _answerable(self) -> Fitted:
-        fit = self._fitted()
-        return Fitted(self._analysis(), fit, self._data, self._design, self._layout, self._engine_aside())
-
-    def _analysis(self) -> Analysis:
-        assert self._state is not None
-        return self._state
+    def _answerable(self) -> FittedData:
+        state = self._fitted()
+        return FittedData(state, state.fit, self._data, self._design, self._layout, self._engine_aside())
 
     def _frame(self, values: FloatArray) -> pd.DataFrame:
         return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.held import HeldData
-from countnest.containers.fit import Analysis
-from countnest.containers.possible import impossible
-from countnest.containers.shapes import misfits
 from countnest.errors import FileError
 from countnest.files import FilePath
 from countnest.methods.chunks import Genes
+from countnest.methods.deseq2.stages import Dispersed, Normalized
 from countnest.methods.deseq2.steps import base_moments
+from countnest.methods.deseq2.validity import impossible, misfits
 
 __all__ = ["check_parts", "check_state"]
 
@@ -61,7 +60,7 @@ def check_state(dds: HeldData, path: FilePath) -> None:
 
 
 def _check_analysis(dds: HeldData, state: object, path: FilePath) -> None:
-    if not isinstance(state, Analysis):
+    if not isinstance(state, Normalized):
         raise _misfit(path, "its estimates are of another type")
     genes, samples = dds._data.shape
     priors = dds._priors()
@@ -75,8 +74,9 @@ def _check_analysis(dds: HeldData, state: object, path: FilePath) -> None:
     if wrong:
         raise _misfit(path, wrong[0])
     stored = state.moments
+    counts = state.counts_used(dds._data.matrix) if isinstance(state, Dispersed) else dds._data.matrix
     again = base_moments(
-        Genes(state.counts_used(dds._data.matrix), state.factors),
+        Genes(counts, state.factors),
         dds._engine_aside(),
         weights=state.raw_weights,
         weights_fail=stored.weights_fail,

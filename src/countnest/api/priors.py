@@ -10,12 +10,12 @@ import pandas as pd
 
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray, as_float
-from countnest.containers.fit import Analysis, BetaPrior
 from countnest.design.design import Design
 from countnest.design.prior_design import PriorDesign, prior_design
 from countnest.errors import ContrastError, OptionError
 from countnest.methods.deseq2.answer import Estimates
 from countnest.methods.deseq2.beta_prior import PriorModel, estimate_with_prior
+from countnest.methods.deseq2.stages import BetaPrior, Fitted
 from countnest.options import ModelMatrixType, TestType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.queries.contrasts import Contrast, resolve_contrast
@@ -99,7 +99,7 @@ class Shown:
             return resolve_contrast(design)
         return resolve_contrast(design, (last, design.levels[last][-1], design.levels[last][0]))
 
-    def estimate(self, vector: FloatArray, state: Analysis, engine: Engine) -> Estimates:
+    def estimate(self, vector: FloatArray, state: Fitted, engine: Engine) -> Estimates:
         """Return shrunken fold changes and standard errors (G, 1) of a comparison (q,)."""
         return estimate_with_prior(vector[np.newaxis, :], self.fit, state, self.model, engine)
 
@@ -130,10 +130,9 @@ def shown(design: Design, prior: BetaPrior | None) -> Shown | None:
     return Shown(design, prior_design(design, "expanded" if prior.expanded else "standard"), prior)
 
 
-def prior_gene_table(state: Analysis, genes: pd.Index, found: Shown) -> pd.DataFrame:
+def prior_gene_table(state: Fitted, genes: pd.Index, found: Shown) -> pd.DataFrame:
     """Return the table of genes with the shrunken coefficients, and those without priors as MLE_ columns after them."""
     fit, prior = state.fit, found.fit
-    assert fit is not None
     shrunken = replace(
         fit, beta=prior.beta, se=prior.se, loglik=prior.loglik, n_iter=prior.n_iter, converged=prior.converged
     )

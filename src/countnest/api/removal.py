@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TypeVar
 
 from countnest.api.held import HeldData, require_data_set
 from countnest.counterparts import checked_arguments
+from countnest.methods.deseq2.stages import Dispersed, Fitted, at_stage
 
 __all__ = ["remove_results"]
 
@@ -25,6 +25,6 @@ def remove_results(dds: Held) -> Held:
     R counterpart: DESeq2::removeResults.
     """
     require_data_set(dds, "remove_results")
-    if dds._state is not None:
-        dds._state = replace(dds._state, fit=None)
+    if isinstance(dds._state, Fitted):
+        dds._state = at_stage(Dispersed, dds._state)
     return dds

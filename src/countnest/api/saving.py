@@ -12,16 +12,16 @@ from countnest.api.examples import ExampleDataSet
 from countnest.api.held import require_data_set
 from countnest.api.loaded import check_parts, check_state
 from countnest.api.redesign import usable_options
-from countnest.containers.fit import Analysis
 from countnest.counterparts import checked_arguments
 from countnest.errors import CountnestWarning, FileError, listing
 from countnest.files import FilePath
 from countnest.io.archive import UNREADABLE, read_archive, write_archive
+from countnest.methods.deseq2.stages import Dispersed, Fitted, Normalized
 
 __all__ = ["load", "save"]
 
 # Records that a file of a data set can hold, with the types of their fields.
-RECORDS = (Analysis,)
+RECORDS = (Normalized, Dispersed, Fitted)
 # Attributes of a data set that a file holds as they are; data, design and layout are built anew from what they are of.
 HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.

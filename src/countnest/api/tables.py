@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.arrays import BooleanArray
 
 from countnest.arrays import FloatArray
-from countnest.containers.fit import Analysis, Dispersions, ModelFit
+from countnest.methods.deseq2.stages import Dispersed, Dispersions, Fitted, ModelFit, Normalized
 from countnest.stats.glm.fit import LN2, at_bound
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.lrt import likelihood_ratio_test
@@ -19,7 +19,7 @@ Columns = dict[str, object]
 
 
 def gene_table(
-    state: Analysis, genes: pd.Index, names: tuple[str, ...], *, layout: Layout | None = None
+    state: Normalized, genes: pd.Index, names: tuple[str, ...], *, layout: Layout | None = None
 ) -> pd.DataFrame:
     """Return a DataFrame by gene with DESeq2's column names, as far as the analysis has come; coefficients in log2.
 
@@ -32,13 +32,13 @@ def gene_table(
     }
     if state.moments.weights_fail is not None:
         columns["weightsFail"] = state.moments.weights_fail
-    if state.dispersions is not None:
+    if isinstance(state, Dispersed):
         columns |= _dispersion_columns(state.dispersions)
-    if state.fit is not None:
+    if isinstance(state, Fitted):
         columns |= _fit_columns(state.fit, names)
         if layout is not None and (bounded := at_bound(state.fit.beta, state.fit.n_iter, layout)).any():
             columns["betaAtBound"] = bounded
-    if state.replacement is not None:
+    if isinstance(state, Dispersed) and state.replacement is not None:
         never_counted = state.moments.all_zero & ~state.replacement.emptied
         columns["replace"] = BooleanArray(state.replacement.flagged.copy(), never_counted)
         columns["baseMeanBeforeReplace"] = state.replacement.mean_before

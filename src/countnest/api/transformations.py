@@ -15,14 +15,15 @@ import pandas as pd
 from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import given_norm_matrix
 from countnest.arrays import FloatArray, as_float
-from countnest.containers.fit import Analysis, DispersionTrend
 from countnest.containers.transformed import Transformed, TransformMethod
 from countnest.counterparts import checked_arguments
 from countnest.design.build import check_residual_df
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
 from countnest.methods import transform
+from countnest.methods.deseq2.stages import Dispersed, Normalized
 from countnest.options import FitType, check_flags, check_option
 from countnest.parallel.run import Engine
+from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import estimate_size_factors, normalized_counts
 from countnest.stats.transform.rlog import sparse_share
@@ -282,14 +283,14 @@ def fpkm(dds: HeldData, lengths: Any = None, *, robust: bool = True) -> pd.DataF
 # ---- inside ----
 
 
-def _state(dds: HeldData, engine: Engine) -> Analysis:
+def _state(dds: HeldData, engine: Engine) -> Normalized:
     """Return the state of the data set, or a first one that is not kept."""
     if dds._state is not None:
         return dds._state
     return dds._normalize("ratio", engine)
 
 
-def _unfitted(dds: HeldData, state: Analysis, blind: bool, engine: Engine) -> tuple[Analysis, Layout]:
+def _unfitted(dds: HeldData, state: Normalized, blind: bool, engine: Engine) -> tuple[Normalized, Layout]:
     """Return the state and the layout with which dispersions are to be estimated."""
     counts = dds._data.counts
     if blind:
@@ -300,8 +301,8 @@ def _unfitted(dds: HeldData, state: Analysis, blind: bool, engine: Engine) -> tu
     return transform.unfitted(state, counts, layout, engine), layout
 
 
-def _held_trend(state: Analysis) -> DispersionTrend | None:
-    return None if state.dispersions is None else state.dispersions.trend
+def _held_trend(state: Normalized) -> DispersionTrend | None:
+    return state.dispersions.trend if isinstance(state, Dispersed) else None
 
 
 def _stabilized(

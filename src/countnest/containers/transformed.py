@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from countnest.containers.fit import DispersionTrend
 from countnest.containers.table_file import write_table
 from countnest.counterparts import Answering, checked_methods
 from countnest.errors import OptionError, counted
 from countnest.files import FilePath
+from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.transform.principal import most_variable
 
 __all__ = ["TransformMethod", "Transformed"]

@@ -6,15 +6,15 @@ doi:10.1186/s13059-014-0550-8.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, rows_of
-from countnest.containers.fit import Analysis, DispersionTrend
 from countnest.containers.matrix import InMemory
 from countnest.errors import DesignError, OptionError, counted
 from countnest.methods.chunks import Genes
+from countnest.methods.deseq2.stages import Normalized, at_stage
 from countnest.methods.deseq2.steps import (
     base_moments,
     expand,
@@ -25,6 +25,7 @@ from countnest.methods.deseq2.steps import (
 )
 from countnest.options import FitType
 from countnest.parallel.run import Engine
+from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import base_mean, normalized_counts
 from countnest.stats.transform.rlog import MAX_ITER, effect_variance, fit_rlog
@@ -84,12 +85,12 @@ def blind_layout(n: int) -> Layout:
     return Layout.of(np.ones((n, 1)))
 
 
-def unfitted(state: Analysis, counts: FloatArray, layout: Layout, engine: Engine) -> Analysis:
+def unfitted(state: Normalized, counts: FloatArray, layout: Layout, engine: Engine) -> Normalized:
     """Return a state with the same factors and weights, with the moments of `counts`, and without any fit."""
     weights = state.raw_weights
     genes, fail = Genes(InMemory(counts), state.factors), failing_weights(weights, layout)
     moments = base_moments(genes, engine, weights=weights, weights_fail=fail)
-    return replace(state, moments=moments, dispersions=None, fit=None, replacement=None)
+    return at_stage(Normalized, state, moments=moments)
 
 
 def spanning_genes(counts: FloatArray, factors: FloatArray, size: int) -> BoolArray:
@@ -116,7 +117,7 @@ def spanning_genes(counts: FloatArray, factors: FloatArray, size: int) -> BoolAr
 
 def estimate_trend(
     counts: FloatArray,
-    state: Analysis,
+    state: Normalized,
     layout: Layout,
     *,
     fit_type: FitType,
@@ -154,7 +155,7 @@ def estimate_trend(
     return trend
 
 
-def trend_values(trend: DispersionTrend, state: Analysis) -> FloatArray:
+def trend_values(trend: DispersionTrend, state: Normalized) -> FloatArray:
     """Return the trend (G,) at the means of the genes; missing where there is nothing to fit."""
     rows = ~state.moments.all_zero
     return expand(rows, trend(state.moments.mean[rows]))
@@ -170,7 +171,7 @@ def variance_stabilized(counts: FloatArray, factors: FloatArray, trend: Dispersi
     return stabilize(normalized_counts(counts, factors), factors, trend.trend)
 
 
-def regularized_log(counts: FloatArray, state: Analysis, dispersion: FloatArray, *, engine: Engine) -> RegularizedLog:
+def regularized_log(counts: FloatArray, state: Normalized, dispersion: FloatArray, *, engine: Engine) -> RegularizedLog:
     """Return the regularized logarithm of counts (G, n) with dispersions (G,).
 
     Notes
@@ -185,7 +186,7 @@ def regularized_log(counts: FloatArray, state: Analysis, dispersion: FloatArray,
 
 def frozen_rlog(
     counts: FloatArray,
-    state: Analysis,
+    state: Normalized,
     intercept: FloatArray,
     dispersion: FloatArray,
     prior_var: float,
@@ -205,7 +206,7 @@ def frozen_rlog(
 
 def _fit(
     counts: FloatArray,
-    state: Analysis,
+    state: Normalized,
     rows: BoolArray,
     dispersion: FloatArray,
     prior_var: float,

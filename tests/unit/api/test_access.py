@@ -223,7 +223,7 @@ def test_residuals_of_replaced_counts():
     counts, sheet = study(n=16, levels=("a", "b"), seed=3)
     counts.iloc[40, 2] = 200_000
     dds = cn.DESeqDataSet(counts, sheet, design="~ group").deseq(quiet=True)
-    assert dds._analysis().replacement is not None
+    assert dds._fitted().replacement is not None
     assert residuals(dds, "pearson").iloc[40, 2] > 20
     assert abs(residuals(dds, "pearson", replaced=True).iloc[40, 2]) < 5
 

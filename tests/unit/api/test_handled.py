@@ -9,7 +9,6 @@ import pytest
 
 import countnest as cn
 import countnest.api.handled as module
-from countnest.containers.fit import Analysis
 from countnest.errors import (
     ContrastError,
     CountnestError,
@@ -23,6 +22,7 @@ from countnest.errors import (
     SamplesError,
     UnknownNameError,
 )
+from countnest.methods.deseq2.stages import Fitted
 from unit.api.simulated import study
 
 GROUPS = ["a"] * 4 + ["b"] * 4 + ["c"] * 4
@@ -282,7 +282,7 @@ def test_a_question_belongs_to_its_design(fitted):
 def test_a_column_that_the_design_does_not_use_leaves_the_fit(fitted):
     dds = fitted.copy()
     dds.samples = dds.samples.assign(age=np.arange(12) / 4).iloc[::-1]
-    assert isinstance(dds._state, Analysis)
+    assert isinstance(dds._state, Fitted)
     assert list(dds.samples["age"] * 4) == list(range(12))
     pd.testing.assert_frame_equal(dds.results().table, fitted.results().table)
     dds.design = "~ age + group"

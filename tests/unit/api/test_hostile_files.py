@@ -15,9 +15,9 @@ import pytest
 
 import countnest as cn
 from countnest.api.saving import RECORDS, load, save
-from countnest.containers.shapes import SHAPES
 from countnest.errors import FileError
 from countnest.io import archive, members
+from countnest.methods.deseq2.validity import SHAPES
 from unit.api.simulated import study
 
 MB = 1 << 20
@@ -374,7 +374,7 @@ def test_estimates_belong_to_the_counts(saved, tmp_path):
         (replaced("fit", "optimized", by=lambda x: x.astype(float)), "another type"),
         (replaced("replacement", "counts", by=lambda x: np.vstack([x, x])), r"replacement\.counts has the shape"),
         (replaced("replacement", "flagged", by=lambda x: x | True), r"replacement\.counts has the shape"),
-        (set_field("given", value="no"), r"Analysis\.given'?: another type"),
+        (set_field("given", value="no"), r"Fitted\.given'?: another type"),
         (set_field("moments", value=None), "another type"),
         (set_field("fit", value=state_of(saved[0])["moments"]), "another type"),
         (set_field("fit", "test", value="wald"), "another type"),

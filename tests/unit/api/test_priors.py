@@ -144,7 +144,7 @@ def test_genes_with_outliers_are_fitted_again_with_the_same_priors(kind):
     assert not flagged.all()
     np.testing.assert_array_equal(dds.coef()[~flagged], kept.coef()[~flagged])
     assert (np.abs(dds.coef()[flagged] - kept.coef()[flagged]).max(axis=1) > 1e-3).all()
-    np.testing.assert_array_equal(dds._analysis().fit.prior.variance, kept._analysis().fit.prior.variance)
+    np.testing.assert_array_equal(dds._fitted().fit.prior.variance, kept._fitted().fit.prior.variance)
     kept.replace_outliers(quiet=True)
     np.testing.assert_array_equal(kept.coef(), dds.coef())
 
@@ -161,7 +161,7 @@ def test_a_gene_of_outliers_alone():
 
 def test_gene_wise_dispersions_have_no_trend():
     dds = fitted(beta_prior=True, sharing="gene_est_only")
-    assert np.isfinite(dds._analysis().fit.prior.variance).all()
+    assert np.isfinite(dds._fitted().fit.prior.variance).all()
     assert dds.coef().iloc[5:].notna().all(axis=None)
 
 

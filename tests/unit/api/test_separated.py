@@ -96,11 +96,11 @@ def test_a_coefficient_that_stays_at_the_bound_is_no_estimate():
     dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group").deseq(quiet=True)
     before = dds.results().table
     assert "betaAtBound" not in dds.genes
-    fit = dds._analysis().fit
+    fit = dds._fitted().fit
     beta, n_iter = fit.beta.copy(), fit.n_iter.copy()
     full = int(np.flatnonzero((counts > 0).all(axis=1))[0])
     beta[full, -1], n_iter[full] = 30.0 * np.log(2.0), 100.0
-    dds._state = replace(dds._analysis(), fit=replace(fit, beta=beta, n_iter=n_iter))
+    dds._state = replace(dds._fitted(), fit=replace(fit, beta=beta, n_iter=n_iter))
     assert list(np.flatnonzero(dds.genes["betaAtBound"])) == [full]
     found = dds.results()
     row = found.table.iloc[full]
@@ -116,7 +116,7 @@ def test_a_coefficient_that_stays_at_the_bound_is_no_estimate():
     # a gene whose fold change is infinite is told as such
     beta[full], n_iter[full] = fit.beta[full], fit.n_iter[full]
     beta[2, -1], n_iter[2] = -30.0 * np.log(2.0), 100.0
-    dds._state = replace(dds._analysis(), fit=replace(fit, beta=beta, n_iter=n_iter))
+    dds._state = replace(dds._fitted(), fit=replace(fit, beta=beta, n_iter=n_iter))
     assert list(np.flatnonzero(dds.genes["betaAtBound"])) == [2]
     row = dds.results().table.iloc[2]
     assert row["separated"]

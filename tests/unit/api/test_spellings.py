@@ -71,7 +71,7 @@ def assert_statistics_that_a_maximum_has(query):
 
 
 def test_no_likelihood_ratio_statistic_is_below_zero(crossed, nested):
-    assert sum(int(dds._analysis().fit.optimized.sum()) for dds in crossed) > 10
+    assert sum(int(dds._fitted().fit.optimized.sum()) for dds in crossed) > 10
     for dds in crossed:
         for query in (dds.effect("b", by="a"), dds.interaction(a="reference", b="reference"), dds.effect("a")):
             assert_statistics_that_a_maximum_has(query)

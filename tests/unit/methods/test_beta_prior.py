@@ -30,7 +30,7 @@ def dds():
 @pytest.fixture(scope="module", params=["standard", "expanded"])
 def fitted(request, dds):
     """Return the model, what was fitted, counts, size factors and dispersions of the genes with counts."""
-    state, counts = dds._analysis(), dds.counts().to_numpy(dtype=float)
+    state, counts = dds._fitted(), dds.counts().to_numpy(dtype=float)
     model = PriorModel.of(prior_design(dds.design, request.param))
     prior = fit_beta_prior(state, InMemory(counts), model, Engine())
     rows = ~state.moments.all_zero
@@ -73,7 +73,7 @@ def test_contrasts_of_shrunken_coefficients(fitted, dds):
     model, prior, *_, rows = fitted
     q = model.layout.n_coefficients
     contrasts = np.vstack([np.eye(q), np.eye(q)[1] - np.eye(q)[2], -2.0 * np.eye(q)[1]])
-    found = estimate_with_prior(contrasts, prior, dds._analysis(), model, Engine())
+    found = estimate_with_prior(contrasts, prior, dds._fitted(), model, Engine())
     np.testing.assert_array_equal(found.lfc[:, :q], prior.beta / LN2)
     np.testing.assert_array_equal(found.se[:, :q], prior.se / LN2)
     np.testing.assert_allclose(found.lfc[:, q], found.lfc[:, 1] - found.lfc[:, 2], atol=1e-14)
@@ -83,7 +83,7 @@ def test_contrasts_of_shrunken_coefficients(fitted, dds):
 
 def test_levels_with_the_same_prior_sum_to_zero(dds):
     model = PriorModel.of(expanded_design(dds.design))
-    prior = fit_beta_prior(dds._analysis(), dds._data.matrix, model, Engine())
+    prior = fit_beta_prior(dds._fitted(), dds._data.matrix, model, Engine())
     assert prior.expanded
     beta = prior.beta[prior.converged == 1]
     assert np.abs(beta[:, 1:3].sum(axis=1)).max() < 1e-3  # batches
@@ -107,7 +107,7 @@ def shrunken(dds, make_design, threshold=0.0, **asked):
     design = make_design(dds.design)
     vector = resolve_contrast(design.design, **asked).vector
     counts = dds._data.matrix
-    return shrink_normal(dds._analysis(), counts, design, vector, threshold=threshold, engine=Engine())
+    return shrink_normal(dds._fitted(), counts, design, vector, threshold=threshold, engine=Engine())
 
 
 def test_shrunken_comparisons_do_not_depend_on_the_reference_level(dds):
@@ -119,7 +119,7 @@ def test_shrunken_comparisons_do_not_depend_on_the_reference_level(dds):
 
 
 def test_coefficients_shrink(dds):
-    state = dds._analysis()
+    state = dds._fitted()
     model = PriorModel.of(standard_design(dds.design))
     prior = fit_beta_prior(state, dds._data.matrix, model, Engine())
     here, there = ((beta[:, 1:] ** 2 / prior.variance[1:]).sum(axis=1) for beta in (prior.beta, state.fit.beta))
@@ -139,7 +139,7 @@ def test_refusals(dds):
     design, vector = standard_design(dds.design), np.array([0.0, 0.0, 0.0, 1.0])
     counts = dds._data.matrix
     with pytest.raises(OptionError, match="lessAbs' needs estimates without prior"):
-        shrink_normal(dds._analysis(), counts, design, vector, alternative="lessAbs", threshold=1.0, engine=Engine())
+        shrink_normal(dds._fitted(), counts, design, vector, alternative="lessAbs", threshold=1.0, engine=Engine())
     shrunk = cn.DESeqDataSet(*study(), design="~ batch + group").deseq(quiet=True, beta_prior=True)
     with pytest.raises(OptionError, match="have a normal prior already"):
-        shrink_normal(shrunk._analysis(), counts, design, vector, engine=Engine())
+        shrink_normal(shrunk._fitted(), counts, design, vector, engine=Engine())

@@ -38,9 +38,9 @@ def tables(counts, sheet):
     dds = cn.DESeqDataSet(counts, sheet, design="~ dose + condition").deseq(quiet=True)
     assert dds.genes["betaIter"].iloc[13] == 100
     lrt = cn.DESeqDataSet(counts, sheet, design="~ condition").deseq(quiet=True, test="LRT", reduced="~ 1")
-    assert lrt._analysis().replacement is not None
+    assert lrt._fitted().replacement is not None
     sparse = cn.DESeqDataSet(counts, sheet, design="~ condition").deseq(quiet=True, min_replicates_for_replace=np.inf)
-    assert sparse._analysis().fit.optimized.any()
+    assert sparse._fitted().fit.optimized.any()
     prior = cn.DESeqDataSet(counts, sheet, design="~ condition").deseq(quiet=True, beta_prior=True)
     kind: ShrinkType = "apeglm"
     return {

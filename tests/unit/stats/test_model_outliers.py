@@ -21,7 +21,7 @@ def outliers(counts, sheet, design, reference):
     """Return what is found in the genes of a study that have a count, which genes these are, and their means."""
     dds = cn.DESeqDataSet(counts, sheet, design=design, reference=reference)
     dds.deseq(quiet=True, min_replicates_for_replace=np.inf)
-    state = dds._analysis()
+    state = dds._fitted()
     rows = ~state.moments.all_zero
     k, alpha, fit, engine = counts.to_numpy(dtype=np.float64)[rows], state.dispersions.final[rows], state.fit, Engine()
     found = model_outliers(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, rows_of
-from countnest.containers.fit import Analysis
 from countnest.methods.deseq2.answer import estimate
 from countnest.methods.deseq2.fitted import means_of
+from countnest.methods.deseq2.stages import Fitted
 from countnest.methods.deseq2.steps import expand
 from countnest.options import ResidualType
 from countnest.parallel.run import Engine
@@ -32,10 +32,8 @@ class Prediction:
     count_high: FloatArray | None = None
 
 
-def coefficient_covariance(state: Analysis, layout: Layout, genes: IntArray, engine: Engine) -> FloatArray:
+def coefficient_covariance(state: Fitted, layout: Layout, genes: IntArray, engine: Engine) -> FloatArray:
     """Return the covariances (k, p, p) of the coefficients of some genes (k,), log2; missing for those not fitted."""
-    assert state.fit is not None
-    assert state.dispersions is not None
     fit, p = state.fit, layout.n_coefficients
     if layout.is_intercept_only:  # its standard error has a closed form, without ridge and floor
         return (fit.se[genes, :, np.newaxis] / LN2) ** 2
@@ -55,7 +53,7 @@ def coefficient_covariance(state: Analysis, layout: Layout, genes: IntArray, eng
 
 
 def predict_means(
-    state: Analysis,
+    state: Fitted,
     layout: Layout,
     genes: IntArray,
     cells: FloatArray,
@@ -70,8 +68,6 @@ def predict_means(
     `level` is that of the confidence limits of the mean and `count_level` that of the limits of a new count; None:
     none.
     """
-    assert state.fit is not None
-    assert state.dispersions is not None
     estimates = estimate(cells, state, layout, engine)
     predictor, se = estimates.lfc[genes] * LN2, estimates.se[genes] * LN2
     with np.errstate(over="ignore"):
@@ -87,7 +83,7 @@ def predict_means(
 
 
 def residuals_of(
-    state: Analysis,
+    state: Fitted,
     counts: FloatArray,
     layout: Layout,
     kind: ResidualType,
@@ -95,7 +91,6 @@ def residuals_of(
     engine: Engine,
 ) -> FloatArray:
     """Return residuals (G, n) of counts (G, n) about the fitted means; missing for genes that are not fitted."""
-    assert state.dispersions is not None
     mu, alpha = means_of(state, layout, engine), state.dispersions.final
     if kind == "raw":
         return raw_residuals(counts, mu)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from countnest.arrays import FloatArray
-from countnest.containers.fit import Analysis, BaseMoments
 from countnest.containers.matrix import CountMatrix
 from countnest.errors import counted
 from countnest.methods.chunks import Genes
 from countnest.methods.deseq2.beta_prior import PriorModel, fit_beta_prior, refit_beta_prior
 from countnest.methods.deseq2.outliers import ReplacementRule, find_replacements, refit, with_observed_cooks
+from countnest.methods.deseq2.stages import BaseMoments, Dispersed, Fitted, Normalized, at_stage
 from countnest.methods.deseq2.steps import base_moments, estimate_dispersions, failing_weights, fit_model
 from countnest.methods.normalization import Normalization, estimate_factors
 from countnest.options import DispersionSharing, FitType, SizeFactorType, TestType
@@ -58,7 +58,7 @@ def normalize(
     engine: Engine,
     by_gene: bool = False,
     normalization: Normalization | None = None,
-) -> Analysis:
+) -> Normalized:
     """Return the first state of an analysis, with `given` factors or with estimated ones.
 
     `by_gene` says whether the given ones are normalization factors, `normalization` what the estimated ones are to
@@ -70,10 +70,13 @@ def normalize(
     else:
         engine.progress.step(f"using pre-existing {'normalization' if by_gene else 'size'} factors")
         factors = given
-    return Analysis(factors, given is not None, base_moments(Genes(counts, factors), engine), by_gene=by_gene)
+    moments = base_moments(Genes(counts, factors), engine)
+    return Normalized(factors=factors, given=given is not None, moments=moments, by_gene=by_gene)
 
 
-def with_weights(state: Analysis, counts: CountMatrix, weights: FloatArray, layout: Layout, engine: Engine) -> Analysis:
+def with_weights(
+    state: Normalized, counts: CountMatrix, weights: FloatArray, layout: Layout, engine: Engine
+) -> Normalized:
     """Return the state with observation weights (G, n), which moments and fits then heed."""
     moments = base_moments(
         Genes(counts, state.factors), engine, weights=weights, weights_fail=failing_weights(weights, layout)
@@ -81,16 +84,16 @@ def with_weights(state: Analysis, counts: CountMatrix, weights: FloatArray, layo
     return replace(state, weights=scaled_weights(weights), raw_weights=weights, moments=moments)
 
 
-def original_moments(state: Analysis, counts: CountMatrix, engine: Engine) -> BaseMoments:
+def original_moments(state: Normalized, counts: CountMatrix, engine: Engine) -> BaseMoments:
     """Return the moments of the counts as observed."""
-    if state.replacement is None:
+    if not isinstance(state, Dispersed) or state.replacement is None:
         return state.moments
     genes, fail = Genes(counts, state.factors), state.moments.weights_fail
     return base_moments(genes, engine, weights=state.raw_weights, weights_fail=fail)
 
 
 def with_dispersions(
-    state: Analysis,
+    state: Normalized,
     counts: CountMatrix,
     layout: Layout,
     *,
@@ -98,7 +101,7 @@ def with_dispersions(
     sharing: DispersionSharing = "MAP",
     min_mu: float,
     engine: Engine,
-) -> Analysis:
+) -> Dispersed:
     """Return the state with dispersions, and without what was fitted before."""
     engine.progress.step("estimating dispersions")
     moments = original_moments(state, counts, engine)
@@ -111,16 +114,15 @@ def with_dispersions(
         min_mu=min_mu,
         engine=engine,
     )
-    return replace(state, moments=moments, dispersions=dispersions, fit=None, replacement=None)
+    return at_stage(Dispersed, state, moments=moments, dispersions=dispersions, replacement=None)
 
 
-def with_fit(state: Analysis, counts: CountMatrix, model: Model, engine: Engine) -> Analysis:
-    """Return the state with the fitted model; it must have dispersions.
+def with_fit(state: Dispersed, counts: CountMatrix, model: Model, engine: Engine) -> Fitted:
+    """Return the state with the fitted model.
 
     Counts that were replaced as outliers stay replaced, as moments and dispersions of their genes are those of the
     replaced counts.
     """
-    assert state.dispersions is not None
     used = state.counts_used(counts)
     fit = fit_model(
         Genes(used, state.factors, state.weights),
@@ -134,19 +136,15 @@ def with_fit(state: Analysis, counts: CountMatrix, model: Model, engine: Engine)
         min_mu=model.min_mu,
         engine=engine,
     )
-    if state.replacement is not None:
-        fit = with_observed_cooks(replace(state, fit=fit), counts, model.layout, engine)
-    if model.prior is not None:
-        fit = replace(fit, prior=fit_beta_prior(replace(state, fit=fit), used, model.prior, engine))
-    return replace(state, fit=fit)
+    fitted = at_stage(Fitted, state, fit=fit)
+    fitted = replace(fitted, fit=with_observed_cooks(fitted, counts, model.layout, engine))
+    if model.prior is None:
+        return fitted
+    return replace(fitted, fit=replace(fitted.fit, prior=fit_beta_prior(fitted, used, model.prior, engine)))
 
 
-def replace_outliers(
-    state: Analysis, counts: CountMatrix, model: Model, rule: ReplacementRule, engine: Engine
-) -> Analysis:
+def replace_outliers(state: Fitted, counts: CountMatrix, model: Model, rule: ReplacementRule, engine: Engine) -> Fitted:
     """Return the state after outlier counts were replaced and their genes fitted anew; the same if there are none."""
-    assert state.dispersions is not None
-    assert state.fit is not None
     replacement = find_replacements(counts, state, model.layout, rule, engine)
     if replacement is None:
         return state
@@ -154,17 +152,9 @@ def replace_outliers(
         f"-- replacing outliers and refitting for {counted(int(replacement.flagged.sum()), 'gene')} "
         f"({rule}; the original counts are kept in counts())"
     )
-    moments, dispersions, fit = refit(
-        replacement,
-        state,
-        counts,
-        model.layout,
-        reduced=model.reduced,
-        engine=engine,
-    )
-    after = replace(state, moments=moments, dispersions=dispersions, fit=fit, replacement=replacement)
-    if fit.prior is None or not replacement.refitted.any():
+    after = refit(replacement, state, counts, model.layout, reduced=model.reduced, engine=engine)
+    fit = after.fit
+    if fit.prior is None or model.prior is None or not replacement.refitted.any():
         return after
-    assert model.prior is not None
     prior = refit_beta_prior(fit.prior, after, after.counts_used(counts), model.prior, replacement.refitted, engine)
     return replace(after, fit=replace(fit, prior=prior))

@@ -8,11 +8,11 @@ from typing import TypedDict
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
-from countnest.containers.fit import Analysis
 from countnest.containers.matrix import CountMatrix
 from countnest.errors import MissingStepError, OptionError
 from countnest.methods.chunks import Genes, over_genes
 from countnest.methods.deseq2.fitted import observed_cooks, observed_max_cooks
+from countnest.methods.deseq2.stages import Fitted
 from countnest.methods.deseq2.steps import expand, t_df
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
@@ -63,9 +63,9 @@ class Answer:
     p_value: FloatArray
 
 
-def estimate(contrasts: FloatArray, state: Analysis, layout: Layout, engine: Engine) -> Estimates:
+def estimate(contrasts: FloatArray, state: Fitted, layout: Layout, engine: Engine) -> Estimates:
     """Return log2 fold changes C beta and their standard errors for contrasts (k, p)."""
-    fit = state.fitted
+    fit = state.fit
     rows = ~np.isnan(fit.beta[:, 0])
     beta = fit.beta[rows]
     lfc = beta @ contrasts.T / LN2
@@ -118,13 +118,13 @@ def row_basis(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def joint_test(
-    contrasts: FloatArray, state: Analysis, layout: Layout, *, df: float | FloatArray | None, engine: Engine
+    contrasts: FloatArray, state: Fitted, layout: Layout, *, df: float | FloatArray | None, engine: Engine
 ) -> tuple[FloatArray, FloatArray, int]:
     """Return statistic and p-value (G,) of the Wald test that all contrasts (k, p) are zero, and its df.
 
     Rows that depend on others add nothing. With `df`, the statistic is F, else chi-square.
     """
-    fit = state.fitted
+    fit = state.fit
     rows = ~np.isnan(fit.beta[:, 0])
     beta, own = fit.beta[rows], layout.standard
     if own is None:
@@ -151,19 +151,18 @@ class _FittedTo(TypedDict):
     min_mu: float
 
 
-def _fitted(state: Analysis, rows: BoolArray, layout: Layout) -> _FittedTo:
-    assert state.dispersions is not None
+def _fitted(state: Fitted, rows: BoolArray, layout: Layout) -> _FittedTo:
     return {
         "factors": rows_of(state.factors, rows),
         "alpha": state.dispersions.final[rows],
         "layout": layout,
         "weights": rows_of(state.weights, rows),
-        "min_mu": state.fitted.min_mu,
+        "min_mu": state.fit.min_mu,
     }
 
 
 def separated_by_design(
-    counts: CountMatrix, contrasts: FloatArray, state: Analysis, layout: Layout, *, engine: Engine
+    counts: CountMatrix, contrasts: FloatArray, state: Fitted, layout: Layout, *, engine: Engine
 ) -> BoolArray:
     """Return for which genes and contrasts (k, p) the estimate is not finite, (G, k); see `stats.glm.separation`.
 
@@ -180,12 +179,12 @@ def separated_by_design(
     return found
 
 
-def at_bound_only(counts: CountMatrix, state: Analysis, layout: Layout) -> BoolArray:
+def at_bound_only(counts: CountMatrix, state: Fitted, layout: Layout) -> BoolArray:
     """Return the genes (G,) of which a coefficient sits at the bound of the search without being infinite.
 
     The bound stands there for an estimate. `counts` (G, n) are those that the model was fitted to.
     """
-    fit = state.fitted
+    fit = state.fit
     found = at_bound(fit.beta, fit.n_iter, layout)
     rows = np.flatnonzero(found)
     if len(rows):
@@ -211,7 +210,7 @@ def _cell_flags(
 
 
 def model_outliers(
-    counts: CountMatrix, state: Analysis, layout: Layout, *, level: float = 0.01, engine: Engine
+    counts: CountMatrix, state: Fitted, layout: Layout, *, level: float = 0.01, engine: Engine
 ) -> ModelOutliers:
     """Return the genes with a count that the model cannot explain; see `stats.glm.outlier`.
 
@@ -225,8 +224,8 @@ def model_outliers(
     OptionError
         If the design leaves fewer than two residual degrees of freedom.
     """
-    fit, dispersions = state.fitted, state.dispersions
-    if dispersions is None or dispersions.trend is None:
+    fit, dispersions = state.fit, state.dispersions
+    if dispersions.trend is None:
         raise MissingStepError(
             "the model-based rule for outliers needs a dispersion trend: call estimate_dispersions(), or deseq(), with "
             "sharing='MAP' or 'fit_only'."
@@ -277,7 +276,7 @@ def _model_outliers(
 
 def cooks_outliers(
     counts: CountMatrix,
-    state: Analysis,
+    state: Fitted,
     layout: Layout,
     cutoff: float,
     *,
@@ -291,7 +290,7 @@ def cooks_outliers(
     counts than the sample with the largest distance: that sample is not extreme. `counts` (G, n) are those observed.
     `as_observed` says that outliers count that were replaced for the fit.
     """
-    largest = observed_max_cooks(state, counts, layout, engine) if as_observed else state.fitted.max_cooks
+    largest = observed_max_cooks(state, counts, layout, engine) if as_observed else state.fit.max_cooks
     with np.errstate(invalid="ignore"):
         outlier = largest > cutoff
     if two_groups and outlier.any():

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
-from countnest.containers.fit import Analysis, BetaPrior, ModelFit
 from countnest.containers.matrix import CountMatrix
 from countnest.design.prior_design import PriorDesign
 from countnest.errors import OptionError
 from countnest.methods.chunks import Genes, over_genes
 from countnest.methods.deseq2.answer import Answer, Estimates, single_tests
+from countnest.methods.deseq2.stages import BetaPrior, Fitted, ModelFit
 from countnest.methods.deseq2.steps import expand
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
@@ -101,7 +101,7 @@ def prior_variances(log2_beta: FloatArray, weights: FloatArray, model: PriorMode
 
 
 def fit_beta_prior(
-    state: Analysis, counts: CountMatrix, model: PriorModel, engine: Engine, *, variance: FloatArray | None = None
+    state: Fitted, counts: CountMatrix, model: PriorModel, engine: Engine, *, variance: FloatArray | None = None
 ) -> BetaPrior:
     """Return the fit with priors on the coefficients.
 
@@ -122,8 +122,7 @@ def fit_beta_prior(
     -----
     R counterpart: DESeq2::nbinomWaldTest(betaPrior = TRUE).
     """
-    assert state.dispersions is not None
-    fit = state.fitted
+    fit = state.fit
     rows = ~np.isnan(fit.beta[:, 0])
     if variance is None:
         dispersions = state.dispersions
@@ -134,14 +133,14 @@ def fit_beta_prior(
 
 
 def refit_beta_prior(
-    prior: BetaPrior, state: Analysis, counts: CountMatrix, model: PriorModel, rows: BoolArray, engine: Engine
+    prior: BetaPrior, state: Fitted, counts: CountMatrix, model: PriorModel, rows: BoolArray, engine: Engine
 ) -> BetaPrior:
     """Return the fit with the genes `rows` (G,) fitted anew, to `counts` (G, n), with the same priors.
 
     Genes that `state` has no fit of any more are missing.
     """
     part = _fit_rows(state, counts, rows, model, prior.variance, engine)
-    gone = np.isnan(state.fitted.beta[:, 0])
+    gone = np.isnan(state.fit.beta[:, 0])
 
     def merged(old: FloatArray, new: FloatArray) -> FloatArray:
         values = old.copy()
@@ -159,15 +158,14 @@ def refit_beta_prior(
 
 
 def estimate_with_prior(
-    contrasts: FloatArray, prior: BetaPrior, state: Analysis, model: PriorModel, engine: Engine
+    contrasts: FloatArray, prior: BetaPrior, state: Fitted, model: PriorModel, engine: Engine
 ) -> Estimates:
     """Return log2 fold changes C beta and their standard errors for contrasts (k, q) of shrunken coefficients."""
-    assert state.dispersions is not None
     rows = ~np.isnan(prior.beta[:, 0])
     beta = prior.beta[rows]
     variance = contrast_variance(
         contrasts, beta, rows_of(state.factors, rows), state.dispersions.final[rows], model.layout,
-        weights=rows_of(state.weights, rows), ridge=1.0 / prior.variance, min_mu=state.fitted.min_mu,
+        weights=rows_of(state.weights, rows), ridge=1.0 / prior.variance, min_mu=state.fit.min_mu,
         engine=engine,
     )  # fmt: skip
     se = np.sqrt(variance)
@@ -178,7 +176,7 @@ def estimate_with_prior(
 
 
 def shrink_normal(
-    state: Analysis,
+    state: Fitted,
     counts: CountMatrix,
     design: PriorDesign,
     contrast: FloatArray,
@@ -216,7 +214,7 @@ def shrink_normal(
     R counterpart: DESeq2::lfcShrink(type = "normal").
     """
     refuse_less_abs(alternative)
-    refuse_prior(state.fitted)
+    refuse_prior(state.fit)
     model = PriorModel.of(design)
     prior = fit_beta_prior(state, counts, model, engine)
     estimates = estimate_with_prior(contrast[np.newaxis, :], prior, state, model, engine)
@@ -244,14 +242,13 @@ def refuse_prior(fit: ModelFit) -> None:
 
 
 def _fit_rows(
-    state: Analysis, counts: CountMatrix, rows: BoolArray, model: PriorModel, variance: FloatArray, engine: Engine
+    state: Fitted, counts: CountMatrix, rows: BoolArray, model: PriorModel, variance: FloatArray, engine: Engine
 ) -> BetaPrior:
     """Return the fit of the genes `rows` among all genes."""
-    assert state.dispersions is not None
     genes = Genes(counts, state.factors, state.weights)
     answers = over_genes(
         _fit_with_prior, genes.at(rows), state.dispersions.final[rows], model=model, variance=variance,
-        min_mu=state.fitted.min_mu, engine=engine, text="fitting the model with priors",
+        min_mu=state.fit.min_mu, engine=engine, text="fitting the model with priors",
     )  # fmt: skip
     beta, se, loglik, n_iter, converged = (expand(rows, answer) for answer in answers)
     return BetaPrior(model.expanded, variance, beta, se, loglik, n_iter, converged)

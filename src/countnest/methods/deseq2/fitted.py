@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, rows_of
-from countnest.containers.fit import Analysis, ModelFit
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import Genes, over_genes
+from countnest.methods.deseq2.stages import Dispersed, Fitted, ModelFit
 from countnest.methods.deseq2.steps import expand
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.genewise import genewise_means, mean_inverse_factor
@@ -19,23 +19,22 @@ from countnest.stats.norm.size_factors import normalized_counts
 __all__ = ["cooks_of", "dispersion_means_of", "means_of", "observed_cooks", "observed_max_cooks"]
 
 
-def means_of(state: Analysis, layout: Layout, engine: Engine, rows: BoolArray | None = None) -> FloatArray:
+def means_of(state: Fitted, layout: Layout, engine: Engine, rows: BoolArray | None = None) -> FloatArray:
     """Return the fitted means of all genes (G, n), or of `rows` (G,) alone; missing for genes that are not fitted."""
-    fit = state.fitted
+    fit = state.fit
     wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
-    fitted = wanted & ~np.isnan(fit.beta[:, 0])
+    fitted = wanted & state.rows
     mu = fitted_means(fit.beta[fitted], rows_of(state.factors, fitted), layout, engine=engine)
     return expand(fitted[wanted], mu)
 
 
-def dispersion_means_of(state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine) -> FloatArray:
+def dispersion_means_of(state: Dispersed, counts: CountMatrix, layout: Layout, engine: Engine) -> FloatArray:
     """Return the means (G, n) that the dispersions were estimated with; missing for genes without counts.
 
     Notes
     -----
     R counterpart: the assay "mu" that DESeq2::estimateDispersions leaves.
     """
-    assert state.dispersions is not None
     genes, moments = Genes(state.counts_used(counts), state.factors, state.weights), state.moments
     rows = ~moments.all_zero
     (mu,) = over_genes(
@@ -77,14 +76,13 @@ def cooks_of(
 
 
 def observed_cooks(
-    state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine, rows: BoolArray | None = None
+    state: Fitted, counts: CountMatrix, layout: Layout, engine: Engine, rows: BoolArray | None = None
 ) -> FloatArray:
     """Return the Cook's distances of the counts as observed, of all genes (G, n) or of `rows` (G,) alone.
 
     They are missing for genes that are not fitted.
     """
-    assert state.dispersions is not None
-    fit = state.fitted
+    fit = state.fit
     wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
     known = _fitted_as_observed(state)
     genes = Genes(counts, state.factors, state.weights)
@@ -96,14 +94,13 @@ def observed_cooks(
 
 
 def observed_max_cooks(
-    state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine, without: BoolArray | None = None
+    state: Fitted, counts: CountMatrix, layout: Layout, engine: Engine, without: BoolArray | None = None
 ) -> FloatArray:
     """Return the largest Cook's distances (G,) of the counts as observed, also of those that were replaced.
 
     Those of the samples `without` (n,) are taken as zero.
     """
-    assert state.dispersions is not None
-    fit = state.fitted
+    fit = state.fit
     if state.replacement is None and without is None:
         return fit.max_cooks
     samples = np.zeros(layout.n_samples, dtype=np.bool_) if without is None else without
@@ -118,9 +115,9 @@ def observed_max_cooks(
     return largest
 
 
-def _fitted_as_observed(state: Analysis) -> BoolArray:
+def _fitted_as_observed(state: Fitted) -> BoolArray:
     """Return the genes (G,) that are fitted to their counts as observed: no outlier of theirs was replaced."""
-    rows = ~np.isnan(state.fitted.beta[:, 0])
+    rows = state.rows
     return rows if state.replacement is None else rows & ~state.replacement.flagged
 
 

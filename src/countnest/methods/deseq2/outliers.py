@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from countnest.arrays import BoolArray, as_float, rows_of
-from countnest.containers.fit import Analysis, BaseMoments, Dispersions, ModelFit, ReducedFit, Replacement
 from countnest.containers.matrix import CountMatrix, InMemory
 from countnest.methods.chunks import Genes
 from countnest.methods.deseq2.fitted import cooks_of, observed_max_cooks
+from countnest.methods.deseq2.stages import BaseMoments, Dispersions, Fitted, ModelFit, ReducedFit, Replacement
 from countnest.methods.deseq2.steps import base_moments, estimate_dispersions, fit_model, no_counts
 from countnest.options import DispersionSharing
 from countnest.parallel.run import Engine
@@ -57,7 +57,7 @@ class ReplacementRule:
 
 
 def find_replacements(
-    counts: CountMatrix, state: Analysis, layout: Layout, rule: ReplacementRule, engine: Engine
+    counts: CountMatrix, state: Fitted, layout: Layout, rule: ReplacementRule, engine: Engine
 ) -> Replacement | None:
     """Return the replacement of counts whose Cook's distance is beyond the cutoff; None where none is.
 
@@ -67,8 +67,6 @@ def find_replacements(
     -----
     R counterpart: DESeq2::replaceOutliers.
     """
-    assert state.dispersions is not None
-    assert state.fit is not None
     replaceable = rule.replaceable(layout)
     if not replaceable.any():
         return None
@@ -91,24 +89,22 @@ def find_replacements(
 
 def refit(
     replacement: Replacement,
-    state: Analysis,
+    state: Fitted,
     counts: CountMatrix,
     layout: Layout,
     *,
     reduced: Layout | None = None,
     engine: Engine,
-) -> tuple[BaseMoments, Dispersions, ModelFit]:
-    """Return moments, dispersions and model of a fitted state, with the flagged genes fitted to their replaced counts.
+) -> Fitted:
+    """Return a fitted state with the flagged genes fitted to their replaced counts.
 
     The trend and the prior stay; Cook's distances stay those of the original `counts` (G, n).
     """
     rows = replacement.refitted
     dispersions, fit = state.dispersions, state.fit
-    assert dispersions is not None
-    assert fit is not None
     moments = _moments_after(replacement, state, engine)
     if not rows.any():
-        return moments, dispersions, fit
+        return replace(state, moments=moments, replacement=replacement)
     k = replacement.counts[rows[replacement.flagged]]
     genes = Genes(InMemory(k), rows_of(state.factors, rows), rows_of(state.weights, rows))
     part = BaseMoments(moments.mean[rows], moments.variance[rows], moments.all_zero[rows])
@@ -134,10 +130,10 @@ def refit(
     after = replace(
         state, dispersions=merged_dispersions, fit=replace(merged, reduced=reduced_fit), replacement=replacement
     )
-    return moments, merged_dispersions, with_observed_cooks(after, counts, layout, engine)
+    return replace(after, moments=moments, fit=with_observed_cooks(after, counts, layout, engine))
 
 
-def _moments_after(replacement: Replacement, state: Analysis, engine: Engine) -> BaseMoments:
+def _moments_after(replacement: Replacement, state: Fitted, engine: Engine) -> BaseMoments:
     """Return the moments (G,) with those of the flagged genes from their replaced counts."""
     flagged, before = replacement.flagged, state.moments
     fail = before.weights_fail
@@ -150,15 +146,14 @@ def _moments_after(replacement: Replacement, state: Analysis, engine: Engine) ->
     return BaseMoments(mean, variance, all_zero, fail)
 
 
-def with_observed_cooks(state: Analysis, counts: CountMatrix, layout: Layout, engine: Engine) -> ModelFit:
+def with_observed_cooks(state: Fitted, counts: CountMatrix, layout: Layout, engine: Engine) -> ModelFit:
     """Return the fit of a state, of replaced counts, with the largest Cook's distances of the `counts` as observed.
 
     Those of samples whose counts could be replaced no longer count in the largest ones, once a gene was fitted again.
     """
     fit, replacement = state.fit, state.replacement
-    assert fit is not None
-    assert replacement is not None
-    assert state.dispersions is not None
+    if replacement is None:
+        return fit
     gone = replacement.replaceable if replacement.refitted.any() else np.zeros_like(replacement.replaceable)
     if gone.all():
         return replace(fit, max_cooks=np.full(len(fit.max_cooks), np.nan))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, rows_of
-from countnest.containers.fit import Analysis
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import Genes, over_genes
 from countnest.methods.deseq2.answer import row_basis
+from countnest.methods.deseq2.stages import Fitted
 from countnest.methods.deseq2.steps import expand
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import fit_nb_glm, highest_loglik
@@ -19,7 +19,7 @@ __all__ = ["likelihood_ratio"]
 
 
 def likelihood_ratio(
-    contrasts: FloatArray, counts: CountMatrix, state: Analysis, layout: Layout, *, engine: Engine
+    contrasts: FloatArray, counts: CountMatrix, state: Fitted, layout: Layout, *, engine: Engine
 ) -> tuple[FloatArray, FloatArray, int]:
     """Return statistic and p-value (G,) of the likelihood ratio test that all contrasts (k, p) are zero, and its df.
 
@@ -30,9 +30,8 @@ def likelihood_ratio(
     if layout.standard is not None:
         contrasts = layout.standard.contrasts(contrasts)
     basis, null = row_basis(contrasts)
-    fit = state.fitted
-    rows = ~np.isnan(fit.beta[:, 0])
-    assert state.dispersions is not None
+    fit = state.fit
+    rows = state.rows
     full, reduced = over_genes(
         _logliks, Genes(counts, state.factors, state.weights).at(rows), state.dispersions.final[rows], fit.beta[rows],
         fit.loglik[rows], fit.optimized[rows], layout=layout,

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.containers.fit import Analysis
 from countnest.containers.matrix import CountMatrix
 from countnest.design.build import build_design
 from countnest.design.design import Design
 from countnest.errors import CountnestError, CountnestWarning
 from countnest.methods.chunks import Genes, over_genes, without_counts
+from countnest.methods.deseq2.stages import Dispersed
 from countnest.methods.deseq2.steps import expand
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import LN2
@@ -62,7 +62,7 @@ def shrink_apeglm(
     lfc: FloatArray,
     se: FloatArray,
     counts: CountMatrix,
-    state: Analysis,
+    state: Dispersed,
     *,
     threshold: float = 0.0,
     converge: bool = False,
@@ -95,7 +95,6 @@ def shrink_apeglm(
     -----
     R counterpart: DESeq2::lfcShrink(type = "apeglm", apeAdapt = adapt).
     """
-    assert state.dispersions is not None
     matrix, place = coefficient_for(design, contrast)
     alpha = state.dispersions.final
     genes = Genes(counts, state.factors, state.raw_weights)

@@ -10,15 +10,15 @@ from dataclasses import replace
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
-from countnest.containers.fit import BaseMoments, Dispersions, DispersionTrend, ModelFit, ReducedFit
 from countnest.errors import OptionError
 from countnest.methods.chunks import Genes, over_genes
+from countnest.methods.deseq2.stages import BaseMoments, Dispersions, ModelFit, ReducedFit
 from countnest.options import DispersionSharing, FitType, TestType
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.genewise import dispersion_means, estimate_genewise, mean_inverse_factor
 from countnest.stats.dispersion.map import shrink_dispersions
 from countnest.stats.dispersion.prior import prior_variance
-from countnest.stats.dispersion.trend import TrendFunction, fit_trend, log_residual_variance
+from countnest.stats.dispersion.trend import DispersionTrend, TrendFunction, fit_trend, log_residual_variance
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
 from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.layout import Layout

@@ -19,6 +19,7 @@ from countnest.stats.dispersion.local import LocalCurve, TiedPointsError, fit_lo
 
 __all__ = [
     "CustomTrend",
+    "DispersionTrend",
     "FewDispersionsError",
     "FlatDispersionsError",
     "LocalTrend",
@@ -151,6 +152,42 @@ class CustomTrend:
 
 
 Trend = ParametricTrend | LocalTrend | MeanTrend | CustomTrend
+
+
+@dataclass(frozen=True, slots=True)
+class DispersionTrend:
+    """The trend of dispersion over the mean, and the prior around it.
+
+    Attributes
+    ----------
+    trend
+        Callable: dispersions at means of normalized counts.
+    var_log_disp_ests
+        Robust variance of log gene-wise dispersions around the trend.
+    disp_prior_var
+        The same without the sampling variance: the variance of the prior.
+    note
+        A sentence where a local regression replaced the parametric curve.
+    """
+
+    trend: Trend
+    var_log_disp_ests: float
+    disp_prior_var: float
+    note: str | None = None
+
+    @property
+    def fit_type(self) -> str:
+        """What was fitted in the end: "parametric", "local" or "mean"; "custom" where a function was given."""
+        return self.trend.fit_type
+
+    @property
+    def coefficients(self) -> dict[str, float] | None:
+        """Coefficients under DESeq2's names; None for a local fit."""
+        return self.trend.coefficients
+
+    def __call__(self, mean: FloatArray) -> FloatArray:
+        """Return dispersions (G,) at means (G,)."""
+        return self.trend(mean)
 
 
 def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType | TrendFunction) -> tuple[Trend, str | None]:

@@ -1,27 +1,34 @@
-"""What the steps of an analysis leave behind. G genes, n samples, p coefficients; missing (NaN) for all-zero genes."""
+"""The stages of a DESeq2 analysis and the records they hold.
+
+G genes, n samples, p coefficients; values are missing (NaN) for all-zero genes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.matrix import CountMatrix, Replaced
 from countnest.options import DispersionSharing, TestType
-from countnest.stats.dispersion.trend import Trend
+from countnest.stats.dispersion.trend import DispersionTrend
 
 __all__ = [
-    "Analysis",
     "BaseMoments",
     "BetaPrior",
-    "DispersionTrend",
+    "Dispersed",
     "Dispersions",
+    "Fitted",
     "ModelFit",
+    "Normalized",
     "ReducedFit",
     "Replacement",
+    "at_stage",
 ]
+
+Stage = TypeVar("Stage", bound="Normalized")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,42 +49,6 @@ class BaseMoments:
     variance: FloatArray
     all_zero: BoolArray
     weights_fail: BoolArray | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DispersionTrend:
-    """The trend of dispersion over the mean, and the prior around it.
-
-    Attributes
-    ----------
-    trend
-        Callable: dispersions at means of normalized counts.
-    var_log_disp_ests
-        Robust variance of log gene-wise dispersions around the trend.
-    disp_prior_var
-        The same without the sampling variance: the variance of the prior.
-    note
-        A sentence where a local regression replaced the parametric curve.
-    """
-
-    trend: Trend
-    var_log_disp_ests: float
-    disp_prior_var: float
-    note: str | None = None
-
-    @property
-    def fit_type(self) -> str:
-        """What was fitted in the end: "parametric", "local" or "mean"; "custom" where a function was given."""
-        return self.trend.fit_type
-
-    @property
-    def coefficients(self) -> dict[str, float] | None:
-        """Coefficients under DESeq2's names; None for a local fit."""
-        return self.trend.coefficients
-
-    def __call__(self, mean: FloatArray) -> FloatArray:
-        """Return dispersions (G,) at means (G,)."""
-        return self.trend(mean)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,9 +198,9 @@ class Replacement:
     cooks: FloatArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Analysis:
-    """How far an analysis has come; a step returns a new record.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Normalized:
+    """The first stage: size factors or normalization factors, and the moments of the normalized counts.
 
     Attributes
     ----------
@@ -245,28 +216,58 @@ class Analysis:
         (G, n) observation weights as they were given, for the moments.
     moments
         Moments of the normalized counts; after replacement of outliers, of the replaced ones.
-    dispersions, fit, replacement
-        What the later steps made; None before them, and where nothing was replaced.
     """
 
     factors: FloatArray
     given: bool
     moments: BaseMoments
-    dispersions: Dispersions | None = None
-    fit: ModelFit | None = None
-    replacement: Replacement | None = None
     weights: FloatArray | None = None
     raw_weights: FloatArray | None = None
     by_gene: bool = False
 
-    @property
-    def fitted(self) -> ModelFit:
-        """The fit, of an analysis that has come so far."""
-        assert self.fit is not None
-        return self.fit
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Dispersed(Normalized):
+    """The second stage: dispersions, and the outliers that were replaced for them.
+
+    Attributes
+    ----------
+    dispersions
+        Gene-wise, fitted and final dispersions.
+    replacement
+        Counts that were replaced as outliers; None where none were.
+    """
+
+    dispersions: Dispersions
+    replacement: Replacement | None = None
 
     def counts_used(self, counts: CountMatrix) -> CountMatrix:
         """Return the counts (G, n) of the fit, given the original ones: those with outliers replaced, if any were."""
         if self.replacement is None:
             return counts
         return Replaced(counts, np.flatnonzero(self.replacement.flagged), self.replacement.counts)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Fitted(Dispersed):
+    """The third stage: the fitted model.
+
+    Attributes
+    ----------
+    fit
+        Coefficients, standard errors, likelihoods.
+    """
+
+    fit: ModelFit
+
+    @property
+    def rows(self) -> BoolArray:
+        """The genes (G,) that are fitted."""
+        fitted: BoolArray = ~np.isnan(self.fit.beta[:, 0])
+        return fitted
+
+
+def at_stage(stage: type[Stage], state: Normalized, **changes: Any) -> Stage:  # noqa: ANN401 (the fields)
+    """Return a state at another stage: the fields that both stages have, and `changes`."""
+    kept = {field.name: getattr(state, field.name) for field in fields(stage) if hasattr(state, field.name)}
+    return stage(**(kept | changes))

@@ -1,0 +1,113 @@
+"""What the records of an analysis can hold, so that estimates from a file can be checked against its counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from countnest.arrays import FloatArray
+from countnest.methods.deseq2.stages import Dispersed, Dispersions, Fitted, ModelFit, Normalized
+
+__all__ = ["SHAPES", "impossible", "misfits"]
+
+G, N, P, Q, K, V, R = "Gnpqkvr"
+
+_STATE = {"factors": (R, N), "weights": (G, N), "raw_weights": (G, N)}
+# By record and field: G genes, n samples, p coefficients, q with priors, k genes with replaced counts, v vertices of a
+# curve, r rows of factors (1 or G). Fields that are not named here have the shape (G,).
+SHAPES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        **dict.fromkeys(("Normalized", "Dispersed", "Fitted"), _STATE),
+        "BetaPrior": {"variance": (Q,), "beta": (G, Q), "se": (G, Q)},
+        "LocalCurve": {"vertices": (V,), "values": (V,), "slopes": (V,)},
+        "ModelFit": {"beta": (G, P), "se": (G, P)},
+        "Replacement": {"counts": (K, N), "cooks": (K, N), "replaceable": (N,)},
+    }
+)
+
+
+def misfits(state: Normalized, genes: int, samples: int, coefficients: int, with_prior: int) -> list[str]:
+    """Return what in an analysis does not fit a data set: '' for none, or sentences without an end.
+
+    Parameters
+    ----------
+    state
+        The analysis; its fields are of their types.
+    genes, samples, coefficients, with_prior
+        G, n, p, and q, the number of coefficients with priors.
+    """
+    sizes = {G: genes, N: samples, P: coefficients, Q: with_prior, R: genes if state.by_gene else 1}
+    if isinstance(state, Dispersed) and state.replacement is not None:
+        sizes[K] = int(np.count_nonzero(state.replacement.flagged))
+    return list(_misfits(state, sizes, "the analysis"))
+
+
+def _misfits(record: Any, sizes: Mapping[str, int], where: str) -> Iterator[str]:  # noqa: ANN401 (a dataclass)
+    known = SHAPES.get(type(record).__name__, {})
+    own = {V: len(record.vertices)} if "vertices" in known else {}
+    for field in fields(record):
+        value, name = getattr(record, field.name), f"{where}.{field.name}"
+        if isinstance(value, np.ndarray):
+            expected = tuple({**sizes, **own}[size] for size in known.get(field.name, (G,)))
+            if value.shape != expected:
+                yield f"{name} has the shape {value.shape}, where {expected} is needed"
+        elif is_dataclass(value):
+            yield from _misfits(value, sizes, name)
+
+
+def impossible(state: Normalized) -> list[str]:
+    """Return what no analysis leaves behind: '' for none, or sentences without an end.
+
+    Parameters
+    ----------
+    state
+        The analysis; its fields are of their types and shapes.
+
+    Notes
+    -----
+    A value may be missing where a gene is not fitted. That estimates are those of the counts is not checked, which
+    would take the analysis again.
+    """
+    found: list[str] = []
+    if isinstance(state, Dispersed):
+        found += _of_dispersions(state.dispersions)
+    if isinstance(state, Fitted):
+        found += _of_fit(state.fit)
+    return found
+
+
+def _of_dispersions(found: Dispersions) -> Iterator[str]:
+    for name in ("genewise", "fitted", "map", "final"):
+        values: FloatArray = getattr(found, name)
+        if ((values <= 0) | np.isinf(values)).any():
+            yield f"its dispersions ({name}) are not above zero"
+    if not 0 <= found.min_mu < math.inf:
+        yield "the floor of its means (min_mu) is no number of 0 or more"
+    if found.trend is None:
+        return
+    for name in ("var_log_disp_ests", "disp_prior_var"):
+        value = getattr(found.trend, name)
+        if value < 0 or math.isinf(value):
+            yield f"the width of its prior ({name}) is below zero or infinite"
+    for name, value in (found.trend.coefficients or {}).items():
+        if not 0 <= value < math.inf:
+            yield f"a coefficient of its dispersion trend ({name}) is no number of 0 or more"
+
+
+def _of_fit(fit: ModelFit) -> Iterator[str]:
+    if fit.test == "LRT" and fit.reduced is None:
+        yield "its likelihood ratio test lacks the reduced model"
+    if not 0 <= fit.min_mu < math.inf:
+        yield "the floor of its means (min_mu) is no number of 0 or more"
+    for part, beta, se in (("", fit.beta, fit.se), *((" with priors", p.beta, p.se) for p in (fit.prior,) if p)):
+        if np.isinf(beta).any():
+            yield f"its coefficients{part} are infinite"
+        if (se < 0).any():
+            yield f"its standard errors{part} are below zero"
+    if (fit.max_cooks < 0).any() or (fit.highest_cooks < 0).any():
+        yield "its Cook's distances are below zero"
