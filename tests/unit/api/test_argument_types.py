@@ -126,7 +126,7 @@ def test_what_is_no_name_and_no_word_gets_an_error_of_the_package(dds):
         "p_adjust": lambda it: dds.results(p_adjust="" if it is len else it),
         "alpha": lambda it: dds.results(alpha=it),
         "to_r": question.to_r,
-        "within": lambda it: cn.design.renest(sheet, "group", within=it),
+        "within": lambda it: cn.renest(sheet, "group", within=it),
         "numeric_ok": lambda it: cn.DESeqDataSet(counts, sheet, design="~ group", numeric_ok=it),
     }
     for ask in asked.values():

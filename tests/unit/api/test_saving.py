@@ -344,7 +344,7 @@ def test_fields_that_an_older_file_lacks_have_their_defaults(content, tmp_path, 
 
 def test_only_records_of_an_analysis_are_built():
     found = archive.record_types(RECORDS)
-    assert {"Analysis", "ModelFit", "DispersionTrend", "LocalCurve", "ParametricTrend"} <= found.keys()
+    assert {"Normalized", "Dispersed", "Fitted", "ModelFit", "DispersionTrend", "LocalCurve", "ParametricTrend"} <= found.keys()
     assert all(kind.__module__.startswith("countnest.") for kind in found.values())
 
 
