@@ -14,7 +14,10 @@ import pytest
 import countnest as cn
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
-NAMES = ("problems", "report", "scaling", "cold", "compare", "large", "roofline", "libraries", "libraries.runner")
+NAMES = (
+    "problems", "report", "scaling", "cold", "compare", "large", "roofline", "same_bits", "libraries",
+    "libraries.runner",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -259,3 +262,43 @@ def test_a_cohort_in_a_file(bench, monkeypatch, tmp_path):
     assert run["tested"] == 30
     text = bench.large.section([run])
     assert "30 x 800 x 20 | file | 1 |" in text
+
+
+def made_of(number):
+    """Return an analysis of one table."""
+    table = pd.DataFrame({"pvalue": [0.5, np.nan, number], "padj_reason": ["tested", None, "outlier"]})
+    return lambda _, record: record.take("results", lambda **_: table, alpha=0.1)
+
+
+def test_a_column_that_differs_in_its_last_bit_is_reported(bench, tmp_path, monkeypatch, capsys):
+    file = tmp_path / "digests.json"
+    runs = ["--only", "pasilla"]
+    monkeypatch.setattr(bench.same_bits.analyses, "analyse", made_of(0.3))
+    assert bench.same_bits.main(["--save", str(file), *runs]) == 0
+    assert bench.same_bits.main(["--compare", str(file), *runs]) == 0
+    assert "no column differs" in capsys.readouterr().out
+    monkeypatch.setattr(bench.same_bits.analyses, "analyse", made_of(np.nextafter(0.3, 1)))
+    assert bench.same_bits.main(["--compare", str(file), *runs]) == 1
+    assert capsys.readouterr().out.splitlines()[2:] == ["differs: pasilla | results, alpha=0.1 | pvalue"]
+    stored = json.loads(file.read_text())
+    file.write_text(json.dumps({**stored, "versions": {"numpy": "0.1"}}))
+    assert bench.same_bits.main(["--compare", str(file), *runs]) == 2
+
+
+def test_digests_tell_values_types_and_texts_apart(bench):
+    digest = bench.same_bits.digest
+    assert digest(pd.Series([1.0, np.nan])) == digest(np.array([1.0, -np.nan]))
+    columns = [[0.0], [-0.0], [0], [False], ["0"], [None], [np.nan], np.zeros(1, np.float32), np.zeros((1, 1)), []]
+    assert len({digest(np.asarray(values)) for values in columns}) == len(columns)
+
+
+def test_tables_that_are_new_or_gone_or_an_error_now(bench):
+    record = bench.same_bits.Record()
+    assert record.take("b", lambda: 1 / 0) is None
+    assert record.digests == {"b": {"error": "ZeroDivisionError"}}
+    now, stored = {"x": record.digests}, {"x": {"a": {"padj": "1"}, "b": {"padj": "2"}}, "not run": {"a": {}}}
+    assert bench.same_bits.differences(now, stored) == [
+        "gone: x | a | padj",
+        "new: x | b | error",
+        "gone: x | b | padj",
+    ]
