@@ -10,8 +10,8 @@ from architecture.tree import FILES, ROOT, folder, libraries, own_imports
 # From the bottom up. A module imports from lower layers only; folders of the same layer do not import each other, but
 # the single files of the foundation do. `__init__` holds the public names, which the shell command uses too.
 LAYERS = (
-    ("errors", "remedies", "options", "arrays", "drafts", "files", "progress", "version", "cache", "compilation",
-     "public", "signature", "counterparts", "display", "centring"),
+    ("errors", "remedies", "options", "arrays", "drafts", "files", "memory", "progress", "version", "cache",
+     "compilation", "public", "signature", "counterparts", "display", "centring"),
     ("kernels",),
     ("parallel",),
     ("stats", "design"),

@@ -13,10 +13,10 @@ from scipy import sparse
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.matrix import CountMatrix, Rows
-from countnest.containers.memory import available_memory, bytes_shown
 from countnest.containers.source import OpenSource, Slab, Source
 from countnest.containers.working_copy import Folder, copied_by_genes
 from countnest.errors import CountsError
+from countnest.memory import available_memory, bytes_shown
 from countnest.parallel.kept import Kept
 
 __all__ = ["Stored", "stored_counts"]

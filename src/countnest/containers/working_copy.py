@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from countnest.containers.memory import bytes_shown
 from countnest.containers.source import Slab, Source, Sparse, source_of
 from countnest.drafts import Draft
 from countnest.errors import CountsError
+from countnest.memory import bytes_shown
 
 __all__ = ["Folder", "copied_by_genes"]
 

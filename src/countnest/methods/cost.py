@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from countnest.containers.memory import bytes_shown, physical_memory
 from countnest.errors import counted
+from countnest.memory import bytes_shown, physical_memory
 from countnest.methods.chunks import BLOCK_CELLS
 from countnest.stats.glm.layout import Layout
 

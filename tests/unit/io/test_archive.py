@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from countnest.arrays import FloatArray
 from countnest.errors import FileError
-from countnest.io.archive import read_archive, record_types, write_archive
+from countnest.io.archive import read_archive, write_archive
+from countnest.io.values import record_types
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,22 @@ def test_records_of_one_name_are_refused():
     other = dataclass(type("Variance", (), {"__annotations__": {"prior": float}}))
     with pytest.raises(ValueError, match="two records have the name 'Variance'"):
         record_types([LinearFit, other])
+
+
+def test_columns_and_labels_keep_their_types(tmp_path):
+    text = np.array(["a", "b", "c"], dtype=object)
+    frame = pd.DataFrame(
+        {
+            "object": pd.Series(text, dtype=object),
+            "default": ["x", "y", None],
+            "string": pd.array(["x", None, "z"], dtype="string"),
+            "levels": pd.Categorical(["b", "a", "b"]),
+            "objects": pd.Categorical(pd.Index(text, dtype=object)),
+        }
+    )
+    for index in (pd.Index(["g1", "g2", "g3"]), pd.Index(text, dtype=object, name="id"), pd.RangeIndex(3)):
+        labelled = frame.set_axis(index)
+        write_archive({"frame": labelled, "index": index}, tmp_path / "tables")
+        found = read_archive(tmp_path / "tables")
+        pd.testing.assert_frame_equal(found["frame"], labelled, check_exact=True)
+        pd.testing.assert_index_equal(found["index"], index, exact=True)

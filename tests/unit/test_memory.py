@@ -2,7 +2,7 @@
 
 import pytest
 
-from countnest.containers import memory
+from countnest import memory
 
 
 @pytest.fixture
