@@ -15,7 +15,7 @@ import countnest as cn
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 NAMES = (
-    "problems", "report", "scaling", "cold", "compare", "large", "roofline", "same_bits", "libraries",
+    "problems", "report", "scaling", "cold", "compare", "large", "roofline", "same_bits", "tree", "libraries",
     "libraries.runner",
 )  # fmt: skip
 
@@ -302,3 +302,46 @@ def test_tables_that_are_new_or_gone_or_an_error_now(bench):
         "new: x | b | error",
         "gone: x | b | padj",
     ]
+
+
+def test_figures_of_a_made_up_tree(bench, tmp_path):
+    package = tmp_path / "src" / "countnest"
+    (package / "stats").mkdir(parents=True)
+    text = '''"""Two
+lines."""
+
+def f(self, a, *, b):
+    """Say."""
+    # nothing
+    def g(): return 1
+
+    return g
+'''
+    modules = {
+        "__init__": "",
+        "errors": text,
+        "stats/__init__": "",
+        "stats/fit": "from countnest import errors\nfrom typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from countnest.api import later\n",
+        "api": "def later():\n    import countnest.cli\ntry:\n    import countnest.stats.fit\nfinally:\n    pass\n",
+        "cli": "from countnest.errors import f\n",
+    }
+    for name, content in modules.items():
+        (package / f"{name}.py").write_text(content)
+    (tmp_path / "tests" / "architecture").mkdir(parents=True)
+    (tmp_path / "tests" / "architecture" / "test_layers.py").write_text('LAYERS = (("errors",), ("stats",), ("api",))')
+    tree = bench.tree.Tree(tmp_path)
+    assert tree.chain == ("api", "stats.fit", "errors")
+    assert tree.layers == 3
+    assert list(tree.functions) == ["api.later", "errors.f", "errors.f.g"]
+    node = tree.functions["errors.f"]
+    assert (bench.tree.n_lines(node), bench.tree.n_arguments(node)) == (5, 2)
+    assert bench.tree.code_lines(text) == 3
+
+
+def test_the_functions_that_readers_ask_for_are_found(bench):
+    found = bench.tree.measured_stacks()
+    assert found.keys() == bench.tree.QUESTIONS.keys()
+    for one in found.values():
+        assert {f"{frame.partition(':')[0]}.py" for frame in one["frames"]} <= set(one["modules"])
+    assert any("wald" in frame for frame in found["a Wald p-value"]["frames"])
