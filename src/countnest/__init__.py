@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from countnest.containers.result_set import ResultsSet as ResultsSet
     from countnest.containers.results import Results as Results
     from countnest.containers.transformed import Transformed as Transformed
-    from countnest.design.identifier import renest as renest
+    from countnest.design.individuals import renest as renest
     from countnest.errors import CountnestError as CountnestError
     from countnest.errors import CountnestWarning as CountnestWarning
     from countnest.io.tables import read_counts as read_counts

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, KeysView, Mapping, Set
-from typing import Any, Literal, cast, get_args
+from numbers import Real
+from typing import Any, Literal, TypeGuard, cast, get_args
 
 from countnest.errors import OptionError, suggestion
 
@@ -23,6 +25,7 @@ __all__ = [
     "TestType",
     "check_flags",
     "check_option",
+    "is_number",
     "names_given",
 ]
 
@@ -57,6 +60,16 @@ def check_flags(**flags: object) -> None:
     for name, value in flags.items():
         if not (isinstance(value, bool) or _is_numpy_bool(value)):
             raise OptionError(f"{name}={value!r} must be True or False.")
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Tell whether a value is a finite number; True and False are none."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def names_given(name: str, value: object) -> list[str]:

@@ -36,7 +36,7 @@ _BY_HOME = {
     "containers.result_set": ("ResultsSet",),
     "containers.results": ("Results",),
     "containers.transformed": ("Transformed",),
-    "design.identifier": ("renest",),
+    "design.individuals": ("renest",),
     "errors": ("CountnestError", "CountnestWarning"),
     "io.tables": ("read_counts", "read_samples"),
     "plots.counts": ("plot_counts",),

@@ -12,7 +12,7 @@ import pytest
 from countnest.design.build import build_design, choose_coding, code_formula
 from countnest.design.formula import parse_formula
 from countnest.design.rank import find_dependence
-from countnest.design.sample import prepare_samples
+from countnest.design.samples import prepare_samples
 
 FOLDER = Path(__file__).parent / "data" / "formulas"
 IDENTICAL = 1e-12  # the stored values have 6 decimals, and are exact: the numbers of samples.csv have 3

@@ -11,7 +11,7 @@ from countnest.errors import StratumError
 from countnest.queries.coefficients import coefficients
 from countnest.queries.effects import cell, effect, interaction, means
 from countnest.queries.grammar import parse_query
-from countnest.queries.guard import require_within
+from countnest.queries.strata import refuse_between
 
 IDENTICAL = 1e-12
 GROUPS = "ABCD"
@@ -132,7 +132,7 @@ def test_within_family_queries_of_study48(designs48, query, nested, simple):
     for formula in SPELLINGS48:
         asked = query(designs48[formula])
         assert asked.stratum == "within", formula
-        require_within(asked)
+        refuse_between(asked.design, asked.between())
         np.testing.assert_allclose(asked.vector(designs48[NESTED48]), first, rtol=0, atol=IDENTICAL)
         np.testing.assert_allclose(asked.vector(designs48[RECODED48]), first, rtol=0, atol=IDENTICAL)
         np.testing.assert_allclose(asked.vector(designs48[SPELLINGS48[1]]), second, rtol=0, atol=IDENTICAL)
@@ -152,8 +152,7 @@ def test_between_family_queries_of_study48(designs48, query, nested, simple):
         asked = query(designs48[formula])
         assert asked.stratum == "between", formula
         with pytest.raises(StratumError, match="compares blocks"):
-            require_within(asked)
-        require_within(asked, allow_fixed_blocks=True)
+            refuse_between(asked.design, asked.between())
         for other, (weights, added) in expected.items():
             vector = np.array(list(weights.values()))
             vector[24:] = added
@@ -166,7 +165,7 @@ def test_the_trap_of_study48(designs48):
     recoded = dict(zip(designs48[RECODED48].columns, asked.vector(designs48[RECODED48])[0], strict=True))
     assert {name: weight for name, weight in recoded.items() if weight} == {"family07": 1.0}
     with pytest.raises(StratumError, match="treat1"):
-        require_within(asked)
+        refuse_between(asked.design, asked.between())
 
 
 def test_null_spaces_of_study48(designs48):

@@ -14,7 +14,7 @@ from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.containers.gene_info import symbol_hint
 from countnest.counterparts import checked_arguments
 from countnest.design.design import Design, encode
-from countnest.design.level import known_level
+from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
 from countnest.methods.deseq2.access import coefficient_covariance, predict_means, residuals_of
 from countnest.methods.deseq2.answer import model_outliers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from countnest.design.design import Design
-from countnest.design.order import order_sentences
+from countnest.design.levels.order import order_sentences
 from countnest.progress import Progress
 
 __all__ = ["announce"]

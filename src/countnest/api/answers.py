@@ -35,8 +35,8 @@ from countnest.methods.deseq2.stages import ModelFit
 from countnest.options import AltHypothesis, OutlierRule, TestType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.queries.contrasts import Contrast, resolve_contrast
-from countnest.queries.guard import between_message
-from countnest.queries.stratum import strata
+from countnest.queries.estimable import sample_weights
+from countnest.queries.strata import between_message, strata
 from countnest.stats.glm.cooks import cooks_cutoff as default_cutoff
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.adjust import Adjustment
@@ -153,8 +153,7 @@ def make_results(
     if test == "LRT":
         options.require_no_threshold("results(test='Wald', ...)")
     asked = resolve_contrast(fitted.design, contrast, name, list_values)
-    if strata(fitted.design, asked.vector[np.newaxis, :], frozenset()) == ("between",):
-        warn(between_message(fitted.design, [asked.label]))
+    _warn_between(fitted.design, asked.vector, asked.label)
     estimates = estimate(asked.vector[np.newaxis, :], fitted.state, fitted.layout, fitted.engine)
     zero = _zero(asked, fitted)
     (found,) = single_tests(
@@ -191,8 +190,8 @@ def _shrunken_results(
     assert found is not None
     asked = found.contrast(contrast, name, list_values)
     weights = found.without_prior(asked)
-    if weights is not None and strata(fitted.design, weights[np.newaxis, :], frozenset()) == ("between",):
-        warn(between_message(fitted.design, [asked.label]))
+    if weights is not None:
+        _warn_between(fitted.design, weights, asked.label)
     zero = _zero(asked, fitted)
     (answer,) = single_tests(
         found.estimate(asked.vector, fitted.state, fitted.engine),
@@ -235,6 +234,11 @@ def _checked_test(test: TestType | None, fit: ModelFit) -> TestType:
     if test == "LRT" and fit.reduced is None:
         raise ContrastError("test='LRT' needs a likelihood ratio fit: run deseq(test='LRT', reduced=...) first.")
     return test
+
+
+def _warn_between(design: Design, vector: FloatArray, label: str) -> None:
+    if strata(design, sample_weights(design, vector[np.newaxis, :]), ()) == ("between",):
+        warn(between_message(design, [label]))
 
 
 def _zero(asked: Contrast, fitted: Fitted) -> BoolArray | None:

@@ -8,7 +8,7 @@ from typing import Any
 from countnest.api.handled import HandledData
 from countnest.api.questions import BoundQuery, bind
 from countnest.counterparts import checked_methods
-from countnest.design.order import text_order_sentences
+from countnest.design.levels.order import text_order_sentences
 from countnest.progress import progress
 from countnest.queries import effects
 from countnest.queries.coefficients import coefficients

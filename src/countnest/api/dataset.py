@@ -17,7 +17,7 @@ from countnest.api.priors import chosen_prior
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
 from countnest.counterparts import checked_methods
-from countnest.design.build import check_residual_df, check_varying
+from countnest.design.design import check_residual_df, check_varying
 from countnest.errors import OptionError, counted, listing, warn
 from countnest.methods.cost import expected_cost
 from countnest.methods.deseq2.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit

@@ -28,7 +28,7 @@ from countnest.containers.protected import protected
 from countnest.counterparts import Answering, checked_methods
 from countnest.design.build import build_design
 from countnest.design.design import Design
-from countnest.design.level import level_text
+from countnest.design.levels.text import level_text
 from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import (
     MissingStepError,

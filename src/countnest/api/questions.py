@@ -20,8 +20,8 @@ from countnest.methods.deseq2.ratio import likelihood_ratio
 from countnest.methods.deseq2.steps import t_df
 from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_flags, check_option
 from countnest.queries.cells import in_cell
-from countnest.queries.guard import require_within
 from countnest.queries.query import Query
+from countnest.queries.strata import refuse_between
 from countnest.stats.inference.adjust import Adjustment
 from countnest.stats.inference.filter import FilterFunction
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
@@ -120,7 +120,7 @@ class BoundQuery(Answering, Query):
             raise OptionError("stagewise=True needs a question of several rows; this one has one.")
         if joint and confint is not None:
             raise OptionError(f"confint={confint!r} is for single comparisons; test the rows without joint=True.")
-        require_within(self, allow_fixed_blocks)
+        refuse_between(self.design, () if allow_fixed_blocks else self.between())
         if self.fitted is None:
             raise OptionError("this question belongs to no data set; ask it with dds.effect(), dds.query() and so on.")
         fitted = self.fitted()

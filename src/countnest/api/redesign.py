@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.design.build import build_design, check_varying
-from countnest.design.design import Design
+from countnest.design.build import build_design
+from countnest.design.design import Design, check_varying
 from countnest.design.formula import parse_formula
-from countnest.design.level import known_level, level_text
+from countnest.design.levels.text import known_level, level_text
 from countnest.design.matrix import no_design
 from countnest.errors import CountnestWarning, counted, listing, warn
 

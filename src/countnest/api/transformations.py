@@ -17,7 +17,7 @@ from countnest.api.inputs import given_norm_matrix
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.transformed import Transformed, TransformMethod
 from countnest.counterparts import checked_arguments
-from countnest.design.build import check_residual_df
+from countnest.design.design import check_residual_df
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
 from countnest.methods import transform
 from countnest.methods.deseq2.stages import Dispersed, Normalized

@@ -9,7 +9,8 @@ import click
 
 import countnest as cn
 from countnest.cli.notices import warnings_as_lines
-from countnest.design.build import build_design, check_residual_df
+from countnest.design.build import build_design
+from countnest.design.design import check_residual_df
 from countnest.errors import DesignError, warn
 
 __all__ = ["describe_design"]

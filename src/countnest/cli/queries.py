@@ -11,7 +11,7 @@ from countnest.cli.request import Request
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.errors import OptionError, StratumError
-from countnest.queries.guard import require_within
+from countnest.queries.strata import refuse_between
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
@@ -75,7 +75,7 @@ def query_files(request: Request) -> list[str]:
 def _read(request: Request, dds: DESeqDataSet, text: str) -> BoundQuery:
     query = dds.query(text)
     try:
-        require_within(query, request.allow_fixed_blocks)
+        refuse_between(query.design, () if request.allow_fixed_blocks else query.between())
     except StratumError as error:
         raise StratumError(f"{error}\n  in the query: {text.strip()}") from error
     threshold = request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"

@@ -21,7 +21,7 @@ from countnest.cli.record import Run
 from countnest.cli.request import Request
 from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
 from countnest.containers.results import Results, summarize
-from countnest.design.order import order_sentences
+from countnest.design.levels.order import order_sentences
 from countnest.errors import counted
 from countnest.files import whole_folder
 from countnest.progress import progress

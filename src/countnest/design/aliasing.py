@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, IntArray
-from countnest.design.coder import Coder
-from countnest.design.coding import CodedMatrix
-from countnest.design.level import level_codes
+from countnest.design.encoding import CodedMatrix, Coder
+from countnest.design.levels.text import level_codes
 from countnest.design.nesting import Nesting
 from countnest.design.rank import confounding, find_dependence, zero_columns
 from countnest.errors import ConfoundedDesignError, listing

@@ -12,25 +12,22 @@ import pandas as pd
 
 from countnest.arrays import as_float
 from countnest.design.aliasing import aliasing_notes, find_aliasing
-from countnest.design.coder import Coder
-from countnest.design.coding import Block, CodedMatrix, r_blocks
 from countnest.design.collinear import collinearity_warnings
 from countnest.design.design import Coding, Design, encode
+from countnest.design.encoding import Block, CodedMatrix, Coder, r_blocks
 from countnest.design.formula import LearntExpression, ParsedFormula, full_rank_terms, learn_expression, parse_formula
-from countnest.design.identifier import label_warnings, refuse_numeric_labels, unneeded_notes
-from countnest.design.matrix import design_of_matrix
-from countnest.design.name import refuse_duplicates
-from countnest.design.nesting import find_nesting
-from countnest.design.option import by_factor, checked_orders, require_names
-from countnest.design.rank import find_dependence, zero_columns
-from countnest.design.sample import PreparedSamples, number_warnings, prepare_samples
-from countnest.errors import DesignError, counted, listing, warn
+from countnest.design.individuals import label_warnings, refuse_numeric_labels, unneeded_notes
+from countnest.design.levels.options import by_factor, checked_orders, require_names
+from countnest.design.matrix import read_matrix
+from countnest.design.names import refuse_duplicates
+from countnest.design.nesting import Nesting, find_nesting
+from countnest.design.rank import check_rank, find_dependence, zero_columns
+from countnest.design.samples import PreparedSamples, number_warnings, prepare_samples
+from countnest.errors import DesignError, listing, warn
 
 __all__ = [
     "Coding",
     "build_design",
-    "check_residual_df",
-    "check_varying",
     "choose_coding",
     "code_formula",
     "encode",
@@ -117,9 +114,7 @@ def build_design(
     for option, given in (("reference", reference), ("levels", levels)):
         if given:
             _warn([f"{option} is ignored: a model matrix was given, which fixes the reference levels."])
-    coded = design_of_matrix(design, sheet)
-    _warn(collinearity_warnings(coded.matrix, coded.columns))
-    return coded
+    return _design_of_matrix(read_matrix(design, sheet), sheet)
 
 
 def _with_meaning(design: Design, meant: Design) -> Design:
@@ -143,34 +138,6 @@ def _with_meaning(design: Design, meant: Design) -> Design:
         orders=meant.orders,
         constant=meant.constant,
     )
-
-
-def check_varying(design: Design) -> None:
-    """Raise `DesignError` where a variable of the design has one value in all samples."""
-    if design.constant:
-        raise DesignError(" ".join(design.constant.values()))
-
-
-def check_residual_df(design: Design) -> None:
-    """Raise `DesignError` unless all variables vary and there are more samples than coefficients.
-
-    Notes
-    -----
-    R counterpart: the check at the start of DESeq2::estimateDispersions.
-    """
-    check_varying(design)
-    n, p = design.matrix.shape
-    if n == p:
-        raise DesignError(
-            "the design has the same number of samples and coefficients to fit, so estimation of dispersion is not "
-            f"possible ({counted(n, 'sample')}, {counted(p, 'coefficient')}). Replicates are needed, or a design with "
-            "fewer terms."
-        )
-    if n < p:
-        raise DesignError(
-            f"the design has fewer samples ({n}) than coefficients to fit ({p}), so estimation of dispersion is not "
-            "possible. Use a design with fewer terms."
-        )
 
 
 def code_formula(
@@ -257,6 +224,37 @@ def _design_of_formula(
         nesting=nesting,
         orders=prepared.orders,
         constant=prepared.constant,
+    )
+
+
+def _design_of_matrix(full: CodedMatrix, sheet: pd.DataFrame) -> Design:
+    """Return the design of a given model matrix, all-zero columns dropped."""
+    kept = np.flatnonzero(~zero_columns(full.matrix))
+    coded = full.take(kept)
+    dropped = tuple(name for name in full.columns if name not in coded.columns)
+    if not coded.columns:
+        raise DesignError("the model matrix has no column that is not zero.")
+    refuse_duplicates(coded.names)
+    check_rank(coded.matrix, coded.columns)
+    notes = (f"Columns that are zero in all samples were dropped: {listing(dropped)}.",) if dropped else ()
+    _warn(collinearity_warnings(coded.matrix, coded.columns))
+    return Design(
+        matrix=as_float(coded.matrix),
+        names=coded.names,
+        columns=coded.columns,
+        formula=None,
+        variables=(),
+        levels={},
+        intercept=() in coded.terms,
+        sheet=sheet.copy(),
+        dropped=dropped,
+        terms=coded.terms,
+        coding="matrix",
+        notes=notes,
+        full=full,
+        kept=tuple(int(place) for place in kept),
+        coder=None,
+        nesting=Nesting(),
     )
 
 

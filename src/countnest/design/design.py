@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 import pandas as pd
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.design.coder import Coder
-from countnest.design.coding import CodedMatrix
-from countnest.design.level import level_codes
+from countnest.design.encoding import CodedMatrix, Coder
+from countnest.design.levels.order import LevelOrder
+from countnest.design.levels.text import level_codes
 from countnest.design.nesting import Nesting
-from countnest.design.order import LevelOrder
 from countnest.display import facts_as_html, facts_as_text, first_of
-from countnest.errors import ContrastError, counted, listing, suggestion
+from countnest.errors import ContrastError, DesignError, counted, listing, suggestion
 
 if TYPE_CHECKING:
     from countnest.queries.report import Report
 
-__all__ = ["Coding", "Design", "encode"]
+__all__ = ["Coding", "Design", "check_residual_df", "check_varying", "encode"]
 
 Coding = Literal["r", "formulaic", "matrix"]
 
@@ -172,6 +171,34 @@ class Design:
                 f"'{level}' is not a level of '{factor}'.{suggestion(level, self.levels[factor])} The levels are "
                 f"{listing(self.levels[factor], 20)}."
             )
+
+
+def check_varying(design: Design) -> None:
+    """Raise `DesignError` where a variable of the design has one value in all samples."""
+    if design.constant:
+        raise DesignError(" ".join(design.constant.values()))
+
+
+def check_residual_df(design: Design) -> None:
+    """Raise `DesignError` unless all variables vary and there are more samples than coefficients.
+
+    Notes
+    -----
+    R counterpart: the check at the start of DESeq2::estimateDispersions.
+    """
+    check_varying(design)
+    n, p = design.matrix.shape
+    if n == p:
+        raise DesignError(
+            "the design has the same number of samples and coefficients to fit, so estimation of dispersion is not "
+            f"possible ({counted(n, 'sample')}, {counted(p, 'coefficient')}). Replicates are needed, or a design with "
+            "fewer terms."
+        )
+    if n < p:
+        raise DesignError(
+            f"the design has fewer samples ({n}) than coefficients to fit ({p}), so estimation of dispersion is not "
+            "possible. Use a design with fewer terms."
+        )
 
 
 def encode(design: Design, cells: pd.DataFrame) -> FloatArray:

@@ -1,4 +1,4 @@
-"""A design that is given as a model matrix."""
+"""A model matrix as users give it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
-from countnest.design.coding import CodedMatrix
-from countnest.design.design import Design
-from countnest.design.name import refuse_duplicates, result_name
-from countnest.design.nesting import Nesting
-from countnest.design.rank import check_rank, zero_columns
+from countnest.design.encoding import CodedMatrix
+from countnest.design.names import result_name
 from countnest.errors import DesignError, counted, kind_of, listing
 
-__all__ = ["design_of_matrix", "no_design"]
+__all__ = ["no_design", "read_matrix"]
 
 
 def no_design(design: object, advice: str = "") -> DesignError:
@@ -27,8 +24,8 @@ def no_design(design: object, advice: str = "") -> DesignError:
     )
 
 
-def design_of_matrix(design: object, sheet: pd.DataFrame) -> Design:
-    """Return the design that a model matrix describes, all-zero columns dropped.
+def read_matrix(design: object, sheet: pd.DataFrame) -> CodedMatrix:
+    """Return the columns of a model matrix that a user gives; each is a term of its own but for the intercept.
 
     Parameters
     ----------
@@ -39,47 +36,14 @@ def design_of_matrix(design: object, sheet: pd.DataFrame) -> Design:
 
     Raises
     ------
-    RankError
-        The columns are linearly dependent.
     DesignError
         The matrix does not fit the samples or is not finite.
     """
     values, columns = _matrix_values(design, sheet)
-    full = _coded(as_float(values), columns)
-    kept = np.flatnonzero(~zero_columns(full.matrix))
-    coded = full.take(kept)
-    dropped = tuple(name for name in columns if name not in coded.columns)
-    if not coded.columns:
-        raise DesignError("the model matrix has no column that is not zero.")
-    refuse_duplicates(coded.names)
-    check_rank(coded.matrix, coded.columns)
-    notes = (f"Columns that are zero in all samples were dropped: {listing(dropped)}.",) if dropped else ()
-    return Design(
-        matrix=as_float(coded.matrix),
-        names=coded.names,
-        columns=coded.columns,
-        formula=None,
-        variables=(),
-        levels={},
-        intercept=() in coded.terms,
-        sheet=sheet.copy(),
-        dropped=dropped,
-        terms=coded.terms,
-        coding="matrix",
-        notes=notes,
-        full=full,
-        kept=tuple(int(place) for place in kept),
-        coder=None,
-        nesting=Nesting(),
-    )
-
-
-def _coded(values: FloatArray, columns: tuple[str, ...]) -> CodedMatrix:
-    """Return a matrix with the names of its columns; each is a term of its own but for the intercept."""
     names = tuple(result_name(name) for name in columns)
     ones = [name == "Intercept" and bool(np.all(values[:, i] == 1)) for i, name in enumerate(names)]
     terms = tuple(() if one else (name,) for name, one in zip(columns, ones, strict=True))
-    return CodedMatrix(values, columns, names, terms, cells=((),) * len(columns))
+    return CodedMatrix(as_float(values), columns, names, terms, cells=((),) * len(columns))
 
 
 def _matrix_values(design: object, sheet: pd.DataFrame) -> tuple[FloatArray, tuple[str, ...]]:

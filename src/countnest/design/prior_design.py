@@ -15,7 +15,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.design.design import Design
-from countnest.design.name import refuse_duplicates, result_name, written_levels
+from countnest.design.names import refuse_duplicates, result_name, written_levels
 from countnest.errors import DesignError, listing
 from countnest.options import ModelMatrixType
 

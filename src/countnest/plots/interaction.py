@@ -15,7 +15,7 @@ from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.counterparts import checked_arguments
 from countnest.design.design import Design
-from countnest.design.order import as_factor
+from countnest.design.levels.order import as_factor
 from countnest.errors import OptionError, kind_of, suggestion
 from countnest.options import names_given
 from countnest.queries.query import NamedCell

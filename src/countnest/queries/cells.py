@@ -11,15 +11,13 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.design import Design, encode
-from countnest.design.level import known_level
+from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError
-from countnest.queries.weights import is_of_size
 
 __all__ = [
     "Cell",
     "Weights",
     "cell_rows",
-    "check_weights",
     "complete_cells",
     "describe",
     "empty_combinations",
@@ -139,27 +137,6 @@ def _shares(
         sizes = {level: float(counts[level]) if weights == "proportional" else 1.0 for level in candidates}
     total = sum(sizes.values())
     return {level: size / total for level, size in sizes.items() if size} if total else {}
-
-
-def check_weights(design: Design, weights: Weights) -> None:
-    """Raise `ContrastError` unless the weights are a known word or non-negative weights of known levels."""
-    if isinstance(weights, str):
-        if weights not in ("equal", "proportional"):
-            raise ContrastError(f"weights='{weights}' is not known; use 'equal', 'proportional' or a dict of factors.")
-        return
-    if not isinstance(weights, Mapping) or not all(isinstance(value, Mapping) for value in weights.values()):
-        raise ContrastError(
-            f"weights={weights!r}: use 'equal', 'proportional' or a dict such as {{'treat1': {{'A': 0.7, 'B': 0.3}}}}."
-        )
-    for factor, given in weights.items():
-        design.require_variable(factor)
-        if factor not in design.levels:
-            raise ContrastError(f"weights for '{factor}': it is not a factor, so it has no levels to average over.")
-        for level in given:
-            design.require_level(factor, known_level(level, design.levels[factor]))
-        usable = all(is_of_size(weight) and weight >= 0 for weight in given.values())
-        if not usable or not any(given.values()):
-            raise ContrastError(f"the weights of the levels of '{factor}' must be positive numbers or zero: {given!r}.")
 
 
 def in_cell(design: Design, cell: Cell) -> BoolArray:

@@ -12,10 +12,11 @@ import pandas as pd
 from countnest.arrays import FloatArray
 from countnest.design.design import Design
 from countnest.errors import ContrastError, listing
+from countnest.options import is_number
 from countnest.queries.contrasts import coefficient_place, contrast_query
 from countnest.queries.estimable import functional
 from countnest.queries.query import Query, Row
-from countnest.queries.weights import is_number, mistaken_numbers
+from countnest.queries.weights import mistaken_numbers
 
 __all__ = ["coefficients"]
 

@@ -13,14 +13,15 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.design import Design
-from countnest.design.level import known_level, level_text
-from countnest.design.name import result_name, written_levels
-from countnest.design.option import refuse_unordered
+from countnest.design.levels.options import refuse_unordered
+from countnest.design.levels.text import known_level, level_text
+from countnest.design.names import result_name, written_levels
 from countnest.errors import ContrastError, listing, suggestion
+from countnest.options import is_number
 from countnest.queries.empty_cells import empty_rule
 from countnest.queries.estimable import functional
 from countnest.queries.query import Query, Row
-from countnest.queries.weights import is_number, mistaken_numbers, require_usable
+from countnest.queries.weights import mistaken_numbers, require_usable
 from countnest.remedies import advised, as_factor, option
 
 __all__ = ["Contrast", "coefficient_place", "contrast_query", "default_contrast", "resolve_contrast"]

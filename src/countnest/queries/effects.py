@@ -12,15 +12,14 @@ import numpy as np
 
 from countnest.arrays import FloatArray
 from countnest.design.design import Design
-from countnest.design.level import known_level
-from countnest.design.option import refuse_unordered
+from countnest.design.levels.options import refuse_unordered
+from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError, listing, warn
 from countnest.options import names_given
 from countnest.queries.cells import (
     Cell,
     Weights,
     cell_rows,
-    check_weights,
     describe,
     empty_combinations,
     in_cell,
@@ -32,7 +31,7 @@ from countnest.queries.estimable import contrast_matrix, estimable
 from countnest.queries.level_contrasts import ORDERED, Comparison, compare
 from countnest.queries.query import NamedCell, Query, Row
 from countnest.queries.slopes import Slope, finite_change, slope_of
-from countnest.queries.weights import is_of_size
+from countnest.queries.weights import check_weights, is_of_size
 from countnest.remedies import advised
 
 __all__ = ["ask", "cell", "effect", "interaction", "means"]

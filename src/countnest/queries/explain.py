@@ -10,18 +10,19 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.design.design import Design
 from countnest.errors import counted
-from countnest.queries.cells import describe, in_cell
-from countnest.queries.stratum import Stratum
 
 __all__ = ["explain_query", "weighted_names"]
+
+# Levels of factors, the weight of the cell that they make, and its number of samples.
+WeighedCell = tuple[Mapping[str, str], float, int]
 
 
 def explain_query(
     design: Design,
     labels: Sequence[str],
     matrix: FloatArray,
-    cells: Sequence[Sequence[tuple[Mapping[str, str], float]]],
-    strata: Sequence[Stratum],
+    cells: Sequence[Sequence[WeighedCell]],
+    strata: Sequence[str],
     informative: Sequence[int],
     orders: Sequence[str] = (),
     *,
@@ -38,8 +39,8 @@ def explain_query(
             slopes, changes = (_asked(design, label, form) for form in (r"slope\({}[,)]", r"{}\["))
             moving = f"changes with {' and '.join([*slopes, *changes])} of the " if slopes or changes else ""
             lines.append(f"  is the weighted sum of {moving}log means of {counted(len(cells[row]), 'cell')}:")
-            lines += [_cell_line(design, levels, weight) for levels, weight in cells[row]]
-            lines += _averaged(design, [levels for levels, _ in cells[row]], changes)
+            lines += [_cell_line(*cell) for cell in cells[row]]
+            lines += _averaged(design, [levels for levels, _, _ in cells[row]], changes)
         lines += [f"  {order}" for order in orders]
         lines.append(f"  coefficients: {weighted_names(matrix[row], design.names)}")
         lines.append(f"  {_stratum_sentence(design, strata[row], informative[row])}")
@@ -51,10 +52,9 @@ def _asked(design: Design, label: str, form: str) -> list[str]:
     return [name for name in design.numbers if re.search(rf"(?<![\w.]){form.format(re.escape(name))}", label)]
 
 
-def _cell_line(design: Design, levels: Mapping[str, str], weight: float) -> str:
-    name = describe(levels) or "all samples"
-    count = int(in_cell(design, levels).sum())
-    return f"    {weight:+.4g}  {name}  ({counted(count, 'sample')})"
+def _cell_line(levels: Mapping[str, str], weight: float, n_samples: int) -> str:
+    name = ", ".join(f"{factor}={level}" for factor, level in levels.items()) or "all samples"
+    return f"    {weight:+.4g}  {name}  ({counted(n_samples, 'sample')})"
 
 
 def _averaged(design: Design, cells: Sequence[Mapping[str, str]], changed: Sequence[str]) -> list[str]:
@@ -76,7 +76,7 @@ def weighted_names(weights: FloatArray, names: Sequence[str]) -> str:
     return ", ".join(f"{weight:+.4g} {name}" for weight, name in zip(weights, names, strict=True) if weight)
 
 
-def _stratum_sentence(design: Design, stratum: Stratum, informative: int) -> str:
+def _stratum_sentence(design: Design, stratum: str, informative: int) -> str:
     blocks = ", ".join(":".join(block) for block in design.nesting.blocks)
     n = len(design.sheet)
     if stratum == "between":

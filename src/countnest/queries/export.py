@@ -8,29 +8,28 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, as_float
 from countnest.design.design import Design
-from countnest.design.name import make_names
+from countnest.design.names import make_names
 from countnest.errors import ContrastError
 from countnest.options import check_option
-from countnest.queries.estimable import sample_weights, tidy
 
 __all__ = ["Program", "r_code", "recode"]
 
 Program = Literal["DESeq2", "edgeR", "limma"]
 
 
-def recode(design: Design, matrix: FloatArray, coding: object) -> FloatArray:
-    """Return contrasts of the fitted coefficients as contrasts of another coding of the same model.
+def recode(design: Design, weights: FloatArray, coding: object) -> FloatArray:
+    """Return contrasts as contrasts of another coding of the same model.
 
-    With X and X2 the two model matrices, C2 = C pinv(X) X2.
+    With X and X2 the two model matrices and C the contrasts in X, C2 = C pinv(X) X2.
 
     Parameters
     ----------
     design
         The design, matrix (n, p).
-    matrix
-        The contrasts, shape (k, p).
+    weights
+        The weights of the samples in the contrasts, C pinv(X), shape (k, n).
     coding
         A design or model matrix of shape (n, p) with the same samples and the same column space; the rows of a data
         frame with labels are matched to the samples.
@@ -49,8 +48,7 @@ def recode(design: Design, matrix: FloatArray, coding: object) -> FloatArray:
             + (f", and its {other.shape[1]} columns are not independent" if ranks[1] < other.shape[1] else "")
             + "."
         )
-    weights = sample_weights(design, matrix)
-    return tidy(weights @ other)
+    return as_float(weights @ other)
 
 
 def _values(design: Design, coding: Any) -> FloatArray:  # noqa: ANN401 (design, data frame, array)

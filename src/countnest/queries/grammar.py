@@ -6,7 +6,7 @@ import re
 from typing import Any, NoReturn
 
 from countnest.design.design import Design
-from countnest.design.level import known_level
+from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError, kind_of, listing, suggestion
 from countnest.queries.effects import ask
 from countnest.queries.level_contrasts import WORDS

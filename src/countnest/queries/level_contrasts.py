@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from countnest.design.level import known_level, level_text
+from countnest.design.levels.text import known_level, level_text
 from countnest.errors import ContrastError, listing, suggestion
-from countnest.queries.weights import is_number
+from countnest.options import is_number
 
 __all__ = ["METHODS", "ORDERED", "WORDS", "Comparison", "compare"]
 

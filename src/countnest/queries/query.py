@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -11,13 +11,14 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.design import Design
 from countnest.errors import ContrastError, counted, listing, suggestion
+from countnest.options import is_number
 from countnest.queries.cells import describe, in_cell
-from countnest.queries.estimable import contrast_matrix, sample_weights
+from countnest.queries.estimable import contrast_matrix, sample_weights, tidy
 from countnest.queries.explain import explain_query
 from countnest.queries.export import Program, r_code, recode
 from countnest.queries.level_contrasts import ORDERED, compare
-from countnest.queries.stratum import Stratum, strata
-from countnest.queries.weights import is_number, require_usable
+from countnest.queries.strata import Stratum, strata
+from countnest.queries.weights import require_usable
 
 __all__ = ["NamedCell", "Query", "Row", "stack"]
 
@@ -136,7 +137,12 @@ class Query:
     @property
     def strata(self) -> tuple[Stratum, ...]:
         """For each row 'within' blocks, 'between' them, or 'none' in a design without blocks."""
-        return strata(self.design, self.matrix, self.compared)
+        return strata(self.design, sample_weights(self.design, self.matrix), self.compared)
+
+    def between(self, modelled: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the labels of the rows that compare blocks, other than those whose variation a fit models."""
+        found = strata(self.design, sample_weights(self.design, self.matrix), self.compared, modelled)
+        return tuple(label for label, stratum in zip(self.labels, found, strict=True) if stratum == "between")
 
     @property
     def stratum(self) -> Stratum:
@@ -326,7 +332,10 @@ class Query:
     def explain(self) -> str:
         """Return what is asked, in sentences: cells, coefficients, and whether it is answered within blocks."""
         counts = [int(samples.sum()) for samples in self.informative_samples]
-        cells = [[(dict(cell.levels), cell.weight) for cell in part.cells] for part in self.parts]
+        cells = [
+            [(dict(c.levels), c.weight, int(in_cell(self.design, dict(c.levels)).sum())) for c in part.cells]
+            for part in self.parts
+        ]
         return explain_query(
             self.design,
             self.labels,
@@ -346,7 +355,9 @@ class Query:
         coding
             'own', or the same model written otherwise: a design, a data frame (rows matched by label) or an array.
         """
-        return self.matrix if isinstance(coding, str) and coding == "own" else recode(self.design, self.matrix, coding)
+        if isinstance(coding, str) and coding == "own":
+            return self.matrix
+        return tidy(recode(self.design, sample_weights(self.design, self.matrix), coding))
 
     def to_r(self, program: Program = "DESeq2") -> str:
         """Return R code that asks the same of 'DESeq2', 'edgeR' or 'limma'."""

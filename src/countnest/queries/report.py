@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.design.design import Design
-from countnest.design.order import order_sentences
+from countnest.design.levels.order import order_sentences
 from countnest.errors import ContrastError, CountnestWarning, counted
 from countnest.queries.cells import in_cell
 from countnest.queries.effects import ask

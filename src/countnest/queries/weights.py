@@ -1,30 +1,22 @@
-"""Weights of comparisons: finite numbers of a size with which the arithmetic of tests can be done."""
+"""Checks of the weights of coefficients, of levels and of rows: finite numbers of a size that can be computed with."""
 
 from __future__ import annotations
 
-import math
-from numbers import Real
+from collections.abc import Mapping
 from typing import TypeGuard
 
 import numpy as np
 
 from countnest.arrays import FloatArray
+from countnest.design.design import Design
+from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError
+from countnest.options import is_number
 
-__all__ = ["is_number", "is_of_size", "mistaken_numbers", "require_usable"]
+__all__ = ["check_weights", "is_of_size", "mistaken_numbers", "require_usable"]
 
 # Variances have the squares of weights as factors: beyond these the squares, or the sums of them, are no numbers.
 LARGEST, SMALLEST = 1e100, 1e-100
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a finite number; True and False are none."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        return False
-    try:
-        return math.isfinite(float(value))
-    except OverflowError:  # a whole number beyond all floats
-        return False
 
 
 def is_of_size(value: object) -> TypeGuard[float]:
@@ -60,3 +52,24 @@ def require_usable(weights: FloatArray, what: str) -> None:
             f"{what} cannot be computed with: the largest weight of a comparison must be from {SMALLEST:g} to "
             f"{LARGEST:g} in size, and here it is {shown}. Comparisons have weights near 1; scale yours."
         )
+
+
+def check_weights(design: Design, weights: object) -> None:
+    """Raise `ContrastError` unless the weights are a known word or non-negative weights of known levels."""
+    if isinstance(weights, str):
+        if weights not in ("equal", "proportional"):
+            raise ContrastError(f"weights='{weights}' is not known; use 'equal', 'proportional' or a dict of factors.")
+        return
+    if not isinstance(weights, Mapping) or not all(isinstance(value, Mapping) for value in weights.values()):
+        raise ContrastError(
+            f"weights={weights!r}: use 'equal', 'proportional' or a dict such as {{'treat1': {{'A': 0.7, 'B': 0.3}}}}."
+        )
+    for factor, given in weights.items():
+        design.require_variable(factor)
+        if factor not in design.levels:
+            raise ContrastError(f"weights for '{factor}': it is not a factor, so it has no levels to average over.")
+        for level in given:
+            design.require_level(factor, known_level(level, design.levels[factor]))
+        usable = all(is_of_size(weight) and weight >= 0 for weight in given.values())
+        if not usable or not any(given.values()):
+            raise ContrastError(f"the weights of the levels of '{factor}' must be positive numbers or zero: {given!r}.")

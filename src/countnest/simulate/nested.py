@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.design.sample import collation_key
+from countnest.design.samples import collation_key
 from countnest.errors import OptionError
 from countnest.options import check_flags
 from countnest.simulate.argument import level_names, number, probability, whole_number, whole_numbers

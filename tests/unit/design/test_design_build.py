@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countnest.design.build import build_design, check_residual_df, encode
+from countnest.design.build import build_design, encode
+from countnest.design.design import check_residual_df
 from countnest.errors import (
     ConfoundedDesignError,
     ContrastError,

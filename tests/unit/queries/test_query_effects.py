@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from countnest.errors import ContrastError, CountnestWarning, StratumError
 from countnest.queries.effects import cell, effect, interaction, means
-from countnest.queries.guard import require_within
+from countnest.queries.strata import refuse_between
 from unit.design.studies import NESTED, SIMPLE, design, families, sheet
 
 
@@ -246,14 +246,14 @@ def test_a_matrix_has_no_cells():
 
 def test_the_guard():
     simple = design(SIMPLE)
-    require_within(effect(simple, "treat"))
+    refuse_between(simple, effect(simple, "treat").between())
     with pytest.raises(StratumError) as caught:
-        require_within(effect(simple, "group"))
+        refuse_between(simple, effect(simple, "group").between())
     text = str(caught.value)
     assert "'group[B - A]' compares blocks, the levels of 'family'" in text
     assert "'group' differs between blocks" in text
     assert "allow_fixed_blocks=True" in text
-    require_within(effect(simple, "group"), allow_fixed_blocks=True)
+    assert effect(simple, "group").between(modelled=["family"]) == ()
 
 
 QUESTIONS = {

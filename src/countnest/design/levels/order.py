@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from countnest.design.level import known_level, level_text
-from countnest.design.quantity import by_number
+from countnest.design.levels.controls import is_control_word
+from countnest.design.levels.numbers import by_number
+from countnest.design.levels.text import known_level, level_text
 from countnest.errors import SamplesError, listing, suggestion
 from countnest.remedies import level_order as given_levels
 from countnest.remedies import option
@@ -182,15 +183,19 @@ def _own_order(column: pd.Series[Any], used: set[str]) -> LevelOrder:
     return plain if len(plain.levels) < 2 else _of_categories(plain, is_text=not numeric)
 
 
+def _by_number(levels: Sequence[str]) -> tuple[str, ...] | None:
+    return by_number(levels, [level for level in levels if is_control_word(level)])
+
+
 def _of_text(levels: tuple[str, ...]) -> LevelOrder:
-    numbered = by_number(levels)
+    numbered = _by_number(levels)
     return LevelOrder(levels, "text") if numbered is None else LevelOrder(numbered, "numbers")
 
 
 def _of_categories(plain: LevelOrder, *, is_text: bool) -> LevelOrder:
     """Return the order of unordered categories: by numbers where they stand so, or where pandas sorted them as text."""
     levels = plain.levels
-    numbered = by_number(tuple(sorted(levels)))
+    numbered = _by_number(tuple(sorted(levels)))
     if numbered is None:
         return plain
     if numbered == levels:

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
-from countnest.design.control import control_levels
-from countnest.design.level import known_level, level_codes, level_text
-from countnest.design.name import written_levels
-from countnest.design.order import LevelOrder, level_order
-from countnest.design.slip import refuse_slips, seen, slip_warnings
-from countnest.design.value import number_objects, refuse_objects
+from countnest.design.levels.controls import control_levels
+from countnest.design.levels.order import LevelOrder, level_order
+from countnest.design.levels.text import known_level, level_codes, level_text
+from countnest.design.levels.typos import refuse_slips, seen, slip_warnings
+from countnest.design.levels.values import number_objects, refuse_objects
+from countnest.design.names import written_levels
 from countnest.errors import DesignError, SamplesError, counted, listing, suggestion
 from countnest.remedies import advised, as_factor, reference_level
 

@@ -1,6 +1,6 @@
 import pytest
 
-from countnest.design.name import duplicates, make_names, result_name, written_levels
+from countnest.design.names import duplicates, make_names, result_name, written_levels
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.design.build import build_design, check_residual_df, check_varying
-from countnest.design.level import known_level, level_codes, level_text
-from countnest.design.sample import collation_key, number_warnings, prepare_samples
+from countnest.design.build import build_design
+from countnest.design.design import check_residual_df, check_varying
+from countnest.design.levels.text import known_level, level_codes, level_text
+from countnest.design.samples import collation_key, number_warnings, prepare_samples
 from countnest.errors import CountnestWarning, DesignError, SamplesError
 
 

@@ -2,8 +2,8 @@
 
 from studies import sheet
 
-from countnest.design.control import control_levels
-from countnest.design.sample import prepare_samples
+from countnest.design.levels.controls import control_levels
+from countnest.design.samples import prepare_samples
 
 CONTROLS = (
     "control|Control|ctrl|ctl|CTRL_2|control2|siCtrl|shControl|untreated|untrt|unstim|unstimulated|uninfected|none",

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from countnest.design.compound import Key, compound_keys
-from countnest.design.control import is_control_word
-from countnest.design.numeral import DIGITS, NUMBER, SIGNED, plain_texts, texts_between
-
 __all__ = ["by_number", "number_keys"]
+
+Key = tuple[Decimal, ...]
+
+WORD = r"[^\W\d]*"
+VALUE = r"\d+(?:\.\d+)?"
+RANGE = re.compile(
+    rf"(?P<before>{WORD})(?:(?P<low>{VALUE})(?:-|to)(?P<high>{VALUE})|(?:<=?|≤)(?P<below>{VALUE})"
+    rf"|(?:>=?|≥)(?P<above>{VALUE})|(?P<from>{VALUE})\+|(?P<alone>{VALUE}))(?P<after>{WORD}|%)",
+    re.ASCII,
+)
+DATE = re.compile(r"(\d{4})([-/])(0?[1-9]|1[0-2])(?:\2(0?[1-9]|[12]\d|3[01]))?", re.ASCII)
+VERSION = re.compile(r"v(?:er(?:sion)?)?\.?(\d+(?::\d+)*)", re.ASCII | re.IGNORECASE)
+FRACTION = re.compile(rf"(?P<before>{WORD})(\d+)/(\d+)(?P<after>{WORD})", re.ASCII)
+
+# A number without sign; '1e5' and '1E-5' have exponents, but '2E5' may as well be a name.
+DIGITS = r"\d+(?:\.\d+)?(?:[eE][+-]\d{1,3}(?!\d)|e\d{1,3}(?!\d))?"
+NUMBER = re.compile(DIGITS, re.ASCII)
+# A sign counts at the beginning and after a letter: 'day-1' beside 'day1'.
+SIGNED = re.compile(rf"(?:(?<![^A-Za-z])[+-])?{DIGITS}", re.ASCII)
+
+ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)(?![^\W_])", re.IGNORECASE)
+THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])", re.ASCII)
+SPACED_THOUSANDS = re.compile(r"(?<![\d.,])(?<!\d )[1-9]\d{0,2}(?: \d{3})+(?! ?\d)", re.ASCII)
+COMMA = re.compile(r"(?<=\d),(?=\d)", re.ASCII)
+# Versions and dates such as 24.12.2023: the numbers between the points are whole.
+POINTS = re.compile(r"(?<![^\W\d_])v(?:er(?:sion)?)?\.?\d+(?:\.\d+)+|\d+(?:\.\d+){2,}", re.ASCII | re.IGNORECASE)
+DASHES = str.maketrans("\N{MINUS SIGN}\N{EN DASH}", "--")
 
 ZERO = re.compile(r"0+(?:\.0+)?", re.ASCII)
 PADDED = re.compile(r"0\d", re.ASCII)
@@ -49,7 +74,7 @@ class _Frame:
     is_quantity: bool
 
 
-def by_number(levels: Sequence[str]) -> tuple[str, ...] | None:
+def by_number(levels: Sequence[str], controls: Collection[str] = ()) -> tuple[str, ...] | None:
     """Return levels in the order of the numbers that they carry; None where that order is not clear.
 
     It is clear where the levels differ in one number and in nothing else; where they are times, concentrations or
@@ -61,6 +86,8 @@ def by_number(levels: Sequence[str]) -> tuple[str, ...] | None:
     ----------
     levels
         Different levels, in the order that equal numbers keep.
+    controls
+        Those in which a word names a control.
 
     Examples
     --------
@@ -68,16 +95,16 @@ def by_number(levels: Sequence[str]) -> tuple[str, ...] | None:
     ('0', '5', '15', '120')
     >>> by_number(["1d", "2h", "30min", "0"])
     ('0', '30min', '2h', '1d')
-    >>> by_number(["10uM", "5uM", "control"])
+    >>> by_number(["10uM", "5uM", "control"], controls=["control"])
     ('control', '5uM', '10uM')
     >>> by_number(["10-14", "15-19", "5-9"])
     ('5-9', '10-14', '15-19')
     >>> by_number(["N052611", "N061011", "N61311"]) is None
     True
     """
-    texts = dict(zip(levels, plain_texts(levels), strict=True))
+    texts = dict(zip(levels, _plain_texts(levels), strict=True))
     numbers = {level: NUMBER.findall(text) for level, text in texts.items()}
-    controls = [level for level in levels if is_control_word(level) and not any(map(Decimal, numbers[level]))]
+    controls = [level for level in levels if level in controls and not any(map(Decimal, numbers[level]))]
     words = [level for level in controls if not numbers[level]]
     for first in (words, controls):
         numbered = [level for level in levels if level not in first]
@@ -90,9 +117,9 @@ def by_number(levels: Sequence[str]) -> tuple[str, ...] | None:
 
 def number_keys(levels: Sequence[str]) -> list[tuple[str, ...] | None]:
     """Return what levels share that write the same numbers in different ways, as '5' and '5.0'; None without one."""
-    found = [(text, NUMBER.findall(text)) for text in plain_texts(levels)]
+    found = [(text, NUMBER.findall(text)) for text in _plain_texts(levels)]
     return [
-        (*texts_between(text, NUMBER), *(str(Decimal(number).normalize()) for number in numbers)) if numbers else None
+        (*_texts_between(text, NUMBER), *(str(Decimal(number).normalize()) for number in numbers)) if numbers else None
         for text, numbers in found
     ]
 
@@ -101,7 +128,7 @@ def _frame(texts: Sequence[str]) -> _Frame | None:
     """Return the number of each level; a level that is 0 and nothing else has the unit of the others."""
     if len(texts) < 2:
         return None
-    compound = compound_keys(texts)
+    compound = _compound_keys(texts)
     if compound:
         return _Frame("", compound, is_quantity=True)
     others = [text for text in texts if not ZERO.fullmatch(text)]
@@ -118,7 +145,7 @@ def _frame(texts: Sequence[str]) -> _Frame | None:
 
 def _one_frame(texts: Sequence[str], pattern: re.Pattern[str]) -> _Frame | None:
     """Return the numbers of levels that differ in one number and in nothing else."""
-    frames = {texts_between(text, pattern) for text in texts}
+    frames = {_texts_between(text, pattern) for text in texts}
     if len(frames) != 1:
         return None
     columns = list(zip(*(pattern.findall(text) for text in texts), strict=True))
@@ -181,3 +208,106 @@ def _with_unit(value: Decimal, unit: str) -> tuple[str, Decimal] | None:
     if mass in MASS:
         return f"mass{per[0].lower() if per else ''}", value.scaleb(MASS[mass])
     return None
+
+
+def _plain_texts(levels: Sequence[str]) -> list[str]:
+    """Return levels with their numbers written as in a program, and without what separates words.
+
+    Commas are thousands marks where all of them can be, and decimal commas otherwise. Whole numbers that points, spaces
+    or underscores separate are separated by colons.
+
+    Examples
+    --------
+    >>> _plain_texts(["1,000 cells", "2nd_week", "1_10", "v1.10"])
+    ['1000cells', '2week', '1:10', 'v1:10']
+    >>> _plain_texts(["0,5", "1,250"])
+    ['0.5', '1.250']
+    """
+    texts = [_composed(level) for level in levels]
+    without = [THOUSANDS.sub(lambda found: found[0].replace(",", ""), text) for text in texts]
+    if any(COMMA.search(text) for text in without):
+        without = [COMMA.sub(".", text) for text in texts]
+    return [POINTS.sub(lambda found: re.sub(r"(?<=\d)\.", ":", found[0]), text) for text in without]
+
+
+def _texts_between(text: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    """Return what stands between the numbers, in small letters."""
+    return tuple(piece.casefold() for piece in pattern.split(text))
+
+
+def _composed(level: str) -> str:
+    text = unicodedata.normalize("NFKC", level).translate(DASHES)
+    text = "".join(str(unicodedata.decimal(character, character)) for character in text)
+    text = SPACED_THOUSANDS.sub(lambda found: found[0].replace(" ", ""), ORDINAL.sub("", text))
+    return re.sub(r"[\s_]+", "", re.sub(r"(?<=\d)[\s_]+(?=\d)", ":", text))
+
+
+def _compound_keys(texts: Sequence[str]) -> tuple[Key, ...] | None:
+    """Return what levels are sorted by that are ranges, dates, versions or fractions, all of one form; None for others.
+
+    Ranges must not overlap; '<20', '65+' and single numbers may stand beside them. Fractions are at most 1, for others
+    may be a day and a month.
+
+    Parameters
+    ----------
+    texts
+        Different levels, as `_plain_texts` gives them.
+
+    Examples
+    --------
+    >>> _compound_keys(["10-14", "5-9"])
+    ((Decimal('10'), Decimal('14')), (Decimal('5'), Decimal('9')))
+    >>> _compound_keys(["1/2", "1/4"])
+    ((Decimal('0.5'),), (Decimal('0.25'),))
+    """
+    return _dates(texts) or _versions(texts) or _fractions(texts) or _ranges(texts)
+
+
+def _dates(texts: Sequence[str]) -> tuple[Key, ...] | None:
+    found = [[part for part in each.group(1, 3, 4) if part] for text in texts if (each := DATE.fullmatch(text))]
+    if len(found) < len(texts) or len(set(map(len, found))) > 1:
+        return None
+    return tuple(tuple(map(Decimal, parts)) for parts in found)
+
+
+def _versions(texts: Sequence[str]) -> tuple[Key, ...] | None:
+    found = [each[1].split(":") for text in texts if (each := VERSION.fullmatch(text))]
+    if len(found) < len(texts) or max(map(len, found)) == 1:
+        return None
+    return tuple(tuple(map(Decimal, parts)) for parts in found)
+
+
+def _fractions(texts: Sequence[str]) -> tuple[Key, ...] | None:
+    parts = [(Decimal(each[2]), Decimal(each[3])) for each in _alike(texts, FRACTION)]
+    if not parts or any(above > below or not below for above, below in parts):
+        return None
+    return tuple((above / below,) for above, below in parts)
+
+
+def _ranges(texts: Sequence[str]) -> tuple[Key, ...] | None:
+    found = _alike(texts, RANGE)
+    if not any(each["low"] for each in found):
+        return None
+    keys = [_ends(each) for each in found]
+    in_order = sorted(keys)
+    if any(low > high for low, high in keys) or any(a[1] > b[0] for a, b in itertools.pairwise(in_order)):
+        return None
+    return tuple(keys)
+
+
+def _ends(found: re.Match[str]) -> tuple[Decimal, Decimal]:
+    """Return the two ends of a range, one of which may be infinite."""
+    if found["low"]:
+        return Decimal(found["low"]), Decimal(found["high"])
+    if found["below"]:
+        return Decimal("-Infinity"), Decimal(found["below"])
+    if found["alone"]:
+        return Decimal(found["alone"]), Decimal(found["alone"])
+    return Decimal(found["above"] or found["from"]), Decimal("Infinity")
+
+
+def _alike(texts: Sequence[str], pattern: re.Pattern[str]) -> list[re.Match[str]]:
+    """Return the matches of levels that have the same words before and after; nothing where one does not match."""
+    found = [each for text in texts if (each := pattern.fullmatch(text))]
+    words = {(each["before"].casefold(), each["after"].casefold()) for each in found}
+    return found if len(found) == len(texts) and len(words) == 1 else []

@@ -8,7 +8,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from countnest.design.quantity import number_keys
+from countnest.design.levels.numbers import number_keys
 from countnest.errors import SamplesError, counted, listing
 from countnest.remedies import advised, level_order
 

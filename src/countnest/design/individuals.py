@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from countnest.arrays import IntArray
 from countnest.counterparts import checked_arguments
-from countnest.design.level import level_text
+from countnest.design.levels.text import level_text
 from countnest.design.nesting import MEANT_NAME, Nesting, is_numbering, relation
-from countnest.design.sample import PreparedSamples
 from countnest.errors import NumericIdError, SamplesError, listing, suggestion
 from countnest.options import names_given
 from countnest.remedies import advised, as_factor
+
+if TYPE_CHECKING:
+    from countnest.design.samples import PreparedSamples
 
 __all__ = ["label_warnings", "refuse_numeric_labels", "renest", "unneeded_notes"]
 

@@ -1,4 +1,4 @@
-"""From terms to columns: R's rule for the coding of factors, and the names of the columns.
+"""The encoding of a formula: R's rule for the coding of factors, the names of the columns, and rows for any cell.
 
 A *component* is what a term multiplies: a factor, a numeric variable or an expression. A *block* is one group of
 columns: a product of components, each factor with all its levels or without the reference level.
@@ -9,13 +9,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
-from countnest.design.name import result_name, written_levels
+from countnest.design.names import result_name, written_levels
 
-__all__ = ["Block", "CodedMatrix", "Component", "code_columns", "factor_component", "r_blocks"]
+if TYPE_CHECKING:
+    from countnest.design.formula import LearntExpression
+
+__all__ = ["Block", "CodedMatrix", "Coder", "Component", "code_columns", "factor_component", "r_blocks"]
 
 Term = tuple[str, ...]
 
@@ -209,3 +214,47 @@ def _column(term: Term, pieces: Sequence[Component], chosen: Sequence[int], main
     level = (main.name, shown[0], main.shown[0]) if main else None
     cell = tuple((piece.name, label) for piece, label in zip(pieces, labels, strict=True) if piece.categorical)
     return _Column(values, column, result_name(name, level=level), term, cell)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coder:
+    """How the columns of a model matrix are made, for the samples and for any other rows.
+
+    Attributes
+    ----------
+    blocks
+        The blocks of columns in their order.
+    names
+        Factors, numeric variables and expressions of the terms.
+    levels
+        Levels of each factor; the first is the reference.
+    expressions
+        The expressions by name, with what they learnt from the samples.
+    """
+
+    blocks: Sequence[Block]
+    names: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    expressions: Mapping[str, LearntExpression]
+
+    def code(self, rows: pd.DataFrame) -> CodedMatrix:
+        """Return the columns, shape (m, q), for m rows that hold levels of the factors and values of the numbers."""
+        components = {name: self._component(name, rows) for name in self.names}
+        return code_columns(self.blocks, components, len(rows))
+
+    def _component(self, name: str, rows: pd.DataFrame) -> Component:
+        if name in self.expressions:
+            learnt = self.expressions[name]
+            return Component(name, learnt.replay(rows), learnt.suffixes, categorical=False)
+        if name in self.levels:
+            return factor_component(name, self._codes(name, rows), self.levels[name])
+        values = rows[name].to_numpy(dtype=np.float64)[:, None]
+        return Component(name, values, ("",), categorical=False)
+
+    def _codes(self, factor: str, rows: pd.DataFrame) -> IntArray:
+        places = {level: place for place, level in enumerate(self.levels[factor])}
+        return np.array([places[level] for level in rows[factor]], dtype=np.int64)
+
+    def matrix(self, rows: pd.DataFrame) -> FloatArray:
+        """Return the values of `code`."""
+        return self.code(rows).matrix

@@ -1,6 +1,6 @@
 import numpy as np
 
-from countnest.design.coding import Component, code_columns, factor_component, r_blocks
+from countnest.design.encoding import Component, code_columns, factor_component, r_blocks
 
 
 def factor(name, codes, levels):

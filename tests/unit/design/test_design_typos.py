@@ -5,8 +5,8 @@ import pytest
 from studies import sheet
 
 from countnest.design.build import build_design
-from countnest.design.sample import prepare_samples
-from countnest.design.slip import seen, slip_warnings, spelled
+from countnest.design.levels.typos import seen, slip_warnings, spelled
+from countnest.design.samples import prepare_samples
 from countnest.errors import SamplesError
 
 SAME = {

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from countnest.design.identifier import renest
+from countnest.design.individuals import renest
 from countnest.errors import SamplesError
 
 SAMPLES = pd.DataFrame(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.design.sample import prepare_samples
+from countnest.design.samples import prepare_samples
 from countnest.errors import SamplesError
 
 LABELS = ["s1", "s2", "s3", "s4"]

@@ -1,0 +1,90 @@
+"""Strata: whether a query compares what happens within blocks or the blocks themselves, and what to do then."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+import numpy as np
+
+from countnest.arrays import FloatArray, IntArray
+from countnest.design.design import Design
+from countnest.errors import StratumError, listing
+from countnest.remedies import option
+
+__all__ = ["Stratum", "between_message", "block_indicators", "refuse_between", "strata"]
+
+Stratum = Literal["within", "between", "none"]
+
+# A sum over a block is zero when it is so within this fraction.
+TOLERANCE = 1e-8
+
+
+def block_indicators(design: Design, factors: tuple[str, ...]) -> FloatArray:
+    """Return the indicators of the cells of some factors, shape (n, number of cells)."""
+    codes: IntArray = np.stack([design.codes(name) for name in factors])
+    _, cell = np.unique(codes, axis=1, return_inverse=True)
+    return np.eye(int(cell.max()) + 1)[cell.ravel()]
+
+
+def strata(
+    design: Design, weights: FloatArray, compared: Collection[str], modelled: Collection[str] = ()
+) -> tuple[Stratum, ...]:
+    """Return for each contrast whether it is answered from within the blocks.
+
+    Within: adding a constant to all samples of any block changes nothing. Blocks whose own levels are compared count
+    by the cells of their parents: families of one group may be compared with each other.
+
+    Parameters
+    ----------
+    design
+        The design of n samples.
+    weights
+        The weights of the samples in each contrast, shape (k, n), see `estimable.sample_weights`.
+    compared
+        The factors whose levels are compared by name.
+    modelled
+        The blocks whose variation the fit models: they may be compared.
+
+    Returns
+    -------
+    tuple
+        'within', 'between', or 'none' for a design without blocks.
+    """
+    if not design.nesting.blocks:
+        nothing: tuple[Stratum, ...] = ("none",)
+        return nothing * len(weights)
+    between = np.zeros(len(weights), dtype=bool)
+    for block in design.nesting.blocks:
+        if block[-1] in modelled:
+            continue
+        own = block[-1] in compared
+        factors = design.nesting.parents(block[-1]) if own else block
+        if factors:
+            shift = np.abs(weights @ block_indicators(design, factors)).max(axis=1, initial=0.0)
+            between |= shift >= TOLERANCE * np.abs(weights).max(axis=1, initial=0.0)
+    found: list[Stratum] = ["between" if is_between else "within" for is_between in between]
+    return tuple(found)
+
+
+def refuse_between(design: Design, labels: Sequence[str]) -> None:
+    """Raise `StratumError` with the ways out if any query, given by its label, compares blocks."""
+    if labels:
+        raise StratumError(between_message(design, labels))
+
+
+def between_message(design: Design, labels: Sequence[str]) -> str:
+    """Return why questions that compare blocks have no valid test with the blocks fixed, and the ways out."""
+    blocks = [":".join(block) for block in design.nesting.blocks]
+    parents = list(dict.fromkeys(name for block in design.nesting.blocks for name in design.nesting.parents(block[-1])))
+    within = f"ask within blocks, such as how '{parents[0]}' changes the effect of a treatment; " if parents else ""
+    differ = f" ({listing(parents)} differs between blocks, not within)" if parents else ""
+    verb = "compares" if len(labels) == 1 else "compare"
+    return (
+        f"{listing(labels)} {verb} blocks, the levels of {listing(blocks)}, which the design holds fixed{differ}: "
+        "the answer would be about these particular blocks, because the variation between blocks, which decides how "
+        f"far it holds for others, is not in its standard error. Ways out: {within}add up the counts of each block "
+        f"and compare the sums in a design without blocks; or say {option('allow_fixed_blocks', True)} for an answer "
+        "about these "
+        "blocks only."
+    )
