@@ -6,7 +6,7 @@ import pytest
 
 import countnest as cn
 import tables_in_files as files
-from countnest.containers import source, stored, working_copy
+from countnest.containers import source, stored
 from countnest.containers.stored import Stored
 from countnest.errors import CountsError
 from countnest.methods import chunks
@@ -56,7 +56,7 @@ def assert_same(found, expected):
 def test_the_numbers_are_those_of_the_array(kind, turned, study, expected, tmp_path, monkeypatch):
     monkeypatch.setattr(source, "PIECES", 1500)
     monkeypatch.setattr(source, "STRETCHES", 1500)
-    monkeypatch.setattr(working_copy, "BAND", 3000)
+    monkeypatch.setattr(stored, "BAND", 3000)
     monkeypatch.setattr(chunks, "BLOCK_CELLS", 7 * N)
     monkeypatch.setattr(Stored, "gathered_cells", 4 * N_GENES)  # some samples at a time
     values = study[0].T if turned else study[0]

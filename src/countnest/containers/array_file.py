@@ -1,6 +1,6 @@
 """Where an array in a file is: enough to read it in this process or in another one.
 
-h5py and zarr stay optional. Who gives an array of theirs has imported them; a worker imports what it needs.
+h5py and zarr are optional. A caller who gives an array of theirs has imported them; a worker imports what it needs.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from mmap import mmap
 from typing import Any
 
@@ -20,119 +21,45 @@ __all__ = ["ArrayFile", "array_file"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ArrayFile(ABC):
+class ArrayFile:
     """An array in a file.
 
     Attributes
     ----------
     place
         Absolute path of the file or folder; for zarr, perhaps another kind of store.
+    name
+        Of the array in the file; empty where there is only one.
     shape, dtype
         Of the array.
+    chunks
+        What is stored in one piece along each axis, and read whole; None: any part can be read.
+    opener
+        Function of this module that opens the array, given `place`.
     """
 
     place: Any
+    name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    chunks: tuple[int, ...] | None
+    opener: Callable[[Any], Any]
 
     def open(self) -> Any:  # noqa: ANN401 (arrays of several libraries)
-        """Return the array, of which slices can be read from any thread; it is closed when nobody refers to it.
+        """Return the array, of which slices can be read from any thread; it is closed when it is no longer used.
 
         Raises
         ------
         OSError, ValueError, KeyError
             The file is not there, or is another one.
         """
-        array = self._opened()
+        array = self.opener(self.place)
         if tuple(array.shape) != self.shape or array.dtype != self.dtype:
             raise ValueError(f"it now holds an array of shape {tuple(array.shape)}, type {array.dtype}")
         return array
 
-    @abstractmethod
-    def _opened(self) -> Any: ...  # noqa: ANN401
-
-    @property
-    def unit(self) -> tuple[int, ...]:
-        """Along each axis, what is stored in one piece."""
-        return (1,) * len(self.shape)
-
-    @property
-    def is_in_pieces(self) -> bool:
-        """Whether it is stored in pieces that are read whole, perhaps compressed."""
-        return False
-
     def __str__(self) -> str:
-        return f"'{self.place}'"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Mapped(ArrayFile):
-    """An array that the system maps into the memory.
-
-    Attributes
-    ----------
-    start
-        Its first byte in the file.
-    strides
-        Bytes from one element to the next along each axis, not negative.
-    """
-
-    start: int
-    strides: tuple[int, ...]
-
-    def _opened(self) -> npt.NDArray[Any]:
-        last = sum((length - 1) * step for length, step in zip(self.shape, self.strides, strict=True))
-        span = last + self.dtype.itemsize
-        if os.path.getsize(self.place) < self.start + span:
-            raise ValueError("it is shorter than it was")
-        held = np.memmap(self.place, dtype=np.uint8, mode="r", offset=self.start, shape=(span,))
-        return np.ndarray(self.shape, self.dtype, buffer=held, strides=self.strides)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _HDF5(ArrayFile):
-    """A dataset of an HDF5 file."""
-
-    name: str
-    chunks: tuple[int, ...] | None
-
-    def _opened(self) -> Any:  # noqa: ANN401
-        return importlib.import_module("h5py").File(self.place, "r")[self.name]  # open as long as the dataset is
-
-    @property
-    def unit(self) -> tuple[int, ...]:
-        return self.chunks or (1,) * len(self.shape)
-
-    @property
-    def is_in_pieces(self) -> bool:
-        return self.chunks is not None
-
-    def __str__(self) -> str:
-        return f"'{self.place}' ({self.name})"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Zarr(ArrayFile):
-    """An array of a zarr store."""
-
-    path: str
-    chunks: tuple[int, ...]
-
-    def _opened(self) -> Any:  # noqa: ANN401
-        # Opened anew, so that it is missed where it is not: an array that came from elsewhere would say zero.
-        within = {"path": self.path} if self.path else {}
-        return importlib.import_module("zarr").open_array(store=self.place, mode="r", **within)
-
-    @property
-    def unit(self) -> tuple[int, ...]:
-        return self.chunks
-
-    @property
-    def is_in_pieces(self) -> bool:
-        return True
-
-    def __str__(self) -> str:
-        return f"'{self.place}'" + (f" ({self.path})" if self.path else "")
+        return f"'{self.place}'" + (f" ({self.name})" if self.name else "")
 
 
 def array_file(value: object) -> ArrayFile | None:
@@ -151,7 +78,7 @@ def _class_of(library: str, name: str) -> Any:  # noqa: ANN401 (for isinstance)
     return getattr(sys.modules.get(library), name, ())
 
 
-def _mapped_file(array: npt.NDArray[Any]) -> _Mapped | None:
+def _mapped_file(array: npt.NDArray[Any]) -> ArrayFile | None:
     """Return the place of a memory-mapped array, or of a view of one.
 
     One of mode "c" may have been changed in memory alone.
@@ -163,22 +90,43 @@ def _mapped_file(array: npt.NDArray[Any]) -> _Mapped | None:
         return None
     if root.filename is None:
         return None
-    ahead = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
-    start = int(root.offset) + int(ahead)
-    return _Mapped(os.path.abspath(str(root.filename)), array.shape, array.dtype, start, array.strides)
+    start = int(root.offset) + array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+    opener = partial(_open_mapped, start=start, shape=array.shape, dtype=array.dtype, strides=array.strides)
+    return ArrayFile(os.path.abspath(str(root.filename)), "", array.shape, array.dtype, None, opener)
 
 
-def _hdf5_file(dataset: Any) -> _HDF5 | None:  # noqa: ANN401
+def _open_mapped(
+    path: str, start: int, shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]
+) -> npt.NDArray[Any]:
+    """Map an array whose first byte in the file is `start`; `strides` are bytes from one element to the next."""
+    span = sum((length - 1) * step for length, step in zip(shape, strides, strict=True)) + dtype.itemsize
+    if os.path.getsize(path) < start + span:
+        raise ValueError("it is shorter than it was")
+    held = np.memmap(path, dtype=np.uint8, mode="r", offset=start, shape=(span,))
+    return np.ndarray(shape, dtype, buffer=held, strides=strides)
+
+
+def _hdf5_file(dataset: Any) -> ArrayFile | None:  # noqa: ANN401
     path = os.path.abspath(str(dataset.file.filename))
     if dataset.file.driver not in ("sec2", "stdio", "direct") or dataset.name is None or not os.path.isfile(path):
         return None  # not on a disk
-    shape = tuple(dataset.shape or ())
-    return _HDF5(path, shape, dataset.dtype, str(dataset.name), dataset.chunks)
+    name, shape = str(dataset.name), tuple(dataset.shape or ())
+    return ArrayFile(path, name, shape, dataset.dtype, dataset.chunks, partial(_open_hdf5, name=name))
 
 
-def _zarr_file(array: Any) -> _Zarr:  # noqa: ANN401
-    store = array.store
+def _open_hdf5(path: str, name: str) -> Any:  # noqa: ANN401
+    return importlib.import_module("h5py").File(path, "r")[name]  # open as long as the dataset is
+
+
+def _zarr_file(array: Any) -> ArrayFile:  # noqa: ANN401
+    store, name = array.store, str(array.path or "")
     folder = getattr(store, "root", getattr(store, "path", None))  # of version 3, of version 2
     local = isinstance(folder, (str, os.PathLike)) and os.path.isdir(folder)
     place = os.path.abspath(str(folder)) if local else store
-    return _Zarr(place, tuple(array.shape), array.dtype, str(array.path or ""), tuple(array.chunks))
+    opener = partial(_open_zarr, within={"path": name} if name else {})
+    return ArrayFile(place, name, tuple(array.shape), array.dtype, tuple(array.chunks), opener)
+
+
+def _open_zarr(store: Any, within: dict[str, str]) -> Any:  # noqa: ANN401
+    # Opened again, so that a missing store is an error: the array that was given would read as zero.
+    return importlib.import_module("zarr").open_array(store=store, mode="r", **within)

@@ -37,7 +37,7 @@ def refuse_cells(values: Values, n_samples: int) -> None:
 def _share_of_zeros(values: Values) -> float:
     """Return the share of zeros; of a table that has them, in some of its rows."""
     if isinstance(values, Sparse):
-        return 1.0 - values.data.shape[0] / (values.shape[0] * values.shape[1])
+        return 1.0 - values.file.shape[0] / (values.shape[0] * values.shape[1])
     if isinstance(values, sparse.csr_array):
         return 1.0 - np.count_nonzero(values.data) / (values.shape[0] * values.shape[1])
     array: Any = values.file.open() if isinstance(values, Dense) else values

@@ -166,7 +166,8 @@ def count_data(
     values = table.values
     if not cells_ok:
         refuse_cells(values, n_samples)
-    given = stored_counts(values, turned) if isinstance(values, Source) else InMemory(_dense(values, turned))
+    by_gene = values.T if turned else values
+    given = stored_counts(by_gene) if isinstance(by_gene, Source) else InMemory(_dense(by_gene))
     matrix, kept = without_other_rows(given, gene_names)
     gene_names = gene_names[kept]
     counted = checked_values(matrix, gene_names, names, table.advice)
@@ -317,9 +318,8 @@ def _checked_sheet(samples: object) -> pd.DataFrame:
 # Values
 
 
-def _dense(values: npt.NDArray[Any] | sparse.csr_array, turned: bool) -> FloatArray:
-    """Return a new (G, n) float64 array in C order."""
+def _dense(values: npt.NDArray[Any] | sparse.csr_array | sparse.csc_array) -> FloatArray:
+    """Return a new float64 array in C order."""
     if isinstance(values, np.ndarray):
-        return np.array(values.T if turned else values, dtype=np.float64, order="C")
-    floats = values.astype(np.float64, copy=False)
-    return (floats.T if turned else floats).toarray(order="C")
+        return np.array(values, dtype=np.float64, order="C")
+    return values.astype(np.float64, copy=False).toarray(order="C")

@@ -9,7 +9,7 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 
-__all__ = ["Chosen", "CountMatrix", "InMemory", "Replaced", "Rows", "Selected"]
+__all__ = ["Chosen", "CountMatrix", "InMemory", "Replaced", "Rows", "consecutive"]
 
 # Genes: consecutive ones, or places in increasing order.
 Rows = slice | IntArray
@@ -47,8 +47,7 @@ class CountMatrix(ABC):
 
     def part(self, genes: IntArray) -> CountMatrix:
         """Return the counts of some genes as something that can be sent to another process."""
-        together = len(genes) and genes[-1] - genes[0] == len(genes) - 1
-        return Selected(self, slice(int(genes[0]), int(genes[-1]) + 1) if together else genes)
+        return Chosen(self, consecutive(genes))
 
     def whole(self) -> FloatArray:
         """Return all counts (G, n); not to be written to."""
@@ -84,31 +83,6 @@ class InMemory(CountMatrix):
     def part(self, genes: IntArray) -> CountMatrix:
         """Return these rows and no others."""
         return InMemory(self.values[genes])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Selected(CountMatrix):
-    """The counts of some genes, at increasing places in other counts; consecutive ones from `start` to `stop`."""
-
-    source: CountMatrix
-    places: Rows
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Numbers of genes and samples."""
-        n_genes, n = self.source.shape
-        places = self.places
-        return len(range(n_genes)[places] if isinstance(places, slice) else places), n
-
-    def read(self, genes: Rows, samples: slice | BoolArray | None = None) -> FloatArray:
-        """Return what the other counts have at these places."""
-        places = self.places
-        if not isinstance(places, slice):
-            return self.source.read(places[genes], samples)
-        if not isinstance(genes, slice):
-            return self.source.read(places.start + genes, samples)
-        rows = range(places.start, places.stop)[genes]
-        return self.source.read(slice(rows.start, rows.stop, rows.step), samples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,11 +127,14 @@ class Replaced(CountMatrix):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen(CountMatrix):
-    """Counts of some genes and samples of other counts, at any places in any order; None: all of them."""
+    """Counts of some genes and samples of other counts, at any places in any order; None: all of them.
+
+    Consecutive genes are a slice with a start and a stop.
+    """
 
     source: CountMatrix
-    genes: IntArray | None
-    samples: IntArray | None
+    genes: Rows | None
+    samples: IntArray | None = None
 
     @property
     def gathered_cells(self) -> int:  # type: ignore[override]
@@ -168,16 +145,30 @@ class Chosen(CountMatrix):
     def shape(self) -> tuple[int, int]:
         """Numbers of genes and samples."""
         n_genes, n = self.source.shape
-        return n_genes if self.genes is None else len(self.genes), n if self.samples is None else len(self.samples)
+        genes = slice(None) if self.genes is None else self.genes
+        n_chosen = len(range(n_genes)[genes] if isinstance(genes, slice) else genes)
+        return n_chosen, n if self.samples is None else len(self.samples)
 
     def read(self, genes: Rows, samples: slice | BoolArray | None = None) -> FloatArray:
         """Return what the other counts have at these places."""
+        if self.samples is None:
+            return self._rows(genes, samples)
+        return as_float(self._rows(genes, None)[:, self.samples if samples is None else self.samples[samples]])
+
+    def _rows(self, genes: Rows, samples: slice | BoolArray | None) -> FloatArray:
         if self.genes is None:
-            found = self.source.read(genes)
-        else:
+            return self.source.read(genes, samples)
+        if not isinstance(self.genes, slice):
             wanted, back = np.unique(self.genes[genes], return_inverse=True)
-            together = len(wanted) and wanted[-1] - wanted[0] == len(wanted) - 1
-            found = self.source.read(slice(int(wanted[0]), int(wanted[-1]) + 1) if together else wanted)[back]
-        if self.samples is not None:
-            found = found[:, self.samples]
-        return as_float(found if samples is None else found[:, samples])
+            return as_float(self.source.read(consecutive(wanted), samples)[back])
+        if not isinstance(genes, slice):
+            return self.source.read(self.genes.start + genes, samples)
+        rows = range(self.genes.start, self.genes.stop)[genes]
+        return self.source.read(slice(rows.start, rows.stop, rows.step), samples)
+
+
+def consecutive(places: IntArray) -> Rows:
+    """Return increasing places as a slice where they are consecutive, and as they are otherwise."""
+    if len(places) and places[-1] - places[0] == len(places) - 1:
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray
-from countnest.containers.matrix import CountMatrix, InMemory, Selected
+from countnest.containers.matrix import Chosen, CountMatrix, InMemory
 from countnest.errors import CountsError, counted, listing, warn
 
 __all__ = ["is_no_gene", "without_other_rows"]
@@ -69,5 +69,5 @@ def without_other_rows(matrix: CountMatrix, genes: pd.Index) -> tuple[CountMatri
         "name must be renamed to stay."
     )
     places = np.flatnonzero(~apart).astype(np.int64)
-    kept = InMemory(matrix.values[places]) if isinstance(matrix, InMemory) else Selected(matrix, places)
+    kept = InMemory(matrix.values[places]) if isinstance(matrix, InMemory) else Chosen(matrix, places)
     return kept, ~apart
