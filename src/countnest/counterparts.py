@@ -7,29 +7,21 @@ These names are not aliases: there is one way to write a thing. Whoever writes a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from countnest.errors import ArgumentError, UnknownNameError, listing, suggestion
+from countnest.errors import UnknownNameError, suggestion
 from countnest.public import HOMES
-from countnest.signature import Signature
 
 __all__ = [
     "ARGUMENTS",
     "NAMES",
     "OBJECTS",
     "Answering",
-    "checked_arguments",
-    "checked_methods",
     "counterpart",
+    "snake_case",
     "unknown_name",
 ]
-
-Arguments = ParamSpec("Arguments")
-Returned = TypeVar("Returned")
-Class = TypeVar("Class", bound=type)
 
 # What to write for a function, class or slot of DESeq2 or PyDESeq2. dds: a data set, res: a table of results.
 NAMES = {
@@ -246,7 +238,7 @@ def counterpart(name: str, kind: str = "", known: Iterable[str] = ()) -> str | N
 
     `kind` is the class of the object that was asked for it, as `OBJECTS` knows it, and `known` what that has.
     """
-    plain = _snake(name)
+    plain = snake_case(name)
     found = OBJECTS.get(kind, {}).get(name) or NAMES.get(name)
     if found is None and plain in known:
         return plain
@@ -284,62 +276,6 @@ class Answering:
             raise unknown_name(kind, kind, name, dir(self))
 
 
-def checked_arguments(
-    function: Callable[Arguments, Returned], called: str | None = None
-) -> Callable[Arguments, Returned]:
-    """Return a function that answers arguments that it cannot take, `called` by this name in the message.
-
-    These are unknown ones, more than it takes by position, and ones that are missing or given twice. A method that is
-    called by a name of its own is a verb, whose first argument is a data set.
-    """
-    signature = Signature.of(cast("FunctionType", function))
-    title = called or function.__name__
-
-    @wraps(function)
-    def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Returned:
-        if not signature.accepts(args, options):
-            shown = type(args[0]).__name__ if title == "__init__" else title
-            unknown = signature.unknown(options)
-            if unknown:
-                raise _unknown_arguments(shown, unknown, (*signature.positional, *signature.named))
-            raise ArgumentError(signature.mistake(shown, args, options, is_verb=called is not None))
-        return function(*args, **options)
-
-    return checked
-
-
-def checked_methods(cls: Class) -> Class:
-    """Return a class whose public methods, and whose construction, answer arguments that they do not have.
-
-    Attributes of a frozen record cannot be set, and it says so.
-    """
-    for name, value in list(vars(cls).items()):
-        if isinstance(value, FunctionType) and (name == "__init__" or not name.startswith("_")):
-            setattr(cls, name, checked_arguments(value))
-    parameters = getattr(cls, "__dataclass_params__", None)
-    if parameters is not None and parameters.frozen:
-        setattr(cls, "__setattr__", _refuse_setting)  # noqa: B010 (a method is replaced)
-    return cls
-
-
-def _refuse_setting(self: object, name: str, value: object) -> NoReturn:  # noqa: ARG001 (the shape of __setattr__)
-    kind = type(self).__name__
-    column = " A column of your own is set by results['name'] = values." if kind == "Results" else ""
-    raise UnknownNameError(f"the attribute '{name}' of {kind} cannot be set: it is a record of what was done.{column}")
-
-
-def _unknown_arguments(called: str, names: list[str], known: Sequence[str]) -> ArgumentError:
-    shown = [name for name in known if name not in ("self", "dds")]
-    told, unclear = [], False
-    for name in names:
-        plain = _snake(name)
-        found = f"{plain}=" if plain in shown else ARGUMENTS.get(name)
-        unclear = unclear or not found
-        told.append(f" Here {name} is {found}." if found else suggestion(name, shown))
-    known_ones = f" Its arguments are {listing(shown, 30)}." if unclear and shown else ""
-    return ArgumentError(f"{called}() has no argument {listing(names)}.{''.join(told)}{known_ones}")
-
-
-def _snake(name: str) -> str:
+def snake_case(name: str) -> str:
     """Return a name as it would be written here: lfcShrink is lfc_shrink, pcsToUse is pcs_to_use."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,14 +1,21 @@
-"""What arguments a function takes, and what is wrong with a call that it does not."""
+"""The arguments of a function, and functions that say what is wrong with a call."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from types import FunctionType
+from typing import NoReturn, ParamSpec, TypeVar, cast
 
-from countnest.errors import counted, listing
+from countnest.counterparts import ARGUMENTS, snake_case
+from countnest.errors import ArgumentError, UnknownNameError, counted, listing, suggestion
 
-__all__ = ["Signature"]
+__all__ = ["Signature", "checked_arguments", "checked_methods"]
+
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned")
+Class = TypeVar("Class", bound=type)
 
 _TAKES_MORE, _TAKES_ANY = 0x04, 0x08  # flags of code that has parameters *args and **options
 
@@ -92,3 +99,59 @@ class Signature:
     def _missing(self, args: tuple[object, ...], options: Mapping[str, object]) -> list[str]:
         later = (*self.positional[len(args) :], *self.named)
         return [name for name in later if name in self.required and name not in options]
+
+
+def checked_arguments(
+    function: Callable[Arguments, Returned], called: str | None = None
+) -> Callable[Arguments, Returned]:
+    """Return a function that answers arguments that it cannot take, `called` by this name in the message.
+
+    These are unknown ones, more than it takes by position, and ones that are missing or given twice. A method that is
+    called by a name of its own is a verb, whose first argument is a data set.
+    """
+    signature = Signature.of(cast("FunctionType", function))
+    title = called or function.__name__
+
+    @wraps(function)
+    def checked(*args: Arguments.args, **options: Arguments.kwargs) -> Returned:
+        if not signature.accepts(args, options):
+            shown = type(args[0]).__name__ if title == "__init__" else title
+            unknown = signature.unknown(options)
+            if unknown:
+                raise _unknown_arguments(shown, unknown, (*signature.positional, *signature.named))
+            raise ArgumentError(signature.mistake(shown, args, options, is_verb=called is not None))
+        return function(*args, **options)
+
+    return checked
+
+
+def checked_methods(cls: Class) -> Class:
+    """Return a class whose public methods, and whose construction, answer arguments that they do not have.
+
+    Attributes of a frozen record cannot be set, and it says so.
+    """
+    for name, value in list(vars(cls).items()):
+        if isinstance(value, FunctionType) and (name == "__init__" or not name.startswith("_")):
+            setattr(cls, name, checked_arguments(value))
+    parameters = getattr(cls, "__dataclass_params__", None)
+    if parameters is not None and parameters.frozen:
+        setattr(cls, "__setattr__", _refuse_setting)  # noqa: B010 (a method is replaced)
+    return cls
+
+
+def _refuse_setting(self: object, name: str, value: object) -> NoReturn:  # noqa: ARG001 (the shape of __setattr__)
+    kind = type(self).__name__
+    column = " A column of your own is set by results['name'] = values." if kind == "Results" else ""
+    raise UnknownNameError(f"the attribute '{name}' of {kind} cannot be set: it is a record of what was done.{column}")
+
+
+def _unknown_arguments(called: str, names: list[str], known: Sequence[str]) -> ArgumentError:
+    shown = [name for name in known if name not in ("self", "dds")]
+    told, unclear = [], False
+    for name in names:
+        plain = snake_case(name)
+        found = f"{plain}=" if plain in shown else ARGUMENTS.get(name)
+        unclear = unclear or not found
+        told.append(f" Here {name} is {found}." if found else suggestion(name, shown))
+    known_ones = f" Its arguments are {listing(shown, 30)}." if unclear and shown else ""
+    return ArgumentError(f"{called}() has no argument {listing(names)}.{''.join(told)}{known_ones}")

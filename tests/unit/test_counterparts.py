@@ -10,9 +10,10 @@ import sys
 import pytest
 
 import countnest as cn
-from countnest.counterparts import ARGUMENTS, NAMES, OBJECTS, checked_arguments
+from countnest.counterparts import ARGUMENTS, NAMES, OBJECTS
 from countnest.errors import ArgumentError, CountnestError, OptionError, UnknownNameError
 from countnest.public import HOMES
+from countnest.signature import checked_arguments
 from unit.api.simulated import study
 from unit.test_from_deseq2 import VERBS
 

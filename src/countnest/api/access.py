@@ -12,7 +12,6 @@ from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import by_label, given_numbers, probability
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.containers.gene_info import symbol_hint
-from countnest.counterparts import checked_arguments
 from countnest.design.design import Design, encode
 from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
@@ -21,6 +20,7 @@ from countnest.methods.deseq2.answer import model_outliers
 from countnest.methods.deseq2.fitted import means_of
 from countnest.options import ResidualType, check_flags, check_option
 from countnest.queries.estimable import contrast_matrix, estimable
+from countnest.signature import checked_arguments
 
 __all__ = ["covariance", "find_outliers", "predict", "residuals"]
 

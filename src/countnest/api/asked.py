@@ -7,13 +7,13 @@ from typing import Any
 
 from countnest.api.handled import HandledData
 from countnest.api.questions import BoundQuery, bind
-from countnest.counterparts import checked_methods
 from countnest.design.levels.order import text_order_sentences
 from countnest.progress import progress
 from countnest.queries import effects
 from countnest.queries.coefficients import coefficients
 from countnest.queries.grammar import parse_query
 from countnest.queries.query import Query
+from countnest.signature import checked_methods
 
 __all__ = ["AskedData"]
 

@@ -16,7 +16,6 @@ from countnest.api.normalization import given_normalization
 from countnest.api.priors import chosen_prior
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
-from countnest.counterparts import checked_methods
 from countnest.design.design import check_residual_df, check_varying
 from countnest.errors import OptionError, counted, listing, warn
 from countnest.methods.cost import expected_cost
@@ -38,6 +37,7 @@ from countnest.options import (
 from countnest.parallel.pool import active_pool
 from countnest.parallel.run import Engine
 from countnest.remedies import option
+from countnest.signature import checked_methods
 from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.adjust import Adjustment

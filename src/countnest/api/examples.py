@@ -9,7 +9,7 @@ import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
 from countnest.arrays import FloatArray, IntArray
-from countnest.counterparts import checked_arguments
+from countnest.signature import checked_arguments
 from countnest.simulate.example import DispersionCurve, example, falling_dispersion
 
 __all__ = ["ExampleDataSet", "make_example_dataset"]

@@ -25,7 +25,7 @@ from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.gene_info import matched_info
 from countnest.containers.protected import protected
-from countnest.counterparts import Answering, checked_methods
+from countnest.counterparts import Answering
 from countnest.design.build import build_design
 from countnest.design.design import Design
 from countnest.design.levels.text import level_text
@@ -51,6 +51,7 @@ from countnest.options import (
 )
 from countnest.parallel.run import Engine
 from countnest.progress import progress
+from countnest.signature import checked_methods
 from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.glm.fit import LN2
 from countnest.stats.glm.layout import Layout

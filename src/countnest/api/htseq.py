@@ -9,10 +9,10 @@ import pandas as pd
 
 from countnest.api.dataset import DESeqDataSet
 from countnest.arrays import FloatArray
-from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, SamplesError, listing
 from countnest.files import FilePath
 from countnest.io.htseq import read_htseq
+from countnest.signature import checked_arguments
 
 __all__ = ["dataset_from_htseq"]
 

@@ -18,10 +18,10 @@ from countnest.api.inputs import (
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
 from countnest.containers.gene_info import without_annotation
-from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, listing, warn
 from countnest.methods.normalization import Normalization
 from countnest.options import check_option
+from countnest.signature import checked_arguments
 from countnest.stats.norm.size_factors import RatioType, estimate_size_factors
 
 __all__ = ["estimate_size_factors_for_matrix", "given_normalization"]

@@ -17,10 +17,10 @@ from countnest.containers.anndata import (
     where_counts_are,
 )
 from countnest.containers.grouped import Fault, group_sums
-from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, OptionError, SamplesError, counted, kind_of, listing, suggestion, warn
 from countnest.options import check_flags, check_option, names_given
 from countnest.progress import progress
+from countnest.signature import checked_arguments
 from countnest.simulate.argument import whole_number
 
 if TYPE_CHECKING:

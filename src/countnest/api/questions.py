@@ -13,7 +13,7 @@ from countnest.api.answers import Fitted, Options, make_table, separated_genes
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import JOINT_CHANGE, Results
-from countnest.counterparts import Answering, checked_methods
+from countnest.counterparts import Answering
 from countnest.errors import ContrastError, OptionError, listing
 from countnest.methods.deseq2.answer import Answer, estimate, joint_test, single_tests
 from countnest.methods.deseq2.ratio import likelihood_ratio
@@ -22,6 +22,7 @@ from countnest.options import AltHypothesis, OutlierRule, QueryTest, check_flags
 from countnest.queries.cells import in_cell
 from countnest.queries.query import Query
 from countnest.queries.strata import refuse_between
+from countnest.signature import checked_methods
 from countnest.stats.inference.adjust import Adjustment
 from countnest.stats.inference.filter import FilterFunction
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise

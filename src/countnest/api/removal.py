@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from countnest.api.held import HeldData, require_data_set
-from countnest.counterparts import checked_arguments
 from countnest.methods.deseq2.stages import Dispersed, Fitted, at_stage
+from countnest.signature import checked_arguments
 
 __all__ = ["remove_results"]
 

@@ -14,9 +14,9 @@ from countnest.api.held import require_data_set
 from countnest.api.inputs import by_label
 from countnest.arrays import BoolArray, IntArray
 from countnest.containers.matrix import InMemory
-from countnest.counterparts import checked_arguments
 from countnest.errors import OptionError, SamplesError, counted, listing, suggestion, warn
 from countnest.options import check_flags
+from countnest.signature import checked_arguments
 
 __all__ = ["collapse_replicates"]
 

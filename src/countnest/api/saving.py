@@ -12,11 +12,11 @@ from countnest.api.examples import ExampleDataSet
 from countnest.api.held import require_data_set
 from countnest.api.loaded import check_parts, check_state
 from countnest.api.redesign import usable_options
-from countnest.counterparts import checked_arguments
 from countnest.errors import CountnestWarning, FileError, listing
 from countnest.files import FilePath
 from countnest.io.archive import UNREADABLE, read_archive, write_archive
 from countnest.methods.deseq2.stages import Dispersed, Fitted, Normalized
+from countnest.signature import checked_arguments
 
 __all__ = ["load", "save"]
 

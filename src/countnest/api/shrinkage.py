@@ -18,7 +18,6 @@ from countnest.api.intervals import with_interval, without_interval
 from countnest.api.questions import BoundQuery
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results, ResultsInfo
-from countnest.counterparts import checked_arguments
 from countnest.design.prior_design import expanded_design, standard_design
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
 from countnest.methods.deseq2.answer import estimate
@@ -26,6 +25,7 @@ from countnest.methods.deseq2.beta_prior import refuse_prior, shrink_normal
 from countnest.methods.deseq2.shrinkage import ShrunkenChanges, shrink_apeglm, shrink_ashr
 from countnest.options import ShrinkType, check_flags, check_option
 from countnest.queries.contrasts import resolve_contrast
+from countnest.signature import checked_arguments
 from countnest.stats.inference.adjust import is_adjustment
 from countnest.stats.shrink.svalue import s_values
 

@@ -16,13 +16,13 @@ from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import given_norm_matrix
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.transformed import Transformed, TransformMethod
-from countnest.counterparts import checked_arguments
 from countnest.design.design import check_residual_df
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
 from countnest.methods import transform
 from countnest.methods.deseq2.stages import Dispersed, Normalized
 from countnest.options import FitType, check_flags, check_option
 from countnest.parallel.run import Engine
+from countnest.signature import checked_arguments
 from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import estimate_size_factors, normalized_counts

@@ -13,9 +13,9 @@ import pandas as pd
 from countnest.api.dataset import DESeqDataSet
 from countnest.arrays import FloatArray
 from countnest.containers.given import refused_kind
-from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, OptionError
 from countnest.options import check_option
+from countnest.signature import checked_arguments
 
 __all__ = ["CountsFromAbundance", "dataset_from_tximport"]
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from countnest.api.inputs import by_label, positive_number
 from countnest.arrays import FloatArray
-from countnest.counterparts import checked_arguments
 from countnest.errors import CountsError, OptionError, listing, warn
+from countnest.signature import checked_arguments
 from countnest.stats.unmix import mixing_shares, stabilized
 
 __all__ = ["unmix"]

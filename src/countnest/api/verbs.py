@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from countnest.api.dataset import DESeqDataSet
 from countnest.api.held import require_data_set
-from countnest.counterparts import checked_arguments
+from countnest.signature import checked_arguments
 
 __all__ = [
     "DESeq",

@@ -16,10 +16,10 @@ from countnest.api.examples import make_example_dataset
 from countnest.api.shrinkage import lfc_shrink
 from countnest.api.transformations import rlog
 from countnest.compilation import listening
-from countnest.counterparts import checked_arguments
 from countnest.kernels.compiler.jit import cache_folder, kernels
 from countnest.options import ShrinkType, check_flags
 from countnest.progress import progress
+from countnest.signature import checked_arguments
 
 __all__ = ["Warmed", "warm"]
 

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import countnest as cn
+from countnest.cli.found import Compared, file_names
 from countnest.cli.request import Request
 from countnest.containers.results import Results
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
 
-__all__ = ["Compared", "compare", "file_names"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Compared:
-    """A comparison with its answer, and the names of the files for its table and its figure."""
-
-    contrast: tuple[str, str, str] | None
-    results: Results
-    table: str
-    figure: str
-
-
-def file_names(number: int) -> list[tuple[str, str]]:
-    """Return the names of table and figure of each comparison, numbered in the order of the options if several."""
-    endings = [""] if number <= 1 else [f"_{place}" for place in range(1, number + 1)]
-    return [(f"results{ending}.csv", f"ma{ending}.png") for ending in endings]
+__all__ = ["compare"]
 
 
 def compare(request: Request, dds: DESeqDataSet, contrasts: Sequence[tuple[str, str, str] | None]) -> list[Compared]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from countnest.cli.comparisons import Compared, file_names
 from countnest.cli.folder import RECORD
-from countnest.cli.queries import Answered
-from countnest.cli.record import Run, run_record
+from countnest.cli.found import Answered, Compared, file_names
 from countnest.containers.table_file import write_table
 from countnest.plots import plot_dispersion, plot_ma
 
@@ -50,9 +48,13 @@ def planned_files(comparisons: Sequence[str], queries: Mapping[str, str]) -> dic
 
 
 def write_outputs(
-    folder: Path, dds: DESeqDataSet, compared: Sequence[Compared], answers: Sequence[Answered], run: Run
+    folder: Path,
+    dds: DESeqDataSet,
+    compared: Sequence[Compared],
+    answers: Sequence[Answered],
+    record: Mapping[str, Any],
 ) -> None:
-    """Write every file into `folder`."""
+    """Write every file into `folder`; `record` is that of the run, without the names of the files."""
     for each in compared:
         each.results.to_csv(folder / each.table)
         plot_ma(each.results).savefig(folder / each.figure, dpi=_DPI)
@@ -64,6 +66,7 @@ def write_outputs(
     write_table(factors.rename("size_factor").rename_axis("sample").to_frame(), folder / "size_factors.csv")
     write_table(dds.counts(normalized=True).rename_axis("gene"), folder / "normalized_counts.csv.gz")
     plot_dispersion(dds.genes, dds.dispersion_trend).savefig(folder / "dispersion.png", dpi=_DPI)
-    record = run_record(dds, compared, answers, run)
-    record["files"] = sorted({each.name for each in folder.iterdir()} | {RECORD})
-    (folder / RECORD).write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    files = sorted({each.name for each in folder.iterdir()} | {RECORD})
+    (folder / RECORD).write_text(
+        json.dumps({**record, "files": files}, indent=2, allow_nan=False) + "\n", encoding="utf-8"
+    )

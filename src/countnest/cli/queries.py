@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from countnest.api.questions import BoundQuery
+from countnest.cli.found import Answered
 from countnest.cli.request import Request
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
@@ -16,32 +16,7 @@ from countnest.queries.strata import refuse_between
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
 
-__all__ = ["Answered", "answer_queries", "query_files", "read_queries"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answered:
-    """A query, as it was given and as it was understood, with its answer and the name of the file for it."""
-
-    text: str
-    query: BoundQuery
-    answer: Results | ResultsSet
-    file: str
-
-    @property
-    def parts(self) -> list[Results]:
-        """The tables of the answer: one for each row of the query, or one for all rows jointly."""
-        return [self.answer] if isinstance(self.answer, Results) else list(self.answer.parts.values())
-
-    @property
-    def joint(self) -> bool:
-        """Whether several rows were tested at once."""
-        return self.query.is_joint and len(self.query) > 1
-
-    @property
-    def significant(self) -> list[int]:
-        """The number of genes with padj < alpha in each table."""
-        return [int((part.table["padj"] < part.info.alpha).sum()) for part in self.parts]
+__all__ = ["answer_queries", "query_files", "read_queries"]
 
 
 def read_queries(request: Request, dds: DESeqDataSet) -> list[BoundQuery]:

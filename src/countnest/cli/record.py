@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from countnest.cli.comparisons import Compared
-from countnest.cli.queries import Answered
+from countnest.cli.found import Answered, Compared
 from countnest.cli.request import Request
 from countnest.containers.results import Results, ResultsInfo, summarize
 from countnest.version import installed_version

@@ -12,12 +12,13 @@ import click
 
 import countnest as cn
 from countnest.api.announcement import announce
-from countnest.cli.comparisons import Compared, compare
+from countnest.cli.comparisons import compare
 from countnest.cli.folder import check_names, check_out, earlier_files
+from countnest.cli.found import Answered, Compared
 from countnest.cli.notices import warnings_as_lines
 from countnest.cli.outputs import planned_files, write_outputs
-from countnest.cli.queries import Answered, answer_queries, query_files, read_queries
-from countnest.cli.record import Run
+from countnest.cli.queries import answer_queries, query_files, read_queries
+from countnest.cli.record import Run, run_record
 from countnest.cli.request import Request
 from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
 from countnest.containers.results import Results, summarize
@@ -65,7 +66,8 @@ def run_request(request: Request) -> None:
         answers = answer_queries(request, queries)
         check_names(request.folder, _planned(request))  # what has come since then
         with whole_folder(request.folder, earlier_files(request.folder)) as folder:
-            write_outputs(folder, dds, compared, answers, Run(request, inputs.design, started))
+            record = run_record(dds, compared, answers, Run(request, inputs.design, started))
+            write_outputs(folder, dds, compared, answers, record)
     _tell_design(request, dds)
     for each in compared:
         _tell_results(each.results)

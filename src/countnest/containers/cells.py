@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from countnest.containers.labels import Values
-from countnest.containers.source import Dense, Sparse
+from countnest.containers.source import Dense, Sparse, Values
 from countnest.errors import CountsError
 
 __all__ = ["refuse_cells"]

@@ -19,16 +19,15 @@ from countnest.containers.gene_info import matched_info, set_apart
 from countnest.containers.given import mixed_up, refused_kind
 from countnest.containers.labels import (
     Table,
-    Values,
     gene_labels,
     match_samples,
     recognise_orientation,
     sheet_labels,
-    text_labels,
 )
 from countnest.containers.matrix import CountMatrix, InMemory
 from countnest.containers.rows import without_other_rows
-from countnest.containers.source import Source, source_of
+from countnest.containers.similar import text_labels
+from countnest.containers.source import Source, Values, source_of
 from countnest.containers.stored import stored_counts
 from countnest.containers.text_cells import text_remedy
 from countnest.containers.values import checked_values

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from countnest.containers.labels import text_labels
+from countnest.containers.similar import text_labels
 from countnest.errors import OptionError, counted, kind_of, listing, suggestion, warn
 from countnest.options import Orientation
 

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
 from countnest.arrays import IntArray
-from countnest.containers.similar import Similarity, similarity
-from countnest.containers.source import Source
+from countnest.containers.similar import Similarity, label_texts, similarity, text_labels
+from countnest.containers.source import Values
 from countnest.errors import CountnestError, CountsError, SamplesError, counted, listing, warn
 from countnest.options import Orientation
 from countnest.remedies import advised, option
 
-__all__ = ["Table", "Values", "gene_labels", "match_samples", "recognise_orientation", "sheet_labels", "text_labels"]
+__all__ = ["Table", "gene_labels", "match_samples", "recognise_orientation", "sheet_labels"]
 
 REPEATED_SAMPLE = "Each sample needs one label of its own; add up technical replicates first."
-
-Values = npt.NDArray[Any] | sparse.csr_array | Source
 
 
 class Table(NamedTuple):
@@ -34,29 +30,6 @@ class Table(NamedTuple):
     numbered: bool  # an axis without labels has pandas' row numbers
     advice: Callable[[], str] = str  # gives what is added when the values are not whole numbers
     gene_info: pd.DataFrame | None = None  # what came with the counts, in the order of the genes
-
-
-def text_labels(index: pd.Index, owner: Literal["counts", "samples"]) -> pd.Index | None:
-    """Return the labels as text, 3 and 3.0 as '3'; None for a default RangeIndex."""
-    if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
-        return None
-    error = SamplesError if owner == "samples" else CountsError
-    if isinstance(index, pd.MultiIndex):
-        raise error(f"{owner} has labels of {index.nlevels} levels; give one label for each row and column.")
-    texts = _texts(index)
-    missing = index.isna() | np.array([text == "" for text in texts])
-    if missing.any():
-        places = np.flatnonzero(missing)
-        raise error(
-            f"{owner} has {counted(len(places), 'missing label')}, at position {listing(places)}; fill or drop them."
-        )
-    return pd.Index(texts, name=index.name)
-
-
-def _texts(values: pd.Index | pd.Series) -> list[str]:
-    if pd.api.types.infer_dtype(values, skipna=False) == "string":
-        return [str(value) for value in values]
-    return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values]
 
 
 def sheet_labels(sheet: pd.DataFrame) -> pd.Index | None:
@@ -264,7 +237,7 @@ def _holds(column: pd.Series[Any], axis: pd.Index) -> bool:
     """Tell whether a column has all labels of `axis`, and more only if there are more samples."""
     if len(axis) > len(column) or (len(axis) < len(column) and all(label.isdigit() for label in axis)):
         return False  # some numbers are in any column of numbers
-    texts = _texts(column)
+    texts = label_texts(column)
     return axis.is_unique and len(set(texts)) == len(texts) and set(axis) <= set(texts)
 
 

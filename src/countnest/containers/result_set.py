@@ -14,9 +14,10 @@ import pandas as pd
 from countnest.containers.narrow import GeneTable
 from countnest.containers.results import Results, decisive
 from countnest.containers.table_file import write_table
-from countnest.counterparts import Answering, checked_methods
+from countnest.counterparts import Answering
 from countnest.errors import ContrastError, OptionError, counted, listing, suggestion
 from countnest.files import FilePath
+from countnest.signature import checked_methods
 
 __all__ = ["ResultsSet"]
 

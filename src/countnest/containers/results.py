@@ -16,12 +16,12 @@ from countnest.containers.columns import Columns
 from countnest.containers.gene_info import symbol_column
 from countnest.containers.narrow import GeneTable, as_text
 from countnest.containers.table_file import write_table
-from countnest.counterparts import checked_methods
 from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
 from countnest.remedies import advised, option
+from countnest.signature import checked_methods
 from countnest.version import installed_version
 
 __all__ = ["FOUND", "JOINT_CHANGE", "Results", "ResultsInfo", "Summary", "TopBy", "decisive", "summarize"]

@@ -1,7 +1,7 @@
-"""Labels that are not equal, but say the same: paths of BAM files, labels that R has changed, other case and blanks.
+"""Labels as text, and labels that mean the same without being equal: paths of BAM files, names that R has changed.
 
-Labels are compared by their words, which are runs of letters and digits in lower case. 'X.data.S1.bam' has the words x,
-data, s1 and bam; the sheet's 'S1' is one of them.
+Labels that are not equal are compared by their words, which are runs of letters and digits in lower case.
+'X.data.S1.bam' has the words x, data, s1 and bam; the sheet's 'S1' is one of them.
 """
 
 from __future__ import annotations
@@ -10,20 +10,45 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from countnest.arrays import IntArray
-from countnest.errors import listing
+from countnest.errors import CountsError, SamplesError, counted, listing
 
-__all__ = ["Similarity", "similarity"]
+__all__ = ["Similarity", "label_texts", "similarity", "text_labels"]
 
 Words = tuple[str, ...]
 
 _WORD = re.compile(r"[^\W_]+")
 # Digits alone say little: '1' stands in many a name. So many of them are an identifier.
 _ENOUGH_DIGITS = 4
+
+
+def text_labels(index: pd.Index, owner: Literal["counts", "samples"]) -> pd.Index | None:
+    """Return the labels as text, 3 and 3.0 as '3'; None for a default RangeIndex."""
+    if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
+        return None
+    error = SamplesError if owner == "samples" else CountsError
+    if isinstance(index, pd.MultiIndex):
+        raise error(f"{owner} has labels of {index.nlevels} levels; give one label for each row and column.")
+    texts = label_texts(index)
+    missing = index.isna() | np.array([text == "" for text in texts])
+    if missing.any():
+        places = np.flatnonzero(missing)
+        raise error(
+            f"{owner} has {counted(len(places), 'missing label')}, at position {listing(places)}; fill or drop them."
+        )
+    return pd.Index(texts, name=index.name)
+
+
+def label_texts(values: pd.Index | pd.Series) -> list[str]:
+    """Return values as text; whole numbers have no decimal point."""
+    if pd.api.types.infer_dtype(values, skipna=False) == "string":
+        return [str(value) for value in values]
+    return [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in values]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from scipy import sparse
 from countnest.arrays import IntArray
 from countnest.containers.array_file import ArrayFile, array_file
 
-__all__ = ["Dense", "OpenTable", "Slab", "Source", "Sparse", "source_of"]
+__all__ = ["Dense", "OpenTable", "Slab", "Source", "Sparse", "Values", "source_of"]
 
 # Bytes of a slab, at most if the pieces of the file allow it. Pieces are read whole, so few of them do; of an array in
 # one piece that lies by columns, a slab has a short stretch of every column.
@@ -167,6 +167,9 @@ class _OpenSparse:
     def readable(self, columns: slice) -> slice:  # noqa: ARG002 (rows are read whole)
         return slice(0, self._n)
 
+
+# A table of counts, in memory or in a file.
+Values = npt.NDArray[Any] | sparse.csr_array | Source
 
 # A table that is open in this process:
 #   starts: first rows of the slabs, in increasing order, and the number of rows;

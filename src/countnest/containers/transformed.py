@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from countnest.containers.table_file import write_table
-from countnest.counterparts import Answering, checked_methods
+from countnest.counterparts import Answering
 from countnest.errors import OptionError, counted
 from countnest.files import FilePath
+from countnest.signature import checked_methods
 from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.transform.principal import most_variable
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import IntArray
-from countnest.counterparts import checked_arguments
 from countnest.design.levels.text import level_text
 from countnest.design.nesting import MEANT_NAME, Nesting, is_numbering, relation
 from countnest.errors import NumericIdError, SamplesError, listing, suggestion
 from countnest.options import names_given
 from countnest.remedies import advised, as_factor
+from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
     from countnest.design.samples import PreparedSamples

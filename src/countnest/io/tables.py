@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from countnest.containers.given import file_remedy
-from countnest.counterparts import checked_arguments
 from countnest.errors import CountnestError, CountsError, FileError, SamplesError, listing, suggestion, warn
 from countnest.files import FilePath
 from countnest.io.text import STAR_REMEDY, file_text
 from countnest.remedies import advised
+from countnest.signature import checked_arguments
 
 __all__ = ["read_counts", "read_samples"]
 

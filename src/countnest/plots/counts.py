@@ -11,11 +11,11 @@ import pandas as pd
 
 from countnest.arrays import FloatArray
 from countnest.containers.gene_info import called, gene_by_name
-from countnest.counterparts import checked_arguments
 from countnest.design.design import Design
 from countnest.design.levels.order import as_factor
 from countnest.errors import OptionError, kind_of, listing, suggestion
 from countnest.options import check_flags, names_given
+from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
-from countnest.counterparts import checked_arguments
 from countnest.errors import MissingStepError, OptionError, kind_of
+from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

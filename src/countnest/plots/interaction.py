@@ -13,12 +13,12 @@ from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.gene_info import called, gene_by_name
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
-from countnest.counterparts import checked_arguments
 from countnest.design.design import Design
 from countnest.design.levels.order import as_factor
 from countnest.errors import OptionError, kind_of, suggestion
 from countnest.options import names_given
 from countnest.queries.query import NamedCell
+from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,8 +12,8 @@ from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.gene_info import gene_by_name, symbols_of
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results, decisive
-from countnest.counterparts import checked_arguments
 from countnest.errors import OptionError, kind_of, listing
+from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

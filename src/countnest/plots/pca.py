@@ -10,10 +10,10 @@ import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.transformed import Transformed
-from countnest.counterparts import checked_arguments
 from countnest.design.levels.order import as_factor
 from countnest.errors import OptionError, SamplesError, counted, listing, suggestion
 from countnest.options import check_flags, names_given
+from countnest.signature import checked_arguments
 from countnest.stats.transform.principal import most_variable, principal_components
 
 if TYPE_CHECKING:

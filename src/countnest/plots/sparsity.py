@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
-from countnest.counterparts import checked_arguments
 from countnest.errors import OptionError
+from countnest.signature import checked_arguments
 from countnest.stats.transform.rlog import SPARSE_SHARE, SPARSE_SUM
 
 if TYPE_CHECKING:

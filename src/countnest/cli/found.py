@@ -1,0 +1,55 @@
+"""What a run found: its answers, with the names of their files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from countnest.containers.results import Results
+
+if TYPE_CHECKING:
+    from countnest.api.questions import BoundQuery
+    from countnest.containers.result_set import ResultsSet
+
+__all__ = ["Answered", "Compared", "file_names"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """A comparison with its answer, and the names of the files for its table and its figure."""
+
+    contrast: tuple[str, str, str] | None
+    results: Results
+    table: str
+    figure: str
+
+
+def file_names(number: int) -> list[tuple[str, str]]:
+    """Return the names of table and figure of each comparison, numbered in the order of the options if several."""
+    endings = [""] if number <= 1 else [f"_{place}" for place in range(1, number + 1)]
+    return [(f"results{ending}.csv", f"ma{ending}.png") for ending in endings]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """A query, as it was given and as it was understood, with its answer and the name of the file for it."""
+
+    text: str
+    query: BoundQuery
+    answer: Results | ResultsSet
+    file: str
+
+    @property
+    def parts(self) -> list[Results]:
+        """The tables of the answer: one for each row of the query, or one for all rows jointly."""
+        return [self.answer] if isinstance(self.answer, Results) else list(self.answer.parts.values())
+
+    @property
+    def joint(self) -> bool:
+        """Whether several rows were tested at once."""
+        return self.query.is_joint and len(self.query) > 1
+
+    @property
+    def significant(self) -> list[int]:
+        """The number of genes with padj < alpha in each table."""
+        return [int((part.table["padj"] < part.info.alpha).sum()) for part in self.parts]
