@@ -41,7 +41,7 @@ BAD = {
         (),
         ["'Nne' is not a level of 'treat2'. Did you mean 'None'?", "\n  treat2[E - Nne]\n             ^\n"],
     ),
-    "between": (BETWEEN, (), ["compares blocks", "Ways out", "--allow-fixed-blocks", f"in the query: {BETWEEN}"]),
+    "between": (BETWEEN, (), ["compares blocks", "Alternatives", "--allow-fixed-blocks", f"in the query: {BETWEEN}"]),
     "open bracket": ("treat2[E - None", (), ["']' expected here.\n  treat2[E - None\n                 ^\n"]),
     "unknown variable": ("treatment2[E - None]", (), ["Did you mean 'treat2'", "\n  treatment2[E - None]\n  ^\n"]),
     "empty": ("", (), ["the name of a variable expected here"]),
@@ -179,7 +179,7 @@ def test_answers_are_told(runs, fitted, kind):
 def test_queries_are_explained(runs):
     wald, forced = (" ".join(runs[kind].stdout.split()) for kind in ("wald", "forced"))
     assert "is the weighted sum of log means of 4 cells: +1 treat2=E, treat1=B (6 samples); -1 treat2=E" in wald
-    assert "Is any of these 3 differences not zero? One test with 3 df." in wald
+    assert "Do any of these 3 contrasts differ from zero? One test with 3 df." in wald
     assert "these particular blocks are compared" in forced
     assert "these particular blocks are compared" not in wald
 

@@ -17,7 +17,7 @@ from countnest.design.design import Design
 from countnest.design.levels.order import as_factor
 from countnest.errors import OptionError, kind_of, suggestion
 from countnest.options import names_given
-from countnest.queries.query import NamedCell
+from countnest.queries.rows import NamedCell
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:

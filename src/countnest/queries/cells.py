@@ -1,4 +1,4 @@
-"""The grid of cells: which complete cells a partial one averages over, and with which weights."""
+"""Cells of a design: the complete cells that a partial one averages over, and their weights."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ Weighted = tuple[dict[str, str], float]
 def cell_rows(design: Design, cells: Sequence[Cell], weights: Weights = "equal") -> FloatArray:
     """Return the mean of each cell as a functional of the unreduced coefficients.
 
-    Factors that a cell leaves open are averaged over: crossed ones over all their levels, nested ones over the levels
-    that occur in the cell of their parents. Numbers that it leaves open are at the mean of the samples.
+    Factors that a cell does not name are averaged over: crossed factors over all their levels, nested factors over the
+    levels that occur in the cell of their parents. Numbers that it does not name are held at their mean.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def cell_rows(design: Design, cells: Sequence[Cell], weights: Weights = "equal")
     Returns
     -------
     FloatArray
-        Shape (m, q); NaN where the cell does not exist, such as family 7 in a group that it does not belong to.
+        Shape (m, q); NaN if the cell cannot exist, such as family 7 in a group that it does not belong to.
     """
     means = {name: _mean(design, name) for name in design.numbers}
     found = [complete_cells(design, cell, weights) for cell in cells]
@@ -86,7 +86,7 @@ def _numbers(means: Mapping[str, float], cell: Cell) -> dict[str, float]:
 
 
 def complete_cells(design: Design, cell: Cell, weights: Weights = "equal") -> list[Weighted]:
-    """Return the complete cells of the factors that a partial cell averages over; empty when it cannot exist."""
+    """Return the complete cells of the factors that a partial cell averages over; none if it cannot exist."""
     fixed = _with_parents(design, {name: str(cell[name]) for name in design.levels if name in cell})
     if fixed is None:
         return []
@@ -103,7 +103,7 @@ def complete_cells(design: Design, cell: Cell, weights: Weights = "equal") -> li
 
 
 def _with_parents(design: Design, fixed: dict[str, str]) -> dict[str, str] | None:
-    """Return the fixed levels with those of the parents that they imply; None when they contradict each other."""
+    """Return the fixed levels with the levels of parents that they imply; None if they contradict each other."""
     complete = dict(fixed)
     for child, level in fixed.items():
         for parent in design.nesting.data.get(child, ()):
@@ -114,7 +114,7 @@ def _with_parents(design: Design, fixed: dict[str, str]) -> dict[str, str] | Non
 
 
 def parent_level(design: Design, child: str, level: str, parent: str) -> str:
-    """Return the level of the parent that a level of a factor nested in it by the samples belongs to."""
+    """Return the level of the parent to which a level of a nested factor belongs."""
     first = int(np.argmax(in_cell(design, {child: level})))
     return design.levels[parent][int(design.codes(parent)[first])]
 
@@ -122,7 +122,7 @@ def parent_level(design: Design, child: str, level: str, parent: str) -> str:
 def _shares(
     design: Design, factor: str, levels: Mapping[str, str], fixed: Mapping[str, str], weights: Weights
 ) -> dict[str, float]:
-    """Return the weight of each level of a factor in a cell of the factors above it."""
+    """Return the weight of each level of a factor in a cell of its parents."""
     if factor in fixed:
         return {fixed[factor]: 1.0}
     above = [name for name in design.nesting.parents(factor) if name in levels]
@@ -140,7 +140,7 @@ def _shares(
 
 
 def in_cell(design: Design, cell: Cell) -> BoolArray:
-    """Return which samples, shape (n,), have the levels of a cell; its numbers do not matter."""
+    """Return which samples, shape (n,), have the levels of a cell; its numbers are ignored."""
     inside: BoolArray = np.ones(len(design.sheet), dtype=bool)
     for name, level in cell.items():
         if name in design.levels:
@@ -149,7 +149,7 @@ def in_cell(design: Design, cell: Cell) -> BoolArray:
 
 
 def empty_combinations(design: Design, cells: Sequence[Cell], weights: Weights = "equal") -> list[str]:
-    """Return the combinations of levels, of the cells or of the terms, that the cells need and no sample has."""
+    """Return the combinations of levels that the cells need and no sample has."""
     named = [describe(cell, design.levels) for cell in cells if not in_cell(design, cell).any()]
     if named:
         return list(dict.fromkeys(named))
@@ -167,7 +167,7 @@ def empty_combinations(design: Design, cells: Sequence[Cell], weights: Weights =
 
 
 def describe(cell: Cell, only: Mapping[str, object] | None = None) -> str:
-    """Return a cell as text: 'treat1=B, treat2=E'; only the variables in `only` when that is given."""
+    """Return a cell as text: 'treat1=B, treat2=E'; with only the variables in `only`, if given."""
     return ", ".join(
         f"{name}={value if isinstance(value, str) else f'{value:.6g}'}"
         for name, value in cell.items()
@@ -178,14 +178,14 @@ def describe(cell: Cell, only: Mapping[str, object] | None = None) -> str:
 def level_cells(design: Design, variables: Sequence[str], fixed: Cell) -> list[dict[str, str | float]]:
     """Return the cells of all levels of some factors that can occur with the fixed levels.
 
-    Cells that contradict the nesting are left out; cells that merely have no samples are not.
+    Cells that contradict the nesting are left out; cells without samples are not.
     """
     for name in variables:
         design.require_variable(name)
         if name not in design.levels:
             raise ContrastError(f"by='{name}': it is a number, not a factor; fix it with at={{'{name}': ...}}.")
         if name in fixed:
-            raise ContrastError(f"'{name}' is in both 'by' and 'at'; it can be in one only.")
+            raise ContrastError(f"'{name}' is in both 'by' and 'at'; use only one.")
     choices = itertools.product(*(design.levels[name] for name in variables))
     cells = [dict(zip(variables, choice, strict=True)) for choice in choices]
     return [{**cell} for cell in cells if _possible(design, {**cell, **fixed})]

@@ -1,4 +1,4 @@
-"""Questions in terms of coefficients: names, sums of names, weights, matrices."""
+"""Queries in terms of coefficients: names, sums of names, weights, matrices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from countnest.errors import ContrastError, listing
 from countnest.options import is_number
 from countnest.queries.contrasts import coefficient_place, contrast_query
 from countnest.queries.estimable import functional
-from countnest.queries.query import Query, Row
+from countnest.queries.query import Query
+from countnest.queries.rows import Row
 from countnest.queries.weights import mistaken_numbers
 
 __all__ = ["coefficients"]
@@ -26,7 +27,7 @@ NAME = re.compile(rf"{PART}(?::{PART})*")
 
 
 def coefficients(design: Design, asked: object, list_values: Sequence[float] = (1.0, -1.0)) -> Query:
-    """Return the question that weights of coefficients ask.
+    """Return the query given by weights of coefficients.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def coefficients(design: Design, asked: object, list_values: Sequence[float] = (
     asked
         A name or an expression of names such as ``"treat1B.treat2E - treat1A.treat2E"``; three strings (factor, level,
         level) or one or two lists of names as for ``results``; p numbers; k x p numbers, or a data frame of them with
-        names, which are tested jointly; a dict of names to weights; or a dict of labels to any of these. Names may be
+        names, which are tested jointly; a dict of weights by name; or a dict of any of these by label. Names may be
         written as in the results, as in R's model matrix or as in Python's formulas.
     list_values
         Weights of the names of the first and the second list.
@@ -48,7 +49,7 @@ def coefficients(design: Design, asked: object, list_values: Sequence[float] = (
     Raises
     ------
     ContrastError
-        Unknown names, wrong lengths, weights that are all zero, an expression that cannot be read.
+        Unknown names, wrong lengths, weights that are all zero, an expression that cannot be parsed.
 
     Notes
     -----
@@ -80,7 +81,7 @@ def _query(design: Design, matrix: FloatArray, labels: Sequence[str]) -> Query:
 
 
 def _of_dict(design: Design, asked: Mapping[Any, Any], list_values: Sequence[float]) -> Query:
-    """Return the query of names with weights, or of labels with contrasts."""
+    """Return the query of a dict of weights by name, or of contrasts by label."""
     if asked and all(is_number(weight) for weight in asked.values()):
         vector = np.zeros(len(design.names))
         for name, weight in asked.items():
@@ -98,7 +99,7 @@ def _of_dict(design: Design, asked: Mapping[Any, Any], list_values: Sequence[flo
 
 
 def _array(asked: object) -> FloatArray | None:
-    """Return numbers as an array; None when they are none."""
+    """Return numbers as an array; None if they are not numbers."""
     if isinstance(asked, pd.Series) or mistaken_numbers(asked):
         return None
     try:
@@ -108,14 +109,14 @@ def _array(asked: object) -> FloatArray | None:
 
 
 def _oriented(design: Design, values: FloatArray) -> FloatArray:
-    """Return a matrix with one row for each contrast; R has one column for each."""
+    """Return a matrix with one row for each contrast; R uses one column for each."""
     p = len(design.names)
     if values.shape[1] == p:
         return values
     if values.shape[0] == p:
         return values.T
     raise ContrastError(
-        f"the matrix of contrasts has shape {values.shape}; it should have one column for each of the {p} "
+        f"the matrix of contrasts has shape {values.shape}; it must have one column for each of the {p} "
         f"coefficients: {listing(design.names, 20)}."
     )
 
@@ -143,11 +144,11 @@ def _frame_numbers(frame: pd.DataFrame) -> FloatArray:
             return frame.to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         pass
-    raise ContrastError("a data frame of contrasts must hold numbers only.")
+    raise ContrastError("a data frame of contrasts must contain only numbers.")
 
 
 def _expression(design: Design, text: str) -> FloatArray:
-    """Return the weights, shape (p,), that an expression of names gives."""
+    """Return the weights, shape (p,), of an expression of names."""
     constant, vector = _Arithmetic(design, text).read()
     if constant:
         raise ContrastError(f"the contrast '{text}' adds the number {constant:g}; only coefficients can be added.")
@@ -159,7 +160,7 @@ Linear = tuple[float, FloatArray]
 
 
 class _Arithmetic:
-    """Reads sums of names with weights: ``a - 0.5 * (b + c)``."""
+    """A parser of sums of names with weights: ``a - 0.5 * (b + c)``."""
 
     def __init__(self, design: Design, text: str) -> None:
         self.design, self.text, self.at = design, text, 0
@@ -167,7 +168,7 @@ class _Arithmetic:
         self.known = sorted(known, key=len, reverse=True)
 
     def read(self) -> Linear:
-        """Return what the whole text means."""
+        """Return the value of the whole text."""
         found = self._sum()
         if self._peek():
             self._fail("'+', '-', '*' or '/' expected here")
@@ -208,10 +209,10 @@ class _Arithmetic:
             right = self._signed()
             if operator == "*" and right[1].any() and left[1].any():
                 self.at = place
-                self._fail("two coefficients cannot be multiplied; an interaction is written with ':' and no spaces")
+                self._fail("two coefficients cannot be multiplied; write an interaction with ':' and without spaces")
             if operator == "/" and (right[1].any() or not right[0]):
                 self.at = place
-                self._fail("only a number other than 0 can divide")
+                self._fail("only a number other than 0 can be a divisor")
             if operator == "/":
                 left = left[0] / right[0], left[1] / right[0]
             else:
@@ -254,6 +255,6 @@ class _Arithmetic:
 
 
 def _ends(text: str, name: str) -> bool:
-    """Tell whether a name ends where it does in the text, and is not the beginning of a longer one."""
+    """Tell whether the text starts with the whole name, not with a longer one."""
     after = text[len(name) : len(name) + 1]
     return not (after.isalnum() or after in ("_", ".", ":", "[")) or not after

@@ -20,7 +20,8 @@ from countnest.errors import ContrastError, listing, suggestion
 from countnest.options import is_number
 from countnest.queries.empty_cells import empty_rule
 from countnest.queries.estimable import functional
-from countnest.queries.query import Query, Row
+from countnest.queries.query import Query
+from countnest.queries.rows import Row
 from countnest.queries.weights import mistaken_numbers, require_usable
 from countnest.remedies import advised, as_factor, option
 
@@ -144,7 +145,7 @@ def _named(design: Design, name: str) -> Query:
 
 
 def _name_label(design: Design, place: int) -> str:
-    """Return 'dex trt vs untrt' for 'dex_trt_vs_untrt'; other names as they are."""
+    """Return 'dex trt vs untrt' for 'dex_trt_vs_untrt', other names unchanged."""
     name, term = design.names[place], design.terms[place]
     if "_vs_" not in name or len(term) != 1 or term[0] not in design.levels:
         return name
@@ -172,7 +173,7 @@ def _triple(design: Design, items: Sequence[object]) -> Query:
                 f"{listing(levels, 20)}."
             )
     if numerator == denominator:
-        raise ContrastError(f"numerator and denominator are both '{numerator}'; they should be different levels.")
+        raise ContrastError(f"numerator and denominator are both '{numerator}'; they must be different levels.")
     weights: dict[int, float] = {}
     for level, weight in ((numerator, 1.0), (denominator, -1.0)):
         place = _level_place(design, factor, level)
@@ -185,7 +186,7 @@ def _triple(design: Design, items: Sequence[object]) -> Query:
 
 
 def _factor_levels(design: Design, factor: str, pair: Sequence[object]) -> tuple[str, ...]:
-    """Return the levels of a factor that the design has a main effect of."""
+    """Return the levels of a factor; raise `ContrastError` unless the design has its main effect."""
     if factor not in design.variables:
         columns = [str(column) for column in design.sheet.columns]
         where = " It is a column of the sample sheet, but the design does not use it." if factor in columns else ""
@@ -214,7 +215,7 @@ def _factor_levels(design: Design, factor: str, pair: Sequence[object]) -> tuple
 
 
 def _in_each_level(design: Design, factor: str, pair: Sequence[object]) -> str:
-    """Return how two levels are compared in each level of the factors that the effect of theirs depends on."""
+    """Return the advice to compare two levels within each level of the factors that interact with theirs."""
     high, low = (level_text(level) for level in pair)
     blocks = {block[-1] for block in design.nesting.blocks}
     near = {name for term in design.full.terms if factor in term for name in term}
@@ -222,11 +223,11 @@ def _in_each_level(design: Design, factor: str, pair: Sequence[object]) -> str:
     by = f", by={others!r}" if len(others) > 1 else f", by={others[0]!r}" if others else ""
     python = f"dds.effect({factor!r}, levels=({high!r}, {low!r}){by})"
     line = " | ".join([f"{factor}[{high} - {low}]", ", ".join(others)]) if others else f"{factor}[{high} - {low}]"
-    return f"Ask {advised(python, option('query', line))}"
+    return f"Use {advised(python, option('query', line))}"
 
 
 def _level_place(design: Design, factor: str, level: str) -> int | None:
-    """Return the place of the main-effect column of a level; None for the reference level that has none."""
+    """Return the position of the main-effect column of a level; None for a reference level without one."""
     for place, (term, column) in enumerate(zip(design.terms, design.columns, strict=True)):
         if term == (factor,) and column == f"{factor}{level}":
             return place
@@ -234,7 +235,7 @@ def _level_place(design: Design, factor: str, level: str) -> int | None:
 
 
 def _dropped_level(design: Design, factor: str, level: str) -> str:
-    """Return why a level that is not the reference has no coefficient."""
+    """Return the message that a level other than the reference has no coefficient."""
     inner = [name for name, outer in design.nesting.data.items() if factor in outer]
     why = f" because '{inner[0]}' is nested in '{factor}', so the levels of '{factor}' differ between" if inner else ""
     blocks = f" levels of '{inner[0]}'" if inner else ""
@@ -246,15 +247,15 @@ def _dropped_level(design: Design, factor: str, level: str) -> str:
     advice = (
         f"compare levels of '{factor}' within one level of '{outer[0]}'"
         if outer
-        else f"ask for averages over cells instead: {averages}"
+        else f"compare averages over cells instead: {averages}"
     )
     return f"the coefficient '{factor}{level}' was dropped{why}{blocks}; {advice}."
 
 
 def _lists(design: Design, items: Sequence[Sequence[str]], list_values: Sequence[float]) -> Query:
-    """Return the contrast that adds the coefficients of one list and subtracts those of another."""
+    """Return the contrast that adds the coefficients of one list and subtracts those of the other."""
     if len(items) > 2:
-        raise ContrastError(f"the contrast has {len(items)} lists of names; it should have one or two. {FORMS}")
+        raise ContrastError(f"the contrast has {len(items)} lists of names; it must have one or two. {FORMS}")
     up, down = _list_values(list_values)
     sides = [[coefficient_place(design, name) for name in side] for side in items]
     added, subtracted = [list(dict.fromkeys(side)) for side in [*sides, []][:2]]
@@ -285,7 +286,7 @@ def _list_values(list_values: Sequence[float]) -> tuple[float, float]:
 
 
 def _list_label(design: Design, added: list[int], subtracted: list[int], values: tuple[float, float]) -> str:
-    """Return 'a+b vs c' or 'a+b effect', with the weights that are not 1: '0.5 a+b vs 0.25 c'."""
+    """Return 'a+b vs c' or 'a+b effect', with weights other than 1: '0.5 a+b vs 0.25 c'."""
     up, down = ("+".join(design.names[place] for place in side) for side in (added, subtracted))
     if not added:
         return f"{values[1]:.3g} {down} effect"
@@ -294,7 +295,7 @@ def _list_label(design: Design, added: list[int], subtracted: list[int], values:
 
 
 def _numeric(design: Design, contrast: object) -> Query:
-    """Return the contrast with given weights."""
+    """Return the contrast with the given weights."""
     wrong = mistaken_numbers(contrast)
     if wrong:
         raise ContrastError(f"the contrast {contrast!r} cannot be understood: it has {wrong} as an element. {FORMS}")
@@ -317,7 +318,7 @@ def _numeric(design: Design, contrast: object) -> Query:
 
 
 def _series_weights(design: Design, contrast: pd.Series[Any]) -> list[Any]:
-    """Return the weights of a series in the order of the coefficients, matched by name if it has names."""
+    """Return the weights of a series in the order of the coefficients, matched by name if it is labelled."""
     if isinstance(contrast.index, pd.RangeIndex):
         return list(contrast)
     weights = dict.fromkeys(range(len(design.names)), 0.0)
@@ -329,7 +330,7 @@ def _series_weights(design: Design, contrast: pd.Series[Any]) -> list[Any]:
 
 
 def _weights(design: Design, weights: dict[int, float]) -> FloatArray:
-    """Return a vector of shape (p,) with these weights."""
+    """Return the vector (p,) with these weights by position."""
     vector = np.zeros(len(design.names))
     for place, weight in weights.items():
         vector[place] = weight
@@ -337,7 +338,7 @@ def _weights(design: Design, weights: dict[int, float]) -> FloatArray:
 
 
 def coefficient_place(design: Design, name: str) -> int:
-    """Return the place of a coefficient, whichever way its name is written."""
+    """Return the position of a coefficient, in any spelling of its name."""
     if not isinstance(name, str):
         raise ContrastError(
             f"{name!r} is not the name of a coefficient. The coefficients are {listing(design.names, 20)}."
@@ -357,7 +358,7 @@ def coefficient_place(design: Design, name: str) -> int:
 
 
 def _as_levels(design: Design, name: str) -> str:
-    """Return how to ask for the comparison of two levels that a name states, though no coefficient is it."""
+    """Return the advice to use contrast= for a name that compares two levels but is not a coefficient; otherwise ''."""
     for factor, levels in design.levels.items():
         written = written_levels(factor, levels)
         pairs = itertools.permutations(zip(levels, written, strict=True), 2)
@@ -369,7 +370,7 @@ def _as_levels(design: Design, name: str) -> str:
 
 
 def _plain_name(name: str) -> tuple[str, ...]:
-    """Return the parts of a name without brackets, sorted: ('dextrt',) for 'dex[T.trt]' and for 'dextrt'."""
+    """Return the parts of a name without brackets, sorted: ('dextrt',) for 'dex[T.trt]' and 'dextrt'."""
     if name == "(Intercept)":
         return ("Intercept",)
     return tuple(sorted(re.sub(r"\[(?:T\.)?([^\]]*)\]", r"\1", part) for part in name.split(":")))

@@ -1,4 +1,4 @@
-"""Questions about cells: effects of a variable, interactions of several, means, single cells."""
+"""Queries about cells: effects of a variable, interactions of several variables, means, single cells."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from countnest.queries.cells import (
 )
 from countnest.queries.estimable import contrast_matrix, estimable
 from countnest.queries.level_contrasts import ORDERED, Comparison, compare
-from countnest.queries.query import NamedCell, Query, Row
+from countnest.queries.query import Query
+from countnest.queries.rows import NamedCell, Row
 from countnest.queries.slopes import Slope, finite_change, slope_of
 from countnest.queries.weights import check_weights, is_of_size
 from countnest.remedies import advised
@@ -39,11 +40,11 @@ __all__ = ["ask", "cell", "effect", "interaction", "means"]
 
 @dataclass(frozen=True, slots=True)
 class _Factor:
-    """One factor of the product that a row is: settings of a variable with their weights."""
+    """One factor of the product that makes a row: settings of a variable with their weights."""
 
     label: str
     settings: tuple[tuple[Cell, float], ...]
-    named: tuple[tuple[tuple[str, str], ...], ...]  # the levels for each setting; none for a number
+    named: tuple[tuple[tuple[str, str], ...], ...]  # the levels of each setting; none for a number
 
 
 def effect(
@@ -58,30 +59,30 @@ def effect(
     from_: float | None = None,
     to: float | None = None,
 ) -> Query:
-    """Return the question what a variable does.
+    """Return the query for the effect of a variable.
 
-    Factors that are not mentioned are averaged over: crossed ones with equal weights over all their levels, nested ones
-    over the levels that occur; numbers are held at their mean.
+    Factors that are not mentioned are averaged over: crossed factors with equal weights over all their levels, nested
+    factors over the levels that occur. Numbers are held at their mean.
 
     Parameters
     ----------
     design
         A design that was made from a formula.
     variable
-        A factor, whose levels are compared, or a number, whose slope is asked.
+        A factor, whose levels are compared, or a number, whose slope is taken.
     levels
         How levels are compared: a pair ``("B", "A")`` for B - A, a method such as 'pairwise', or weights; by default
         each level with the reference.
     by
-        Factors for each combination of whose levels the question is asked.
+        Factors; there is one row for each combination of their levels.
     at
         Levels of factors and values of numbers to hold fixed.
     weights
-        Of the levels that are averaged over: 'equal', 'proportional' to their samples, or a dict of factors.
+        Weights of the levels averaged over: 'equal', 'proportional' to their samples, or a dict by factor.
     per
         For a number: 'sd' for the slope per standard deviation, or a number of units; by default one unit.
     from_, to
-        For a number: the change from one value to another in place of the slope.
+        For a number: the change from one value to another, instead of the slope.
 
     Returns
     -------
@@ -101,11 +102,11 @@ def effect(
     else:
         if levels is not None:
             raise ContrastError(f"'{variable}' is a number, so it has no levels; use per=, or from_= and to=.")
-        how = _number_question(variable, per, from_, to)
+        how = _slope(variable, per, from_, to)
     return ask(design, {variable: how}, by=by, at=at, weights=weights)
 
 
-def _number_question(variable: str, per: float | str | None, from_: float | None, to: float | None) -> Slope:
+def _slope(variable: str, per: float | str | None, from_: float | None, to: float | None) -> Slope:
     if (from_ is None) != (to is None) or (per is not None and from_ is not None):
         raise ContrastError(f"effect of '{variable}': give either 'per', or both 'from_' and 'to'.")
     return Slope(per=per, from_=from_, to=to)
@@ -119,7 +120,7 @@ def interaction(
     weights: Weights = "equal",
     **comparisons: object,
 ) -> Query:
-    """Return the question how the effect of a variable differs over others.
+    """Return the query for how the effect of a variable differs between levels of others.
 
     Parameters
     ----------
@@ -128,8 +129,8 @@ def interaction(
     by, at, weights
         As for `effect`.
     **comparisons
-        For each variable how it is compared: for a factor as `levels` of `effect`; for a number 'slope', or a pair of
-        values. ``interaction(design, treat2=("E", "None"), treat1="pairwise")``.
+        How each variable is compared: a factor as by `levels` of `effect`; a number by 'slope' or a pair of values:
+        ``interaction(design, treat2=("E", "None"), treat1="pairwise")``.
 
     Returns
     -------
@@ -139,7 +140,7 @@ def interaction(
     Raises
     ------
     ContrastError
-        As for `effect`; and when the model lacks the interaction, so that it is zero by assumption.
+        As for `effect`; and if the model lacks the interaction, so that it is zero by assumption.
     """
     if len(comparisons) < 2:
         raise ContrastError(
@@ -152,55 +153,55 @@ def interaction(
 def means(
     design: Design, by: str | Sequence[str], *, at: Mapping[str, Any] | None = None, weights: Weights = "equal"
 ) -> Query:
-    """Return the question for the mean of each cell of some factors; arguments as for `effect`."""
+    """Return the query for the mean of each cell of some factors; arguments as for `effect`."""
     fixed = _fixed(design, at)
     check_weights(design, weights)
     cells = level_cells(design, _names(by), fixed)
     parts = [Row("mean", _place({**each, **fixed}), (_named({**each, **fixed}, design, 1.0),)) for each in cells]
     rows = cell_rows(design, [{**each, **fixed} for each in cells], weights)
-    return _answerable(design, parts, rows, [[{**each, **fixed}] for each in cells], weights, frozenset(_names(by)))
+    return _estimable(design, parts, rows, [[{**each, **fixed}] for each in cells], weights, frozenset(_names(by)))
 
 
 def cell(design: Design, *, weights: Weights = "equal", **levels: object) -> Query:
-    """Return the question for the mean of one cell; the difference of two such questions is a comparison."""
+    """Return the query for the mean of one cell; the difference of two such queries is a comparison."""
     fixed = _fixed(design, levels)
     check_weights(design, weights)
     part = Row(f"cell({describe(fixed)})", (), (_named(fixed, design, 1.0),))
     compared = frozenset(name for name in fixed if name in design.levels)
-    return _answerable(design, [part], cell_rows(design, [fixed], weights), [[fixed]], weights, compared)
+    return _estimable(design, [part], cell_rows(design, [fixed], weights), [[fixed]], weights, compared)
 
 
 def ask(
     design: Design,
-    questions: Mapping[str, object],
+    comparisons: Mapping[str, object],
     *,
     by: str | Sequence[str] | None = None,
     at: Mapping[str, Any] | None = None,
     weights: Weights = "equal",
 ) -> Query:
     """Return the product of the comparisons of one or more variables, in each cell of `by`."""
-    for name in questions:
+    for name in comparisons:
         design.require_variable(name)
     fixed = _fixed(design, at)
     check_weights(design, weights)
     names = _names(by)
-    twice = [name for name in questions if name in names or (name in fixed and name in design.levels)]
+    twice = [name for name in comparisons if name in names or (name in fixed and name in design.levels)]
     if twice:
-        raise ContrastError(f"{listing(twice)} is compared, so it cannot be held fixed by 'by' or 'at' as well.")
+        raise ContrastError(f"{listing(twice)} is compared, so it cannot also be held fixed by 'by' or 'at'.")
     parts, sums = [], []
     for place in level_cells(design, names, fixed):
         here = {**place, **fixed}
-        pieces = [_factors(design, name, how, here) for name, how in questions.items()]
+        pieces = [_factors(design, name, how, here) for name, how in comparisons.items()]
         for combination in itertools.product(*pieces):
-            held = {name: value for name, value in here.items() if name not in questions}
+            held = {name: value for name, value in here.items() if name not in comparisons}
             parts.append(_row(design, combination, here))
             sums.append(_settings(combination, held))
     rows = _weighted_rows(design, sums, weights)
     cells = [[setting for setting, _ in terms] for terms in sums]
-    compared = frozenset(name for name in questions if name in design.levels)
-    ordered = {name: how for name, how in questions.items() if isinstance(how, str) and name in design.levels}
+    compared = frozenset(name for name in comparisons if name in design.levels)
+    ordered = {name: how for name, how in comparisons.items() if isinstance(how, str) and name in design.levels}
     ordered = {name: how for name, how in ordered.items() if how in ORDERED}
-    query = _answerable(design, parts, rows, cells, weights, compared, tuple(questions))
+    query = _estimable(design, parts, rows, cells, weights, compared, tuple(comparisons))
     return replace(query, ordered=ordered)
 
 
@@ -225,28 +226,28 @@ def _factors(design: Design, name: str, how: object, here: Cell) -> list[_Factor
 
 
 def _levels_to_compare(design: Design, name: str, how: object, possible: Sequence[str]) -> list[str]:
-    """Return the levels that take part: by a method those that are possible, in the order that it goes by."""
+    """Return the levels to compare: for a method the possible ones, in the order that it uses."""
     if not isinstance(how, str):
         return list(design.levels[name])
     return [level for level in (design.in_order(name) if how in ORDERED else possible) if level in possible]
 
 
 def _number_factor(design: Design, name: str, how: object, here: Cell) -> _Factor:
-    """Return the slope of a number, or its change, as a weighted sum of settings."""
+    """Return the slope or the change of a number as a weighted sum of settings."""
     if isinstance(how, (tuple, list)) and len(how) == 2:
-        question = finite_change(name, how)
+        slope = finite_change(name, how)
     elif isinstance(how, Slope):
-        question = how
+        slope = how
     elif how in ("slope", "sd"):
-        question = Slope(per="sd" if how == "sd" else None)
+        slope = Slope(per="sd" if how == "sd" else None)
     else:
         raise ContrastError(f"{name}={how!r}: '{name}' is a number; use 'slope', 'sd' or a pair of values (to, from).")
-    label, settings = slope_of(design, name, question, here.get(name))
+    label, settings = slope_of(design, name, slope, here.get(name))
     return _Factor(label, settings, ((),) * len(settings))
 
 
 def _refuse_across_parents(design: Design, name: str, comparison: Comparison) -> None:
-    """Refuse to compare levels of a nested factor that belong to different levels of its parent."""
+    """Raise `ContrastError` if levels of a nested factor belong to different levels of its parent."""
     for parent in design.nesting.data.get(name, ()):
         homes = {level: parent_level(design, name, level, parent) for level in comparison.weights}
         if len(set(homes.values())) > 1:
@@ -261,7 +262,7 @@ def _refuse_across_parents(design: Design, name: str, comparison: Comparison) ->
 
 
 def _row(design: Design, combination: Sequence[_Factor], here: Cell) -> Row:
-    """Return what a product of comparisons means."""
+    """Return the meaning of a product of comparisons."""
     cells: dict[tuple[tuple[str, str], ...], float] = {}
     held = tuple((name, str(value)) for name, value in here.items() if name in design.levels)
     factors = [piece for piece in combination if any(piece.named)]
@@ -288,14 +289,14 @@ def _settings(combination: Sequence[_Factor], here: Cell) -> list[tuple[dict[str
 def _weighted_rows(
     design: Design, sums: Sequence[Sequence[tuple[dict[str, str | float], float]]], weights: Weights
 ) -> FloatArray:
-    """Return the weighted sums of cells, each cell coded once."""
+    """Return the weighted sums of cells; each cell is encoded once."""
     places: dict[tuple[tuple[str, str | float], ...], int] = {}
     keys = [[(places.setdefault(tuple(sorted(c.items())), len(places)), w) for c, w in terms] for terms in sums]
     rows = cell_rows(design, [dict(key) for key in places], weights)
     return np.stack([sum((w * rows[i] for i, w in terms), np.zeros(rows.shape[1])) for terms in keys])
 
 
-def _answerable(
+def _estimable(
     design: Design,
     parts: Sequence[Row],
     rows: FloatArray,
@@ -304,13 +305,13 @@ def _answerable(
     compared: frozenset[str],
     variables: tuple[str, ...] = (),
 ) -> Query:
-    """Return the query of the rows that the samples can answer; refuse it when none is, or when one is zero."""
+    """Return the query of the rows that can be estimated; raise `ContrastError` if none can, or if one is zero."""
     for part, row in zip(parts, rows, strict=True):
         if np.isfinite(row).all() and np.abs(row).max(initial=0.0) < 1e-12:
             raise ContrastError(_zero_message(design, part, variables))
     able = estimable(design, rows)
     if not all(able):
-        _tell_empty(design, parts, cells, weights, able)
+        _report_inestimable(design, parts, cells, weights, able)
     kept = [place for place, ok in enumerate(able) if ok]
     query = Query(design, rows[kept], tuple(parts[place] for place in kept), compared)
     contrasts = contrast_matrix(design, query.rows)
@@ -325,15 +326,15 @@ def _zero_message(design: Design, part: Row, variables: tuple[str, ...]) -> str:
     if len(variables) > 1:
         return (
             f"{part.label}: the model '{design.formula}' has no {term} term, so this difference is 0 by assumption; "
-            "add the term to the formula to ask about it."
+            "add the term to the formula to test it."
         )
     return f"{part.label}: this difference is 0 by assumption in the model '{design.formula}'."
 
 
-def _tell_empty(
+def _report_inestimable(
     design: Design, parts: Sequence[Row], cells: Sequence[Sequence[Cell]], weights: Weights, able: Sequence[bool]
 ) -> None:
-    """Raise `ContrastError` when no row can be answered, otherwise warn about those that cannot."""
+    """Raise `ContrastError` if no row can be estimated, otherwise warn about those that cannot."""
     lost = [place for place, ok in enumerate(able) if not ok]
     empty = dict.fromkeys(text for place in lost for text in empty_combinations(design, cells[place], weights))
     reason = f"no samples with {listing(empty)}" if empty else "its cells cannot be separated from other effects"

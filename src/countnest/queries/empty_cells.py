@@ -10,7 +10,8 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.design import Design
 from countnest.queries.cells import in_cell
-from countnest.queries.query import NamedCell, Query, Row
+from countnest.queries.query import Query
+from countnest.queries.rows import NamedCell, Row
 
 __all__ = ["EmptyRule", "empty_rule"]
 

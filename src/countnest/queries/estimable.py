@@ -1,4 +1,4 @@
-"""The algebra of questions: functionals of cells as contrasts of coefficients, and whether they can be estimated."""
+"""The algebra of queries: functionals of cells as contrasts of coefficients, and whether they can be estimated."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from countnest.design.design import Design
 
 __all__ = ["contrast_matrix", "estimable", "functional", "sample_weights", "tidy"]
 
-# A functional is estimable when it is so within this fraction.
+# Relative tolerance of estimability.
 TOLERANCE = 1e-8
 
-# Beyond this condition number columns are made of one size, and numbers are taken less their mean: otherwise rounding
-# errors would be larger than the tolerance.
+# Beyond this condition number columns are scaled to one size and numbers are centred; otherwise rounding errors would
+# exceed the tolerance.
 LARGEST_CONDITION = 1e7
 
-# Weights nearer than this to a fraction with a small denominator are that fraction.
+# Weights closer than this to a fraction with a small denominator are replaced by that fraction.
 ROUNDING = 1e-12
 DENOMINATOR = 27_720 * 16  # the least common multiple of 1 to 12, and powers of 2
 
@@ -37,7 +37,7 @@ class _Columns:
 
 @lru_cache(maxsize=8)
 def _columns(design: Design) -> tuple[_Columns, _Columns]:
-    """Return the unreduced and the fitted columns; of one size and less their mean where digits would be lost."""
+    """Return the unreduced and the fitted columns, scaled and centred if digits would be lost otherwise."""
     as_given = np.linalg.cond(design.matrix) <= LARGEST_CONDITION
     full, fitted = (_worked(matrix, bool(as_given)) for matrix in (design.full.matrix, design.matrix))
     return full, fitted
@@ -52,15 +52,15 @@ def _worked(matrix: FloatArray, as_given: bool) -> _Columns:
 def contrast_matrix(design: Design, rows: FloatArray) -> FloatArray:
     """Return functionals of the unreduced coefficients, shape (k, q), as contrasts of the fitted ones, (k, p).
 
-    With L the rows and Xf the unreduced columns a = L pinv(Xf) are weights of the linear predictors of the samples,
-    and the contrast is a X.
+    With rows L and unreduced columns Xf, a = L pinv(Xf) are weights of the linear predictors of the samples, and the
+    contrast is a X.
     """
     full, fitted = _columns(design)
     return tidy(rows @ full.change @ full.pseudo_inverse @ fitted.matrix @ fitted.inverse)
 
 
 def tidy(values: FloatArray) -> FloatArray:
-    """Return weights, shape (k, p), with those that are simple fractions but for rounding errors made exact."""
+    """Return weights, shape (k, p), with simple fractions made exact."""
     near = np.round(values * DENOMINATOR) / DENOMINATOR
     scale = np.maximum(1.0, np.abs(values).max(axis=1, initial=0.0, keepdims=True))
     return np.where(np.abs(values - near) <= ROUNDING * scale, near, values) + 0.0

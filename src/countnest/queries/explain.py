@@ -1,54 +1,53 @@
-"""What a query asks, in sentences."""
+"""The meaning of a query in sentences."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-
-import numpy as np
+from typing import NamedTuple
 
 from countnest.arrays import FloatArray
 from countnest.design.design import Design
 from countnest.errors import counted
 
-__all__ = ["explain_query", "weighted_names"]
-
-# Levels of factors, the weight of the cell that they make, and its number of samples.
-WeighedCell = tuple[Mapping[str, str], float, int]
+__all__ = ["ExplainedRow", "explain_rows"]
 
 
-def explain_query(
-    design: Design,
-    labels: Sequence[str],
-    matrix: FloatArray,
-    cells: Sequence[Sequence[WeighedCell]],
-    strata: Sequence[str],
-    informative: Sequence[int],
-    orders: Sequence[str] = (),
-    *,
-    joint: bool,
-) -> str:
-    """Return the rows of a query as text: cells with their weights, orders of levels, coefficients, the stratum."""
+class ExplainedRow(NamedTuple):
+    """A row of a query: its cells are levels, weight and number of samples; `n_informative` samples have a weight."""
+
+    label: str
+    cells: Sequence[tuple[Mapping[str, str], float, int]]
+    weights: FloatArray
+    stratum: str
+    n_informative: int
+
+
+def explain_rows(design: Design, rows: Sequence[ExplainedRow], orders: Sequence[str], rank: int | None) -> str:
+    """Return the rows of a query as text: cells with their weights, orders of levels, coefficients, the stratum.
+
+    `rank` is that of the contrasts if they are tested together.
+    """
     lines = []
-    if joint:
-        rank = int(np.linalg.matrix_rank(matrix))
-        lines += [f"Is any of these {len(labels)} differences not zero? One test with {rank} df.", ""]
-    for row, label in enumerate(labels):
-        lines.append(label)
-        if cells[row]:
-            slopes, changes = (_asked(design, label, form) for form in (r"slope\({}[,)]", r"{}\["))
+    if rank is not None:
+        lines += [f"Do any of these {len(rows)} contrasts differ from zero? One test with {rank} df.", ""]
+    for row in rows:
+        lines.append(row.label)
+        if row.cells:
+            slopes, changes = (_numbers_in(design, row.label, form) for form in (r"slope\({}[,)]", r"{}\["))
             moving = f"changes with {' and '.join([*slopes, *changes])} of the " if slopes or changes else ""
-            lines.append(f"  is the weighted sum of {moving}log means of {counted(len(cells[row]), 'cell')}:")
-            lines += [_cell_line(*cell) for cell in cells[row]]
-            lines += _averaged(design, [levels for levels, _, _ in cells[row]], changes)
+            lines.append(f"  is the weighted sum of {moving}log means of {counted(len(row.cells), 'cell')}:")
+            lines += [_cell_line(*cell) for cell in row.cells]
+            lines += _averaged(design, {name for levels, _, _ in row.cells for name in levels}.union(changes))
         lines += [f"  {order}" for order in orders]
-        lines.append(f"  coefficients: {weighted_names(matrix[row], design.names)}")
-        lines.append(f"  {_stratum_sentence(design, strata[row], informative[row])}")
+        weighted = zip(row.weights, design.names, strict=True)
+        lines.append(f"  coefficients: {', '.join(f'{weight:+.4g} {name}' for weight, name in weighted if weight)}")
+        lines.append(f"  {_stratum_sentence(design, row)}")
     return "\n".join(lines)
 
 
-def _asked(design: Design, label: str, form: str) -> list[str]:
-    """Return the numbers whose slope, or change from one value to another, a label asks for."""
+def _numbers_in(design: Design, label: str, form: str) -> list[str]:
+    """Return the numeric variables of which a label gives the slope, or the change from one value to another."""
     return [name for name in design.numbers if re.search(rf"(?<![\w.]){form.format(re.escape(name))}", label)]
 
 
@@ -57,30 +56,23 @@ def _cell_line(levels: Mapping[str, str], weight: float, n_samples: int) -> str:
     return f"    {weight:+.4g}  {name}  ({counted(n_samples, 'sample')})"
 
 
-def _averaged(design: Design, cells: Sequence[Mapping[str, str]], changed: Sequence[str]) -> list[str]:
-    """Return the sentence on what is averaged over and held at the mean; the numbers `changed` are not held."""
-    named = {name for levels in cells for name in levels}.union(changed)
+def _averaged(design: Design, named: set[str]) -> list[str]:
+    """Return the sentence on what is averaged over and held at its mean, if anything besides the named variables is."""
     implied = {parent for name in named for parent in design.nesting.data.get(name, ())}
     open_ = [name for name in design.levels if name not in named | implied]
     nested = [name for name in open_ if design.nesting.parents(name)]
-    crossed = [name for name in open_ if name not in nested]
-    sentences = [f"averaged over all levels of {name}" for name in crossed]
+    sentences = [f"averaged over all levels of {name}" for name in open_ if name not in nested]
     for name in nested:
         sentences.append(f"over the levels of {name} in each cell of {', '.join(design.nesting.parents(name))}")
     sentences += [f"{name} at its mean" for name in design.numbers if name not in named]
     return [f"  {'; '.join(sentences)}"] if sentences else []
 
 
-def weighted_names(weights: FloatArray, names: Sequence[str]) -> str:
-    """Return weights of coefficients as text: '-1 treat1A.treat2E, +1 treat1B.treat2E'."""
-    return ", ".join(f"{weight:+.4g} {name}" for weight, name in zip(weights, names, strict=True) if weight)
-
-
-def _stratum_sentence(design: Design, stratum: str, informative: int) -> str:
+def _stratum_sentence(design: Design, row: ExplainedRow) -> str:
     blocks = ", ".join(":".join(block) for block in design.nesting.blocks)
-    n = len(design.sheet)
-    if stratum == "between":
-        return f"between blocks ({blocks}): these particular blocks are compared; {informative} of {n} samples count."
-    if stratum == "within":
-        return f"within blocks ({blocks}): differences between blocks cancel; {informative} of {n} samples count."
-    return f"the design has no blocks; {informative} of {n} samples count."
+    counting = f"{row.n_informative} of {len(design.sheet)} samples count."
+    if row.stratum == "between":
+        return f"between blocks ({blocks}): these particular blocks are compared; {counting}"
+    if row.stratum == "within":
+        return f"within blocks ({blocks}): differences between blocks cancel; {counting}"
+    return f"the design has no blocks; {counting}"

@@ -1,4 +1,4 @@
-"""Contrasts in other codings of the same model, and as R code."""
+"""Contrasts in another coding of the same model, and as R code."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def recode(design: Design, weights: FloatArray, coding: object) -> FloatArray:
     Raises
     ------
     ContrastError
-        The other matrix is another model.
+        The other matrix is a different model.
     """
     other = _values(design, coding)
     ranks = [int(np.linalg.matrix_rank(each)) for each in (design.matrix, other, np.hstack([design.matrix, other]))]
     if len(set(ranks)) > 1 or ranks[1] < other.shape[1]:
         raise ContrastError(
-            "the other coding is not the same model: "
+            "the other coding is a different model: "
             f"the ranks of the two matrices and of both together are {ranks[0]}, {ranks[1]} and {ranks[2]}"
             + (f", and its {other.shape[1]} columns are not independent" if ranks[1] < other.shape[1] else "")
             + "."
@@ -66,14 +66,14 @@ def _values(design: Design, coding: Any) -> FloatArray:  # noqa: ANN401 (design,
     except (TypeError, ValueError) as error:
         raise ContrastError(f"coding={coding!r} is not 'own', a design or a model matrix.") from error
     if values.ndim != 2 or len(values) != len(design.sheet) or not np.all(np.isfinite(values)):
-        raise ContrastError(f"the other coding should have numbers for each of {len(design.sheet)} samples.")
+        raise ContrastError(f"the other coding must have numbers for each of {len(design.sheet)} samples.")
     return values
 
 
 def r_code(design: Design, labels: Sequence[str], matrix: FloatArray, program: Program, *, joint: bool) -> str:
     """Return R code for the contrasts, shape (k, p), in DESeq2, edgeR or limma.
 
-    Coefficients are set by name, so that the code stops where the names in R are others.
+    Coefficients are set by name, so that the code stops if the names differ in R.
     """
     check_option("program", program, Program)
     names = _r_names(design, program)
@@ -89,7 +89,7 @@ def r_code(design: Design, labels: Sequence[str], matrix: FloatArray, program: P
 
 
 def _r_names(design: Design, program: Program) -> tuple[str, ...]:
-    """Return what R calls the coefficients."""
+    """Return the names of the coefficients in R."""
     if program != "DESeq2":
         return design.columns
     if _is_given(design):  # DESeq2 keeps the names of the columns then
@@ -98,7 +98,7 @@ def _r_names(design: Design, program: Program) -> tuple[str, ...]:
 
 
 def _is_given(design: Design) -> bool:
-    """Tell whether DESeq2 has to be given the model matrix, since it would refuse or recode the formula."""
+    """Tell whether DESeq2 needs the model matrix, because it would refuse or recode the formula."""
     return bool(design.dropped) or design.coding != "r"
 
 
@@ -107,7 +107,7 @@ def _preamble(design: Design) -> list[str]:
         return ["# X: the model matrix"]
     lines = [f"X <- model.matrix({design.formula}, coldata)  # reference levels: {_references(design)}"]
     if design.coding == "formulaic":
-        lines = ["# X: the model matrix of countnest, in a file; R's own coding of this formula is another"]
+        lines = ["# X: the model matrix of countnest, in a file; R codes this formula differently"]
     if design.dropped:
         lines.append(f"X <- X[, {_vector([_quoted(name) for name in design.columns])}]")
     return lines
@@ -123,7 +123,7 @@ def _quoted(text: str) -> str:
 
 
 def _vector(items: Sequence[str], width: int = 110) -> str:
-    """Return ``c(...)``, broken into lines."""
+    """Return ``c(...)``, wrapped into lines."""
     lines, line = [], ""
     for item in items:
         if line and len(line) + len(item) > width:

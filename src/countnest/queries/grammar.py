@@ -1,4 +1,4 @@
-"""Questions in one line of text, for the shell and for files: ``treat2[E - None] : treat1[B - A] | treat3=H``."""
+"""Queries in one line of text, for the shell and for files: ``treat2[E - None] : treat1[B - A] | treat3=H``."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["parse_query"]
 
 WORD = re.compile(r"`[^`]*`|[^\W\d][\w.]*")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-DEEPEST = 20  # calls in each other
+DEEPEST = 20  # nested calls
 
 
 def parse_query(design: Design, text: str) -> Query:
-    """Return the question that a line of text asks.
+    """Return the query that a line of text describes.
 
-    ``query``: terms joined by ``:``, then perhaps ``|`` and conditions. A term is ``factor[high - low]``,
+    A query has terms joined by ``:``, which ``|`` and conditions may follow. A term is ``factor[high - low]``,
     ``factor[method]``, ``number[to - from]`` or ``slope(number)``, ``slope(number, sd)``, ``slope(number, 10)``. A
-    condition is a factor, for each of whose levels the question is asked, or ``variable=value``; several are
-    separated by commas. ``mean(query)`` is the average of the rows of a query, ``joint(query; query; ...)`` tests all
-    rows together. Levels with unusual characters can be quoted, and variables put in backticks.
+    condition is a factor, for one row per level, or ``variable=value``; commas separate several conditions.
+    ``mean(query)`` averages the rows of a query, ``joint(query; query; ...)`` tests all rows together. Levels with
+    unusual characters can be quoted, and variables put in backticks.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def parse_query(design: Design, text: str) -> Query:
     Raises
     ------
     ContrastError
-        The line cannot be read, with a mark under the place, or asks what the design cannot answer.
+        The line cannot be parsed, with a mark under the place, or the design cannot answer it.
 
     Examples
     --------
@@ -51,13 +51,13 @@ def parse_query(design: Design, text: str) -> Query:
 
 
 class _Reader:
-    """Reads a line from left to right."""
+    """A parser that reads a line from left to right."""
 
     def __init__(self, design: Design, text: str) -> None:
         self.design, self.text, self.at, self.depth = design, text, 0, 0
 
     def read(self) -> Query:
-        """Return the question of the whole line."""
+        """Return the query of the whole line."""
         query = self._query()
         if self._peek():
             self._fail(f"'{self._peek()}' is not expected here")
@@ -86,10 +86,10 @@ class _Reader:
     def _query(self) -> Query:
         word = self._call(("mean", "joint"))
         if word is None:
-            return self._question()
+            return self._simple_query()
         self.depth += 1
         if self.depth > DEEPEST:
-            self._fail(f"more than {DEEPEST} calls of mean and joint are in each other")
+            self._fail(f"more than {DEEPEST} nested calls of mean and joint")
         queries = [self._query()]
         while self._peek() == ";":
             self.at += 1
@@ -100,7 +100,7 @@ class _Reader:
         return together.average() if word == "mean" else together.joint()
 
     def _call(self, names: tuple[str, ...]) -> str | None:
-        """Go past one of the names and its parenthesis, and return it; None when something else comes."""
+        """Read one of the names and its opening parenthesis, and return the name; None if something else follows."""
         self._peek()
         match = re.compile(rf"({'|'.join(names)})\s*\(").match(self.text, self.at)
         if match is None:
@@ -108,7 +108,7 @@ class _Reader:
         self.at = match.end()
         return match[1]
 
-    def _question(self) -> Query:
+    def _simple_query(self) -> Query:
         start = self._start()
         comparisons: dict[str, object] = {}
         self._term(comparisons)
@@ -153,7 +153,7 @@ class _Reader:
         name = self._variable()
         if name in self.design.levels:
             self._fail(
-                f"'{name}' is a factor and has no slope; compare levels, {name}[reference], or ask for their trend, "
+                f"'{name}' is a factor and has no slope; compare its levels, {name}[reference], or test their trend, "
                 f"{name}[linear]"
             )
         values = []
@@ -171,7 +171,7 @@ class _Reader:
         return name, Slope(per=None if not values else "sd" if values[0] == "sd" else float(values[0]))
 
     def _until(self, stops: str) -> str:
-        """Return the text up to one of some characters, quotes respected, and go there."""
+        """Read the text up to one of some characters outside quotes."""
         self._peek()
         start = self.at
         while self.at < len(self.text) and self.text[self.at] not in stops:
@@ -180,7 +180,7 @@ class _Reader:
         return self.text[start : self.at].strip()
 
     def _comparison(self, name: str) -> object:
-        """Return the comparison in brackets."""
+        """Read the comparison in brackets."""
         start = self._start()
         inside = self._until("]")
         if not inside:
@@ -194,7 +194,7 @@ class _Reader:
         return self._pair(name, inside, start, end)
 
     def _pair(self, name: str, inside: str, start: int, end: int) -> tuple[str, str]:
-        """Return the two levels of 'high - low', whose names may have '-' in them."""
+        """Return the two levels of 'high - low', whose names may contain '-'."""
         levels = self.design.levels[name]
         dashes = [match.start() for match in re.finditer("-", inside)]
         for dash in dashes:
@@ -206,7 +206,7 @@ class _Reader:
         return self._unknown_level(name, inside, dashes, start, end)
 
     def _unknown_level(self, name: str, inside: str, dashes: list[int], start: int, end: int) -> NoReturn:
-        """Say which side of 'high - low' is not a level."""
+        """Raise `ContrastError` naming the side of 'high - low' that is not a level."""
         levels = self.design.levels[name]
         dash = next((i for i in dashes if inside[i - 1 : i + 2] == " - "), dashes[0])
         high, low = (_unquoted(side) for side in (inside[:dash], inside[dash + 1 :]))
@@ -225,7 +225,7 @@ class _Reader:
         return float(numbers[0] or 0.0), float(numbers[1] or 0.0)
 
     def _conditions(self) -> tuple[list[str], dict[str, Any]]:
-        """Return the factors of 'by' and the values of 'at'."""
+        """Read the factors of 'by' and the values of 'at'."""
         by: list[str] = []
         at: dict[str, Any] = {}
         if self._peek() != "|":
@@ -248,14 +248,14 @@ class _Reader:
             self.at += 1
 
     def _value(self, name: str) -> str | float:
-        """Return the value after '='."""
+        """Read the value after '='."""
         start = self._start()
         value = _unquoted(self._until(",;)"))
         value = known_level(value, self.design.levels.get(name, ()))
         if name not in self.design.levels:
             number = _as_number(value)
             if number is None:
-                self._fail(f"a number expected here, since '{name}' is one", start)
+                self._fail(f"a number expected here, because '{name}' is numeric", start)
             return number
         levels = self.design.levels[name]
         if value not in levels:

@@ -1,4 +1,4 @@
-"""Comparisons of the levels of one factor: pairs, differences from the reference, trends, weights of one's own."""
+"""Comparisons of the levels of one factor: pairs, differences from the reference, trends, given weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from countnest.options import is_number
 
 __all__ = ["METHODS", "ORDERED", "WORDS", "Comparison", "compare"]
 
-# Weights of a comparison have to add up to zero within this.
+# Weights of a comparison must sum to zero within this.
 TOLERANCE = 1e-9
 
 TREND_NAMES = ("linear", "quadratic", "cubic", "quartic")
@@ -23,15 +23,7 @@ TREND_NAMES = ("linear", "quadratic", "cubic", "quartic")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Weights of the levels of a factor, adding up to zero.
-
-    Attributes
-    ----------
-    label
-        Such as 'B - A'.
-    weights
-        Weight of each level that takes part.
-    """
+    """Weights of levels of a factor, summing to zero, with a label such as 'B - A'."""
 
     label: str
     weights: Mapping[str, float]
@@ -43,19 +35,19 @@ def compare(levels: Sequence[str], how: object, factor: str) -> list[Comparison]
     Parameters
     ----------
     levels
-        The levels, the reference first; for the methods in `ORDERED` in their order.
+        The levels: for the methods in `ORDERED` in their order, otherwise with the reference first.
     how
         A pair ``("E", "None")``: the first minus the second, either of which may be a list, whose mean is taken; a
         list of pairs; one of 'reference', 'pairwise', 'consecutive', 'deviation', 'helmert', 'mean_change', 'poly',
-        'linear'; a dict of weights ``{"A": -1, "B": 1}``; or a dict of such dicts with a name for each. 'poly' and
-        'linear', the first of 'poly', take the levels as equally spaced.
+        'linear'; a dict of weights ``{"A": -1, "B": 1}``; or a dict of such dicts by name. 'poly' and 'linear', its
+        first contrast, take the levels as equally spaced.
     factor
-        The factor, for messages.
+        The name of the factor, for messages.
 
     Raises
     ------
     ContrastError
-        Unknown method or level, weights that do not add up to zero, or fewer than two levels.
+        Unknown method or level, weights that do not sum to zero, or fewer than two levels.
     """
     if isinstance(how, str):
         return _by_method(levels, how, factor)
@@ -75,7 +67,7 @@ def compare(levels: Sequence[str], how: object, factor: str) -> list[Comparison]
 def _by_method(levels: Sequence[str], method: str, factor: str) -> list[Comparison]:
     if method not in WORDS:
         raise ContrastError(
-            f"{factor}='{method}' is not a way to compare levels; use one of {listing(WORDS, 20)}."
+            f"{factor}='{method}' is not a method of comparing levels; use one of {listing(WORDS, 20)}."
             f"{suggestion(method, WORDS)}"
         )
     if len(levels) < 2:
@@ -103,7 +95,7 @@ def _formula(weights: Mapping[Any, Any]) -> str:
 
 
 def _weighted(levels: Sequence[str], label: str, weights: Mapping[Any, Any], factor: str) -> Comparison:
-    """Return a comparison with weights that the user gave, checked."""
+    """Return a comparison with given weights, checked."""
     named = {known_level(level, levels): weight for level, weight in weights.items()}
     for level in named:
         _require_level(levels, level, factor)
@@ -115,7 +107,7 @@ def _weighted(levels: Sequence[str], label: str, weights: Mapping[Any, Any], fac
     total = math.fsum(nonzero.values())
     if abs(total) > TOLERANCE * max(map(abs, nonzero.values())):
         raise ContrastError(
-            f"the weights of the levels of '{factor}' add up to {total:g}; a comparison needs a sum of 0: "
+            f"the weights of the levels of '{factor}' add up to {total:g}; the weights of a comparison must sum to 0: "
             f"{dict(weights)!r}."
         )
     return Comparison(label, nonzero)
@@ -137,7 +129,7 @@ def _pair(levels: Sequence[str], high: object, low: object, factor: str) -> Comp
     both = set(sides[0]) & set(sides[1])
     if both or not all(sides):
         raise ContrastError(
-            f"the two sides of a comparison of '{factor}' should be different levels; got {high!r} and {low!r}."
+            f"the two sides of a comparison of '{factor}' must be different levels; got {high!r} and {low!r}."
         )
     return _means_differ(sides[0], sides[1])
 
@@ -177,7 +169,7 @@ def _mean_change(levels: Sequence[str]) -> list[Comparison]:
 
 
 def _poly(levels: Sequence[str]) -> list[Comparison]:
-    """Return the orthogonal polynomials over the places of the levels, with the smallest integers as weights."""
+    """Return orthogonal polynomials over the positions of the levels, with the smallest integers as weights."""
     k = len(levels)
     names = [TREND_NAMES[i] if i < len(TREND_NAMES) else f"degree {i + 1}" for i in range(k - 1)]
     found = []
@@ -213,8 +205,8 @@ METHODS: Mapping[str, Callable[[Sequence[str]], list[Comparison]]] = {
     "poly": _poly,
 }
 
-# All words for a comparison: the methods, whose comparisons span all differences of the levels, and a part of one.
+# All names of methods; 'linear' is a part of one, the others span all differences of the levels.
 WORDS = {**METHODS, "linear": _linear}
 
-# The methods whose comparisons depend on the order of the levels.
+# Methods whose comparisons depend on the order of the levels.
 ORDERED = frozenset({"consecutive", "helmert", "mean_change", "poly", "linear"})

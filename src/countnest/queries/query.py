@@ -1,4 +1,4 @@
-"""A question about a design: linear functionals of the log means of named cells, one or several."""
+"""Queries: linear functionals of the log means of cells of a design, one or several, and their algebra."""
 
 from __future__ import annotations
 
@@ -12,90 +12,38 @@ from countnest.arrays import BoolArray, FloatArray
 from countnest.design.design import Design
 from countnest.errors import ContrastError, counted, listing, suggestion
 from countnest.options import is_number
-from countnest.queries.cells import describe, in_cell
+from countnest.queries.cells import in_cell
 from countnest.queries.estimable import contrast_matrix, sample_weights, tidy
-from countnest.queries.explain import explain_query
+from countnest.queries.explain import ExplainedRow, explain_rows
 from countnest.queries.export import Program, r_code, recode
 from countnest.queries.level_contrasts import ORDERED, compare
+from countnest.queries.rows import Levels, NamedCell, Row, merged, sum_of
 from countnest.queries.strata import Stratum, strata
 from countnest.queries.weights import require_usable
 
-__all__ = ["NamedCell", "Query", "Row", "stack"]
-
-
-@dataclass(frozen=True, slots=True)
-class NamedCell:
-    """A cell that a question names, with its weight: ``treat1=B, treat2=E`` counts +1.
-
-    Attributes
-    ----------
-    levels
-        Factors and levels; what is not named is averaged over.
-    weight
-        Its weight in the question.
-    """
-
-    levels: tuple[tuple[str, str], ...]
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one functional of a question means.
-
-    Attributes
-    ----------
-    head
-        What is asked: 'treat2[E - None]'.
-    place
-        Where: the levels and values of 'by' and 'at', such as (('treat1', 'B'),).
-    cells
-        The cells that it names.
-    weights
-        The p weights of the fitted coefficients, exactly as they were given; None: they follow from the functional.
-    zero_samples
-        The samples, shape (n,), among which a gene without counts is called unchanged; None: the rule follows from the
-        cells or, without cells, from the weights, see `queries.empty_cells`.
-    """
-
-    head: str
-    place: tuple[tuple[str, str], ...] = ()
-    cells: tuple[NamedCell, ...] = ()
-    weights: tuple[float, ...] | None = None
-    zero_samples: BoolArray | None = field(default=None, compare=False)
-
-    @property
-    def label(self) -> str:
-        """'treat2[E - None] | treat1=B'."""
-        where = describe(dict(self.place))
-        return f"{self.head} | {where}" if where else self.head
-
-    def scaled(self, factor: float) -> tuple[NamedCell, ...]:
-        """Return the cells with their weights multiplied."""
-        return tuple(NamedCell(cell.levels, cell.weight * factor) for cell in self.cells)
+__all__ = ["Query", "stack"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A question: k linear functionals of the coefficients, each with a label.
+    """A query: k linear functionals of the coefficients, each with a label.
 
-    Queries are added, subtracted, multiplied by numbers and put together; every result is a new query of the same
-    class.
+    Queries can be added, subtracted, multiplied by numbers and stacked; the result is a new query of the same class.
 
     Attributes
     ----------
     design
-        The design that is asked.
+        The design that the query belongs to.
     rows
-        The functionals on the unreduced coding, shape (k, q).
+        The functionals of the unreduced coefficients, shape (k, q).
     parts
-        What each row means.
+        The meaning of each row.
     compared
         The factors whose levels are compared by name.
     is_joint
-        Whether the rows are tested together: "do any of them differ from zero?".
+        Whether the rows are tested together: "does any of them differ from zero?".
     ordered
-        The factors that are compared by a method that depends on the order of their levels, with the method.
+        The factors compared by a method that depends on the order of their levels, with the method.
     """
 
     design: Design
@@ -106,10 +54,10 @@ class Query:
     ordered: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse weights that nothing can be computed with."""
-        require_usable(self.rows[[part.weights is None for part in self.parts]], "the question")
+        """Refuse weights that are too large or too small for arithmetic."""
+        require_usable(self.rows[[part.weights is None for part in self.parts]], "the query")
 
-    __array_ufunc__ = None  # numbers of NumPy leave arithmetic to the query
+    __array_ufunc__ = None  # NumPy numbers leave arithmetic to the query
 
     def _new(self, **changes: Any) -> Self:  # noqa: ANN401 (the fields)
         """Return a query of the same class with other rows; every operation builds its result here."""
@@ -122,7 +70,7 @@ class Query:
 
     @property
     def cells(self) -> tuple[tuple[NamedCell, ...], ...]:
-        """The weighted cells that each row names; none for a row that was given as coefficients."""
+        """The weighted cells that each row names."""
         return tuple(part.cells for part in self.parts)
 
     @property
@@ -139,20 +87,19 @@ class Query:
         """For each row 'within' blocks, 'between' them, or 'none' in a design without blocks."""
         return strata(self.design, sample_weights(self.design, self.matrix), self.compared)
 
+    @property
+    def stratum(self) -> Stratum:
+        """'between' if any row compares blocks, otherwise the stratum of all rows."""
+        return "between" if "between" in self.strata else self.strata[0]
+
     def between(self, modelled: Collection[str] = ()) -> tuple[str, ...]:
         """Return the labels of the rows that compare blocks, other than those whose variation a fit models."""
         found = strata(self.design, sample_weights(self.design, self.matrix), self.compared, modelled)
         return tuple(label for label, stratum in zip(self.labels, found, strict=True) if stratum == "between")
 
     @property
-    def stratum(self) -> Stratum:
-        """'between' when any row compares blocks, otherwise what all rows are."""
-        found = set(self.strata)
-        return "between" if "between" in found else ("within" if "within" in found else "none")
-
-    @property
     def order_sentences(self) -> tuple[str, ...]:
-        """The order of the levels that the question goes by: 'order of minute: 0 < 5 < 15 (by their numbers)'."""
+        """The order of levels that the query depends on: 'order of minute: 0 < 5 < 15 (by their numbers)'."""
         spacing = {"poly": ", equally spaced", "linear": ", equally spaced"}
         orders = self.design.orders
         return tuple(
@@ -162,18 +109,8 @@ class Query:
         )
 
     @property
-    def named_samples(self) -> BoolArray:
-        """The samples, shape (k, n), of the cells that each row names; none where a row names no cells."""
-        masks = np.zeros((len(self.parts), len(self.design.sheet)), dtype=bool)
-        for mask, part in zip(masks, self.parts, strict=True):
-            for cell in part.cells:
-                if cell.weight and cell.levels:
-                    mask |= in_cell(self.design, dict(cell.levels))
-        return masks
-
-    @property
     def informative_samples(self) -> BoolArray:
-        """The samples, shape (k, n), that say something about each row."""
+        """The samples, shape (k, n), that have a weight in each row."""
         weights = np.abs(sample_weights(self.design, self.matrix))
         informative: BoolArray = weights > 1e-8 * weights.max(axis=1, initial=0.0, keepdims=True)
         return informative
@@ -202,7 +139,7 @@ class Query:
     def __mul__(self, factor: float) -> Self:
         size = _number(factor)
         if size == 0:
-            raise ContrastError("a query times 0 asks nothing.")
+            raise ContrastError("a query cannot be multiplied by 0: every contrast would be zero.")
         head = "-" if size == -1 else f"{size:.6g} * "
         parts = [Row(f"{head}({part.head})", part.place, part.scaled(size)) for part in self.parts]
         return self._new(rows=self.rows * size, parts=tuple(parts), is_joint=False)
@@ -217,39 +154,35 @@ class Query:
         return self._new(rows=self.rows / factor, parts=tuple(parts), is_joint=False)
 
     def __getitem__(self, key: str | int | slice | Sequence[str | int]) -> Self:
-        """Return some rows, by label or place; a part of a label that only one has is enough, such as 'treat1=B'."""
+        """Return rows by label or position; a part that only one label has is enough, such as 'treat1=B'."""
         if isinstance(key, slice):
             places = list(range(len(self)))[key]
         else:
-            places = [
-                self._place(item) for item in ([key] if isinstance(key, str) or not isinstance(key, Iterable) else key)
-            ]
+            keys = [key] if isinstance(key, str) or not isinstance(key, Iterable) else key
+            places = [self._place(item) for item in keys]
         if not places:
-            raise ContrastError(f"no row of the query is asked for; its rows are {listing(self.labels, 20)}.")
+            raise ContrastError(f"no row of the query was selected; its rows are {listing(self.labels, 20)}.")
         return self._new(
             rows=self.rows[places],
             parts=tuple(self.parts[place] for place in places),
             is_joint=self.is_joint and len(places) > 1,
         )
 
-    @property
-    def _known_rows(self) -> str:
-        return f"Its rows are {listing(self.labels, 20)}."
-
     def _place(self, key: str | int) -> int:
-        """Return the place of a row."""
+        """Return the position of a row."""
         if isinstance(key, (int, np.integer)):
             if not -len(self) <= key < len(self):
                 raise ContrastError(f"the query has {counted(len(self), 'row')}, so there is no row {key}.")
             return int(key) % len(self)
+        known = f"Its rows are {listing(self.labels, 20)}."
         if not isinstance(key, str):
-            raise ContrastError(f"{key!r} is no row of the query; give labels or places. {self._known_rows}")
+            raise ContrastError(f"{key!r} is not a row of the query; give labels or positions. {known}")
         matching = [place for place, label in enumerate(self.labels) if key == label]
-        matching = matching or [place for place, part in enumerate(self.parts) if key in _names(part)]
+        matching = matching or [place for place, part in enumerate(self.parts) if key in part.short_names]
         if len(matching) == 1:
             return matching[0]
         problem = "several rows of the query match" if matching else "no row of the query is called"
-        raise ContrastError(f"{problem} '{key}'.{'' if matching else suggestion(key, self.labels)} {self._known_rows}")
+        raise ContrastError(f"{problem} '{key}'.{'' if matching else suggestion(key, self.labels)} {known}")
 
     def average(self, weights: Literal["equal", "proportional"] | Mapping[str, float] = "equal") -> Self:
         """Return the mean of the rows, as a query of one row.
@@ -257,18 +190,19 @@ class Query:
         Parameters
         ----------
         weights
-            'equal'; 'proportional' to the number of samples of the place ('by') of each row; or a dict from rows, by
-            label or a part of it, to weights.
+            'equal'; 'proportional' to the number of samples in the place ('by') of each row; or a dict of weights by
+            label of the row, or part of it.
         """
         shares = self._shares(weights)
-        rows = shares @ self.rows
         heads = list(dict.fromkeys(part.head for part in self.parts))
         shared = tuple(item for item in self.parts[0].place if all(item in part.place for part in self.parts))
-        varying = [item for part in self.parts for item in part.place if item not in shared]
-        over = list(dict.fromkeys(name for name, _ in varying))
+        over = list(
+            dict.fromkeys(name for part in self.parts for name, value in part.place if (name, value) not in shared)
+        )
         head = f"mean({heads[0]} | {', '.join(over)})" if len(heads) == 1 and over else f"mean({'; '.join(heads)})"
         cells = [cell for part, share in zip(self.parts, shares, strict=True) for cell in part.scaled(float(share))]
-        return self._new(rows=rows[None, :], parts=(Row(head, shared, _merged(cells)),), is_joint=False)
+        rows = (shares @ self.rows)[np.newaxis, :]
+        return self._new(rows=rows, parts=(Row(head, shared, merged(cells)),), is_joint=False)
 
     def _shares(self, weights: object) -> FloatArray:
         """Return the weight of each row in the average, shape (k,)."""
@@ -296,30 +230,29 @@ class Query:
         method
             How its levels are compared: a pair, a method such as 'reference', or weights.
         """
-        groups: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, int]] = {}
+        groups: dict[tuple[str, Levels], dict[str, int]] = {}
         for place, part in enumerate(self.parts):
             here = dict(part.place)
             if not isinstance(variable, str) or variable not in here:
                 known = dict.fromkeys(name for each in self.parts for name, _ in each.place)
-                raise ContrastError(f"the rows are not given by '{variable}'.{suggestion(variable, known)}")
+                raise ContrastError(f"the rows do not differ by '{variable}'.{suggestion(variable, known)}")
             level = here.pop(variable)
             groups.setdefault((part.head, tuple(here.items())), {})[level] = place
-        found: list[tuple[Row, FloatArray]] = []
         ordered = {variable: method} if isinstance(method, str) and method in ORDERED else {}
         levels = self.design.levels.get(variable, ())
         standing = self.design.in_order(variable) if levels and ordered else levels
+        rows, parts = [], []
         for (head, where), members in groups.items():
             order = [level for level in standing or members if level in members]
             for comparison in compare(order, method, variable):
                 chosen = {members[level]: weight for level, weight in comparison.weights.items()}
+                terms = (weight * self.rows[place] for place, weight in chosen.items())
+                rows.append(sum(terms, np.zeros(self.rows.shape[1])))
                 cells = [cell for place, weight in chosen.items() for cell in self.parts[place].scaled(weight)]
-                row: FloatArray = sum(
-                    (weight * self.rows[place] for place, weight in chosen.items()), np.zeros(self.rows.shape[1])
-                )
-                found.append((Row(f"{head} : {variable}[{comparison.label}]", where, _merged(cells)), row))
+                parts.append(Row(f"{head} : {variable}[{comparison.label}]", where, merged(cells)))
         return self._new(
-            rows=np.stack([row for _, row in found]),
-            parts=tuple(part for part, _ in found),
+            rows=np.stack(rows),
+            parts=tuple(parts),
             compared=self.compared | {variable},
             is_joint=False,
             ordered={**self.ordered, **ordered},
@@ -329,23 +262,24 @@ class Query:
         """Return the query whose rows are tested together."""
         return self._new(is_joint=True)
 
+    @property
+    def _is_one_test(self) -> bool:
+        """Whether several rows are tested together."""
+        return self.is_joint and len(self) > 1
+
     def explain(self) -> str:
-        """Return what is asked, in sentences: cells, coefficients, and whether it is answered within blocks."""
-        counts = [int(samples.sum()) for samples in self.informative_samples]
-        cells = [
-            [(dict(c.levels), c.weight, int(in_cell(self.design, dict(c.levels)).sum())) for c in part.cells]
-            for part in self.parts
+        """Return the meaning of the query in sentences: cells, coefficients, and whether it compares blocks."""
+        counts = self.informative_samples.sum(axis=1).tolist()
+        rows = [
+            ExplainedRow(
+                part.label,
+                [(dict(c.levels), c.weight, int(in_cell(self.design, dict(c.levels)).sum())) for c in part.cells],
+                *row,
+            )
+            for part, *row in zip(self.parts, self.matrix, self.strata, counts, strict=True)
         ]
-        return explain_query(
-            self.design,
-            self.labels,
-            self.matrix,
-            cells,
-            self.strata,
-            counts,
-            self.order_sentences,
-            joint=self.is_joint and len(self) > 1,
-        )
+        rank = int(np.linalg.matrix_rank(self.matrix)) if self._is_one_test else None
+        return explain_rows(self.design, rows, self.order_sentences, rank)
 
     def vector(self, coding: object = "own") -> FloatArray:
         """Return the contrasts, shape (k, p), of the fitted coefficients or of those of another coding.
@@ -353,36 +287,37 @@ class Query:
         Parameters
         ----------
         coding
-            'own', or the same model written otherwise: a design, a data frame (rows matched by label) or an array.
+            'own', or another coding of the same model: a design, a data frame (rows matched by label) or an array.
         """
         if isinstance(coding, str) and coding == "own":
             return self.matrix
         return tidy(recode(self.design, sample_weights(self.design, self.matrix), coding))
 
     def to_r(self, program: Program = "DESeq2") -> str:
-        """Return R code that asks the same of 'DESeq2', 'edgeR' or 'limma'."""
-        return r_code(self.design, self.labels, self.matrix, program, joint=self.is_joint and len(self) > 1)
+        """Return R code for the same contrasts in 'DESeq2', 'edgeR' or 'limma'."""
+        return r_code(self.design, self.labels, self.matrix, program, joint=self._is_one_test)
 
     def _combined(self, other: Query, sign: float) -> Self:
         """Return the sum or difference with another query of the same design."""
         if not isinstance(other, Query):
-            raise ContrastError(f"a query can be added to a query only, not to {other!r}.")
+            raise ContrastError(f"only a query can be added to a query, not {other!r}.")
         if other.design is not self.design:
             raise ContrastError("the two queries belong to different designs.")
         if len(self) != len(other) and 1 not in (len(self), len(other)):
             raise ContrastError(
-                f"the queries have {len(self)} and {len(other)} rows; they should have equally many, or one of them 1."
+                f"the queries have {len(self)} and {len(other)} rows; they must have the same number, or one of them 1."
             )
         k = max(len(self), len(other))
         left, right = (query.parts * (k if len(query) == 1 else 1) for query in (self, other))
         rows = self.rows + sign * other.rows
-        _refuse_zero(rows)
-        parts = tuple(_sum(a, b, sign) for a, b in zip(left, right, strict=True))
+        if np.any(np.abs(rows).max(axis=1, initial=0.0) < 1e-12):
+            raise ContrastError("the two queries are the same in this model, so their difference is 0 by assumption.")
+        parts = tuple(sum_of(a, b, sign) for a, b in zip(left, right, strict=True))
         return self._new(rows=rows, parts=parts, **_union((self, other)), is_joint=False)
 
 
 def _union(queries: Sequence[Query]) -> dict[str, Any]:
-    """Return what queries compare, put together."""
+    """Return the fields `compared` and `ordered` of several queries together."""
     return {
         "compared": frozenset().union(*(query.compared for query in queries)),
         "ordered": {name: how for query in queries for name, how in query.ordered.items()},
@@ -391,41 +326,12 @@ def _union(queries: Sequence[Query]) -> dict[str, Any]:
 
 def _number(factor: object) -> float:
     if not is_number(factor):
-        raise ContrastError(f"a query can be multiplied by a finite number only, not by {factor!r}.")
+        raise ContrastError(f"a query can be multiplied only by a finite number, not by {factor!r}.")
     return float(factor)
 
 
-def _refuse_zero(rows: FloatArray) -> None:
-    if np.any(np.abs(rows).max(axis=1, initial=0.0) < 1e-12):
-        raise ContrastError("the two queries are the same in this model, so their difference is 0 by assumption.")
-
-
-def _names(part: Row) -> list[str]:
-    """Return the short names of a row: 'treat1=B', 'B', its head and the parts of it."""
-    inner = [piece.partition("[")[2].rstrip("]") for piece in part.head.split(" : ")]
-    places = [describe(dict(part.place)), *(f"{n}={v}" for n, v in part.place), *(level for _, level in part.place)]
-    return [part.head, *part.head.split(" : "), *inner, *places]
-
-
-def _sum(left: Row, right: Row, sign: float) -> Row:
-    """Return the meaning of a sum or difference of two rows."""
-    same = left.place == right.place
-    names = (left.head, right.head) if same else (left.label, right.label)
-    head = f"({names[0]}) {'+' if sign > 0 else '-'} ({names[1]})"
-    return Row(head, left.place if same else (), _merged([*left.cells, *right.scaled(sign)]))
-
-
-def _merged(cells: Sequence[NamedCell]) -> tuple[NamedCell, ...]:
-    """Return the cells with the weights of equal ones added."""
-    total: dict[frozenset[tuple[str, str]], tuple[tuple[tuple[str, str], ...], float]] = {}
-    for cell in cells:
-        key = frozenset(cell.levels)
-        total[key] = (cell.levels, total.get(key, ((), 0.0))[1] + cell.weight)
-    return tuple(NamedCell(levels, weight) for levels, weight in total.values() if abs(weight) > 1e-12)
-
-
 def stack(queries: Sequence[Query]) -> Query:
-    """Return one query with the rows of several of the same design."""
+    """Return one query with the rows of several queries of the same design."""
     first = queries[0]
     if any(query.design is not first.design for query in queries):
         raise ContrastError("the queries belong to different designs.")

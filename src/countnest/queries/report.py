@@ -1,4 +1,4 @@
-"""What a design is, in tables and sentences: cells, columns, nesting, and the questions it can answer."""
+"""The description of a design in tables and sentences: cells, columns, nesting, and the queries it can answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from countnest.remedies import option
 
 __all__ = ["Report", "design_report"]
 
-# Tables of more cells than this show the first ones.
+# Longer tables show this many rows.
 MOST_ROWS = 40
 
 ANSWERS = {
@@ -42,9 +42,9 @@ class Report:
     facts
         Samples, columns, rank, residual degrees of freedom, in sentences.
     tables
-        The factors, the numbers, the cells, the columns, the questions.
+        The factors, numbers, cells, columns and queries.
     notes
-        What was done on the way.
+        Notes from building the design.
     """
 
     title: str
@@ -84,16 +84,11 @@ def _items(texts: Sequence[str]) -> str:
 
 
 def design_report(design: Design) -> Report:
-    """Return what a design is and which questions it can answer.
-
-    Parameters
-    ----------
-    design
-        Any design; of a design that was given as a matrix less is known.
+    """Return the description of a design and the queries it can answer; less is known of one given as a matrix.
 
     Notes
     -----
-    R counterpart: the pictures of ExploreModelMatrix say some of it.
+    R counterpart: the figures of ExploreModelMatrix show some of it.
     """
     n, p = design.matrix.shape
     q = len(design.full.columns)
@@ -177,7 +172,7 @@ def _columns(design: Design) -> pd.DataFrame:
 
 
 def _questions(design: Design) -> pd.DataFrame:
-    """Return for each variable and each pair of variables whether the design can answer for it."""
+    """Return for each variable and each pair of variables whether the design can answer a query about it."""
     rows = []
     if design.coder is not None:
         wanted = [(name,) for name in design.variables]
@@ -187,7 +182,7 @@ def _questions(design: Design) -> pd.DataFrame:
 
 
 def _related(design: Design, left: str, right: str) -> bool:
-    """Tell whether one is nested in the other, or neither is a factor."""
+    """Tell whether one variable is nested in the other, or neither is a factor."""
     numbers = left not in design.levels and right not in design.levels
     return numbers or left in design.nesting.parents(right) or right in design.nesting.parents(left)
 
@@ -223,7 +218,7 @@ def _text(query: Query, names: Sequence[str], by: Sequence[str]) -> str:
 
 
 def _short(message: str, names: Sequence[str]) -> str:
-    """Return the reason of a refusal without the list of what it concerns."""
+    """Return the reason of an error without the labels of the rows."""
     if "0 by assumption" in message:
         return f"the model has no {':'.join(names)} term"
     before, _, reason = message.rpartition(" cannot be estimated: ")

@@ -13,10 +13,10 @@ from countnest.queries.weights import is_of_size
 
 __all__ = ["Slope", "finite_change", "slope_of"]
 
-# Width of the difference in standard deviations where a number enters through expressions such as poly(x, 2).
+# Step of the finite difference, in standard deviations, for numbers in expressions such as poly(x, 2).
 STEP = 0.01
 
-# The central difference of fourth order: exact for polynomials of up to degree four.
+# Central difference of fourth order, exact for polynomials of degree four and less.
 STENCIL = ((-2.0, 1 / 12), (-1.0, -8 / 12), (1.0, 8 / 12), (2.0, -1 / 12))
 
 Settings = tuple[tuple[dict[str, str | float], float], ...]
@@ -24,14 +24,14 @@ Settings = tuple[tuple[dict[str, str | float], float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Which slope is asked.
+    """The unit of a slope, or the two values of a change.
 
     Attributes
     ----------
     per
         None for one unit, 'sd' for a standard deviation of the samples, or a number of units.
     from_, to
-        The change from one value to another in place of the slope.
+        The change from one value to another, instead of the slope.
     """
 
     per: float | str | None = None
@@ -47,11 +47,11 @@ def finite_change(name: str, pair: Sequence[object]) -> Slope:
 
 def _finite(name: str, value: object) -> float:
     if not is_of_size(value):
-        raise ContrastError(f"'{name}' is a number; {value!r} is not a value of it.")
+        raise ContrastError(f"'{name}' is a number, and {value!r} is not.")
     return float(value)
 
 
-def slope_of(design: Design, name: str, question: Slope, at: object = None) -> tuple[str, Settings]:
+def slope_of(design: Design, name: str, slope: Slope, at: object = None) -> tuple[str, Settings]:
     """Return the label of a slope, and the values of the number whose weighted sum it is.
 
     Parameters
@@ -60,19 +60,19 @@ def slope_of(design: Design, name: str, question: Slope, at: object = None) -> t
         The design.
     name
         A numeric variable.
-    question
+    slope
         Per unit, per standard deviation, or a finite change.
     at
-        Where the slope is taken, when the number enters through a non-linear expression; by default the mean.
+        Where the slope is taken if the number enters through a non-linear expression; by default at the mean.
     """
-    if question.from_ is not None and question.to is not None:
-        from_, to = _finite(name, question.from_), _finite(name, question.to)
+    if slope.from_ is not None and slope.to is not None:
+        from_, to = _finite(name, slope.from_), _finite(name, slope.to)
         if from_ == to:
-            raise ContrastError(f"the change of '{name}' from {from_:g} to {to:g} is none.")
+            raise ContrastError(f"the change of '{name}' from {from_:g} to {to:g} is zero.")
         return f"{name}[{to:.6g} - {from_:.6g}]", (({name: to}, 1.0), ({name: from_}, -1.0))
     values = design.sheet[name].to_numpy(dtype=np.float64)
-    size = _size(name, question.per, float(values.std(ddof=1)))
-    label = f"slope({name})" if question.per is None else f"slope({name}, {_text(question.per)})"
+    size = _size(name, slope.per, float(values.std(ddof=1)))
+    label = f"slope({name})" if slope.per is None else f"slope({name}, {_text(slope.per)})"
     center = float(values.mean()) if at is None else _finite(name, at)
     if _is_linear(design, name):
         return label, (({name: center + 1}, size), ({name: center}, -size))
@@ -98,6 +98,6 @@ def _size(name: str, per: object, sd: float) -> float:
 
 
 def _is_linear(design: Design, name: str) -> bool:
-    """Tell whether a number enters the model as it is, and in no expression."""
+    """Tell whether a number enters the model outside expressions only."""
     expressions = design.coder.expressions.values() if design.coder else ()
     return not any(name in learnt.expression.columns.values() for learnt in expressions)

@@ -1,4 +1,4 @@
-"""Strata: whether a query compares what happens within blocks or the blocks themselves, and what to do then."""
+"""Strata: whether a query compares within blocks or between them, and the refusal of the latter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Stratum", "between_message", "block_indicators", "refuse_between", "
 
 Stratum = Literal["within", "between", "none"]
 
-# A sum over a block is zero when it is so within this fraction.
+# Relative tolerance of sums over a block.
 TOLERANCE = 1e-8
 
 
@@ -30,7 +30,7 @@ def block_indicators(design: Design, factors: tuple[str, ...]) -> FloatArray:
 def strata(
     design: Design, weights: FloatArray, compared: Collection[str], modelled: Collection[str] = ()
 ) -> tuple[Stratum, ...]:
-    """Return for each contrast whether it is answered from within the blocks.
+    """Return for each contrast whether it compares within or between blocks.
 
     Within: adding a constant to all samples of any block changes nothing. Blocks whose own levels are compared count
     by the cells of their parents: families of one group may be compared with each other.
@@ -68,23 +68,21 @@ def strata(
 
 
 def refuse_between(design: Design, labels: Sequence[str]) -> None:
-    """Raise `StratumError` with the ways out if any query, given by its label, compares blocks."""
+    """Raise `StratumError` if there are rows, given by their labels, that compare blocks."""
     if labels:
         raise StratumError(between_message(design, labels))
 
 
 def between_message(design: Design, labels: Sequence[str]) -> str:
-    """Return why questions that compare blocks have no valid test with the blocks fixed, and the ways out."""
+    """Return the message that a test between fixed blocks is not valid for other blocks, and the alternatives."""
     blocks = [":".join(block) for block in design.nesting.blocks]
     parents = list(dict.fromkeys(name for block in design.nesting.blocks for name in design.nesting.parents(block[-1])))
-    within = f"ask within blocks, such as how '{parents[0]}' changes the effect of a treatment; " if parents else ""
+    within = f"compare within blocks, such as how '{parents[0]}' changes the effect of a treatment; " if parents else ""
     differ = f" ({listing(parents)} differs between blocks, not within)" if parents else ""
-    verb = "compares" if len(labels) == 1 else "compare"
+    compare = "compares" if len(labels) == 1 else "compare"
     return (
-        f"{listing(labels)} {verb} blocks, the levels of {listing(blocks)}, which the design holds fixed{differ}: "
-        "the answer would be about these particular blocks, because the variation between blocks, which decides how "
-        f"far it holds for others, is not in its standard error. Ways out: {within}add up the counts of each block "
-        f"and compare the sums in a design without blocks; or say {option('allow_fixed_blocks', True)} for an answer "
-        "about these "
-        "blocks only."
+        f"{listing(labels)} {compare} blocks, the levels of {listing(blocks)}, which the design holds fixed{differ}: "
+        "the answer would hold for these particular blocks only, because the standard error does not include the "
+        f"variation between blocks. Alternatives: {within}sum the counts of each block and compare the sums in a "
+        f"design without blocks; or use {option('allow_fixed_blocks', True)} for an answer about these blocks only."
     )

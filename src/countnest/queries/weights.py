@@ -1,4 +1,4 @@
-"""Checks of the weights of coefficients, of levels and of rows: finite numbers of a size that can be computed with."""
+"""Checks of weights of coefficients, levels and rows: finite numbers of a size that allows arithmetic."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from countnest.options import is_number
 
 __all__ = ["check_weights", "is_of_size", "mistaken_numbers", "require_usable"]
 
-# Variances have the squares of weights as factors: beyond these the squares, or the sums of them, are no numbers.
+# Variances contain squares of weights: beyond these limits the squares or their sums overflow or underflow.
 LARGEST, SMALLEST = 1e100, 1e-100
 
 
 def is_of_size(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a number that can be computed with, up to 1e100."""
+    """Tell whether a value is a finite number of at most 1e100 in size."""
     return is_number(value) and abs(value) <= LARGEST
 
 
 def mistaken_numbers(values: object) -> str:
-    """Return what NumPy would make numbers of though it is none: 'True or False', 'text', or '' where all is well.
+    """Return what NumPy would convert to numbers by mistake, 'True or False' or 'text'; '' if there is nothing.
 
-    Looks at the elements of an array, a sequence or sequences of them.
+    The elements of an array, a sequence or nested sequences are looked at.
     """
     try:
         elements = np.array(values, dtype=object).ravel()
@@ -39,9 +39,9 @@ def mistaken_numbers(values: object) -> str:
 
 
 def require_usable(weights: FloatArray, what: str) -> None:
-    """Raise `ContrastError` unless every row of weights (k, p), or the only one (p,), can be tested.
+    """Raise `ContrastError` unless every row of weights, (k, p) or (p,), has its largest from 1e-100 to 1e100 in size.
 
-    The largest weight of a row must be from 1e-100 to 1e100 in size; a row of zeros is left to the caller.
+    Rows of zeros are left to the caller.
     """
     sizes = np.abs(np.atleast_2d(weights)).max(axis=1, initial=0.0)
     usable = (sizes == 0) | ((sizes >= SMALLEST) & (sizes <= LARGEST))
@@ -49,13 +49,13 @@ def require_usable(weights: FloatArray, what: str) -> None:
         size = sizes[~usable][0]
         shown = f"{size:.3g}" if np.isfinite(size) else "not finite"
         raise ContrastError(
-            f"{what} cannot be computed with: the largest weight of a comparison must be from {SMALLEST:g} to "
-            f"{LARGEST:g} in size, and here it is {shown}. Comparisons have weights near 1; scale yours."
+            f"{what} is out of range: the largest weight of a comparison must be from {SMALLEST:g} to "
+            f"{LARGEST:g} in size, and it is {shown}. Scale the weights to be near 1."
         )
 
 
 def check_weights(design: Design, weights: object) -> None:
-    """Raise `ContrastError` unless the weights are a known word or non-negative weights of known levels."""
+    """Raise `ContrastError` unless the weights are a known keyword or non-negative weights of known levels."""
     if isinstance(weights, str):
         if weights not in ("equal", "proportional"):
             raise ContrastError(f"weights='{weights}' is not known; use 'equal', 'proportional' or a dict of factors.")

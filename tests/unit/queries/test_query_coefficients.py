@@ -39,7 +39,6 @@ def test_expressions(nested, text, expected):
     assert named(query) == [pytest.approx(expected)]
     assert query.labels == (text,)
     assert query.cells == ((),)
-    assert not query.named_samples.any()
 
 
 @pytest.mark.parametrize(

@@ -264,10 +264,10 @@ def test_a_factor_without_main_effect(formula):
     with pytest.raises(
         ContrastError,
         match=r"no main effect of 'condition'.*'condition_B_vs_A' to be present in results_n.*"
-        r"Ask dds\.effect\('condition', levels=\('B', 'A'\), by='genotype'\), or",
+        r"Use dds\.effect\('condition', levels=\('B', 'A'\), by='genotype'\), or",
     ):
         contrast_query(design, ("condition", "B", "A"))
-    with in_the_shell(), pytest.raises(ContrastError, match=r"Ask --query 'condition\[B - A\] \| genotype', or"):
+    with in_the_shell(), pytest.raises(ContrastError, match=r"Use --query 'condition\[B - A\] \| genotype', or"):
         contrast_query(design, ("condition", "B", "A"))
 
 

@@ -66,9 +66,9 @@ def test_own_weights():
     [
         ("pairwize", "Did you mean 'pairwise'"),
         (("B", "E"), "'E' is not a level of 'g'"),
-        (("B", "B"), "should be different levels"),
-        (([], "B"), "should be different levels"),
-        ({"A": 1, "B": 1}, "add up to 2; a comparison needs a sum of 0"),
+        (("B", "B"), "must be different levels"),
+        (([], "B"), "must be different levels"),
+        ({"A": 1, "B": 1}, "add up to 2; the weights of a comparison must sum to 0"),
         ({"A": 0, "B": 0}, "all zero"),
         ({"A": "x", "B": 1}, "must be finite numbers"),
         ({"Q": 1, "B": -1}, "'Q' is not a level"),
