@@ -19,9 +19,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["cache_root", "clear", "kernel_folder", "obstacle", "size", "store"]
+__all__ = ["ADVICE", "cache_root", "clear", "drawback", "kernel_folder", "obstacle", "size", "store"]
 
 VARIABLE = "COUNTNEST_CACHE_DIR"
+ADVICE = f"Set {VARIABLE} to a folder in which you, and nobody else, can write."
 # Of these folders, whatever their age, so many stay; the others go once nobody has used them for a day.
 KEPT = 2
 _DAY = 86400.0
@@ -44,6 +45,17 @@ def obstacle() -> str | None:
     wanted = _wanted_root()
     reason = _writable_root(wanted).obstacle
     return None if reason is None else f"'{wanted}' cannot be used ({reason})"
+
+
+def drawback(folder: Path | None) -> str | None:
+    """Return why later processes compile the kernels of `folder` again, and what to do about it; None: they do not.
+
+    Without a folder, which is None, they do.
+    """
+    if folder is None:
+        return f"No folder can be made for the compiled code. {ADVICE}"
+    reason = obstacle()
+    return reason and f"The compiled code is kept among temporary files only, for {reason}. {ADVICE}"
 
 
 def kernel_folder(key: str) -> Path:

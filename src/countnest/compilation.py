@@ -10,10 +10,10 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from countnest import cache
-from countnest.progress import Advance, Progress
+if TYPE_CHECKING:
+    from countnest.progress import Advance, Progress
 
 __all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 
@@ -28,8 +28,8 @@ EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "negbin.inference.nb_log_covariance_block": (0.9, 1),
     "negbin.dispersion.nb_logalpha_fit_block": (5.4, 14),
     "negbin.dispersion.nb_logalpha_grid_block": (0.6, 1),
-    "negbin.fitted.nb_log_mean_block": (0.5, 3),
-    "negbin.fitted.nb_log_hat_block": (0.5, 1),
+    "negbin.inference.nb_log_mean_block": (0.5, 3),
+    "negbin.inference.nb_log_hat_block": (0.5, 1),
     "negbin.robust.robust_dispersion_block": (0.6, 3),
     "negbin.density.nb_loglik_block": (0.2, 1),
     "r_search.negbin.nb_log_search_block": (5.9, 15),
@@ -45,13 +45,12 @@ FIT: Final = frozenset(
         "negbin.inference.nb_log_inference_block",
         "negbin.dispersion.nb_logalpha_fit_block",
         "negbin.dispersion.nb_logalpha_grid_block",
-        "negbin.fitted.nb_log_mean_block",
+        "negbin.inference.nb_log_mean_block",
         "negbin.robust.robust_dispersion_block",
     }
 )
 # Seconds below which nobody waits.
 WORTH_A_WORD = 0.5
-_ADVICE: Final = f"Set {cache.VARIABLE} to a folder in which you, and nobody else, can write."
 
 
 class _Here(threading.local):
@@ -96,13 +95,16 @@ def listening(progress: Progress, *, all_of_it: bool = False) -> Iterator[None]:
         _here.progress, _here.all_of_it, _here.depth = None, False, 0
 
 
-def missed(kernel: str, folder: Path | None) -> None:
-    """Hear that a kernel was not found in the folder of compiled kernels (None: there is none), and is compiled now."""
+def missed(kernel: str, folder: Path | None, drawback: str | None) -> None:
+    """Hear that a kernel was not found in the folder of compiled kernels (None: there is none), and is compiled now.
+
+    `drawback` is a sentence on why later processes will compile it again; None: they will not.
+    """
     if _here.progress is None:
         return
     _here.depth += 1
     if _here.depth == 1:
-        _announce(_here.progress, kernel, folder)
+        _announce(_here.progress, kernel, folder, drawback)
 
 
 def compiled() -> None:
@@ -117,15 +119,15 @@ def compiled() -> None:
         _close()
 
 
-def not_kept(reason: str) -> None:
-    """Hear that a compiled kernel could not be written."""
+def not_kept(reason: str, advice: str) -> None:
+    """Hear that a compiled kernel could not be written, and what the user can do about it."""
     if _here.progress is not None and not _announced.told_of_keeping:
         _announced.told_of_keeping = True
         text = f"the compiled code cannot be kept ({reason}): the next process compiles again"
-        _here.progress.announce(f"{text}. {_ADVICE}")
+        _here.progress.announce(f"{text}. {advice}")
 
 
-def _announce(progress: Progress, kernel: str, folder: Path | None) -> None:
+def _announce(progress: Progress, kernel: str, folder: Path | None, drawback: str | None) -> None:
     """Say how long it takes, once for all kernels that go together, and show how far the compiler is."""
     with _announced.lock:
         if kernel not in _announced.blocks:
@@ -135,7 +137,7 @@ def _announce(progress: Progress, kernel: str, folder: Path | None) -> None:
             seconds = sum(EXPECTED[name][0] for name in missing)
             _announced.total, _announced.done = sum(EXPECTED[name][1] for name in missing), 0
             if seconds >= WORTH_A_WORD:
-                progress.announce(_text(seconds, folder))
+                progress.announce(_text(seconds, folder, drawback))
         if _announced.total > 1:
             _here.bar = ExitStack()
             bar = progress.passing_bar(max(_announced.total, _announced.done), _announced.done, "compiling")
@@ -154,12 +156,9 @@ def _missing(kernels: Collection[str], folder: Path | None) -> set[str]:
     return {name for name in kernels if name in EXPECTED and name not in kept}
 
 
-def _text(seconds: float, folder: Path | None) -> str:
+def _text(seconds: float, folder: Path | None, drawback: str | None) -> str:
     about = f"about {max(1, round(seconds))} s"
-    obstacle = None if folder is None else cache.obstacle()
-    if folder is not None and obstacle is None:
+    if drawback is None:
         return f"compiling, once: {about}"
     _announced.told_of_keeping = True
-    if folder is None:
-        return f"compiling, in every process anew: {about}. No folder can be made for the compiled code. {_ADVICE}"
-    return f"compiling: {about}. The compiled code is kept among temporary files only, for {obstacle}. {_ADVICE}"
+    return f"{'compiling, in every process anew' if folder is None else 'compiling'}: {about}. {drawback}"

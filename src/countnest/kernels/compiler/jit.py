@@ -97,7 +97,8 @@ class KernelCache(numba.core.caching._Cache):
         path = self._path(sig, target_context.codegen())
         found = None if path is None else self._read(path, target_context)
         if found is None:
-            compilation.missed(self._short_name, cache_folder() if self._enabled else None)
+            folder = cache_folder() if self._enabled else None
+            compilation.missed(self._short_name, folder, cache.drawback(folder))
         return found
 
     def _read(self, path: Path, target_context: Any) -> Any:  # noqa: ANN401
@@ -125,7 +126,7 @@ class KernelCache(numba.core.caching._Cache):
             cache.store(path, _numba.serialize.dumps(data._reduce()))
         except Exception as error:
             _logger.info(f"{self._name} is not kept for the next process: {error!r}")
-            compilation.not_kept(getattr(error, "strerror", None) or str(error))
+            compilation.not_kept(getattr(error, "strerror", None) or str(error), cache.ADVICE)
 
     def _path(self, sig: object, codegen: Any) -> Path | None:  # noqa: ANN401
         folder = cache_folder() if self._enabled else None

@@ -1,4 +1,4 @@
-"""What a fitted negative binomial GLM is reported with: variances, leverages, means and log-likelihood.
+"""Means, hat values, variances and log-likelihoods of a fitted negative binomial GLM.
 
 Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 """
@@ -6,6 +6,7 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,11 +33,68 @@ from countnest.kernels.negbin.density import nb_loglik_point
 from countnest.kernels.negbin.irls import floored_means
 from countnest.kernels.negbin.special import stirling_remainder
 
-__all__ = ["nb_log_covariance_block", "nb_log_inference_block", "nb_log_variance_block"]
+__all__ = [
+    "nb_log_covariance_block",
+    "nb_log_hat_block",
+    "nb_log_inference_block",
+    "nb_log_mean_block",
+    "nb_log_variance_block",
+]
 
-# Rows of the numbers by sample (4, n).
+# Rows of the numbers by sample (4, n), and of those by cell (3, C).
 FACTOR, WEIGHT, MEAN, HAT = 0, 1, 2, 3
-BY_SAMPLE, ONE = 4, np.int64(1)
+ETA, GLM_WEIGHT, SPARE = 0, 1, 2
+BY_SAMPLE, BY_CELL, ONE = 4, 3, np.int64(1)
+
+
+class Genes(NamedTuple):
+    """Memory of fitted genes, one in each lane, and of their normal equations; `as_lanes` makes vectors of it.
+
+    `by_sample` is (4, n, LANES), `beta` (p, LANES), `alpha` (1, LANES), `by_cell` (3, C, LANES).
+    """
+
+    by_sample: FloatArray
+    beta: FloatArray
+    alpha: FloatArray
+    by_cell: FloatArray
+    equations: FloatArray
+
+
+@kernel
+def new_genes(plan: IntArray, n: int) -> Genes:
+    """Return the memory for genes of `n` samples."""
+    n_cells = plan[N_CELLS]
+    return Genes(
+        new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES),
+        new_lanes(plan[N_COLUMNS]),
+        new_lanes(ONE),
+        new_lanes(BY_CELL * n_cells).reshape(BY_CELL, n_cells, LANES),
+        new_lanes(n_equations(plan)),
+    )
+
+
+@kernel
+def load_genes(
+    begin: int, factors: FloatArray, weights: FloatArray, alpha: FloatArray, beta: FloatArray, genes: Genes
+) -> int:
+    """Write the genes from `begin` on into the lanes; return how many there are, LANES but at the end of the block."""
+    n_lanes = min(LANES, len(alpha) - begin)
+    f_lanes, v_lanes = genes.by_sample[FACTOR], genes.by_sample[WEIGHT]
+    for lane in range(n_lanes):
+        g = begin + lane
+        load_row(factors, g, lane, f_lanes)
+        load_row(weights, g, lane, v_lanes)
+        load_row(beta, g, lane, genes.beta)
+        genes.alpha[0, lane] = alpha[g]
+    return n_lanes
+
+
+@kernel
+def write_means(plan: IntArray, numbers: FloatArray, min_mu: float, genes: Genes) -> None:
+    """Write the means at the coefficients, `min_mu` at least, into the row MEAN."""
+    by_sample, by_cell = as_lanes(genes.by_sample), as_lanes(genes.by_cell)
+    cell_predictors(plan, numbers, as_lanes(genes.beta), by_cell[ETA])
+    floored_means(plan, by_sample[FACTOR], min_mu, by_cell[ETA], by_cell[SPARE], by_sample[MEAN])
 
 
 @kernel
@@ -50,10 +108,14 @@ def working_weights(plan: IntArray, alpha: float, v: FloatArray, mu: FloatArray,
 
 
 @kernel
-def eliminate(
-    plan: IntArray, numbers: FloatArray, weight: FloatArray, ridge: FloatArray, equations: FloatArray
-) -> bool:
-    """Factorize X'WX + diag(ridge) for the cells' sums of weights (C,); return whether it is positive definite."""
+def eliminate(plan: IntArray, numbers: FloatArray, ridge: FloatArray, genes: Genes) -> bool:
+    """Factorize X'WX + diag(ridge) with the weights at the means; return whether it is positive definite."""
+    by_sample, weight, equations = (
+        as_lanes(genes.by_sample),
+        as_lanes(genes.by_cell[GLM_WEIGHT]),
+        as_lanes(genes.equations),
+    )
+    working_weights(plan, as_lanes(genes.alpha)[0], by_sample[WEIGHT], by_sample[MEAN], weight)
     information(plan, numbers, weight, equations)
     add_ridge(plan, ridge, equations)
     determinant = factorize(plan, equations)
@@ -61,11 +123,10 @@ def eliminate(
 
 
 @kernel
-def inverse_form(
-    plan: IntArray, numbers: FloatArray, weight: FloatArray, regular: bool, contrast: FloatArray, equations: FloatArray
-) -> float:
+def inverse_form(plan: IntArray, numbers: FloatArray, regular: bool, contrast: FloatArray, genes: Genes) -> float:
     """Return c' A^-1 X'WX A^-1 c after `eliminate`, and write A^-1 c over c (p,); NaN where A is not `regular`."""
-    solve(plan, equations, contrast)
+    solve(plan, as_lanes(genes.equations), contrast)
+    weight = as_lanes(genes.by_cell[GLM_WEIGHT])
     entry, column = plan[ENTRY], plan[COLUMN]
     total = 0.0
     for c in range(plan[N_CELLS]):
@@ -74,6 +135,59 @@ def inverse_form(
             inner += numbers[FIRST_ENTRY + k] * contrast[plan[column + k]]
         total += weight[c] * inner * inner
     return select(regular, total, math.nan)
+
+
+@kernel
+def write_hat_values(plan: IntArray, numbers: FloatArray, regular: bool, genes: Genes) -> None:
+    """Write the diagonals of the hat matrices into the row HAT, after `eliminate`; NaN where A is not `regular`."""
+    by_sample, leverage, equations = (
+        as_lanes(genes.by_sample),
+        as_lanes(genes.by_cell[SPARE]),
+        as_lanes(genes.equations),
+    )
+    v, mu, hat, a = by_sample[WEIGHT], by_sample[MEAN], by_sample[HAT], as_lanes(genes.alpha)[0]
+    inverse_entries(plan, equations)
+    leverages(plan, numbers, equations, leverage)
+    cell = plan[SAMPLE_CELL]
+    for j in range(mu.shape[0]):
+        hat[j] = v[j] * (mu[j] / (1.0 + a * mu[j])) * select(regular, leverage[plan[cell + j]], math.nan)
+
+
+@kernel
+def nb_log_mean_block(
+    beta: FloatArray, factors: FloatArray, plan: IntArray, numbers: FloatArray, mu_out: FloatArray
+) -> None:
+    """Write f exp(X beta) of coefficients (G, p) into `mu_out` (G, n); `factors` are (1, n) or (G, n)."""
+    eta, rate = np.empty(plan[N_CELLS]), np.empty(plan[N_CELLS])
+    for g in range(beta.shape[0]):
+        f = factors[0] if factors.shape[0] == 1 else factors[g]
+        cell_predictors(plan, numbers, beta[g], eta)
+        floored_means(plan, f, 0.0, eta, rate, mu_out[g])
+
+
+@kernel
+def nb_log_hat_block(
+    beta: FloatArray,
+    factors: FloatArray,
+    weights: FloatArray,
+    alpha: FloatArray,
+    plan: IntArray,
+    numbers: FloatArray,
+    ridge: FloatArray,
+    min_mu: float,
+    hat_out: FloatArray,
+) -> None:
+    """Write the diagonals of the hat matrices at coefficients (G, p), means floored at `min_mu`, into `hat_out`."""
+    n = factors.shape[1]
+    genes = new_genes(plan, n)
+    for begin in range(0, len(alpha), LANES):
+        n_lanes = load_genes(begin, factors, weights, alpha, beta, genes)
+        write_means(plan, numbers, min_mu, genes)
+        regular = eliminate(plan, numbers, ridge, genes)
+        write_hat_values(plan, numbers, regular, genes)
+        for lane in range(n_lanes):
+            for j in range(n):
+                hat_out[begin + lane, j] = genes.by_sample[HAT, j, lane]
 
 
 @kernel
@@ -107,27 +221,14 @@ def nb_log_inference_block(
     loglik_out
         (G,) log-likelihood at `mu_out`.
     """
-    (n_genes, n), p, n_cells = counts.shape, plan[N_COLUMNS], plan[N_CELLS]
-    data, coefficients, dispersion = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(p), new_lanes(ONE)
-    f_lanes, v_lanes, mu_lanes = data[FACTOR], data[WEIGHT], data[MEAN]
-    by_sample, b, a = as_lanes(data), as_lanes(coefficients), as_lanes(dispersion)
-    f, v, mu, hat = by_sample[FACTOR], by_sample[WEIGHT], by_sample[MEAN], by_sample[HAT]
-    by_cell = as_lanes(new_lanes(3 * n_cells).reshape(3, n_cells, LANES))
-    eta, weight, score = by_cell[0], by_cell[1], by_cell[2]
-    variances, unit = new_lanes(p), as_lanes(new_lanes(p))
-    variance, equations = as_lanes(variances), as_lanes(new_lanes(n_equations(plan)))
-    cell = plan[SAMPLE_CELL]
-    for begin in range(0, n_genes, LANES):
-        n_lanes = min(LANES, len(alpha) - begin)
+    n, p = counts.shape[1], plan[N_COLUMNS]
+    genes, unit, variances = new_genes(plan, n), as_lanes(new_lanes(p)), new_lanes(p)
+    variance, mu_lanes = as_lanes(variances), genes.by_sample[MEAN]
+    for begin in range(0, len(alpha), LANES):
+        n_lanes = load_genes(begin, factors, weights, alpha, beta, genes)
         for lane in range(n_lanes):
-            g = begin + lane
-            load_row(factors, g, lane, f_lanes)
-            load_row(weights, g, lane, v_lanes)
-            load_row(beta, g, lane, coefficients)
-            dispersion[0, lane] = alpha[g]
-            load_row(mu_out, g, lane, mu_lanes)
-        working_weights(plan, a[0], v, mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
+            load_row(mu_out, begin + lane, lane, mu_lanes)
+        regular = eliminate(plan, numbers, ridge, genes)
         for k in range(p):
             variance[k] = select(regular, 1.0, math.nan)
         if not only_means:
@@ -135,28 +236,25 @@ def nb_log_inference_block(
                 for i in range(p):
                     unit[i] = 0.0
                 unit[k] = 1.0
-                variance[k] = inverse_form(plan, numbers, weight, regular, unit, equations)
-            inverse_entries(plan, equations)
-            leverages(plan, numbers, equations, score)
-            for j in range(n):
-                leverage = select(regular, score[plan[cell + j]], math.nan)
-                hat[j] = v[j] * (mu[j] / (1.0 + a[0] * mu[j])) * leverage
-        cell_predictors(plan, numbers, b, eta)
-        floored_means(plan, f, 0.0, eta, score, mu)
+                variance[k] = inverse_form(plan, numbers, regular, unit, genes)
+            write_hat_values(plan, numbers, regular, genes)
+        write_means(plan, numbers, 0.0, genes)
         for lane in range(n_lanes):
             g = begin + lane
             for k in range(p):
                 variance_out[g, k] = variances[k, lane]
             for j in range(n):
-                mu_out[g, j] = data[MEAN, j, lane]
+                mu_out[g, j] = genes.by_sample[MEAN, j, lane]
             if only_means:
                 continue
             size = 1.0 / alpha[g]
             remainder = stirling_remainder(size)
             loglik = 0.0
             for j in range(n):
-                hat_out[g, j] = data[HAT, j, lane]
-                loglik += data[WEIGHT, j, lane] * nb_loglik_point(counts[g, j], mu_out[g, j], size, remainder)
+                hat_out[g, j] = genes.by_sample[HAT, j, lane]
+                loglik += genes.by_sample[WEIGHT, j, lane] * nb_loglik_point(
+                    counts[g, j], mu_out[g, j], size, remainder
+                )
             loglik_out[g] = loglik
 
 
@@ -174,34 +272,18 @@ def nb_log_variance_block(
     variance_out: FloatArray,
 ) -> None:
     """Write the variances c' A^-1 X'WX A^-1 c of contrasts (k, p) of `beta` (G, p) into `variance_out` (G, k)."""
-    n, p, n_cells, n_contrasts = factors.shape[1], plan[N_COLUMNS], plan[N_CELLS], contrasts.shape[0]
-    data, coefficients, dispersion = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(p), new_lanes(ONE)
-    f_lanes, v_lanes = data[FACTOR], data[WEIGHT]
-    by_sample, b, a = as_lanes(data), as_lanes(coefficients), as_lanes(dispersion)
-    f, v, mu, contrast = by_sample[FACTOR], by_sample[WEIGHT], by_sample[MEAN], as_lanes(new_lanes(p))
-    eta, weight, equations = (
-        as_lanes(new_lanes(n_cells)),
-        as_lanes(new_lanes(n_cells)),
-        as_lanes(new_lanes(n_equations(plan))),
-    )
+    p, n_contrasts = plan[N_COLUMNS], contrasts.shape[0]
+    genes, contrast = new_genes(plan, factors.shape[1]), as_lanes(new_lanes(p))
     variances = new_lanes(n_contrasts)
     variance = as_lanes(variances)
     for begin in range(0, len(alpha), LANES):
-        n_lanes = min(LANES, len(alpha) - begin)
-        for lane in range(n_lanes):
-            g = begin + lane
-            load_row(factors, g, lane, f_lanes)
-            load_row(weights, g, lane, v_lanes)
-            load_row(beta, g, lane, coefficients)
-            dispersion[0, lane] = alpha[g]
-        cell_predictors(plan, numbers, b, eta)
-        floored_means(plan, f, min_mu, eta, weight, mu)
-        working_weights(plan, a[0], v, mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
+        n_lanes = load_genes(begin, factors, weights, alpha, beta, genes)
+        write_means(plan, numbers, min_mu, genes)
+        regular = eliminate(plan, numbers, ridge, genes)
         for i in range(n_contrasts):
             for k in range(p):
                 contrast[k] = contrasts[i, k]
-            variance[i] = inverse_form(plan, numbers, weight, regular, contrast, equations)
+            variance[i] = inverse_form(plan, numbers, regular, contrast, genes)
         for lane in range(n_lanes):
             for i in range(n_contrasts):
                 variance_out[begin + lane, i] = variances[i, lane]
@@ -221,35 +303,19 @@ def nb_log_covariance_block(
     covariance_out: FloatArray,
 ) -> None:
     """Write the covariances C A^-1 X'WX A^-1 C' of contrasts C (k, p) into `covariance_out` (G, k, k)."""
-    n, p, n_cells, n_contrasts = factors.shape[1], plan[N_COLUMNS], plan[N_CELLS], contrasts.shape[0]
-    data, coefficients, dispersion = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(p), new_lanes(ONE)
-    f_lanes, v_lanes = data[FACTOR], data[WEIGHT]
-    by_sample, b, a = as_lanes(data), as_lanes(coefficients), as_lanes(dispersion)
-    f, v, mu, contrast = by_sample[FACTOR], by_sample[WEIGHT], by_sample[MEAN], as_lanes(new_lanes(p))
-    eta, weight, equations = (
-        as_lanes(new_lanes(n_cells)),
-        as_lanes(new_lanes(n_cells)),
-        as_lanes(new_lanes(n_equations(plan))),
-    )
+    p, n_cells, n_contrasts = plan[N_COLUMNS], plan[N_CELLS], contrasts.shape[0]
+    genes, contrast = new_genes(plan, factors.shape[1]), as_lanes(new_lanes(p))
     inner = as_lanes(new_lanes(n_contrasts * n_cells).reshape(n_contrasts, n_cells, LANES))
     totals = new_lanes(ONE)
-    covariance = as_lanes(totals)
+    covariance, weight = as_lanes(totals), as_lanes(genes.by_cell[GLM_WEIGHT])
     for begin in range(0, len(alpha), LANES):
-        n_lanes = min(LANES, len(alpha) - begin)
-        for lane in range(n_lanes):
-            g = begin + lane
-            load_row(factors, g, lane, f_lanes)
-            load_row(weights, g, lane, v_lanes)
-            load_row(beta, g, lane, coefficients)
-            dispersion[0, lane] = alpha[g]
-        cell_predictors(plan, numbers, b, eta)
-        floored_means(plan, f, min_mu, eta, weight, mu)
-        working_weights(plan, a[0], v, mu, weight)
-        regular = eliminate(plan, numbers, weight, ridge, equations)
+        n_lanes = load_genes(begin, factors, weights, alpha, beta, genes)
+        write_means(plan, numbers, min_mu, genes)
+        regular = eliminate(plan, numbers, ridge, genes)
         for i in range(n_contrasts):
             for k in range(p):
                 contrast[k] = contrasts[i, k]
-            solve(plan, equations, contrast)
+            solve(plan, as_lanes(genes.equations), contrast)
             cell_predictors(plan, numbers, contrast, inner[i])
         for i in range(n_contrasts):
             for j in range(i + 1):

@@ -15,8 +15,13 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
 from countnest.kernels.negbin.density import nb_loglik_block
-from countnest.kernels.negbin.fitted import nb_log_hat_block, nb_log_mean_block
-from countnest.kernels.negbin.inference import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
+from countnest.kernels.negbin.inference import (
+    nb_log_covariance_block,
+    nb_log_hat_block,
+    nb_log_inference_block,
+    nb_log_mean_block,
+    nb_log_variance_block,
+)
 from countnest.kernels.negbin.irls import nb_log_irls_block, nb_log_start_block
 from countnest.parallel.run import INSIDE, Engine
 from countnest.stats.glm.layout import Layout
