@@ -95,11 +95,11 @@ class Run:
 
     def _with_given(self, chosen: Genes, *arguments: Any, **options: Any) -> Any:
         """Estimate gene-wise dispersions, then put the given ones in place."""
-        alpha, *others = genewise_dispersions(chosen, *arguments, **options)
-        genes = self.truth.counts.index[self.truth.counts.any(axis=1)]
-        if self.given and len(chosen) == len(genes):  # where there are fewer, they are fitted again
-            alpha[genes.get_indexer(self.given)] = self.truth.genes.loc[self.given, "dispGeneEst"]
-        return alpha, *others
+        found = genewise_dispersions(chosen, *arguments, **options)
+        genes = self.truth.counts.index
+        if self.given and len(found.alpha) == len(genes):  # where there are fewer, they are fitted again
+            found.alpha[genes.get_indexer(self.given)] = self.truth.genes.loc[self.given, "dispGeneEst"]
+        return found
 
     @cached_property
     def wald(self) -> Any:

@@ -12,7 +12,7 @@ within 1e-6, so that nothing else differs.
 """
 
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from unittest.mock import patch
 
@@ -33,7 +33,8 @@ from test_queries import BETWEEN48, NESTED48, QUERIES94, WITHIN48
 
 from countnest.api.questions import bind
 from countnest.errors import CountnestWarning
-from countnest.stats.glm import fit
+from countnest.stats.glm import fit, means, variance
+from countnest.stats.glm.inputs import LN2
 
 R = "reference"
 PARENTS = ["father", "mother"]
@@ -187,7 +188,9 @@ def distance_from_deseq2(query, coefficients):
 @contextmanager
 def without_ridge():
     """Make the ridge penalty so small that it does not show."""
-    with patch.object(fit, "RIDGE_LOG2", 1e-12 * fit.LN2**2):
+    with ExitStack() as patches:
+        for module in (fit, means, variance):
+            patches.enter_context(patch.object(module, "RIDGE_LOG2", 1e-12 * LN2**2))
         yield
 
 

@@ -57,7 +57,7 @@ def test_the_numbers_are_those_of_the_array(kind, turned, study, expected, tmp_p
     monkeypatch.setattr(source, "PIECES", 1500)
     monkeypatch.setattr(source, "STRETCHES", 1500)
     monkeypatch.setattr(stored, "BAND", 3000)
-    monkeypatch.setattr(chunks, "BLOCK_CELLS", 7 * N)
+    monkeypatch.setattr(chunks, "CHUNK_SIZE", 7 * N)
     monkeypatch.setattr(Stored, "gathered_cells", 4 * N_GENES)  # some samples at a time
     values = study[0].T if turned else study[0]
     found = fitted(kind(values, tmp_path), study, n_threads=2)

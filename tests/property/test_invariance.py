@@ -106,8 +106,8 @@ def test_a_second_run(study, fitted):
     assert_same_tables(again.deseq(min_replicates_for_replace=3, quiet=True), expected, EXACT)
 
 
-@pytest.mark.parametrize(("n_threads", "block_size"), [(1, 1), (1, 300), (2, 7), (3, 64), (4, 1)])
-def test_blocks(study, n_threads, block_size):
+@pytest.mark.parametrize(("n_threads", "chunk_size"), [(1, 1), (1, 300), (2, 7), (3, 64), (4, 1)])
+def test_chunks(study, n_threads, chunk_size):
     counts, sheet = study
     values = InMemory(np.ascontiguousarray(counts, dtype=np.float64))
     full, null = (Layout.of(build_design(text, sheet).matrix) for text in ("~ batch + condition", "~ batch"))
@@ -119,7 +119,7 @@ def test_blocks(study, n_threads, block_size):
         state = with_fit(state, values, model, engine)
         return state, replace_outliers(state, values, model, ReplacementRule(3), engine)
 
-    (first, expected), (early, found) = analyse(Engine(n_threads=1)), analyse(Engine(n_threads, block_size))
+    (first, expected), (early, found) = analyse(Engine(n_threads=1)), analyse(Engine(n_threads, chunk_size))
     assert first.fit.optimized.any()  # genes that IRLS gave up
     compare_records(early.fit, first.fit)
     for record in ("moments", "dispersions", "fit", "replacement"):

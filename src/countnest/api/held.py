@@ -53,7 +53,7 @@ from countnest.parallel.run import Engine
 from countnest.progress import progress
 from countnest.signature import checked_methods
 from countnest.stats.dispersion.trend import DispersionTrend
-from countnest.stats.glm.fit import LN2
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
 

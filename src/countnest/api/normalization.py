@@ -18,11 +18,13 @@ from countnest.api.inputs import (
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
 from countnest.containers.gene_info import without_annotation
+from countnest.containers.matrix import InMemory
 from countnest.errors import CountsError, listing, warn
-from countnest.methods.normalization import Normalization
+from countnest.methods.normalization import Normalization, estimate_size_factors
 from countnest.options import check_option
+from countnest.parallel.run import Engine
 from countnest.signature import checked_arguments
-from countnest.stats.norm.size_factors import RatioType, estimate_size_factors
+from countnest.stats.norm.size_factors import RatioType
 
 __all__ = ["estimate_size_factors_for_matrix", "given_normalization"]
 
@@ -92,12 +94,13 @@ def estimate_size_factors_for_matrix(
     if geo_means is not None and type == "poscounts":
         warn("geo_means are used, and type='poscounts' is not.")
     factors = estimate_size_factors(
-        values,
+        InMemory(values),
         type,
         location=given_locfunc(locfunc) or np.median,
         control=None if control_genes is None else given_control_genes(control_genes, genes),
         geo_means=None if geo_means is None else given_geo_means(geo_means, genes),
         centered=geo_means is not None,
+        engine=Engine(n_threads=1),
     )
     if isinstance(counts, pd.DataFrame):
         return pd.Series(factors, index=counts.columns, name="sizeFactor")

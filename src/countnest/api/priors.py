@@ -19,7 +19,7 @@ from countnest.methods.deseq2.stages import BetaPrior, Fitted
 from countnest.options import ModelMatrixType, TestType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.queries.contrasts import Contrast, resolve_contrast
-from countnest.stats.glm.fit import LN2
+from countnest.stats.glm.inputs import LN2
 
 __all__ = ["Shown", "chosen_prior", "prior_gene_table", "shown"]
 

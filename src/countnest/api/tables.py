@@ -8,7 +8,8 @@ from pandas.arrays import BooleanArray
 
 from countnest.arrays import FloatArray
 from countnest.methods.deseq2.stages import Dispersed, Dispersions, Fitted, ModelFit, Normalized
-from countnest.stats.glm.fit import LN2, at_bound
+from countnest.stats.glm.fit import at_bound
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.lrt import likelihood_ratio_test
 from countnest.stats.inference.wald import wald_test

@@ -15,17 +15,19 @@ import pandas as pd
 from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import given_norm_matrix
 from countnest.arrays import FloatArray, as_float
+from countnest.containers.matrix import InMemory
 from countnest.containers.transformed import Transformed, TransformMethod
 from countnest.design.design import check_residual_df
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
 from countnest.methods import transform
 from countnest.methods.deseq2.stages import Dispersed, Normalized
+from countnest.methods.normalization import estimate_size_factors
 from countnest.options import FitType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.signature import checked_arguments
 from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.glm.layout import Layout
-from countnest.stats.norm.size_factors import estimate_size_factors, normalized_counts
+from countnest.stats.norm.size_factors import normalized_counts
 from countnest.stats.transform.rlog import sparse_share
 
 __all__ = ["fpkm", "fpm", "norm_transform", "rlog", "variance_stabilizing_transformation", "vst"]
@@ -277,7 +279,7 @@ def fpkm(dds: HeldData, lengths: Any = None, *, robust: bool = True) -> pd.DataF
     if not by_sample:
         return dds._frame(1e3 * _per_million(dds, robust) / pairs)
     values = 1e3 * _per_million(dds, False) / pairs
-    return dds._frame(values / estimate_size_factors(values) if robust else values)
+    return dds._frame(values / _ratio_factors(dds, values) if robust else values)
 
 
 # ---- inside ----
@@ -377,7 +379,12 @@ def _per_million(dds: HeldData, robust: bool) -> FloatArray:
 def _size_factors(dds: HeldData) -> FloatArray:
     """Return the size factors (n,) of the data set, or estimated ones."""
     factors = dds.size_factors
-    return estimate_size_factors(dds._data.counts) if factors is None else as_float(factors.to_numpy())
+    return _ratio_factors(dds, dds._data.counts) if factors is None else as_float(factors.to_numpy())
+
+
+def _ratio_factors(dds: HeldData, values: FloatArray) -> FloatArray:
+    """Return size factors (n,) of values (G, n)."""
+    return estimate_size_factors(InMemory(values), engine=dds._engine_aside())
 
 
 def _lengths(dds: HeldData, lengths: Any) -> tuple[bool, FloatArray]:  # noqa: ANN401 (checked here)

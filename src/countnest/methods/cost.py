@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from countnest.errors import counted
 from countnest.memory import bytes_shown, physical_memory
-from countnest.methods.chunks import BLOCK_CELLS
+from countnest.methods.chunks import CHUNK_SIZE
 from countnest.stats.glm.layout import Layout
 
 __all__ = ["Cost", "expected_cost", "physical_memory"]
@@ -17,7 +17,7 @@ __all__ = ["Cost", "expected_cost", "physical_memory"]
 PER_GENE, PER_SAMPLE, PER_OPERATION = 2.9e-6, 0.63e-6, 0.019e-6
 # Part of the operations that a reduced model adds: it is fitted once, the dispersions are not.
 REDUCED = 0.2
-# Arrays of the size of a block that a thread has at the same time, and numbers that are kept of every gene: some, and
+# Arrays of the size of a chunk that a thread has at the same time, and numbers that are kept of every gene: some, and
 # some for each coefficient.
 ARRAYS, KEPT, KEPT_BY_COEFFICIENT = 14, 40, 8
 # From where on it is worth a word.
@@ -77,9 +77,9 @@ def expected_cost(n_genes: int, layouts: Sequence[Layout], n_threads: int, count
     n = full.n_samples
     operations = len(full.plan.index) + REDUCED * sum(len(each.plan.index) for each in reduced)
     seconds = n_genes * (PER_GENE + PER_SAMPLE * n + PER_OPERATION * operations) / n_threads
-    blocks = n_threads * ARRAYS * min(BLOCK_CELLS, n_genes * n)
+    chunks = n_threads * ARRAYS * min(CHUNK_SIZE, n_genes * n)
     kept = n_genes * (KEPT + KEPT_BY_COEFFICIENT * full.n_coefficients)
-    return Cost(seconds, n_threads, counts_bytes + 8.0 * (blocks + kept), physical_memory())
+    return Cost(seconds, n_threads, counts_bytes + 8.0 * (chunks + kept), physical_memory())
 
 
 def _duration(seconds: float) -> str:

@@ -12,14 +12,14 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.containers.matrix import InMemory
 from countnest.errors import NormalizationError
-from countnest.methods.chunks import Genes
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.methods.deseq2.steps import base_moments, estimate_dispersions, failing_weights
 from countnest.parallel.run import Engine
 from countnest.progress import Mute
 from countnest.stats.dispersion.trend import FlatDispersionsError
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import scaled_weights
-from countnest.stats.norm.iterate import likeliest_size_factors
+from countnest.stats.norm.iterate import count_logliks, ml_size_factors
 
 __all__ = ["iterated_size_factors"]
 
@@ -81,4 +81,13 @@ def _next_factors(
     mean = moments.mean if weights is None else moments.mean / weights.mean(axis=1)  # of weighted counts, weighted mean
     # means below the floor are floored in the dispersions, and so in what is expected of the gene
     expected = np.maximum(mean[:, np.newaxis] * row, MIN_MU) / row
-    return likeliest_size_factors(k, expected, alpha, factors, engine=engine)
+    genes = Genes(InMemory(k), row, by_gene={"expected": expected, "dispersion": alpha})
+
+    def logliks(size_factors: FloatArray) -> FloatArray:
+        return over_genes(_logliks_chunk, replace(genes, size_factors=size_factors[np.newaxis, :]), engine=engine)
+
+    return ml_size_factors(logliks, factors)
+
+
+def _logliks_chunk(chunk: GeneChunk) -> FloatArray:
+    return count_logliks(chunk.counts, chunk["expected"] * chunk.size_factors, chunk["dispersion"])

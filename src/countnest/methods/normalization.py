@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray
-from countnest.containers.matrix import CountMatrix
+from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.containers.matrix import CountMatrix, InMemory
 from countnest.errors import warn
-from countnest.methods.chunks import Genes, over_genes
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.methods.iterate import iterated_size_factors
 from countnest.options import SizeFactorType
 from countnest.parallel.run import Engine
@@ -18,23 +18,21 @@ from countnest.stats.norm.factors import normalization_factors, over_geometric_m
 from countnest.stats.norm.size_factors import (
     Location,
     RatioType,
-    estimate_size_factors,
-    factors_from_logs,
-    is_centered,
     log_geometric_means,
-    log_locations,
+    log_size_factors,
+    size_factors_from_logs,
     usable_genes,
 )
 
-__all__ = ["Normalization", "estimate_factors"]
+__all__ = ["Normalization", "estimate_factors", "estimate_size_factors"]
 
 # Numbers that are read at once to gather the counts of samples.
-READ_CELLS = 1 << 22
+READ_SIZE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalization:
-    """What is given for the estimation of factors; see `stats.norm.size_factors.estimate_size_factors`.
+    """What is given for the estimation of factors; see `estimate_size_factors`.
 
     Attributes
     ----------
@@ -94,61 +92,98 @@ def estimate_factors(counts: CountMatrix, kind: SizeFactorType, given: Normaliza
     location, control = given.location or np.median, given.control
     if matrix is None:
         geo_means = given.geo_means if kind == "ratio" else None
-        return _size_factors(counts, kind, location, control, geo_means, engine)[np.newaxis]
+        return estimate_size_factors(
+            counts, kind, location=location, control=control, geo_means=geo_means, engine=engine
+        )[np.newaxis]
     # As in R, the geometric means of "poscounts" are those of the counts, not of the counts over the matrix.
     values = counts.whole()
     means = np.exp(log_geometric_means(values, "poscounts")) if kind == "poscounts" else given.geo_means
     return normalization_factors(
-        values, matrix, lambda k: estimate_size_factors(k, location=location, control=control, geo_means=means)
+        values,
+        matrix,
+        lambda k: estimate_size_factors(
+            InMemory(k), location=location, control=control, geo_means=means, engine=engine
+        ),
     )
 
 
-def _size_factors(
+def estimate_size_factors(
     counts: CountMatrix,
-    kind: RatioType,
-    location: Location,
-    control: BoolArray | None,
-    geo_means: FloatArray | None,
+    kind: RatioType = "ratio",
+    *,
+    location: Location = np.median,
+    control: BoolArray | None = None,
+    geo_means: FloatArray | None = None,
+    centered: bool | None = None,
     engine: Engine,
 ) -> FloatArray:
-    """Return size factors (n,) as `stats.norm.size_factors.estimate_size_factors` has them, in bounded memory.
+    """Return the size factors (n,) of counts (G, n), in bounded memory.
 
-    The median of a sample takes all its counts: they are gathered for as many samples at a time as fit.
+    s_j = exp(median over genes of log K_ij - log geometric mean_i), over genes with K_ij > 0 and a finite mean.
+
+    Parameters
+    ----------
+    counts
+        (G, n), not negative.
+    kind
+        How the geometric means are taken, see `stats.norm.size_factors.log_geometric_means`; without effect when they
+        are given.
+    location
+        In place of the median: a function of the log ratios of a sample.
+    control
+        (G,) which genes are used; None: all.
+    geo_means
+        (G,) geometric means to use, not negative; a gene with 0 is left out.
+    centered
+        Divide the size factors by their geometric mean. None: for "poscounts" and for given means.
+    engine
+        Threads, chunks, progress.
+
+    Raises
+    ------
+    NormalizationError
+        If no gene qualifies, in all samples or in one.
+
+    Notes
+    -----
+    R counterparts: DESeq2::estimateSizeFactors, which centers the factors of "poscounts", and
+    DESeq2::estimateSizeFactorsForMatrix, which does not.
     """
     n = counts.shape[1]
     if geo_means is None:
-        (log_means,) = over_genes(_log_means, Genes(counts, np.ones((1, n))), kind=kind, engine=engine)
+        log_means = over_genes(_log_means_chunk, Genes(counts, np.ones((1, n))), kind=kind, engine=engine)
     else:
         with np.errstate(divide="ignore"):
             log_means = np.log(geo_means)
     genes = usable_genes(log_means, control, given=geo_means is not None)
-    log_means = log_means[genes]
-    log_factors = np.empty(n)
+    log_means, log_factors = log_means[genes], np.empty(n)
+    for samples, by_sample in _samples_of(counts, genes):
+
+        def task(rows: slice, by_sample: FloatArray = by_sample, first: int = samples.start) -> None:
+            found = log_size_factors(by_sample[rows], log_means, location, first + rows.start)
+            log_factors[first + rows.start : first + rows.stop] = found
+
+        engine.run(task, len(by_sample))
+    if centered is None:
+        centered = kind == "poscounts" or geo_means is not None
+    return size_factors_from_logs(log_factors, centered=centered)
+
+
+def _log_means_chunk(chunk: GeneChunk, *, kind: RatioType) -> FloatArray:
+    return log_geometric_means(chunk.counts, kind)
+
+
+def _samples_of(counts: CountMatrix, genes: IntArray) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield samples, as many at a time as fit, and their counts of some genes, samples x genes."""
+    n = counts.shape[1]
     n_together = max(1, counts.gathered_cells // len(genes))
-    n_read = max(1, READ_CELLS // n)
+    n_read = max(1, READ_SIZE // n)
     for first in range(0, n, n_together):
         samples = slice(first, min(first + n_together, n))
         by_sample = np.empty((samples.stop - first, len(genes)))
         for start in range(0, len(genes), n_read):
             by_sample[:, start : start + n_read] = counts.read(genes[start : start + n_read], samples).T
-
-        def task(block: slice, by_sample: FloatArray = by_sample, first: int = first) -> None:
-            rows = slice(first + block.start, first + block.stop)
-            log_factors[rows] = log_locations(by_sample[block], log_means, location, rows.start)
-
-        engine.run(task, len(by_sample))
-    return factors_from_logs(log_factors, centered=is_centered(kind, geo_means))
-
-
-def _log_means(
-    counts: FloatArray,
-    factors: FloatArray,  # noqa: ARG001 (tasks have it)
-    weights: FloatArray | None,  # noqa: ARG001
-    *,
-    kind: RatioType,
-    engine: Engine,  # noqa: ARG001
-) -> tuple[FloatArray]:
-    return (log_geometric_means(counts, kind),)
+        yield samples, by_sample
 
 
 # How a caller wrote what a field of `Normalization` holds.

@@ -13,7 +13,7 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, rows_of
 from countnest.containers.matrix import InMemory
 from countnest.errors import DesignError, OptionError, counted
-from countnest.methods.chunks import Genes
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.methods.deseq2.stages import Normalized, at_stage
 from countnest.methods.deseq2.steps import (
     base_moments,
@@ -28,7 +28,7 @@ from countnest.parallel.run import Engine
 from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import base_mean, normalized_counts
-from countnest.stats.transform.rlog import MAX_ITER, effect_variance, fit_rlog
+from countnest.stats.transform.rlog import MAX_ITER, RLog, effect_variance, fit_rlog
 from countnest.stats.transform.vst import stabilize
 
 __all__ = [
@@ -143,13 +143,10 @@ def estimate_trend(
     """
     require_genes(state.moments)
     rows = ~state.moments.all_zero if genes is None else genes & ~state.moments.all_zero
-    mean = state.moments.mean[rows]
-    alpha, _, _ = genewise_dispersions(
-        Genes(InMemory(counts), state.factors, state.weights).at(rows), mean, state.moments.variance[rows], layout,
-        engine=engine,
-    )  # fmt: skip
+    chosen = Genes(InMemory(counts), state.factors, state.weights).at(rows)
+    genewise = genewise_dispersions(chosen, state.moments, layout, engine=engine)
     engine.progress.step("mean-dispersion relationship")
-    trend = trend_of(mean, alpha, layout, fit_type)
+    trend = trend_of(state.moments.mean[rows], genewise.alpha[rows], layout, fit_type)
     if trend.note:
         engine.progress.note(trend.note)
     return trend
@@ -213,24 +210,20 @@ def _fit(
     intercept: FloatArray | None,
     engine: Engine,
 ) -> RegularizedLog:
-    fit = fit_rlog(
-        counts[rows],
-        rows_of(state.factors, rows),
-        dispersion[rows],
-        prior_var,
-        intercept=None if intercept is None else intercept[rows],
-        weights=rows_of(state.weights, rows),
-        engine=engine,
-        text="regularized logarithms",
-    )
+    genes = Genes(InMemory(counts), state.factors, state.weights, {"dispersion": dispersion}).at(rows)
+    if intercept is not None:
+        genes = genes.with_arrays(intercept=intercept)
+    fit = over_genes(_rlog_chunk, genes, prior_var=prior_var, engine=engine, text="regularized logarithms")
     lost = int(np.count_nonzero(fit.n_iter == MAX_ITER))
     if lost:
         engine.progress.note(
             f"{counted(lost, 'gene')} with counts that differ extremely did not converge by iteratively reweighted "
             "least squares and were fitted by Newton's method"
         )
-    values = np.zeros(counts.shape)
-    values[rows] = fit.values
-    centre = np.full(len(rows), -np.inf)
-    centre[rows] = fit.intercept
+    values, centre = fit.values, fit.intercept
+    values[~rows], centre[~rows] = 0.0, -np.inf
     return RegularizedLog(values, centre, dispersion, prior_var)
+
+
+def _rlog_chunk(chunk: GeneChunk, *, prior_var: float) -> RLog:
+    return fit_rlog(chunk.counts, chunk.inputs(), prior_var, intercept=chunk.by_gene.get("intercept"))

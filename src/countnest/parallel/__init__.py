@@ -1,1 +1,1 @@
-"""Running a kernel over blocks of genes."""
+"""Running a kernel over chunks of genes."""

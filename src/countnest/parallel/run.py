@@ -1,4 +1,4 @@
-"""Run a function over consecutive blocks of genes, on threads, with the same bits whatever the blocks and threads."""
+"""Run a function over consecutive chunks of genes, on threads, with the same bits whatever the chunks and threads."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from countnest.compilation import listening
 from countnest.errors import OptionError
 from countnest.progress import Progress, SilentProgress
 
-__all__ = ["INSIDE", "Engine", "default_threads"]
+__all__ = ["Engine", "default_threads"]
 
 VARIABLE = "COUNTNEST_NUM_THREADS"
-# Seconds that a block should take: Ctrl-C waits for the blocks that are being worked on, and the bar moves with them.
-BLOCK_SECONDS = 0.1
-# Genes in the first blocks, where nothing is known of what one takes.
-FIRST_BLOCK = 8
+# Seconds that a chunk should take: Ctrl-C waits for the chunks that are being worked on, and the bar moves with them.
+CHUNK_SECONDS = 0.1
+# Genes in the first chunks, where nothing is known of what one takes.
+FIRST_CHUNK = 8
 # Seconds that Ctrl-C waits for the threads at most. One that compiles a kernel takes longer: it ends by itself, and
 # what it writes to belongs to nobody any more.
 PATIENCE = 1.0
@@ -36,18 +36,16 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How blocks of genes are worked on.
+    """How chunks of genes are worked on.
 
     Attributes
     ----------
     n_threads
         Number of threads; None: $COUNTNEST_NUM_THREADS, or all processors that this process may use.
-    block_size
-        Genes in a block at most; fewer where they take long.
+    chunk_size
+        Genes in a chunk at most; fewer where they take long.
     progress
-        Told of every finished block.
-    inside
-        Whether a block is being worked on already: it is then taken whole, by the thread at hand.
+        Told of every finished chunk.
 
     Notes
     -----
@@ -56,13 +54,12 @@ class Engine:
     """
 
     n_threads: int | None = None
-    block_size: int = 4096
+    chunk_size: int = 4096
     progress: Progress = field(default_factory=SilentProgress)
-    inside: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        for name, value in (("n_threads", self.n_threads), ("block_size", self.block_size)):
+        for name, value in (("n_threads", self.n_threads), ("chunk_size", self.chunk_size)):
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise OptionError(f"{name}={value!r} must be a whole number of 1 or more.")
         if self.n_threads is None:
@@ -70,7 +67,7 @@ class Engine:
 
     @property
     def threads(self) -> int:
-        """Number of threads that work on many blocks."""
+        """Number of threads that work on many chunks."""
         return self.n_threads or default_threads()
 
     def run(
@@ -79,65 +76,59 @@ class Engine:
         n_genes: int,
         text: str | None = None,
         *,
-        first: int = FIRST_BLOCK,
+        first: int = FIRST_CHUNK,
         smallest: int = 1,
         largest: int | None = None,
     ) -> None:
-        """Call `task(block)` for blocks that cover `range(n_genes)`; tasks write into arrays of their caller.
+        """Call `task(chunk)` for chunks that cover `range(n_genes)`; tasks write into arrays of their caller.
 
-        An error in a task ends the run once the blocks that are being worked on are done; so does Ctrl-C, which waits
+        An error in a task ends the run once the chunks that are being worked on are done; so does Ctrl-C, which waits
         for them a second at most.
 
         Parameters
         ----------
         task
-            Writes the rows `block`; kernels in it release the interpreter lock. It is not to depend on which rows form
-            a block: they are chosen by the clock.
+            Writes the rows `chunk`; kernels in it release the interpreter lock. It is not to depend on which rows form
+            a chunk: they are chosen by the clock.
         n_genes
             Number of rows.
         text
             What the progress bar says; None: no bar.
         first
-            Rows in the first blocks, before it is known how long one takes.
+            Rows in the first chunks, before it is known how long one takes.
         smallest
-            Rows in a block at least, where so many are worked on together.
+            Rows in a chunk at least, where so many are worked on together.
         largest
-            Rows in a block at most, where fewer than `block_size` fit in the memory; None: `block_size`.
+            Rows in a chunk at most, where fewer than `chunk_size` fit in the memory; None: `chunk_size`.
         """
-        if self.inside:
-            task(slice(0, n_genes))
-            return
-        blocks = _Blocks(n_genes, first, smallest, min(self.block_size, largest or self.block_size))
+        chunks = _Chunks(n_genes, first, smallest, min(self.chunk_size, largest or self.chunk_size))
 
-        def told(block: slice) -> None:
+        def told(chunk: slice) -> None:
             with listening(self.progress):
-                task(block)
+                task(chunk)
 
         if text is None:
-            self._run(told, blocks, lambda _: None)
+            self._run(told, chunks, lambda _: None)
             return
         with self.progress.bar(n_genes, text) as advance:
-            self._run(told, blocks, advance)
+            self._run(told, chunks, advance)
 
-    def _run(self, task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
-        n_threads = min(self.threads, blocks.at_most)
+    def _run(self, task: Callable[[slice], None], chunks: _Chunks, advance: Callable[[int], None]) -> None:
+        n_threads = min(self.threads, chunks.at_most)
         if n_threads <= 1:
-            _work(task, blocks, advance)
+            _work(task, chunks, advance)
             return
         with _blas().limit(limits=1, user_api="blas"):
-            _on_threads(n_threads, task, blocks, advance)
+            _on_threads(n_threads, task, chunks, advance)
 
 
-INSIDE = Engine(n_threads=1, inside=True)
-
-
-def _on_threads(n_threads: int, task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
-    """Let threads take the blocks, and hear of each; Ctrl-C waits for them a second at most."""
+def _on_threads(n_threads: int, task: Callable[[slice], None], chunks: _Chunks, advance: Callable[[int], None]) -> None:
+    """Let threads take the chunks, and hear of each; Ctrl-C waits for them a second at most."""
     done: SimpleQueue[int | BaseException] = SimpleQueue()
 
     def work() -> None:
         try:
-            _work(task, blocks, done.put)
+            _work(task, chunks, done.put)
         except BaseException as error:
             done.put(error)
 
@@ -145,7 +136,7 @@ def _on_threads(n_threads: int, task: Callable[[slice], None], blocks: _Blocks, 
     patience = None
     working = [pool.submit(work) for _ in range(n_threads)]
     try:
-        left = blocks.n_genes
+        left = chunks.n_genes
         while left:
             news = _next(done)
             if isinstance(news, BaseException):
@@ -156,18 +147,18 @@ def _on_threads(n_threads: int, task: Callable[[slice], None], blocks: _Blocks, 
         patience = PATIENCE
         raise
     finally:
-        blocks.stop()
+        chunks.stop()
         at_work = wait(working, timeout=patience).not_done
         pool.shutdown(wait=not at_work)
 
 
-def _work(task: Callable[[slice], None], blocks: _Blocks, advance: Callable[[int], None]) -> None:
-    """Take block after block until none is left."""
-    while (block := blocks.take()) is not None:
+def _work(task: Callable[[slice], None], chunks: _Chunks, advance: Callable[[int], None]) -> None:
+    """Take chunk after chunk until none is left."""
+    while (chunk := chunks.take()) is not None:
         start = time.perf_counter()
-        task(block)
-        blocks.took(block, time.perf_counter() - start)
-        advance(block.stop - block.start)
+        task(chunk)
+        chunks.took(chunk, time.perf_counter() - start)
+        advance(chunk.stop - chunk.start)
 
 
 @cache
@@ -188,8 +179,8 @@ def _next(done: SimpleQueue[int | BaseException]) -> int | BaseException:
             pass
 
 
-class _Blocks:
-    """Consecutive blocks of `range(n_genes)`, of a size that takes `BLOCK_SECONDS`, handed out to any thread."""
+class _Chunks:
+    """Consecutive chunks of `range(n_genes)`, of a size that takes `CHUNK_SECONDS`, handed out to any thread."""
 
     def __init__(self, n_genes: int, first: int, smallest: int, largest: int) -> None:
         self.n_genes = n_genes
@@ -200,24 +191,24 @@ class _Blocks:
 
     @property
     def at_most(self) -> int:
-        """Number of blocks, were they all as small as the first."""
+        """Number of chunks, were they all as small as the first."""
         return math.ceil(self.n_genes / self._size)
 
     def take(self) -> slice | None:
-        """Return the next block; None when all are taken."""
+        """Return the next chunk; None when all are taken."""
         with self._lock:
             if self._next >= self.n_genes:
                 return None
-            block = slice(self._next, min(self._next + self._size, self.n_genes))
-            self._next = block.stop
-            return block
+            chunk = slice(self._next, min(self._next + self._size, self.n_genes))
+            self._next = chunk.stop
+            return chunk
 
-    def took(self, block: slice, seconds: float) -> None:
-        """Hear how long a block took, for the size of the next.
+    def took(self, chunk: slice, seconds: float) -> None:
+        """Hear how long a chunk took, for the size of the next.
 
-        By at most a factor of two at a time: the first block may have waited for the compiler.
+        By at most a factor of two at a time: the first chunk may have waited for the compiler.
         """
-        wanted = (block.stop - block.start) * BLOCK_SECONDS / max(seconds, 1e-9)
+        wanted = (chunk.stop - chunk.start) * CHUNK_SECONDS / max(seconds, 1e-9)
         with self._lock:
             size = min(max(wanted, self._size / 2.0), self._size * 2.0)
             self._size = min(max(int(size), self._smallest), self._largest)

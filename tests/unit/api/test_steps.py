@@ -332,13 +332,13 @@ def test_counts_that_were_not_replaced_are_told(fitted):
 def test_genes_that_do_not_converge_are_counted_in_one_warning(monkeypatch):
     counts, sheet = study()
     counts.iloc[[7, 9]] = [3000, *[0] * 11]  # one group without counts: IRLS goes on and on
-    search = quasinewton.minimize_rows
+    search = quasinewton.search_rows
 
     def give_up(*arguments):
         found, success = search(*arguments)
         return found, np.zeros_like(success)
 
-    monkeypatch.setattr("countnest.stats.glm.fit.minimize_rows", give_up)
+    monkeypatch.setattr("countnest.stats.glm.fit.search_rows", give_up)
     dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group")
     with pytest.warns(CountnestWarning, match="did not converge in beta") as caught:
         dds.deseq(quiet=True)

@@ -50,7 +50,7 @@ def used(monkeypatch):
     monkeypatch.setenv("COUNTNEST_NUM_THREADS", "7")  # of whoever does not ask the data set
     monkeypatch.setattr(run, "_work", alone)
     monkeypatch.setattr(run, "_on_threads", together)
-    monkeypatch.setattr(chunks, "FIRST_CELLS", 1)  # small studies are one block otherwise
+    monkeypatch.setattr(chunks, "FIRST_CHUNK_SIZE", 1)  # small studies are one block otherwise
     return seen
 
 

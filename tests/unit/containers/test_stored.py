@@ -307,18 +307,17 @@ def test_selected_genes_are_small_to_send(tmp_path):
     np.testing.assert_array_equal(counts.part(np.array([2, 60])).whole(), VALUES[[2, 60]])
 
 
-def _sums(counts, factors, weights, *, engine):  # noqa: ARG001 (a task)
-    return counts.sum(axis=1), counts.max(axis=1)
+def _sums(chunk):
+    return np.column_stack([chunk.counts.sum(axis=1), chunk.counts.max(axis=1)])
 
 
 @pytest.mark.parametrize("kind", files.ARRAYS)
-def test_blocks_on_threads(kind, tmp_path, monkeypatch):
+def test_chunks_on_threads(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(source, "PIECES", 500)
     monkeypatch.setattr(source, "STRETCHES", 500)
     genes = Genes(made(kind, tmp_path, turned=True), np.ones((1, N)))
-    sums, largest = over_genes(_sums, genes, engine=Engine(n_threads=2, block_size=3))
-    np.testing.assert_array_equal(sums, VALUES.sum(axis=1))
-    np.testing.assert_array_equal(largest, VALUES.max(axis=1))
+    found = over_genes(_sums, genes, engine=Engine(n_threads=2, chunk_size=3))
+    np.testing.assert_array_equal(found, np.column_stack([VALUES.sum(axis=1), VALUES.max(axis=1)]))
 
 
 ELSEWHERE = """
@@ -378,13 +377,13 @@ from countnest.containers.counts import count_data
 from countnest.parallel.run import Engine
 from countnest.methods.chunks import Genes, over_genes
 
-def total(counts, factors, weights, *, engine):
-    return (counts.sum(axis=1),)
+def total(chunk):
+    return chunk.counts.sum(axis=1)
 
 with h5py.File(sys.argv[1], "r") as file:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     counts = count_data(file["x"], pd.DataFrame(index=range(1000))).matrix
-    (sums,) = over_genes(total, Genes(counts, np.ones((1, 1000))), engine=Engine(n_threads=2))
+    sums = over_genes(total, Genes(counts, np.ones((1, 1000))), engine=Engine(n_threads=2))
     few = counts.read(slice(0, 40_000), slice(0, 5))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, int(sums.sum()), int(few.sum()))
 """

@@ -18,10 +18,10 @@ def threads():
     return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
 
-def test_blocks_on_threads_have_one_each():
+def test_chunks_on_threads_have_one_each():
     seen = []
     with threadpool_limits(2, "blas"):
-        Engine(n_threads=2, block_size=1).run(lambda _: seen.append(threads()), 20)
+        Engine(n_threads=2, chunk_size=1).run(lambda _: seen.append(threads()), 20)
         assert len(seen) == 20
         assert all(found == {1} for found in seen)
         assert threads() == {2}
@@ -38,16 +38,16 @@ def test_several_engines_at_once():
         assert leave.wait(10)
 
     with threadpool_limits(2, "blas"):
-        other = threading.Thread(target=Engine(n_threads=2, block_size=1).run, args=(stay, 2))
+        other = threading.Thread(target=Engine(n_threads=2, chunk_size=1).run, args=(stay, 2))
         seen = []
 
-        def first(block):
-            if block.start == 0:
+        def first(chunk):
+            if chunk.start == 0:
                 seen.append(threads())
                 other.start()
                 assert inside.wait(10)
 
-        Engine(n_threads=2, block_size=20).run(first, 40, first=20)
+        Engine(n_threads=2, chunk_size=20).run(first, 40, first=20)
         leave.set()
         other.join()
         assert seen == [{1}]
@@ -60,5 +60,5 @@ def test_it_is_put_back_after_an_error():
 
     with threadpool_limits(2, "blas"):
         with pytest.raises(ValueError, match="an error in a task"):
-            Engine(n_threads=2, block_size=20).run(fail, 100)
+            Engine(n_threads=2, chunk_size=20).run(fail, 100)
         assert threads() == {2}

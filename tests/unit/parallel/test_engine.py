@@ -33,21 +33,21 @@ class Counter(SilentProgress):
 
 
 @pytest.mark.parametrize("n_threads", [1, 3, None])
-@pytest.mark.parametrize(("n_genes", "block_size"), [(10, 3), (10, 10), (10, 100), (1, 1), (7, 1)])
-def test_every_row_is_worked_on_once(n_threads, n_genes, block_size):
+@pytest.mark.parametrize(("n_genes", "chunk_size"), [(10, 3), (10, 10), (10, 100), (1, 1), (7, 1)])
+def test_every_row_is_worked_on_once(n_threads, n_genes, chunk_size):
     visits = np.zeros(n_genes)
 
-    def task(block):
-        assert 0 < block.stop - block.start <= block_size
-        visits[block] += 1
+    def task(chunk):
+        assert 0 < chunk.stop - chunk.start <= chunk_size
+        visits[chunk] += 1
 
-    Engine(n_threads=n_threads, block_size=block_size).run(task, n_genes)
+    Engine(n_threads=n_threads, chunk_size=chunk_size).run(task, n_genes)
     np.testing.assert_array_equal(visits, 1)
 
 
 def test_no_genes_no_work():
-    def task(block):
-        raise AssertionError(block)
+    def task(chunk):
+        raise AssertionError(chunk)
 
     Engine().run(task, 0)
 
@@ -55,55 +55,55 @@ def test_no_genes_no_work():
 @pytest.mark.parametrize("n_threads", [1, 4])
 def test_progress_hears_of_every_gene(n_threads):
     progress = Counter()
-    engine = Engine(n_threads=n_threads, block_size=4, progress=progress)
+    engine = Engine(n_threads=n_threads, chunk_size=4, progress=progress)
     engine.run(lambda _: None, 10, "work")
     engine.run(lambda _: None, 10)  # without a text: no bar
     assert [(total, text, sorted(done)) for total, text, done in progress.bars] == [(10, "work", [2, 4, 4])]
 
 
-def test_blocks_run_at_the_same_time():
+def test_chunks_run_at_the_same_time():
     both = threading.Barrier(2, timeout=20)
-    Engine(n_threads=2, block_size=1).run(lambda _: both.wait(), 2)  # breaks if they come one after the other
+    Engine(n_threads=2, chunk_size=1).run(lambda _: both.wait(), 2)  # breaks if they come one after the other
     assert not both.broken
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_an_error_in_a_block_is_raised(n_threads):
-    def task(block):
-        if block.start == 3:
-            raise ZeroDivisionError("block 3")
+def test_an_error_in_a_chunk_is_raised(n_threads):
+    def task(chunk):
+        if chunk.start == 3:
+            raise ZeroDivisionError("chunk 3")
 
-    with pytest.raises(ZeroDivisionError, match="block 3"):
-        Engine(n_threads=n_threads, block_size=1).run(task, 6)
+    with pytest.raises(ZeroDivisionError, match="chunk 3"):
+        Engine(n_threads=n_threads, chunk_size=1).run(task, 6)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "2"])
-@pytest.mark.parametrize("name", ["n_threads", "block_size"])
+@pytest.mark.parametrize("name", ["n_threads", "chunk_size"])
 def test_numbers_of_threads_and_rows_are_checked(name, value):
     with pytest.raises(OptionError, match=f"{name}={value!r} must be a whole number of 1 or more"):
         Engine(**{name: value})
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])
-def test_blocks_take_about_the_same_time(n_threads, monkeypatch):
-    monkeypatch.setattr(run, "BLOCK_SECONDS", 0.02)
+def test_chunks_take_about_the_same_time(n_threads, monkeypatch):
+    monkeypatch.setattr(run, "CHUNK_SECONDS", 0.02)
     sizes = []
 
-    def task(block):
-        sizes.append(block.stop - block.start)
-        time.sleep(0.001 * (block.stop - block.start))
+    def task(chunk):
+        sizes.append(chunk.stop - chunk.start)
+        time.sleep(0.001 * (chunk.stop - chunk.start))
 
     Engine(n_threads=n_threads).run(task, 400)
-    assert sizes[0] == run.FIRST_BLOCK
+    assert sizes[0] == run.FIRST_CHUNK
     assert sum(sizes) == 400
     assert 8 <= max(sizes) <= 40
 
 
-def test_a_slow_first_block_is_forgotten():
+def test_a_slow_first_chunk_is_forgotten():
     slow, sizes = [0.3], []
 
-    def task(block):
-        sizes.append(block.stop - block.start)
+    def task(chunk):
+        sizes.append(chunk.stop - chunk.start)
         time.sleep(slow.pop() if slow else 0.0)
 
     Engine(n_threads=1).run(task, 10_000)
@@ -112,17 +112,17 @@ def test_a_slow_first_block_is_forgotten():
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
-def test_work_ends_with_the_blocks_at_hand_after_an_interruption(n_threads):
+def test_work_ends_with_the_chunks_at_hand_after_an_interruption(n_threads):
     begun = []
 
-    def task(block):
-        begun.append(block)
+    def task(chunk):
+        begun.append(chunk)
         if len(begun) == 5:
             raise KeyboardInterrupt
         time.sleep(0.001)
 
     with pytest.raises(KeyboardInterrupt):
-        Engine(n_threads=n_threads, block_size=1).run(task, 1000)
+        Engine(n_threads=n_threads, chunk_size=1).run(task, 1000)
     assert len(begun) < 100
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
 
@@ -168,27 +168,27 @@ def test_ctrl_c_does_not_wait_for_the_compiler(monkeypatch):
     monkeypatch.setattr(run, "PATIENCE", 0.05)
     compiled = threading.Event()
 
-    def task(block):
-        if block.start == 0:
+    def task(chunk):
+        if chunk.start == 0:
             compiled.wait(timeout=30)  # as long as it takes
         raise KeyboardInterrupt
 
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        Engine(n_threads=2, block_size=1).run(task, 10)
+        Engine(n_threads=2, chunk_size=1).run(task, 10)
     assert time.monotonic() - start < 10.0
     compiled.set()
 
 
-def test_smallest_and_largest_blocks():
+def test_smallest_and_largest_chunks():
     sizes = []
 
-    def task(block):
-        sizes.append(block.stop - block.start)
+    def task(chunk):
+        sizes.append(chunk.stop - chunk.start)
         time.sleep(0.2)  # the clock asks for smaller ones
 
     Engine(n_threads=1).run(task, 200, first=64, smallest=32, largest=100)
     assert sizes == [64, 32, 32, 32, 32, 8]
     sizes.clear()
-    Engine(n_threads=1, block_size=20).run(task, 40, first=64, smallest=32)
+    Engine(n_threads=1, chunk_size=20).run(task, 40, first=64, smallest=32)
     assert sizes == [20, 20]  # what was asked for goes first

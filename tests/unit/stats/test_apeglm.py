@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from countnest.parallel.run import Engine
+from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
 from countnest.stats.shrink.apeglm import ApeglmFit, prior_scale, shrink_coefficient, swap_in
 
 LN2 = np.log(2.0)
-ENGINE = Engine(n_threads=1)
 
 estimate = np.array([-1.2, 0.3, 0.05, 2.1, -0.4, 0.8, -0.02, 0.6, -2.5, 0.1])
 se = np.array([0.3, 0.2, 0.5, 0.6, 0.25, 1.1, 0.15, 0.4, 0.9, 0.35])
@@ -92,9 +91,8 @@ def shrink(data, **options):
     n = counts.shape[1]
     X = np.column_stack([np.ones(n), np.repeat([0.0, 1.0], n // 2)])
     fit = shrink_coefficient(
-        counts, np.array([data["size_factors"]]), Layout.of(X), alpha, place=1, scale=data["scale"], engine=ENGINE,
-        **options,
-    )  # fmt: skip
+        counts, NBInputs(np.array([data["size_factors"]]), alpha), Layout.of(X), place=1, scale=data["scale"], **options
+    )
     assert fit.found.all()
     return fit.mode / LN2, fit.sd / LN2, lfc, sd
 
@@ -102,13 +100,11 @@ def shrink(data, **options):
 def test_where_the_early_search_fails_the_other_one_answers():
     """Three samples: no step along the gradient makes the objective fall by enough, in the digits that it has."""
     log_factors = np.array([[-0.2713028700065561, 0.18450131737962833, 0.09589402415059366]])
-    gene = np.array([[3415.0, 3824.0, 2433.0]]), np.array([0.02670814693009699])
+    counts = np.array([[3415.0, 3824.0, 2433.0]])
+    inputs = NBInputs(np.exp(log_factors), np.array([0.02670814693009699]))
     layout = Layout.of(np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]]))
     found = [
-        shrink_coefficient(
-            gene[0], np.exp(log_factors), layout, gene[1], place=1, scale=0.09570449798493062, converge=converge,
-            engine=ENGINE,
-        )
+        shrink_coefficient(counts, inputs, layout, place=1, scale=0.09570449798493062, converge=converge)
         for converge in (False, True)
     ]  # fmt: skip
     assert found[0].found.all()
@@ -122,11 +118,8 @@ def test_where_the_early_search_ends_far_before_the_mode_it_goes_on():
     factors = np.exp(rng.normal(0.0, 0.3, (1, 12)))
     mu = 1e6 * factors * np.exp(rng.normal(0.0, 0.5, (400, 2)) @ X.T)
     counts = rng.negative_binomial(100.0, 100.0 / (100.0 + mu)).astype(float)
-    arguments = counts, factors, Layout.of(X), np.full(400, 0.01)
-    here, mode = (
-        shrink_coefficient(*arguments, place=1, scale=0.3, converge=converge, engine=ENGINE)
-        for converge in (False, True)
-    )
+    arguments = counts, NBInputs(factors, np.full(400, 0.01)), Layout.of(X)
+    here, mode = (shrink_coefficient(*arguments, place=1, scale=0.3, converge=converge) for converge in (False, True))
     moved = here.mode == mode.mode
     assert 1 <= np.count_nonzero(moved) < 40
     np.testing.assert_array_equal(here.sd[moved], mode.sd[moved])
@@ -161,11 +154,13 @@ def test_to_convergence():
 def test_threads_and_blocks_do_not_matter():
     counts = np.random.default_rng(3).poisson(50.0, (37, 4)).astype(float)
     X = np.column_stack([np.ones(4), [0.0, 0.0, 1.0, 1.0]])
-    arguments = (counts, np.ones((37, 4)), Layout.of(X), np.full(37, 0.1))
-    one = shrink_coefficient(*arguments, place=1, scale=0.3, engine=ENGINE)
-    many = shrink_coefficient(*arguments, place=1, scale=0.3, engine=Engine(n_threads=3, block_size=5))
-    np.testing.assert_array_equal(one.mode, many.mode)
-    np.testing.assert_array_equal(one.sd, many.sd)
+    inputs, layout = NBInputs(np.ones((37, 4)), np.full(37, 0.1)), Layout.of(X)
+    whole = shrink_coefficient(counts, inputs, layout, place=1, scale=0.3)
+    for i in range(0, 37, 5):
+        rows = slice(i, i + 5)
+        part = shrink_coefficient(counts[rows], inputs.at(rows), layout, place=1, scale=0.3)
+        np.testing.assert_array_equal(part.mode, whole.mode[rows])
+        np.testing.assert_array_equal(part.sd, whole.sd[rows])
 
 
 def test_a_gene_that_fails_is_flagged():
@@ -173,8 +168,8 @@ def test_a_gene_that_fails_is_flagged():
     X = np.column_stack([np.ones(4), [0.0, 0.0, 1.0, 1.0]])
     for converge in (False, True):
         fit = shrink_coefficient(
-            counts, np.ones((1, 4)), Layout.of(X), np.array([0.1, np.nan, 0.1]), place=1, scale=0.3,
-            converge=converge, engine=ENGINE,
+            counts, NBInputs(np.ones((1, 4)), np.array([0.1, np.nan, 0.1])), Layout.of(X), place=1, scale=0.3,
+            converge=converge,
         )  # fmt: skip
         assert fit.found.tolist() == [True, False, True]
         assert np.isnan([fit.mode[1], fit.sd[1], fit.lfsr[1]]).all()

@@ -9,10 +9,11 @@ import statsmodels.api as sm
 
 import countnest as cn
 from countnest.errors import OptionError
-from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import fit_nb_glm, fitted_means, hat_values
+from countnest.stats.glm.fit import fit_nb_glm
+from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.outlier import model_outliers, prior_df, studentized_residuals
+from countnest.stats.glm.means import fitted_means, hat_values
+from countnest.stats.glm.outlier import flag_outliers, prior_df, studentized_residuals
 
 SPIKED = slice(0, None, 10)
 
@@ -23,11 +24,12 @@ def outliers(counts, sheet, design, reference):
     dds.deseq(quiet=True, min_replicates_for_replace=np.inf)
     state = dds._fitted()
     rows = ~state.moments.all_zero
-    k, alpha, fit, engine = counts.to_numpy(dtype=np.float64)[rows], state.dispersions.final[rows], state.fit, Engine()
-    found = model_outliers(
+    k, beta = counts.to_numpy(dtype=np.float64)[rows], state.fit.beta[rows]
+    inputs = NBInputs(state.factors, state.dispersions.final[rows])
+    found = flag_outliers(
         k,
-        fitted_means(fit.beta[rows], state.factors, dds._layout, engine=engine),
-        hat_values(fit.beta[rows], fit.optimized[rows], k, state.factors, dds._layout, alpha, engine=engine),
+        fitted_means(beta, state.factors, dds._layout),
+        hat_values(k, inputs, dds._layout, beta, state.fit.optimized[rows]),
         state.dispersions.fitted[rows],
         dds._layout,
         prior_var=state.dispersions.trend.disp_prior_var,
@@ -112,7 +114,7 @@ def test_without_a_prior_it_is_the_outlier_test_of_linear_models():
     mu = np.exp([fit.fittedvalues for fit in fits])
     hat = np.array([fit.get_influence().hat_matrix_diag for fit in fits])
     alpha = np.full(len(mu), 1e-6 / 9.0)
-    found = model_outliers(np.exp(log_counts), mu, hat, alpha, layout, prior_var=1e8, level=0.3)
+    found = flag_outliers(np.exp(log_counts), mu, hat, alpha, layout, prior_var=1e8, level=0.3)
     tables = [fit.outlier_test(method="bonferroni") for fit in fits]
     np.testing.assert_array_equal(found.sample, [np.abs(table[:, 0]).argmax() for table in tables])
     expected = np.array([table[:, 2].min() for table in tables])
@@ -128,7 +130,7 @@ def test_samples_that_fit_themselves_and_genes_without_fit_are_not_called():
     mu[3] = hat[3] = np.nan
     residual, _ = studentized_residuals(counts, mu, hat, alpha, layout.residual_df, prior_var=0.5)
     assert np.isnan(residual[:, 0]).all()
-    found = model_outliers(counts, mu, hat, alpha, layout, prior_var=0.5)
+    found = flag_outliers(counts, mu, hat, alpha, layout, prior_var=0.5)
     assert (found.sample[3], found.flagged[3]) == (-1, False)
     assert np.isnan(found.p_value[3])
     assert (np.delete(found.sample, 3) > 0).all()
@@ -153,11 +155,11 @@ def test_samples_of_weight_zero_are_as_if_they_were_not_there():
     weights = np.ones((genes, n))
     weights[:, [1, 6]] = 0.0
     kept = np.flatnonzero(weights[0])
-    fit = fit_nb_glm(counts, np.ones((1, n)), layout, alpha, weights=weights, engine=Engine())
-    found = model_outliers(
+    fit = fit_nb_glm(counts, NBInputs(np.ones((1, n)), alpha, weights), layout)
+    found = flag_outliers(
         counts, fit.mu, fit.hat, alpha, layout, prior_var=0.5, weights=weights, residual_df=np.full(genes, 7.0)
     )
-    expected = model_outliers(
+    expected = flag_outliers(
         counts[:, kept], fit.mu[:, kept], fit.hat[:, kept], alpha, Layout.of(matrix[kept]), prior_var=0.5
     )
     assert expected.flagged.sum() >= 5

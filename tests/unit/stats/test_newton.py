@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.optimize
 
+from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.newton import distance_to_maximum, maximize
 from unit.kernels import twins
@@ -12,7 +13,8 @@ RIDGE = np.full(4, 1e-6)  # log2
 X = twins.two_way()
 LAYOUT = Layout.of(X)
 COUNTS, F, _, ALPHA = twins.simulate(X, 12, seed=6)
-GIVEN = (COUNTS, F[None], np.ones((1, len(X))), ALPHA, LAYOUT, RIDGE / LN2**2)
+INPUTS = NBInputs(F[None], ALPHA)
+GIVEN = (COUNTS, INPUTS, LAYOUT, RIDGE / LN2**2)
 
 
 def test_it_ends_at_the_maximum_wherever_it_starts():
@@ -44,7 +46,7 @@ def test_the_distance_is_that_of_the_worst_contrast_in_standard_errors():
 def test_a_gene_has_the_same_bits_alone_and_among_others():
     together, _ = maximize(np.zeros((12, 4)), *GIVEN)
     for g in range(12):
-        alone, _ = maximize(np.zeros((1, 4)), COUNTS[[g]], *GIVEN[1:3], ALPHA[[g]], *GIVEN[4:])
+        alone, _ = maximize(np.zeros((1, 4)), COUNTS[[g]], INPUTS.at(np.array([g])), *GIVEN[2:])
         np.testing.assert_array_equal(alone[0], together[g])
 
 
@@ -52,7 +54,7 @@ def test_what_is_not_finite_does_not_keep_it_from_what_is():
     # the first column's cell has no count: its coefficient has no end, the others have
     group = np.column_stack([np.arange(12) % 3 == k for k in range(3)]).astype(float)
     counts = np.where(np.arange(12) % 3 == 0, 0.0, 40.0 + np.arange(12.0))[None]
-    given = (counts, np.ones((1, 12)), np.ones((1, 12)), np.array([0.1]), Layout.of(group), np.full(3, 1e-14))
+    given = (counts, NBInputs(np.ones((1, 12)), np.array([0.1])), Layout.of(group), np.full(3, 1e-14))
     beta, arrived = maximize(np.zeros((1, 3)), *given)
     assert arrived.all()
     assert beta[0, 0] < -8.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from countnest.parallel.run import Engine
+from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.shrink.quantile import normal_variance, weighted_quantile
 from countnest.stats.transform.rlog import effect_variance, fit_rlog, sparse_share
 
@@ -66,18 +66,18 @@ def test_effects_are_weighted_by_the_precision_of_the_gene():
 
 def test_much_prior_gives_the_intercept_and_none_the_logarithm(genes):
     counts, factors, alpha = genes
-    loose = fit_rlog(counts, factors, alpha, 1e8, engine=Engine())
+    loose = fit_rlog(counts, NBInputs(factors, alpha), 1e8)
     large = (counts > 5.0).all(axis=1)
     assert large.sum() > 20
     expected = np.log2(counts[large] / factors)
     np.testing.assert_allclose(loose.values[large], expected, atol=1e-3)  # the stopping rule is loose
-    tight = fit_rlog(counts, factors, alpha, 1e-8, engine=Engine())
+    tight = fit_rlog(counts, NBInputs(factors, alpha), 1e-8)
     np.testing.assert_allclose(tight.values, np.repeat(tight.intercept[:, None], 8, axis=1), atol=1e-5)
 
 
 def test_low_counts_are_shrunken_more(genes):
     counts, factors, alpha = genes
-    found = fit_rlog(counts, factors, alpha, 0.5, engine=Engine())
+    found = fit_rlog(counts, NBInputs(factors, alpha), 0.5)
     spread = found.values.std(axis=1)
     raw = np.log2(counts / factors + 0.5).std(axis=1)
     mean = counts.mean(axis=1)
@@ -86,39 +86,37 @@ def test_low_counts_are_shrunken_more(genes):
 
 def test_given_intercepts_are_kept(genes):
     counts, factors, alpha = genes
-    free = fit_rlog(counts, factors, alpha, 0.5, engine=Engine())
-    frozen = fit_rlog(counts, factors, alpha, 0.5, intercept=free.intercept, engine=Engine())
+    free = fit_rlog(counts, NBInputs(factors, alpha), 0.5)
+    frozen = fit_rlog(counts, NBInputs(factors, alpha), 0.5, intercept=free.intercept)
     np.testing.assert_array_equal(frozen.intercept, free.intercept)
     np.testing.assert_allclose(frozen.values, free.values, atol=0.05)  # each stops short of the optimum by its rule
 
 
 def test_a_sample_alone_is_transformed_like_among_others(genes):
     counts, factors, alpha = genes
-    intercept = fit_rlog(counts, factors, alpha, 0.5, engine=Engine()).intercept
-    together = fit_rlog(counts, factors, alpha, 0.5, intercept=intercept, engine=Engine())
-    alone = fit_rlog(
-        np.ascontiguousarray(counts[:, 2:3]), factors[:, 2:3], alpha, 0.5, intercept=intercept, engine=Engine()
-    )
+    intercept = fit_rlog(counts, NBInputs(factors, alpha), 0.5).intercept
+    together = fit_rlog(counts, NBInputs(factors, alpha), 0.5, intercept=intercept)
+    alone = fit_rlog(np.ascontiguousarray(counts[:, 2:3]), NBInputs(factors[:, 2:3], alpha), 0.5, intercept=intercept)
     np.testing.assert_allclose(alone.values[:, 0], together.values[:, 2], atol=0.05)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_blocks_and_threads_change_nothing(genes, weighted):
+def test_a_gene_has_the_same_bits_alone_and_among_others(genes):
     counts, factors, alpha = genes
-    weights = np.random.default_rng(5).uniform(0.1, 1.0, counts.shape) if weighted else None
     factors = factors * np.random.default_rng(6).uniform(0.8, 1.2, counts.shape)
-    whole = fit_rlog(counts, factors, alpha, 0.5, weights=weights, engine=Engine(n_threads=1))
-    blocks = fit_rlog(counts, factors, alpha, 0.5, weights=weights, engine=Engine(n_threads=2, block_size=7))
-    np.testing.assert_array_equal(whole.values, blocks.values)
-    unweighted = fit_rlog(counts, factors, alpha, 0.5, engine=Engine())
-    assert np.array_equal(whole.values, unweighted.values) != weighted
+    plain = fit_rlog(counts, NBInputs(factors, alpha), 0.5)
+    for weights in (None, np.random.default_rng(5).uniform(0.1, 1.0, counts.shape)):
+        inputs = NBInputs(factors, alpha, weights)
+        whole = fit_rlog(counts, inputs, 0.5)
+        parts = [fit_rlog(counts[i : i + 7], inputs.at(slice(i, i + 7)), 0.5).values for i in range(0, 60, 7)]
+        np.testing.assert_array_equal(whole.values, np.vstack(parts))
+        assert np.array_equal(whole.values, plain.values) == (weights is None)
 
 
 def test_weight_zero_leaves_a_sample_at_the_intercept(genes):
     counts, factors, alpha = genes
     weights = np.ones((1, 8))
     weights[0, 3] = 0.0
-    found = fit_rlog(counts, factors, alpha, 0.5, weights=weights, engine=Engine())
+    found = fit_rlog(counts, NBInputs(factors, alpha, weights), 0.5)
     np.testing.assert_allclose(found.values[:, 3], found.intercept, rtol=1e-12)
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from countnest.parallel.run import Engine
 from countnest.stats.glm import separation, subset
 from countnest.stats.glm.fit import fit_nb_glm
+from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import diverging_directions, free_directions, separated
 
@@ -150,7 +150,7 @@ def test_separated_estimates_are_the_large_ones():
     rng = np.random.default_rng(9)
     counts = rng.negative_binomial(5.0, 0.05, (40, 6)).astype(float)
     counts[:10, 3:] = 0
-    fit = fit_nb_glm(counts, np.ones((1, 6)), layout, np.full(40, 0.2), engine=Engine())
+    fit = fit_nb_glm(counts, NBInputs(np.ones((1, 6)), np.full(40, 0.2)), layout)
     flagged = separated(counts, np.array([[0.0, 1.0]]), layout)[:, 0]
     np.testing.assert_array_equal(flagged, np.arange(40) < 10)
     assert np.abs(fit.beta[flagged, 1]).min() > np.abs(fit.beta[~flagged, 1]).max()

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray, rows_of
+from countnest.arrays import FloatArray, IntArray
 from countnest.methods.deseq2.answer import estimate
-from countnest.methods.deseq2.fitted import means_of
+from countnest.methods.deseq2.fitted import contrast_covariances, means_of
 from countnest.methods.deseq2.stages import Fitted
-from countnest.methods.deseq2.steps import expand
 from countnest.options import ResidualType
 from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import LN2, contrast_covariance
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.predict import count_limits, mean_limits
 from countnest.stats.glm.residual import deviance_residuals, pearson_residuals, quantile_residuals, raw_residuals
@@ -37,19 +36,7 @@ def coefficient_covariance(state: Fitted, layout: Layout, genes: IntArray, engin
     fit, p = state.fit, layout.n_coefficients
     if layout.is_intercept_only:  # its standard error has a closed form, without ridge and floor
         return (fit.se[genes, :, np.newaxis] / LN2) ** 2
-    fitted = ~np.isnan(fit.beta[genes, 0])
-    rows = genes[fitted]
-    covariance = contrast_covariance(
-        np.eye(p),
-        fit.beta[rows],
-        rows_of(state.factors, rows),
-        state.dispersions.final[rows],
-        layout,
-        weights=rows_of(state.weights, rows),
-        min_mu=fit.min_mu,
-        engine=engine,
-    )
-    return expand(fitted, covariance / LN2**2)
+    return contrast_covariances(np.eye(p), state, layout, engine, genes) / LN2**2
 
 
 def predict_means(

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
 from countnest.containers.matrix import CountMatrix
 from countnest.errors import MissingStepError, OptionError
-from countnest.methods.chunks import Genes, over_genes
-from countnest.methods.deseq2.fitted import observed_cooks, observed_max_cooks
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
+from countnest.methods.deseq2.fitted import (
+    contrast_covariances,
+    contrast_variances,
+    fitted_genes,
+    observed_cooks,
+    observed_max_cooks,
+)
 from countnest.methods.deseq2.stages import Fitted
 from countnest.methods.deseq2.steps import expand, t_df
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import LN2, at_bound, contrast_covariance, contrast_variance, fitted_means, hat_values
+from countnest.stats.glm.fit import at_bound
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.outlier import ModelOutliers
-from countnest.stats.glm.outlier import model_outliers as flag_by_model
+from countnest.stats.glm.means import fitted_means, hat_values
+from countnest.stats.glm.outlier import ModelOutliers, flag_outliers
 from countnest.stats.glm.separation import cell_flags, separated, separated_by_cells
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
@@ -76,7 +83,7 @@ def estimate(contrasts: FloatArray, state: Fitted, layout: Layout, engine: Engin
         lfc[:, i] = contrasts[i, k] * beta[:, k] / LN2
         se[:, i] = abs(contrasts[i, k]) * fit.se[rows, k] / LN2
     if not single.all():
-        variance = contrast_variance(contrasts[~single], beta, **_fitted(state, rows, layout), engine=engine)
+        variance = contrast_variances(contrasts[~single], state, layout, engine)[rows]
         se[:, ~single] = np.sqrt(variance) / LN2
     return Estimates(expand(rows, lfc), expand(rows, se))
 
@@ -134,31 +141,11 @@ def joint_test(
         basis, _ = row_basis(own.contrasts(contrasts))
         estimates = own.taken(beta) @ basis.T
         basis = own.contrasts_of_given(basis)
-    covariance = contrast_covariance(basis, beta, **_fitted(state, rows, layout), engine=engine)
+    covariance = contrast_covariances(basis, state, layout, engine)[rows]
     if isinstance(df, np.ndarray):
         df = df[rows]
     statistic, p_value = joint_wald_test(estimates, covariance, df=df)
     return expand(rows, statistic), expand(rows, p_value), len(basis)
-
-
-class _FittedTo(TypedDict):
-    """What the genes of a fit were fitted with."""
-
-    factors: FloatArray
-    alpha: FloatArray
-    layout: Layout
-    weights: FloatArray | None
-    min_mu: float
-
-
-def _fitted(state: Fitted, rows: BoolArray, layout: Layout) -> _FittedTo:
-    return {
-        "factors": rows_of(state.factors, rows),
-        "alpha": state.dispersions.final[rows],
-        "layout": layout,
-        "weights": rows_of(state.weights, rows),
-        "min_mu": state.fit.min_mu,
-    }
 
 
 def separated_by_design(
@@ -169,13 +156,13 @@ def separated_by_design(
     `counts` (G, n) are those that the model was fitted to.
     """
     genes = Genes(counts, state.factors, state.weights)
-    counted, used = over_genes(_cell_flags, genes, layout=layout, engine=engine)
-    found = np.empty((len(counted), len(contrasts)), dtype=np.bool_)
+    flags = over_genes(_cell_flags_chunk, genes, layout=layout, engine=engine)
+    found = np.empty((len(flags.counted), len(contrasts)), dtype=np.bool_)
     step = max(1, FLAGS // layout.n_cells)
     for start in range(0, len(found), step):  # genes of all blocks together: few patterns of zeros occur, and often
         rows = slice(start, start + step)
-        looked_at = np.ones((1, layout.n_cells), np.bool_) if state.weights is None else _unpacked(used[rows], layout)
-        found[rows] = separated_by_cells(_unpacked(counted[rows], layout), looked_at, contrasts, layout)
+        used = np.ones((1, layout.n_cells), np.bool_) if state.weights is None else _unpacked(flags.used[rows], layout)
+        found[rows] = separated_by_cells(_unpacked(flags.counted[rows], layout), used, contrasts, layout)
     return found
 
 
@@ -197,16 +184,17 @@ def _unpacked(flags: np.ndarray, layout: Layout) -> BoolArray:
     return np.unpackbits(flags, axis=1, count=layout.n_cells).view(np.bool_)
 
 
-def _cell_flags(
-    counts: FloatArray,
-    factors: FloatArray,  # noqa: ARG001 (tasks have it)
-    weights: FloatArray | None,
-    *,
-    layout: Layout,
-    engine: Engine,  # noqa: ARG001
-) -> tuple[np.ndarray, np.ndarray]:
-    counted, used = cell_flags(counts, layout, weights)
-    return np.packbits(counted, axis=1), np.packbits(np.broadcast_to(used, counted.shape), axis=1)
+@dataclass(frozen=True, slots=True, eq=False)
+class _CellFlags:
+    """Which cells have a count, and which have samples of positive weight; (G, C) truth values, packed into bytes."""
+
+    counted: npt.NDArray[np.uint8]
+    used: npt.NDArray[np.uint8]
+
+
+def _cell_flags_chunk(chunk: GeneChunk, *, layout: Layout) -> _CellFlags:
+    counted, used = cell_flags(chunk.counts, layout, chunk.weights)
+    return _CellFlags(np.packbits(counted, axis=1), np.packbits(np.broadcast_to(used, counted.shape), axis=1))
 
 
 def model_outliers(
@@ -235,43 +223,26 @@ def model_outliers(
             f"the model-based rule for outliers needs {MIN_OUTLIER_DF} residual degrees of freedom; this design leaves "
             f"{layout.residual_df}."
         )
-    rows = ~np.isnan(fit.beta[:, 0])
-    df = np.broadcast_to(np.asarray(t_df(layout, rows_of(state.weights, rows))), int(rows.sum()))
-    found_flagged, found_sample, p_value = over_genes(
-        _model_outliers, Genes(counts, state.factors, state.weights).at(rows), fit.beta[rows], fit.optimized[rows],
-        dispersions.final[rows], dispersions.fitted[rows], as_float(np.where(df >= MIN_OUTLIER_DF, df, np.nan)),
-        layout=layout, min_mu=fit.min_mu, prior_var=dispersions.trend.disp_prior_var, level=level, engine=engine,
+    df = np.broadcast_to(np.asarray(t_df(layout, state.weights)), len(fit.beta))
+    genes = fitted_genes(state, counts).with_arrays(
+        trend=dispersions.fitted, residual_df=as_float(np.where(df >= MIN_OUTLIER_DF, df, np.nan))
+    )
+    return over_genes(
+        _model_outliers_chunk, genes, layout=layout, min_mu=fit.min_mu, prior_var=dispersions.trend.disp_prior_var,
+        level=level, engine=engine,
     )  # fmt: skip
-    flagged = np.zeros(len(rows), dtype=np.bool_)
-    flagged[rows] = found_flagged
-    sample = np.full(len(rows), -1)
-    sample[rows] = found_sample
-    return ModelOutliers(flagged, sample, expand(rows, p_value))
 
 
-def _model_outliers(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    beta: FloatArray,
-    optimized: BoolArray,
-    alpha: FloatArray,
-    expected_alpha: FloatArray,
-    residual_df: FloatArray,
-    *,
-    layout: Layout,
-    min_mu: float,
-    prior_var: float,
-    level: float,
-    engine: Engine,
-) -> tuple[BoolArray, IntArray, FloatArray]:
-    mu = fitted_means(beta, factors, layout, engine=engine)
-    hat = hat_values(beta, optimized, counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
-    found = flag_by_model(
-        counts, mu, hat, expected_alpha, layout, prior_var=prior_var, level=level, weights=weights,
-        residual_df=residual_df,
+def _model_outliers_chunk(
+    chunk: GeneChunk, *, layout: Layout, min_mu: float, prior_var: float, level: float
+) -> ModelOutliers:
+    counts, beta = chunk.counts, chunk["beta"]
+    mu = fitted_means(beta, chunk.size_factors, layout)
+    hat = hat_values(counts, chunk.inputs(min_mu), layout, beta, chunk["optimized"])
+    return flag_outliers(
+        counts, mu, hat, chunk["trend"], layout, prior_var=prior_var, level=level, weights=chunk.weights,
+        residual_df=chunk["residual_df"],
     )  # fmt: skip
-    return found.flagged, found.sample, found.p_value
 
 
 def cooks_outliers(

@@ -5,21 +5,23 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, "Empirical
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.design.prior_design import PriorDesign
 from countnest.errors import OptionError
-from countnest.methods.chunks import Genes, over_genes
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.methods.deseq2.answer import Answer, Estimates, single_tests
+from countnest.methods.deseq2.fitted import variance_chunk
 from countnest.methods.deseq2.stages import BetaPrior, Fitted, ModelFit
 from countnest.methods.deseq2.steps import expand
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import LN2, contrast_variance, fit_nb_glm
+from countnest.stats.glm.fit import fit_nb_glm
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import base_mean, normalized_counts
 from countnest.stats.shrink.normal import FLAT_VARIANCE, lfc_weights, normal_prior_variance
@@ -129,7 +131,8 @@ def fit_beta_prior(
         expected = dispersions.final if dispersions.trend is None else dispersions.fitted
         weights = lfc_weights(state.moments.mean[rows], expected[rows])
         variance = prior_variances(as_float(fit.beta[rows] / LN2), weights, model)
-    return _fit_rows(state, counts, rows, model, variance, engine)
+    part = _fit_rows(state, counts, rows, model, variance, engine)
+    return BetaPrior(model.expanded, variance, **part.arrays())
 
 
 def refit_beta_prior(
@@ -140,21 +143,12 @@ def refit_beta_prior(
     Genes that `state` has no fit of any more are missing.
     """
     part = _fit_rows(state, counts, rows, model, prior.variance, engine)
-    gone = np.isnan(state.fit.beta[:, 0])
-
-    def merged(old: FloatArray, new: FloatArray) -> FloatArray:
-        values = old.copy()
-        values[rows], values[gone] = new[rows], np.nan
-        return values
-
-    return replace(
-        prior,
-        beta=merged(prior.beta, part.beta),
-        se=merged(prior.se, part.se),
-        loglik=merged(prior.loglik, part.loglik),
-        n_iter=merged(prior.n_iter, part.n_iter),
-        converged=merged(prior.converged, part.converged),
-    )
+    gone = ~state.rows
+    merged = {}
+    for name, new in part.arrays().items():
+        merged[name] = getattr(prior, name).copy()
+        merged[name][rows], merged[name][gone] = new[rows], np.nan
+    return replace(prior, **merged)
 
 
 def estimate_with_prior(
@@ -163,12 +157,12 @@ def estimate_with_prior(
     """Return log2 fold changes C beta and their standard errors for contrasts (k, q) of shrunken coefficients."""
     rows = ~np.isnan(prior.beta[:, 0])
     beta = prior.beta[rows]
-    variance = contrast_variance(
-        contrasts, beta, rows_of(state.factors, rows), state.dispersions.final[rows], model.layout,
-        weights=rows_of(state.weights, rows), ridge=1.0 / prior.variance, min_mu=state.fit.min_mu,
-        engine=engine,
+    by_gene = {"dispersion": state.dispersions.final, "beta": prior.beta}
+    variance = over_genes(
+        variance_chunk, Genes(None, state.factors, state.weights, by_gene).at(rows), contrasts=contrasts,
+        layout=model.layout, ridge=1.0 / prior.variance, min_mu=state.fit.min_mu, engine=engine,
     )  # fmt: skip
-    se = np.sqrt(variance)
+    se = np.sqrt(variance[rows])
     for i in np.flatnonzero(np.count_nonzero(contrasts, axis=1) == 1):  # a coefficient: its standard error is at hand
         place = np.flatnonzero(contrasts[i])[0]
         se[:, i] = abs(contrasts[i, place]) * prior.se[rows, place]
@@ -241,33 +235,37 @@ def refuse_prior(fit: ModelFit) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _GeneFits:
+    """The fields of `BetaPrior` that have a row for each gene."""
+
+    beta: FloatArray
+    se: FloatArray
+    loglik: FloatArray
+    n_iter: FloatArray
+    converged: FloatArray
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Return the arrays by the names of their fields."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
 def _fit_rows(
     state: Fitted, counts: CountMatrix, rows: BoolArray, model: PriorModel, variance: FloatArray, engine: Engine
-) -> BetaPrior:
+) -> _GeneFits:
     """Return the fit of the genes `rows` among all genes."""
-    genes = Genes(counts, state.factors, state.weights)
-    answers = over_genes(
-        _fit_with_prior, genes.at(rows), state.dispersions.final[rows], model=model, variance=variance,
-        min_mu=state.fit.min_mu, engine=engine, text="fitting the model with priors",
+    genes = Genes(counts, state.factors, state.weights, {"dispersion": state.dispersions.final}).at(rows)
+    return over_genes(
+        _fit_with_prior_chunk, genes, model=model, variance=variance, min_mu=state.fit.min_mu, engine=engine,
+        text="fitting the model with priors",
     )  # fmt: skip
-    beta, se, loglik, n_iter, converged = (expand(rows, answer) for answer in answers)
-    return BetaPrior(model.expanded, variance, beta, se, loglik, n_iter, converged)
 
 
-def _fit_with_prior(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    alpha: FloatArray,
-    *,
-    model: PriorModel,
-    variance: FloatArray,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[FloatArray, FloatArray, FloatArray, IntArray, BoolArray]:
+def _fit_with_prior_chunk(chunk: GeneChunk, *, model: PriorModel, variance: FloatArray, min_mu: float) -> _GeneFits:
+    counts = chunk.counts
     fit = fit_nb_glm(
-        counts, factors, model.layout, alpha, weights=weights,
+        counts, chunk.inputs(min_mu), model.layout,
         ridge=None if (variance == FLAT_VARIANCE).all() else 1.0 / variance,
-        start=model.starts(normalized_counts(counts, factors)), min_mu=min_mu, engine=engine,
+        start=model.starts(normalized_counts(counts, chunk.size_factors)),
     )  # fmt: skip
-    return fit.beta, fit.se, fit.loglik, fit.n_iter, fit.converged
+    return _GeneFits(fit.beta, fit.se, fit.loglik, as_float(fit.n_iter), as_float(fit.converged))

@@ -1,31 +1,88 @@
-"""What the steps do not keep, from what they keep: means, hat values and Cook's distances, genes x samples."""
+"""What the steps do not keep, from what they keep: means, hat values, Cook's distances, variances of contrasts."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, rows_of
+from countnest.arrays import BoolArray, FloatArray, IntArray, rows_of
 from countnest.containers.matrix import CountMatrix
-from countnest.methods.chunks import Genes, over_genes
-from countnest.methods.deseq2.stages import Dispersed, Fitted, ModelFit
-from countnest.methods.deseq2.steps import expand
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
+from countnest.methods.deseq2.stages import Dispersed, Fitted
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.genewise import genewise_means, mean_inverse_factor
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
-from countnest.stats.glm.fit import fitted_means, hat_values
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.means import fitted_means, hat_values
+from countnest.stats.glm.variance import contrast_covariance, contrast_variance
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["cooks_of", "dispersion_means_of", "means_of", "observed_cooks", "observed_max_cooks"]
+__all__ = [
+    "contrast_covariances",
+    "contrast_variances",
+    "cooks_of",
+    "dispersion_means_of",
+    "fitted_genes",
+    "means_of",
+    "observed_cooks",
+    "observed_max_cooks",
+    "variance_chunk",
+]
+
+
+def fitted_genes(state: Fitted, counts: CountMatrix | None) -> Genes:
+    """Return the genes that are fitted, with their dispersion, beta and optimized; `counts` (G, n) where needed."""
+    fit = state.fit
+    by_gene = {"dispersion": state.dispersions.final, "beta": fit.beta, "optimized": fit.optimized}
+    return Genes(counts, state.factors, state.weights, by_gene).at(state.rows)
 
 
 def means_of(state: Fitted, layout: Layout, engine: Engine, rows: BoolArray | None = None) -> FloatArray:
     """Return the fitted means of all genes (G, n), or of `rows` (G,) alone; missing for genes that are not fitted."""
-    fit = state.fit
-    wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
-    fitted = wanted & state.rows
-    mu = fitted_means(fit.beta[fitted], rows_of(state.factors, fitted), layout, engine=engine)
-    return expand(fitted[wanted], mu)
+    genes = fitted_genes(state, None)
+    if rows is not None:
+        genes = _alone(genes, state, rows)
+    return over_genes(_means_chunk, genes, layout=layout, engine=engine)
+
+
+def _means_chunk(chunk: GeneChunk, *, layout: Layout) -> FloatArray:
+    return fitted_means(chunk["beta"], chunk.size_factors, layout)
+
+
+def _alone(genes: Genes, state: Fitted, rows: BoolArray) -> Genes:
+    """Return the genes `rows` (G,) by themselves, of which those are meant that are fitted."""
+    return genes.part(np.flatnonzero(rows)).at(state.rows[rows])
+
+
+def contrast_variances(contrasts: FloatArray, state: Fitted, layout: Layout, engine: Engine) -> FloatArray:
+    """Return the variances (G, k) of c'beta for contrasts (k, p), natural log; missing for genes not fitted."""
+    genes, floor = fitted_genes(state, None), state.fit.min_mu
+    return over_genes(variance_chunk, genes, contrasts=contrasts, layout=layout, min_mu=floor, engine=engine)
+
+
+def variance_chunk(
+    chunk: GeneChunk, *, contrasts: FloatArray, layout: Layout, min_mu: float, ridge: FloatArray | None = None
+) -> FloatArray:
+    """Return the variances (k, m) of m contrasts of the coefficients "beta" of a chunk, for `over_genes`."""
+    return contrast_variance(contrasts, chunk["beta"], chunk.inputs(min_mu), layout, ridge=ridge)
+
+
+def contrast_covariances(
+    contrasts: FloatArray, state: Fitted, layout: Layout, engine: Engine, genes: IntArray | None = None
+) -> FloatArray:
+    """Return the covariances (G, k, k) of C beta for contrasts C (k, p), natural log; missing for genes not fitted.
+
+    With `genes`, places of some genes, those of these alone.
+    """
+    fitted = fitted_genes(state, None)
+    if genes is not None:
+        fitted = fitted.part(genes).at(state.rows[genes])
+    return over_genes(
+        _covariance_chunk, fitted, contrasts=contrasts, layout=layout, min_mu=state.fit.min_mu, engine=engine
+    )
+
+
+def _covariance_chunk(chunk: GeneChunk, *, contrasts: FloatArray, layout: Layout, min_mu: float) -> FloatArray:
+    return contrast_covariance(contrasts, chunk["beta"], chunk.inputs(min_mu), layout)
 
 
 def dispersion_means_of(state: Dispersed, counts: CountMatrix, layout: Layout, engine: Engine) -> FloatArray:
@@ -35,44 +92,26 @@ def dispersion_means_of(state: Dispersed, counts: CountMatrix, layout: Layout, e
     -----
     R counterpart: the assay "mu" that DESeq2::estimateDispersions leaves.
     """
-    genes, moments = Genes(state.counts_used(counts), state.factors, state.weights), state.moments
-    rows = ~moments.all_zero
-    (mu,) = over_genes(
-        _dispersion_means, genes.at(rows), moments.mean[rows], moments.variance[rows], layout=layout,
-        inverse_factor=mean_inverse_factor(rows_of(state.factors, rows)), min_mu=state.dispersions.min_mu,
-        engine=engine,
+    rows = ~state.moments.all_zero
+    by_gene = {"mean": state.moments.mean, "variance": state.moments.variance}
+    genes = Genes(state.counts_used(counts), state.factors, state.weights, by_gene).at(rows)
+    return over_genes(
+        _dispersion_means_chunk, genes, layout=layout, min_mu=state.dispersions.min_mu, engine=engine,
+        inverse_factor=mean_inverse_factor(rows_of(state.factors, rows)),
     )  # fmt: skip
-    return expand(rows, mu)
 
 
-def _dispersion_means(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    mean: FloatArray,
-    variance: FloatArray,
-    *,
-    layout: Layout,
-    inverse_factor: float,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[FloatArray]:
-    mu = genewise_means(
-        counts, factors, layout, base=(mean, variance), weights=weights, inverse_factor=inverse_factor, min_mu=min_mu,
-        engine=engine,
+def _dispersion_means_chunk(chunk: GeneChunk, *, layout: Layout, inverse_factor: float, min_mu: float) -> FloatArray:
+    return genewise_means(
+        chunk.counts, chunk.size_factors, layout, base=(chunk["mean"], chunk["variance"]), weights=chunk.weights,
+        inverse_factor=inverse_factor, min_mu=min_mu,
     )  # fmt: skip
-    return (mu,)
 
 
-def cooks_of(
-    genes: Genes, rows: BoolArray, fit: ModelFit, alpha: FloatArray, layout: Layout, engine: Engine
-) -> FloatArray:
-    """Return the Cook's distances (k, n) of the fitted genes `rows` (G,), of the counts that they were fitted to."""
-    (cooks,) = over_genes(
-        _cooks, genes.at(rows), fit.beta[rows], fit.optimized[rows], alpha[rows], layout=layout, min_mu=fit.min_mu,
-        engine=engine,
-    )  # fmt: skip
-    return cooks
+def cooks_of(state: Fitted, counts: CountMatrix, layout: Layout, engine: Engine, rows: BoolArray) -> FloatArray:
+    """Return the Cook's distances (k, n) of the genes `rows` (G,), of the `counts` that they were fitted to."""
+    genes = _alone(fitted_genes(state, counts), state, rows)
+    return over_genes(_cooks_chunk, genes, layout=layout, min_mu=state.fit.min_mu, engine=engine)
 
 
 def observed_cooks(
@@ -82,14 +121,13 @@ def observed_cooks(
 
     They are missing for genes that are not fitted.
     """
-    fit = state.fit
-    wanted = np.ones(len(fit.beta), dtype=np.bool_) if rows is None else rows
-    known = _fitted_as_observed(state)
-    genes = Genes(counts, state.factors, state.weights)
-    cooks = expand(known[wanted], cooks_of(genes, wanted & known, fit, state.dispersions.final, layout, engine))
-    if state.replacement is not None:
-        flagged = state.replacement.flagged
-        cooks[flagged[wanted]] = state.replacement.cooks[wanted[flagged]]
+    wanted = np.ones(counts.shape[0], dtype=np.bool_) if rows is None else rows
+    if state.replacement is None:
+        return cooks_of(state, counts, layout, engine, wanted)
+    flagged = state.replacement.flagged
+    cooks = np.empty((np.count_nonzero(wanted), counts.shape[1]))
+    cooks[~flagged[wanted]] = cooks_of(state, counts, layout, engine, wanted & ~flagged)
+    cooks[flagged[wanted]] = state.replacement.cooks[wanted[flagged]]
     return cooks
 
 
@@ -100,60 +138,24 @@ def observed_max_cooks(
 
     Those of the samples `without` (n,) are taken as zero.
     """
-    fit = state.fit
-    if state.replacement is None and without is None:
+    fit, replacement = state.fit, state.replacement
+    if replacement is None and without is None:
         return fit.max_cooks
-    samples = np.zeros(layout.n_samples, dtype=np.bool_) if without is None else without
-    rows = _fitted_as_observed(state)
-    (largest,) = over_genes(
-        _max_cooks, Genes(counts, state.factors, state.weights).at(rows), fit.beta[rows], fit.optimized[rows],
-        state.dispersions.final[rows], without=samples, layout=layout, min_mu=fit.min_mu, engine=engine,
-    )  # fmt: skip
-    largest = expand(rows, largest)
-    if state.replacement is not None:
-        largest[state.replacement.flagged] = _largest(state.replacement.cooks, samples, layout)
+    genes = fitted_genes(state, counts)
+    if replacement is not None:  # the other genes are fitted to their counts as observed
+        genes = genes.at(state.rows & ~replacement.flagged)
+    largest = over_genes(_max_cooks_chunk, genes, without=without, layout=layout, min_mu=fit.min_mu, engine=engine)
+    if replacement is not None:
+        largest[replacement.flagged] = max_cooks(replacement.cooks, layout, without)
     return largest
 
 
-def _fitted_as_observed(state: Fitted) -> BoolArray:
-    """Return the genes (G,) that are fitted to their counts as observed: no outlier of theirs was replaced."""
-    rows = state.rows
-    return rows if state.replacement is None else rows & ~state.replacement.flagged
+def _cooks_chunk(chunk: GeneChunk, *, layout: Layout, min_mu: float) -> FloatArray:
+    counts, beta = chunk.counts, chunk["beta"]
+    mu = fitted_means(beta, chunk.size_factors, layout)
+    hat = hat_values(counts, chunk.inputs(min_mu), layout, beta, chunk["optimized"])
+    return cooks_distance(counts, normalized_counts(counts, chunk.size_factors), mu, hat, layout)
 
 
-def _cooks(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    beta: FloatArray,
-    optimized: BoolArray,
-    alpha: FloatArray,
-    *,
-    layout: Layout,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[FloatArray]:
-    mu = fitted_means(beta, factors, layout, engine=engine)
-    hat = hat_values(beta, optimized, counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
-    return (cooks_distance(counts, normalized_counts(counts, factors), mu, hat, layout),)
-
-
-def _max_cooks(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    beta: FloatArray,
-    optimized: BoolArray,
-    alpha: FloatArray,
-    *,
-    without: BoolArray,
-    layout: Layout,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[FloatArray]:
-    (cooks,) = _cooks(counts, factors, weights, beta, optimized, alpha, layout=layout, min_mu=min_mu, engine=engine)
-    return (_largest(cooks, without, layout),)
-
-
-def _largest(cooks: FloatArray, without: BoolArray, layout: Layout) -> FloatArray:
-    return max_cooks(np.where(without & ~np.isnan(cooks), 0.0, cooks), layout)
+def _max_cooks_chunk(chunk: GeneChunk, *, without: BoolArray | None, layout: Layout, min_mu: float) -> FloatArray:
+    return max_cooks(_cooks_chunk(chunk, layout=layout, min_mu=min_mu), layout, without)

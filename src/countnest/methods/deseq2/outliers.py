@@ -75,8 +75,7 @@ def find_replacements(
         flagged = state.fit.highest_cooks > cutoff
         if not flagged.any():
             return None
-        genes = Genes(counts, state.factors, state.weights)
-        cooks = cooks_of(genes, flagged, state.fit, state.dispersions.final, layout, engine)
+        cooks = cooks_of(state, counts, layout, engine, flagged)
         outlying = cooks > cutoff
     observed, f = counts.read(np.flatnonzero(flagged)), rows_of(state.factors, flagged)
     suggested = replacement_counts(normalized_counts(observed, f), f, rule.trim)

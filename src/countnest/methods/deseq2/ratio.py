@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, rows_of
+from countnest.arrays import FloatArray
 from countnest.containers.matrix import CountMatrix
-from countnest.methods.chunks import Genes, over_genes
+from countnest.methods.chunks import GeneChunk, over_genes
 from countnest.methods.deseq2.answer import row_basis
+from countnest.methods.deseq2.fitted import fitted_genes
 from countnest.methods.deseq2.stages import Fitted
-from countnest.methods.deseq2.steps import expand
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import fit_nb_glm, highest_loglik
 from countnest.stats.glm.layout import Layout
@@ -30,40 +32,32 @@ def likelihood_ratio(
     if layout.standard is not None:
         contrasts = layout.standard.contrasts(contrasts)
     basis, null = row_basis(contrasts)
-    fit = state.fit
-    rows = state.rows
-    full, reduced = over_genes(
-        _logliks, Genes(counts, state.factors, state.weights).at(rows), state.dispersions.final[rows], fit.beta[rows],
-        fit.loglik[rows], fit.optimized[rows], layout=layout,
-        null=Layout.of(layout.working.matrix @ null, as_given=True), min_mu=fit.min_mu, engine=engine,
-        text="fitting the null model",
+    genes = fitted_genes(state, counts).with_arrays(loglik=state.fit.loglik)
+    found = over_genes(
+        _logliks_chunk, genes, layout=layout, null=Layout.of(layout.working.matrix @ null, as_given=True),
+        min_mu=state.fit.min_mu, engine=engine, text="fitting the null model",
     )  # fmt: skip
-    statistic, p_value = likelihood_ratio_test(full, reduced, len(basis))
-    return expand(rows, statistic), expand(rows, p_value), len(basis)
+    statistic, p_value = likelihood_ratio_test(found.full, found.null, len(basis))
+    return statistic, p_value, len(basis)
 
 
-def _logliks(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    alpha: FloatArray,
-    beta: FloatArray,
-    loglik: FloatArray,
-    optimized: BoolArray,
-    *,
-    layout: Layout,
-    null: Layout,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[FloatArray, FloatArray]:
-    """Return the log-likelihoods (G,) of a model, which was fitted, and of the null model."""
-    reduced = fit_nb_glm(counts, factors, null, alpha, weights=weights, min_mu=min_mu, engine=engine)
-    short = np.flatnonzero(optimized | reduced.optimized | (loglik < reduced.loglik))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Logliks:
+    """Log-likelihoods (G,) of a model and of the null model."""
+
+    full: FloatArray
+    null: FloatArray
+
+
+def _logliks_chunk(chunk: GeneChunk, *, layout: Layout, null: Layout, min_mu: float) -> _Logliks:
+    counts, inputs, loglik = chunk.counts, chunk.inputs(min_mu), chunk["loglik"]
+    reduced = fit_nb_glm(counts, inputs, null)
+    short = np.flatnonzero(chunk["optimized"] | reduced.optimized | (loglik < reduced.loglik))
     if not len(short):
-        return loglik, reduced.loglik
-    some = counts[short], rows_of(factors, short), alpha[short], rows_of(weights, short)
+        return _Logliks(loglik, reduced.loglik)
+    k, some = counts[short], inputs.at(short)
     full_best, null_best = loglik.copy(), reduced.loglik
-    null_best[short] = highest_loglik(reduced.beta[short], null, *some)
+    null_best[short] = highest_loglik(reduced.beta[short], k, some, null)
     # the null model is one of the full model's, so its maximum is the least that the full model has
-    full_best[short] = np.maximum(highest_loglik(beta[short], layout, *some), null_best[short])
-    return full_best, null_best
+    full_best[short] = np.maximum(highest_loglik(chunk["beta"][short], k, some, layout), null_best[short])
+    return _Logliks(full_best, null_best)

@@ -14,13 +14,12 @@ from countnest.containers.matrix import CountMatrix
 from countnest.design.build import build_design
 from countnest.design.design import Design
 from countnest.errors import CountnestError, CountnestWarning
-from countnest.methods.chunks import Genes, over_genes, without_counts
+from countnest.methods.chunks import GeneChunk, Genes, over_genes, without_counts
 from countnest.methods.deseq2.stages import Dispersed
-from countnest.methods.deseq2.steps import expand
 from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import LN2
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
-from countnest.stats.shrink.apeglm import prior_scale, shrink_coefficient, swap_in
+from countnest.stats.shrink.apeglm import ApeglmFit, prior_scale, shrink_coefficient, swap_in
 from countnest.stats.shrink.ashr import adaptive_shrinkage
 
 __all__ = ["ShrunkenChanges", "coefficient_for", "shrink_apeglm", "shrink_ashr"]
@@ -100,32 +99,16 @@ def shrink_apeglm(
     genes = Genes(counts, state.factors, state.raw_weights)
     rows = np.isfinite(alpha) & ~without_counts(genes, np.ones((1, counts.shape[1]), np.bool_), engine)[:, 0]
     scale = prior_scale(lfc * LN2, se * LN2) if adapt else FIXED_SCALE
-    mode, sd, rate, found = over_genes(
-        _shrink, genes.at(rows), alpha[rows], layout=Layout.of(matrix), place=place, scale=scale, converge=converge,
-        threshold=threshold * LN2, engine=engine, text="shrinking log fold changes (apeglm)",
+    fit = over_genes(
+        _apeglm_chunk, genes.at(rows).with_arrays(dispersion=alpha), layout=Layout.of(matrix), place=place, scale=scale,
+        converge=converge, engine=engine, text="shrinking log fold changes (apeglm)",
     )  # fmt: skip
-    return ShrunkenChanges(
-        expand(rows, mode / LN2), expand(rows, sd / LN2), expand(rows, rate), scale / LN2, expand(rows, ~found) == 1.0
-    )
+    rate = fit.false_sign_or_small(threshold * LN2)
+    return ShrunkenChanges(fit.mode / LN2, fit.sd / LN2, rate, scale / LN2, rows & ~fit.found)
 
 
-def _shrink(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    alpha: FloatArray,
-    *,
-    layout: Layout,
-    place: int,
-    scale: float,
-    converge: bool,
-    threshold: float,
-    engine: Engine,
-) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
-    fit = shrink_coefficient(
-        counts, factors, layout, alpha, place=place, scale=scale, weights=weights, converge=converge, engine=engine
-    )
-    return fit.mode, fit.sd, fit.false_sign_or_small(threshold), fit.found
+def _apeglm_chunk(chunk: GeneChunk, *, layout: Layout, place: int, scale: float, converge: bool) -> ApeglmFit:
+    return shrink_coefficient(chunk.counts, chunk.inputs(), layout, place=place, scale=scale, converge=converge)
 
 
 def shrink_ashr(lfc: FloatArray, se: FloatArray, *, threshold: float = 0.0) -> ShrunkenChanges:

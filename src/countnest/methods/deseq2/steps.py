@@ -6,17 +6,19 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
 from countnest.errors import OptionError
-from countnest.methods.chunks import Genes, over_genes
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.methods.deseq2.stages import BaseMoments, Dispersions, ModelFit, ReducedFit
 from countnest.options import DispersionSharing, FitType, TestType
 from countnest.parallel.run import Engine
-from countnest.stats.dispersion.genewise import dispersion_means, estimate_genewise, mean_inverse_factor
-from countnest.stats.dispersion.map import shrink_dispersions
+from countnest.stats.dispersion.genewise import GeneWise, dispersion_means, estimate_genewise, mean_inverse_factor
+from countnest.stats.dispersion.map import Shrunken, shrink_dispersions
 from countnest.stats.dispersion.prior import prior_variance
 from countnest.stats.dispersion.trend import DispersionTrend, TrendFunction, fit_trend, log_residual_variance
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
@@ -31,13 +33,13 @@ __all__ = [
     "expand",
     "failing_weights",
     "fit_model",
-    "fit_null",
     "genewise_dispersions",
     "given_dispersions",
     "no_counts",
     "require_genes",
     "t_df",
     "trend_of",
+    "with_missing",
 ]
 
 
@@ -55,21 +57,15 @@ def base_moments(
     weights_fail
         (G,) what `failing_weights` says of them.
     """
-    mean, variance, all_zero = over_genes(_moments, replace(genes, weights=weights), engine=engine)
-    if weights_fail is not None:
-        all_zero |= weights_fail
-    return BaseMoments(mean, variance, all_zero, weights_fail)
+    found = over_genes(_moments_chunk, replace(genes, weights=weights), engine=engine)
+    if weights_fail is None:
+        return found
+    return replace(found, all_zero=found.all_zero | weights_fail, weights_fail=weights_fail)
 
 
-def _moments(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    *,
-    engine: Engine,  # noqa: ARG001 (tasks over genes have it)
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    normalized = weighted_counts(counts, factors, weights)
-    return base_mean(normalized), base_variance(normalized), no_counts(normalized)
+def _moments_chunk(chunk: GeneChunk) -> BaseMoments:
+    normalized = weighted_counts(chunk.counts, chunk.size_factors, chunk.weights)
+    return BaseMoments(base_mean(normalized), base_variance(normalized), no_counts(normalized))
 
 
 def failing_weights(weights: FloatArray | None, layout: Layout) -> BoolArray | None:
@@ -119,31 +115,28 @@ def estimate_dispersions(
     """
     require_genes(moments)
     rows = ~moments.all_zero
-    fitted_genes = genes.at(rows)
-    mean = moments.mean[rows]
-    alpha, n_iter, beta = genewise_dispersions(
-        fitted_genes, mean, moments.variance[rows], layout, min_mu=min_mu, engine=engine
-    )
+    genes = genes.at(rows)
+    genewise = genewise_dispersions(genes, moments, layout, min_mu=min_mu, engine=engine)
     if sharing == "gene_est_only":
-        return _unshared(rows, alpha, n_iter, min_mu)
+        return _unshared(genewise, rows, min_mu)
     if known is None:
         engine.progress.step("mean-dispersion relationship")
-        known = trend_of(mean, alpha, layout, fit_type)
+        known = trend_of(moments.mean[rows], genewise.alpha[rows], layout, fit_type)
         if known.note:
             engine.progress.note(known.note)
-    fitted = known(mean)
-    final, map_alpha, map_iter, outlier = over_genes(
-        _shrink, fitted_genes, alpha, fitted, beta, layout=layout, prior_var=known.disp_prior_var,
-        var_log_disp_ests=known.var_log_disp_ests, min_mu=min_mu, engine=engine, text="final dispersion estimates",
+    fitted = expand(rows, known(moments.mean[rows]))
+    shrunken = over_genes(
+        _shrink_chunk, genes.with_arrays(genewise=genewise.alpha, fitted=fitted, beta=genewise.beta), layout=layout,
+        prior=known, min_mu=min_mu, engine=engine, text="final dispersion estimates",
     )  # fmt: skip
     return Dispersions(
-        genewise=expand(rows, alpha),
-        genewise_iter=expand(rows, n_iter),
-        fitted=expand(rows, fitted),
-        map=expand(rows, map_alpha),
-        map_iter=expand(rows, map_iter),
-        final=expand(rows, fitted if sharing == "fit_only" else final),
-        outlier=expand(rows, outlier),
+        genewise=genewise.alpha,
+        genewise_iter=with_missing(rows, genewise.n_iter),
+        fitted=fitted,
+        map=shrunken.map_alpha,
+        map_iter=with_missing(rows, shrunken.n_iter),
+        final=fitted if sharing == "fit_only" else shrunken.alpha,
+        outlier=with_missing(rows, shrunken.outlier),
         trend=known,
         sharing=sharing,
         min_mu=min_mu,
@@ -151,72 +144,42 @@ def estimate_dispersions(
 
 
 def genewise_dispersions(
-    genes: Genes, mean: FloatArray, variance: FloatArray, layout: Layout, *, min_mu: float = 0.5, engine: Engine
-) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Return alpha, n_iter and beta of `stats.dispersion.genewise.GeneWise`, of genes with counts.
-
-    `mean` and `variance` (k,) are those of the normalized counts of these k genes.
-    """
-    factors = genes.factors if genes.places is None else rows_of(genes.factors, genes.places)
-    alpha, n_iter, beta = over_genes(
-        _genewise, genes, mean, variance, layout=layout,
-        inverse_factor=mean_inverse_factor(factors), min_mu=min_mu, engine=engine,
+    genes: Genes, moments: BaseMoments, layout: Layout, *, min_mu: float = 0.5, engine: Engine
+) -> GeneWise:
+    """Return the gene-wise dispersions (G,) of genes with counts, given the moments (G,) of all."""
+    size_factors = genes.size_factors if genes.index is None else rows_of(genes.size_factors, genes.index)
+    return over_genes(
+        _genewise_chunk, genes.with_arrays(mean=moments.mean, variance=moments.variance), layout=layout,
+        inverse_factor=mean_inverse_factor(size_factors), min_mu=min_mu, engine=engine,
         text="gene-wise dispersion estimates",
     )  # fmt: skip
-    return alpha, n_iter, beta
 
 
-def _genewise(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    mean: FloatArray,
-    variance: FloatArray,
-    *,
-    layout: Layout,
-    inverse_factor: float,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[FloatArray, IntArray, FloatArray]:
-    found = estimate_genewise(
-        counts, factors, layout, base=(mean, variance), weights=weights, inverse_factor=inverse_factor, min_mu=min_mu,
-        engine=engine,
+def _genewise_chunk(chunk: GeneChunk, *, layout: Layout, inverse_factor: float, min_mu: float) -> GeneWise:
+    return estimate_genewise(
+        chunk.counts, chunk.size_factors, layout, base=(chunk["mean"], chunk["variance"]), weights=chunk.weights,
+        inverse_factor=inverse_factor, min_mu=min_mu,
     )  # fmt: skip
-    return found.alpha, found.n_iter, found.beta
 
 
-def _shrink(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    genewise: FloatArray,
-    fitted: FloatArray,
-    beta: FloatArray,
-    *,
-    layout: Layout,
-    prior_var: float,
-    var_log_disp_ests: float,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[FloatArray, FloatArray, IntArray, BoolArray]:
-    mu = dispersion_means(counts, factors, layout, beta, min_mu=min_mu, engine=engine)
-    found = shrink_dispersions(
-        genewise, fitted, counts, mu, layout, weights=weights, prior_var=prior_var,
-        var_log_disp_ests=var_log_disp_ests, engine=engine,
+def _shrink_chunk(chunk: GeneChunk, *, layout: Layout, prior: DispersionTrend, min_mu: float) -> Shrunken:
+    mu = dispersion_means(chunk.counts, chunk.size_factors, layout, chunk["beta"], min_mu=min_mu)
+    return shrink_dispersions(
+        chunk["genewise"], chunk["fitted"], chunk.counts, mu, layout, weights=chunk.weights,
+        prior_var=prior.disp_prior_var, var_log_disp_ests=prior.var_log_disp_ests,
     )  # fmt: skip
-    return found.alpha, found.map_alpha, found.n_iter, found.outlier
 
 
-def _unshared(rows: BoolArray, alpha: FloatArray, n_iter: IntArray, min_mu: float) -> Dispersions:
+def _unshared(genewise: GeneWise, rows: BoolArray, min_mu: float) -> Dispersions:
     """Return gene-wise dispersions as final ones."""
-    alpha, missing = expand(rows, alpha), np.full(len(rows), np.nan)
+    missing = np.full(len(rows), np.nan)
     return Dispersions(
-        genewise=alpha,
-        genewise_iter=expand(rows, n_iter),
+        genewise=genewise.alpha,
+        genewise_iter=with_missing(rows, genewise.n_iter),
         fitted=missing,
         map=missing,
         map_iter=missing,
-        final=alpha,
+        final=genewise.alpha,
         outlier=missing,
         trend=None,
         sharing="gene_est_only",
@@ -268,73 +231,44 @@ def fit_model(
     -----
     R counterparts: DESeq2::nbinomWaldTest, DESeq2::nbinomLRT.
     """
-    rows = ~moments.all_zero
-    alpha = dispersion[rows]
-    beta, se, loglik, n_iter, converged, optimized, highest, largest = (
-        expand(rows, answer)
-        for answer in over_genes(
-            _fit, genes.at(rows), alpha, layout=layout, min_mu=min_mu, engine=engine, text="fitting model and testing"
-        )
+    fitted = genes.at(~moments.all_zero).with_arrays(dispersion=dispersion)
+    fit = over_genes(
+        _fit_chunk, fitted, layout=layout, test=test, min_mu=min_mu, engine=engine, text="fitting model and testing"
     )
     null = None
     if reduced is not None:
-        null_loglik, null_converged = over_genes(
-            fit_null, genes.at(rows), alpha, layout=reduced, min_mu=min_mu, engine=engine,
-            text="fitting the reduced model",
+        null = over_genes(
+            _fit_reduced_chunk, fitted, layout=reduced, df=layout.n_coefficients - reduced.n_coefficients,
+            description=reduced_description, min_mu=min_mu, engine=engine, text="fitting the reduced model",
         )  # fmt: skip
-        null = ReducedFit(
-            expand(rows, null_loglik),
-            expand(rows, null_converged),
-            layout.n_coefficients - reduced.n_coefficients,
-            reduced_description,
-        )
+    return replace(fit, df=t_df(layout, genes.weights) if use_t else None, reduced=null)
+
+
+def _fit_chunk(chunk: GeneChunk, *, layout: Layout, test: TestType, min_mu: float) -> ModelFit:
+    counts = chunk.counts
+    fit = fit_nb_glm(counts, chunk.inputs(min_mu), layout)
+    cooks = cooks_distance(counts, normalized_counts(counts, chunk.size_factors), fit.mu, fit.hat, layout)
     return ModelFit(
         test=test,
-        beta=beta,
-        se=se,
-        loglik=loglik,
-        n_iter=n_iter,
-        converged=converged,
-        optimized=optimized == 1.0,
-        highest_cooks=highest,
-        max_cooks=largest,
+        beta=fit.beta,
+        se=fit.se,
+        loglik=fit.loglik,
+        n_iter=as_float(fit.n_iter),
+        converged=as_float(fit.converged),
+        optimized=fit.optimized,
+        highest_cooks=np.fmax.reduce(cooks, axis=1),
+        max_cooks=max_cooks(cooks, layout),
         min_mu=min_mu,
-        df=t_df(layout, genes.weights) if use_t else None,
-        reduced=null,
+        df=None,
+        reduced=None,
     )
 
 
-def _fit(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    alpha: FloatArray,
-    *,
-    layout: Layout,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[np.ndarray, ...]:
-    fit = fit_nb_glm(counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
-    cooks = cooks_distance(counts, normalized_counts(counts, factors), fit.mu, fit.hat, layout)
-    return (
-        fit.beta, fit.se, fit.loglik, fit.n_iter, fit.converged, fit.optimized,
-        np.fmax.reduce(cooks, axis=1), max_cooks(cooks, layout),
-    )  # fmt: skip
-
-
-def fit_null(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray | None,
-    alpha: FloatArray,
-    *,
-    layout: Layout,
-    min_mu: float,
-    engine: Engine,
-) -> tuple[FloatArray, BoolArray]:
-    """Return log-likelihoods and convergence of a block of genes, for `over_genes`."""
-    fit = fit_nb_glm(counts, factors, layout, alpha, weights=weights, min_mu=min_mu, engine=engine)
-    return fit.loglik, fit.converged
+def _fit_reduced_chunk(
+    chunk: GeneChunk, *, layout: Layout, df: int, description: str | None, min_mu: float
+) -> ReducedFit:
+    fit = fit_nb_glm(chunk.counts, chunk.inputs(min_mu), layout)
+    return ReducedFit(fit.loglik, as_float(fit.converged), df, description)
 
 
 def t_df(layout: Layout, weights: FloatArray | None) -> float | FloatArray:
@@ -349,6 +283,11 @@ def no_counts(counts: FloatArray) -> BoolArray:
     """Return the genes (G,) without any count."""
     empty: BoolArray = np.logical_not(np.any(counts, axis=1))
     return empty
+
+
+def with_missing(rows: BoolArray, values: npt.NDArray[Any]) -> FloatArray:
+    """Return whole numbers or truth values (G,) as floats, NaN where a gene is not among the `rows` (G,)."""
+    return np.where(rows, values.astype(np.float64), np.nan)
 
 
 def expand(rows: BoolArray, values: np.ndarray) -> FloatArray:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.kernels.negbin.moments import projected_mean_block, rough_dispersion_block
-from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
-from countnest.stats.glm.fit import fit_nb_glm, fitted_means
-from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.fit import fit_nb_glm
+from countnest.stats.glm.inputs import NBInputs
+from countnest.stats.glm.means import fitted_means
 from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
+
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
 
 __all__ = ["GeneWise", "dispersion_means", "estimate_genewise", "genewise_means", "mean_inverse_factor"]
 
@@ -32,29 +36,25 @@ class GeneWise:
         (G,) dispersions.
     n_iter
         (G,) iterations of the line search.
-    mu
-        (G, n) means, floored, that they were estimated with.
     beta
-        (G, p) coefficients of these means, natural log, from which `dispersion_means` has them again; (G, 0) where they
-        are a linear projection.
+        (G, p) coefficients of the means that they were estimated with, natural log, from which `dispersion_means` has
+        these again; (G, 0) where they are a linear projection.
     """
 
     alpha: FloatArray
     n_iter: IntArray
-    mu: FloatArray
     beta: FloatArray
 
 
 def estimate_genewise(
     counts: FloatArray,
-    factors: FloatArray,
+    size_factors: FloatArray,
     layout: Layout,
     *,
     base: tuple[FloatArray, FloatArray] | None = None,
     weights: FloatArray | None = None,
     inverse_factor: float | None = None,
     min_mu: float = 0.5,
-    engine: Engine,
 ) -> GeneWise:
     """Estimate the dispersion of every gene by its Cox-Reid adjusted profile likelihood.
 
@@ -62,7 +62,7 @@ def estimate_genewise(
     ----------
     counts
         (G, n), every row with a positive count.
-    factors
+    size_factors
         (1, n) size factors or (G, n) normalization factors.
     layout
         Of the model matrix.
@@ -74,8 +74,6 @@ def estimate_genewise(
         `mean_inverse_factor` of all genes, where these are some of them; None: of these.
     min_mu
         Floor of the means.
-    engine
-        Threads, blocks, progress.
 
     Notes
     -----
@@ -83,57 +81,49 @@ def estimate_genewise(
     """
     upper = max_dispersion(layout.n_samples)
     if inverse_factor is None:
-        inverse_factor = mean_inverse_factor(factors)
-    start = np.clip(_start(counts, factors, layout, base, inverse_factor, engine), MIN_DISPERSION, upper)
-    beta, mu = _means(counts, factors, layout, start, weights, min_mu, engine)
+        inverse_factor = mean_inverse_factor(size_factors)
+    start = _start(counts, size_factors, layout, base, inverse_factor)
+    beta, mu = _means(counts, size_factors, layout, start, weights, min_mu)
     floored = None if weights is None else np.maximum(weights, MIN_WEIGHT)
-    search = line_search(
-        np.log(start), counts, mu, layout, weights=floored, engine=engine, text="gene-wise dispersion estimates"
-    )
+    search = line_search(np.log(start), counts, mu, layout, weights=floored)
     alpha = np.minimum(np.exp(search.log_alpha), upper)
     no_gain = search.final < search.initial + np.abs(search.initial) * MIN_GAIN
     alpha = np.where(no_gain, start, alpha)
     stuck = ((search.n_iter == MAX_ITER) | (search.n_iter == 1)) & (alpha > 10 * MIN_DISPERSION)
     if stuck.any():
         rows = np.flatnonzero(stuck)
-        alpha[rows] = np.exp(grid_search(counts[rows], mu[rows], layout, weights=rows_of(floored, rows), engine=engine))
-    return GeneWise(np.clip(alpha, MIN_DISPERSION, upper), search.n_iter, mu, beta)
+        alpha[rows] = np.exp(grid_search(counts[rows], mu[rows], layout, weights=rows_of(floored, rows)))
+    return GeneWise(np.clip(alpha, MIN_DISPERSION, upper), search.n_iter, beta)
 
 
 def genewise_means(
     counts: FloatArray,
-    factors: FloatArray,
+    size_factors: FloatArray,
     layout: Layout,
     *,
     base: tuple[FloatArray, FloatArray],
     weights: FloatArray | None,
     inverse_factor: float,
     min_mu: float,
-    engine: Engine,
 ) -> FloatArray:
     """Return the means (G, n) of `estimate_genewise`, whose arguments these are, without the dispersions."""
-    start = _start(counts, factors, layout, base, inverse_factor, engine)
-    start = np.clip(start, MIN_DISPERSION, max_dispersion(layout.n_samples))
-    return _means(counts, factors, layout, start, weights, min_mu, engine)[1]
+    start = _start(counts, size_factors, layout, base, inverse_factor)
+    return _means(counts, size_factors, layout, start, weights, min_mu)[1]
 
 
 def _means(
     counts: FloatArray,
-    factors: FloatArray,
+    size_factors: FloatArray,
     layout: Layout,
     start: FloatArray,
     weights: FloatArray | None,
     min_mu: float,
-    engine: Engine,
 ) -> tuple[FloatArray, FloatArray]:
     """Return coefficients and means, as `GeneWise` has them, from rough dispersions (G,)."""
     if _is_linear(layout, weights):
         beta = np.empty((len(counts), 0))
-        return beta, dispersion_means(counts, factors, layout, beta, min_mu=min_mu, engine=engine)
-    fit = fit_nb_glm(
-        counts, factors, layout, start, weights=weights, min_mu=min_mu, engine=engine, only_means=True,
-        text="means for the dispersion estimates",
-    )  # fmt: skip
+        return beta, dispersion_means(counts, size_factors, layout, beta, min_mu=min_mu)
+    fit = fit_nb_glm(counts, NBInputs(size_factors, start, weights, min_mu), layout, only_means=True)
     return fit.beta, np.maximum(fit.mu, min_mu, out=fit.mu)
 
 
@@ -144,26 +134,23 @@ def mean_inverse_factor(factors: FloatArray) -> float:
 
 def _start(
     counts: FloatArray,
-    factors: FloatArray,
+    size_factors: FloatArray,
     layout: Layout,
     base: tuple[FloatArray, FloatArray] | None,
     inverse_factor: float,
-    engine: Engine,
 ) -> FloatArray:
-    """Return the smaller of two rough estimates (G,): about the linear fit, and by moments about the mean."""
+    """Return the smaller of two rough estimates (G,): about the linear fit, and by moments about the mean.
+
+    They are within the bounds of dispersions.
+    """
     rough, own = np.empty(len(counts)), layout.working
-
-    def task(block: slice) -> None:
-        f = rows_of(factors, block)
-        rough_dispersion_block(counts[block], f, own.basis, own.rows, np.empty(layout.n_samples), rough[block])
-
-    engine.run(task, len(counts))
+    rough_dispersion_block(counts, size_factors, own.basis, own.rows, np.empty(layout.n_samples), rough)
     if base is None:
-        normalized = normalized_counts(counts, factors)
+        normalized = normalized_counts(counts, size_factors)
         base = base_mean(normalized), base_variance(normalized)
     mean, variance = base
     moments = (variance - inverse_factor * mean) / mean**2
-    return np.minimum(rough, moments)
+    return np.clip(np.minimum(rough, moments), MIN_DISPERSION, max_dispersion(layout.n_samples))
 
 
 def _is_linear(layout: Layout, weights: FloatArray | None) -> bool:
@@ -172,17 +159,12 @@ def _is_linear(layout: Layout, weights: FloatArray | None) -> bool:
 
 
 def dispersion_means(
-    counts: FloatArray, factors: FloatArray, layout: Layout, beta: FloatArray, *, min_mu: float = 0.5, engine: Engine
+    counts: FloatArray, size_factors: FloatArray, layout: Layout, beta: FloatArray, *, min_mu: float = 0.5
 ) -> FloatArray:
     """Return the means (G, n), at least `min_mu`, of dispersion estimates: `beta` is that of `GeneWise`."""
     if beta.shape[1]:
-        mu = fitted_means(beta, factors, layout, engine=engine)
+        mu = fitted_means(beta, size_factors, layout)
     else:
         mu, own = np.empty_like(counts), layout.working
-
-        def task(block: slice) -> None:
-            f = rows_of(factors, block)
-            projected_mean_block(counts[block], f, own.basis, own.rows, mu[block])
-
-        engine.run(task, len(counts))
+        projected_mean_block(counts, size_factors, own.basis, own.rows, mu)
     return np.maximum(mu, min_mu, out=mu)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, rows_of
-from countnest.parallel.run import Engine
 from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
-from countnest.stats.glm.layout import Layout
+
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
 
 __all__ = ["Shrunken", "shrink_dispersions"]
 
@@ -50,7 +52,6 @@ def shrink_dispersions(
     weights: FloatArray | None = None,
     prior_var: float,
     var_log_disp_ests: float,
-    engine: Engine,
 ) -> Shrunken:
     """Shrink gene-wise dispersions (G,) towards the trend `fitted` (G,), given counts and means (G, n).
 
@@ -62,10 +63,7 @@ def shrink_dispersions(
     """
     prior_mean = np.log(fitted)
     start = np.log(np.where(genewise > START_FRACTION * fitted, genewise, fitted))
-    search = line_search(
-        start, counts, mu, layout, weights=weights, prior_mean=prior_mean, prior_variance=prior_var, engine=engine,
-        text="final dispersion estimates",
-    )  # fmt: skip
+    search = line_search(start, counts, mu, layout, weights=weights, prior_mean=prior_mean, prior_variance=prior_var)
     map_alpha = np.exp(search.log_alpha)
     rows = np.flatnonzero(search.n_iter == MAX_ITER)
     if len(rows):
@@ -77,7 +75,6 @@ def shrink_dispersions(
                 weights=rows_of(weights, rows),
                 prior_mean=prior_mean[rows],
                 prior_variance=prior_var,
-                engine=engine,
             )
         )
     map_alpha = np.clip(map_alpha, MIN_DISPERSION, max_dispersion(layout.n_samples))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray, rows_of
+from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.negbin.dispersion import nb_logalpha_fit_block, nb_logalpha_grid_block
-from countnest.parallel.run import Engine
-from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import unit_weights
+
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
 
 __all__ = ["MAX_ITER", "MIN_DISPERSION", "LineSearch", "grid_search", "line_search", "max_dispersion"]
 
@@ -43,8 +44,6 @@ def line_search(
     weights: FloatArray | None = None,
     prior_mean: FloatArray | None = None,
     prior_variance: float = np.inf,
-    engine: Engine,
-    text: str | None = None,
 ) -> LineSearch:
     """Maximise from `start` (G,), log dispersions, given counts and means (G, n).
 
@@ -53,19 +52,14 @@ def line_search(
     """
     n_genes = len(counts)
     centre = np.zeros(n_genes) if prior_mean is None else prior_mean
-    v = unit_weights(layout.n_samples) if weights is None else weights
+    v = np.ones((1, layout.n_samples)) if weights is None else weights
     out = LineSearch(np.empty(n_genes), np.empty(n_genes, dtype=np.int64), np.empty(n_genes), np.empty(n_genes))
-
-    def task(block: slice) -> None:
-        order = np.argsort(counts[block].sum(axis=1))  # genes of similar counts side by side are quicker
-        nb_logalpha_fit_block(
-            order, start[block], counts[block], mu[block], rows_of(v, block),
-            layout.working.plan.index, layout.working.plan.numbers,
-            centre[block], prior_variance, TOLERANCE, MAX_ITER,
-            out.log_alpha[block], out.n_iter[block], out.initial[block], out.final[block],
-        )  # fmt: skip
-
-    engine.run(task, n_genes, text)
+    order = np.argsort(counts.sum(axis=1))  # genes of similar counts side by side are quicker
+    plan = layout.working.plan
+    nb_logalpha_fit_block(
+        order, start, counts, mu, v, plan.index, plan.numbers, centre, prior_variance, TOLERANCE, MAX_ITER,
+        out.log_alpha, out.n_iter, out.initial, out.final,
+    )  # fmt: skip
     return out
 
 
@@ -77,21 +71,12 @@ def grid_search(
     weights: FloatArray | None = None,
     prior_mean: FloatArray | None = None,
     prior_variance: float = np.inf,
-    engine: Engine,
 ) -> FloatArray:
     """Return log dispersions (G,) that are best on a grid of 20 points and on a finer one around its best point."""
     n_genes = len(counts)
     centre = np.zeros(n_genes) if prior_mean is None else prior_mean
-    v = unit_weights(layout.n_samples) if weights is None else weights
+    v = np.ones((1, layout.n_samples)) if weights is None else weights
     low, high = float(np.log(MIN_DISPERSION)), float(np.log(max_dispersion(layout.n_samples)))
-    log_alpha = np.empty(n_genes)
-
-    def task(block: slice) -> None:
-        nb_logalpha_grid_block(
-            low, high, counts[block], mu[block], rows_of(v, block),
-            layout.working.plan.index, layout.working.plan.numbers,
-            centre[block], prior_variance, log_alpha[block],
-        )  # fmt: skip
-
-    engine.run(task, n_genes)
+    log_alpha, plan = np.empty(n_genes), layout.working.plan
+    nb_logalpha_grid_block(low, high, counts, mu, v, plan.index, plan.numbers, centre, prior_variance, log_alpha)
     return log_alpha

@@ -6,13 +6,16 @@ Sources: Cook (1977), doi:10.2307/1268249; Love, Huber and Anders (2014), doi:10
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.special
 
-from countnest.arrays import FloatArray, as_float, as_int
+from countnest.arrays import BoolArray, FloatArray, as_float, as_int
 from countnest.kernels.negbin.robust import robust_dispersion_block
-from countnest.stats.glm.layout import Layout
+
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
 
 __all__ = ["cooks_cutoff", "cooks_distance", "max_cooks", "replacement_counts", "trimmed_mean"]
 
@@ -74,8 +77,10 @@ def _robust_dispersion(normalized: FloatArray, layout: Layout) -> FloatArray:
     return alpha
 
 
-def max_cooks(cooks: FloatArray, layout: Layout) -> FloatArray:
+def max_cooks(cooks: FloatArray, layout: Layout, without: BoolArray | None = None) -> FloatArray:
     """Return the largest Cook's distance (G,) over samples in cells of three or more; NaN where there are none.
+
+    Distances of the samples `without` (n,) are taken as zero.
 
     Notes
     -----
@@ -84,6 +89,8 @@ def max_cooks(cooks: FloatArray, layout: Layout) -> FloatArray:
     counted = layout.samples_per_cell >= MIN_CELL
     if layout.residual_df <= 0 or not counted.any():
         return np.full(len(cooks), np.nan)
+    if without is not None:
+        cooks = np.where(without & ~np.isnan(cooks), 0.0, cooks)
     return as_float(cooks[:, counted].max(axis=1))
 
 

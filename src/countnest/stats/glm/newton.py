@@ -9,12 +9,16 @@ Source: McCullagh and Nelder (1989), Generalized Linear Models, ch. 2.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
-from countnest.stats.glm.layout import Layout
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.subset import blocks
+
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
 
 __all__ = ["distance_to_maximum", "maximize"]
 
@@ -34,18 +38,13 @@ class _Problem:
     """The genes that are looked at: arguments of `maximize`."""
 
     counts: FloatArray
-    factors: FloatArray
-    weights: FloatArray
-    alpha: FloatArray
+    inputs: NBInputs
     matrix: FloatArray
     ridge: FloatArray
 
     def rows(self, rows: IntArray | slice) -> _Problem:
         """Return the problem of some genes."""
-        return _Problem(
-            self.counts[rows], rows_of(self.factors, rows), rows_of(self.weights, rows), self.alpha[rows],
-            self.matrix, self.ridge,
-        )  # fmt: skip
+        return _Problem(self.counts[rows], self.inputs.at(rows), self.matrix, self.ridge)
 
     def times(self, beta: FloatArray) -> FloatArray:
         """Return X beta (G, n), gene by gene: a product of all at once would have bits that depend on their number."""
@@ -54,33 +53,28 @@ class _Problem:
     def value(self, beta: FloatArray) -> FloatArray:
         """Return the penalized log-likelihoods (G,), but for what the coefficients have no part in."""
         eta = self.times(beta)
-        size = 1.0 / self.alpha[:, np.newaxis]
-        growth = np.log1p(self.alpha[:, np.newaxis] * (self.factors * np.exp(eta)))
-        loglik = (self.weights * (self.counts * eta - (self.counts + size) * growth)).sum(axis=1)
+        alpha = self.inputs.dispersion[:, np.newaxis]
+        growth = np.log1p(alpha * (self.inputs.size_factors * np.exp(eta)))
+        loglik = (self.inputs.weights * (self.counts * eta - (self.counts + 1.0 / alpha) * growth)).sum(axis=1)
         return as_float(loglik - 0.5 * (self.ridge * beta**2).sum(axis=1))
 
     def step(self, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the Newton steps (G, p), and how far they move, in standard errors, what the counts speak of (G,)."""
-        mu = self.factors * np.exp(self.times(beta))
-        grown = 1.0 + self.alpha[:, np.newaxis] * mu
-        residual = self.weights * (self.counts - mu) / grown
+        alpha, weights = self.inputs.dispersion[:, np.newaxis], self.inputs.weights
+        mu = self.inputs.size_factors * np.exp(self.times(beta))
+        grown = 1.0 + alpha * mu
+        residual = weights * (self.counts - mu) / grown
         score = (self.matrix.T @ residual[:, :, np.newaxis])[:, :, 0] - self.ridge * beta
-        weight = self.weights * mu * (1.0 + self.alpha[:, np.newaxis] * self.counts) / grown**2
+        weight = weights * mu * (1.0 + alpha * self.counts) / grown**2
         information = self.matrix.T @ (weight[:, :, np.newaxis] * self.matrix)
         step = as_float(np.linalg.solve(information + np.diag(self.ridge), score[:, :, np.newaxis])[:, :, 0])
-        told = np.maximum(weight, self.weights * mu / grown) * ((self.counts > 0.0) | (mu > NO_MEAN))
+        told = np.maximum(weight, weights * mu / grown) * ((self.counts > 0.0) | (mu > NO_MEAN))
         distance: FloatArray = np.sqrt((told * self.times(step) ** 2).sum(axis=1))
         return step, distance
 
 
 def distance_to_maximum(
-    beta: FloatArray,
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    layout: Layout,
-    ridge: FloatArray,
+    beta: FloatArray, counts: FloatArray, inputs: NBInputs, layout: Layout, ridge: FloatArray
 ) -> FloatArray:
     """Return how far coefficients (G, p) are from those of highest penalized likelihood, in standard errors (G,).
 
@@ -89,7 +83,7 @@ def distance_to_maximum(
     to zero are left out: what moves them only is not finite, or of no consequence. Other arguments are those of
     `maximize`.
     """
-    problem = _Problem(counts, factors, weights, alpha, layout.matrix, ridge)
+    problem = _Problem(counts, inputs, layout.matrix, ridge)
     distance = np.empty(len(beta))
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks(len(beta), layout.matrix.size):
@@ -98,13 +92,7 @@ def distance_to_maximum(
 
 
 def maximize(
-    start: FloatArray,
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    layout: Layout,
-    ridge: FloatArray,
+    start: FloatArray, counts: FloatArray, inputs: NBInputs, layout: Layout, ridge: FloatArray
 ) -> tuple[FloatArray, BoolArray]:
     """Return the coefficients (G, p) of highest penalized likelihood, natural log, and whether they were reached (G,).
 
@@ -114,18 +102,14 @@ def maximize(
         (G, p) where to begin, finite.
     counts
         (G, n).
-    factors
-        (1, n) size factors or (G, n) normalization factors.
-    weights
-        (1, n) or (G, n) observation weights.
-    alpha
-        (G,) dispersions.
+    inputs
+        Size factors, dispersions and weights.
     layout
         Of the columns that are fitted, n rows.
     ridge
         (p,) prior precisions, natural log.
     """
-    problem = _Problem(counts, factors, weights, alpha, layout.matrix, ridge)
+    problem = _Problem(counts, inputs, layout.matrix, ridge)
     beta, arrived = start.copy(), np.zeros(len(start), dtype=np.bool_)
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks(len(beta), layout.matrix.size):

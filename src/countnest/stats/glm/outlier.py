@@ -10,16 +10,18 @@ moderated towards a common one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.special
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.residual import deviance_residuals, pearson_residuals
-from countnest.stats.glm.weight import unit_weights
 
-__all__ = ["ModelOutliers", "model_outliers", "prior_df", "studentized_residuals"]
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
+
+__all__ = ["ModelOutliers", "flag_outliers", "prior_df", "studentized_residuals"]
 
 # A sample that fits itself to this degree has no residual but what the search left of it.
 LARGEST_LEVERAGE = 0.99
@@ -48,7 +50,7 @@ class ModelOutliers:
     p_value: FloatArray
 
 
-def model_outliers(
+def flag_outliers(
     counts: FloatArray,
     mu: FloatArray,
     hat: FloatArray,
@@ -126,10 +128,10 @@ def studentized_residuals(
     g_j^2 = d_j^2 + r_j^2 h_j / (1 - h_j). The scale of the others is (d0 + D - g_j^2) / (d0 + n - p - 1): that of the
     trend, 1, on d0 prior degrees of freedom, and what the other samples say. It is not taken below 1, as the deviance
     of small counts is less than its degrees of freedom. Observation weights multiply d^2 and r^2, and their sum takes
-    the place of n. Arguments as in `model_outliers`.
+    the place of n. Arguments as in `flag_outliers`.
     """
     d, r = deviance_residuals(counts, mu, alpha), pearson_residuals(counts, mu, alpha)
-    v = unit_weights(counts.shape[1]) if weights is None else weights
+    v = np.ones((1, counts.shape[1])) if weights is None else weights
     own = np.minimum(hat, LARGEST_LEVERAGE)
     likelihood = v * (d**2 + r**2 * own / (1.0 - own))
     df = as_float(prior_df(prior_var) + residual_df - 1.0)

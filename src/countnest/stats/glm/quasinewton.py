@@ -7,29 +7,26 @@ epsilons, bounds of 30 on the log2 scale; `kernels.r_search.lbfgsb` says why the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.kernels.r_search.negbin import nb_log_search_block
-from countnest.parallel.run import Engine
-from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.inputs import NBInputs
 
-__all__ = ["minimize_rows"]
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
+
+__all__ = ["search_rows"]
 
 # A search ends when an iteration gains less than this many machine epsilons, or after this many iterations.
 FACTOR = 1e7
 MAX_ITER = 100
 
 
-def minimize_rows(
-    start: FloatArray,
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray,
-    alpha: FloatArray,
-    layout: Layout,
-    prior_sd: FloatArray,
-    engine: Engine,
+def search_rows(
+    start: FloatArray, counts: FloatArray, inputs: NBInputs, layout: Layout, prior_sd: FloatArray
 ) -> tuple[FloatArray, BoolArray]:
     """Return log2 coefficients (G, p) of highest penalized likelihood, and whether each search succeeded (G,).
 
@@ -38,12 +35,8 @@ def minimize_rows(
     start = as_float(start)
     found = np.empty_like(start)
     success = np.empty(len(start), dtype=np.bool_)
-
-    def task(block: slice) -> None:
-        nb_log_search_block(
-            start[block], counts[block], rows_of(factors, block), rows_of(weights, block), alpha[block],
-            layout.plan.index, layout.plan.numbers, prior_sd, FACTOR, MAX_ITER, found[block], success[block],
-        )  # fmt: skip
-
-    engine.run(task, len(start), "fitting genes that did not converge by quasi-Newton search")
+    nb_log_search_block(
+        start, counts, inputs.size_factors, inputs.weights, inputs.dispersion,
+        layout.plan.index, layout.plan.numbers, prior_sd, FACTOR, MAX_ITER, found, success,
+    )  # fmt: skip
     return found, success

@@ -10,12 +10,16 @@ projections on cones: Moreau (1962), Comptes rendus 255:238; Lawson and Hanson (
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.linalg
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
+
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
 
 __all__ = ["cell_flags", "diverging_directions", "free_directions", "separated", "separated_by_cells"]
 

@@ -6,20 +6,19 @@ doi:10.1186/s13059-018-1406-4: zero-inflated counts fitted by negative binomial 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.kernels.negbin.dispersion import MIN_WEIGHT
-from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
 from countnest.stats.norm.size_factors import normalized_counts
 
-__all__ = ["scaled_weights", "unit_weights", "weighted_counts", "weights_suffice"]
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
 
-
-def unit_weights(n: int) -> FloatArray:
-    """Return the weights (1, n) of counts that all count alike."""
-    return np.ones((1, n))
+__all__ = ["scaled_weights", "weighted_counts", "weights_suffice"]
 
 
 def weighted_counts(counts: FloatArray, factors: FloatArray, weights: FloatArray | None) -> FloatArray:

@@ -1,4 +1,6 @@
-"""Size factors by the median of ratios, and what they do to counts.
+"""Median-of-ratios size factors, and normalized counts.
+
+The steps of `methods.normalization.estimate_size_factors`.
 
 Source: Anders and Huber (2010), doi:10.1186/gb-2010-11-10-r106.
 """
@@ -20,70 +22,17 @@ __all__ = [
     "base_mean",
     "base_variance",
     "check_factors",
-    "estimate_size_factors",
-    "factors_from_logs",
-    "is_centered",
     "log_geometric_means",
-    "log_locations",
+    "log_size_factors",
     "normalized_counts",
     "row_mean",
+    "size_factors_from_logs",
     "usable_genes",
 ]
 
 RatioType = Literal["ratio", "poscounts"]
 # A function of log ratios, such as the median.
 Location = Callable[[FloatArray], Any]
-
-
-def estimate_size_factors(
-    counts: FloatArray,
-    kind: RatioType = "ratio",
-    *,
-    location: Location = np.median,
-    control: BoolArray | None = None,
-    geo_means: FloatArray | None = None,
-    centered: bool | None = None,
-) -> FloatArray:
-    """Return the size factors (n,) of counts (G, n).
-
-    s_j = exp(median over genes of log K_ij - log geometric mean_i), over genes with K_ij > 0 and a finite mean.
-    "ratio" takes the geometric mean over all samples, so only genes without a zero count; "poscounts" sums the logs of
-    the positive counts and divides by the number of samples.
-
-    Parameters
-    ----------
-    counts
-        (G, n), not negative.
-    kind
-        How the geometric means are taken; without effect when they are given.
-    location
-        In place of the median: a function of the log ratios of a sample.
-    control
-        (G,) which genes are used; None: all.
-    geo_means
-        (G,) geometric means to use, not negative; a gene with 0 is left out.
-    centered
-        Divide the size factors by their geometric mean. None: for "poscounts" and for given means.
-
-    Raises
-    ------
-    NormalizationError
-        If no gene qualifies, in all samples or in one.
-
-    Notes
-    -----
-    R counterparts: DESeq2::estimateSizeFactors, which centers the factors of "poscounts", and
-    DESeq2::estimateSizeFactorsForMatrix, which does not.
-    """
-    log_means = _log(geo_means) if geo_means is not None else log_geometric_means(counts, kind)
-    genes = usable_genes(log_means, control, given=geo_means is not None)
-    log_factors = log_locations(as_float(counts[genes].T), log_means[genes], location)
-    return factors_from_logs(log_factors, centered=is_centered(kind, geo_means, centered))
-
-
-def is_centered(kind: RatioType, geo_means: FloatArray | None, centered: bool | None = None) -> bool:
-    """Return whether size factors are divided by their geometric mean; see `estimate_size_factors`."""
-    return (kind == "poscounts" or geo_means is not None) if centered is None else centered
 
 
 def usable_genes(log_means: FloatArray, control: BoolArray | None, *, given: bool) -> IntArray:
@@ -120,7 +69,7 @@ def usable_genes(log_means: FloatArray, control: BoolArray | None, *, given: boo
     return np.flatnonzero(usable)
 
 
-def factors_from_logs(log_factors: FloatArray, *, centered: bool) -> FloatArray:
+def size_factors_from_logs(log_factors: FloatArray, *, centered: bool) -> FloatArray:
     """Return size factors (n,) from their logs, checked."""
     factors = np.exp(log_factors)
     check_factors(factors, "size factors")
@@ -130,7 +79,11 @@ def factors_from_logs(log_factors: FloatArray, *, centered: bool) -> FloatArray:
 
 
 def log_geometric_means(counts: FloatArray, kind: RatioType = "ratio") -> FloatArray:
-    """Return the log geometric means (G,) of counts (G, n); -inf where there is none. See `estimate_size_factors`."""
+    """Return the log geometric means (G,) of counts (G, n); -inf where there is none.
+
+    "ratio" takes the geometric mean over all samples, so only genes without a zero count have one; "poscounts" sums the
+    logs of the positive counts and divides by the number of samples.
+    """
     log_counts = _log(counts)
     if kind == "ratio":
         return row_mean(log_counts)
@@ -153,7 +106,7 @@ def row_mean(values: FloatArray) -> FloatArray:
     return as_float(total / values.shape[1])
 
 
-def log_locations(by_sample: FloatArray, log_means: FloatArray, location: Location, first: int = 0) -> FloatArray:
+def log_size_factors(by_sample: FloatArray, log_means: FloatArray, location: Location, first: int = 0) -> FloatArray:
     """Return the log size factors (s,) of some samples: the medians of their log ratios.
 
     Parameters

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtr
@@ -15,9 +16,10 @@ from scipy.special import ndtr
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.kernels.negbin.irls import nb_log_start_block
 from countnest.kernels.r_search.apeglm import nb_cauchy_block
-from countnest.parallel.run import Engine
-from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import unit_weights
+from countnest.stats.glm.inputs import NBInputs
+
+if TYPE_CHECKING:
+    from countnest.stats.glm.layout import Layout
 
 __all__ = ["ApeglmFit", "prior_scale", "shrink_coefficient", "swap_in"]
 
@@ -141,17 +143,7 @@ def _root(function: Callable[[float], float], low: float, high: float, tolerance
 
 
 def shrink_coefficient(
-    counts: FloatArray,
-    factors: FloatArray,
-    layout: Layout,
-    alpha: FloatArray,
-    *,
-    place: int,
-    scale: float,
-    weights: FloatArray | None = None,
-    converge: bool = False,
-    engine: Engine,
-    text: str | None = None,
+    counts: FloatArray, inputs: NBInputs, layout: Layout, *, place: int, scale: float, converge: bool = False
 ) -> ApeglmFit:
     """Return the posterior of one coefficient under a Cauchy prior, the others under N(0, 15^2).
 
@@ -159,23 +151,17 @@ def shrink_coefficient(
     ----------
     counts
         (G, n).
-    factors
-        (1, n) size factors or (G, n) normalization factors.
+    inputs
+        Size factors, dispersions and weights.
     layout
         Of the model matrix.
-    alpha
-        (G,) dispersions.
     place
         Which of the p coefficients.
     scale
         Of the Cauchy prior, natural log.
-    weights
-        (1, n) or (G, n) observation weights; None: all one.
     converge
         Search to rounding, for the highest mode, with the curvature there. Otherwise the search ends where R's does, if
         that is near a mode.
-    engine, text
-        Threads, blocks, progress, and what the bar says.
 
     Notes
     -----
@@ -188,22 +174,21 @@ def shrink_coefficient(
     posterior standard deviations before the mode that is ahead, the result here is that of `converge`.
     """
     n_genes, p = len(counts), layout.n_coefficients
-    log_factors = np.log(factors)
-    v = unit_weights(layout.n_samples) if weights is None else weights
     beta, variance = np.empty((n_genes, p)), np.empty(n_genes)
     reached = np.empty(n_genes, dtype=np.int64)
 
     def search(genes: slice | IntArray, early: bool) -> None:
-        f, log_f, w = (each if len(each) == 1 else each[genes] for each in (factors, log_factors, v))
-        k, b, var, end = counts[genes], beta[genes], variance[genes], reached[genes]
+        k, some = counts[genes], inputs.at(genes)
+        b, var, end = beta[genes], variance[genes], reached[genes]
         if not early:
-            nb_log_start_block(k, f, layout.basis, layout.triangle, b)
+            nb_log_start_block(k, some.size_factors, layout.basis, layout.triangle, b)
         nb_cauchy_block(
-            k, log_f, w, alpha[genes], layout.cells, layout.n_cells, place, scale, OTHERS_SD**-2, early, b, var, end
-        )
+            k, np.log(some.size_factors), some.weights, some.dispersion, layout.cells, layout.n_cells, place, scale,
+            OTHERS_SD**-2, early, b, var, end,
+        )  # fmt: skip
         beta[genes], variance[genes], reached[genes] = b, var, end
 
-    engine.run(lambda block: search(block, not converge), n_genes, text)
+    search(slice(0, n_genes), not converge)
     found = (reached == 1) & np.isfinite(variance)
     lost = np.flatnonzero(~found)
     if not converge and len(lost):

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray, rows_of
+from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.shrinkage.rlog import nb_rlog_block
-from countnest.parallel.run import Engine
-from countnest.stats.glm.fit import LN2
-from countnest.stats.glm.weight import unit_weights
+from countnest.stats.glm.inputs import LN2, NBInputs
 from countnest.stats.norm.size_factors import normalized_counts
 from countnest.stats.shrink.normal import lfc_weights
 from countnest.stats.shrink.quantile import normal_variance
@@ -22,7 +20,6 @@ __all__ = ["MAX_ITER", "SPARSE_SHARE", "SPARSE_SUM", "RLog", "effect_variance", 
 
 # Prior precision of the intercept, log2 scale.
 INTERCEPT_RIDGE = 1e-6
-MIN_MU = 0.5
 TOLERANCE = 1e-4
 MAX_ITER = 100
 # Added to counts for rough fold changes.
@@ -70,38 +67,20 @@ def effect_variance(normalized: FloatArray, mean: FloatArray, dispersion: FloatA
     return normal_variance(change.T.ravel(), np.tile(weights, change.shape[1]))
 
 
-def fit_rlog(
-    counts: FloatArray,
-    factors: FloatArray,
-    dispersion: FloatArray,
-    prior_var: float,
-    *,
-    intercept: FloatArray | None = None,
-    weights: FloatArray | None = None,
-    engine: Engine,
-    text: str | None = None,
-) -> RLog:
+def fit_rlog(counts: FloatArray, inputs: NBInputs, prior_var: float, *, intercept: FloatArray | None = None) -> RLog:
     """Fit an intercept and an effect of every sample, with a normal prior on the effects; their sum is the result.
 
     Parameters
     ----------
     counts
         (G, n); without a given intercept, every row with a positive count.
-    factors
-        (1, n) size factors or (G, n) normalization factors.
-    dispersion
-        (G,) the trend at the mean of the gene.
+    inputs
+        Size factors and weights; dispersions: the trend at the mean of the gene.
     prior_var
         Variance of the prior, log2 scale.
     intercept
         (G,) intercepts of another data set, log2, to keep instead of fitting them: the transformation is then the same
         for every sample, whatever the others are.
-    weights
-        (G, n) observation weights; None: all one.
-    engine
-        Threads, blocks, progress.
-    text
-        Of the progress bar.
 
     Notes
     -----
@@ -111,26 +90,20 @@ def fit_rlog(
     R counterpart: DESeq2::rlog.
     """
     n_genes, n = counts.shape
-    beta = np.zeros((n_genes, n + 1))
+    beta, n_iter = np.zeros((n_genes, n + 1)), np.empty(n_genes, dtype=np.int64)
+    size_factors = inputs.size_factors
     if intercept is None:
-        beta[:, 0] = np.log(normalized_counts(counts, factors).mean(axis=1))
+        beta[:, 0] = np.log(normalized_counts(counts, size_factors).mean(axis=1))
         intercept_ridge = INTERCEPT_RIDGE / LN2**2
     else:
-        factors = factors * np.exp2(intercept)[:, np.newaxis]
+        size_factors = size_factors * np.exp2(intercept)[:, np.newaxis]
         intercept_ridge = np.inf  # held at zero
-        beta[:, 1:] = np.log(normalized_counts(counts, factors) + 0.1)
+        beta[:, 1:] = np.log(normalized_counts(counts, size_factors) + 0.1)
     ridge = 1.0 / (prior_var * LN2**2)
-    log_factors = np.log(factors)
-    weights = unit_weights(n) if weights is None else weights
-    n_iter = np.empty(n_genes, dtype=np.int64)
-
-    def task(block: slice) -> None:
-        nb_rlog_block(
-            counts[block], rows_of(factors, block), rows_of(log_factors, block), rows_of(weights, block),
-            dispersion[block], intercept_ridge, ridge, MIN_MU, TOLERANCE, MAX_ITER, beta[block], n_iter[block],
-        )  # fmt: skip
-
-    engine.run(task, n_genes, text)
+    nb_rlog_block(
+        counts, size_factors, np.log(size_factors), inputs.weights, inputs.dispersion, intercept_ridge, ridge,
+        inputs.min_mu, TOLERANCE, MAX_ITER, beta, n_iter,
+    )  # fmt: skip
     centre = beta[:, 0] / LN2 if intercept is None else intercept
     return RLog(centre[:, np.newaxis] + beta[:, 1:] / LN2, centre, n_iter)
 

@@ -16,7 +16,7 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.errors import CountsError
 from countnest.stats.dispersion.trend import MeanTrend, ParametricTrend
-from countnest.stats.glm.fit import LN2
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.norm.size_factors import base_mean
 from countnest.stats.transform.spline import cubic_spline
 
