@@ -17,13 +17,13 @@ from countnest.api.redesign import checked_design, is_same_model, lost, options_
 from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.containers.counts import CountData, matched_sheet
 from countnest.containers.gene_info import symbol_hint
-from countnest.containers.protected import protected
 from countnest.containers.selection import Noun, chosen_places, select
 from countnest.counterparts import unknown_name
 from countnest.design.design import Design
 from countnest.errors import CountsError, DesignError, OptionError, SamplesError, UnknownNameError, counted, warn
 from countnest.methods.deseq2.stages import Dispersed
 from countnest.progress import progress
+from countnest.protected import protected
 from countnest.signature import checked_methods
 from countnest.stats.glm.layout import Layout
 

@@ -24,7 +24,6 @@ from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.gene_info import matched_info
-from countnest.containers.protected import protected
 from countnest.counterparts import Answering
 from countnest.design.build import build_design
 from countnest.design.design import Design
@@ -51,6 +50,7 @@ from countnest.options import (
 )
 from countnest.parallel.run import Engine
 from countnest.progress import progress
+from countnest.protected import protected
 from countnest.signature import checked_methods
 from countnest.stats.dispersion.trend import DispersionTrend
 from countnest.stats.glm.inputs import LN2

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from countnest.containers.protected import protected
 from countnest.counterparts import Answering, counterpart
 from countnest.errors import OptionError, UnknownColumnError, listing, suggestion
+from countnest.protected import protected
 
 __all__ = ["Columns"]
 

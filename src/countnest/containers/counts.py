@@ -1,4 +1,4 @@
-"""The door: counts and a sample sheet, of any accepted kind, become one checked record."""
+"""Counts and a sample sheet, of any accepted kind, as one checked record."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from countnest.containers.text_cells import text_remedy
 from countnest.containers.values import checked_values
 from countnest.errors import CountsError, OptionError, SamplesError, counted, listing
 from countnest.options import Orientation, check_flags, check_option
+from countnest.protected import read_only, set_state
 
 __all__ = ["CountData", "count_data", "matched_sheet"]
 
@@ -71,6 +72,15 @@ class CountData:
     samples: pd.Index
     sheet: pd.DataFrame
     gene_info: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        """Make the labels read-only, of the tables too: everything that is estimated goes by them."""
+        for name, table in (("genes", "gene_info"), ("samples", "sheet")):
+            labels = read_only(getattr(self, name))
+            object.__setattr__(self, name, labels)
+            object.__setattr__(self, table, getattr(self, table).set_axis(labels))
+
+    __setstate__ = set_state
 
     @property
     def counts(self) -> FloatArray:

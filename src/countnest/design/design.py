@@ -15,6 +15,7 @@ from countnest.design.levels.text import level_codes
 from countnest.design.nesting import Nesting
 from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import ContrastError, DesignError, counted, listing, suggestion
+from countnest.protected import ProtectedDict, protected, read_only, set_state
 
 if TYPE_CHECKING:
     from countnest.queries.report import Report
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["Coding", "Design", "check_residual_df", "check_varying", "encode"]
 
 Coding = Literal["r", "formulaic", "matrix"]
+
+_WHY = "a design is what a model was fitted with, and is not edited"
+_ADVICE = (
+    "take a copy to work with, such as design.sheet.copy() or dict(design.levels). The sheet of a data set is set by "
+    "dds.samples = frame, its design by dds.design = formula; levels are set by the arguments levels= and reference=."
+)
 
 
 class LevelOptions(TypedDict):
@@ -97,9 +104,18 @@ class Design:
     constant: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make the matrices read-only: fits and files rely on them."""
+        """Make matrices, tables and dicts read-only: fits and files rely on them."""
         self.matrix.flags.writeable = False
         self.full.matrix.flags.writeable = False
+        sheet = self.sheet.set_axis(read_only(self.sheet.index))
+        object.__setattr__(self, "sheet", protected(sheet, _ADVICE, _WHY))
+        for name in ("levels", "orders", "constant"):
+            object.__setattr__(self, name, ProtectedDict(getattr(self, name), f"{_WHY}: {_ADVICE}"))
+
+    __setstate__ = set_state
+
+    def __deepcopy__(self, _: object) -> Design:
+        return self
 
     def __repr__(self) -> str:
         return facts_as_text(*self._described())

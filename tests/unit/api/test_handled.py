@@ -2,6 +2,7 @@
 
 import copy
 import doctest
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -348,6 +349,28 @@ def test_edits_of_what_is_shown_are_refused_or_harmless():
     by_gene = data_set(normalization_factors=np.ones((150, 12)))
     with pytest.raises(OptionError, match=r"dds\.normalization_factors = values"):
         by_gene.normalization_factors.loc["g1", "s1"] = 2.0
+
+
+def test_designs_and_labels_of_a_fitted_data_set_cannot_be_edited():
+    dds = data_set().deseq(quiet=True)
+    before, sheet, names = dds.results().table.copy(), dds.samples.copy(), list(dds.gene_names)
+    for other in (dds, dds.copy(), pickle.loads(pickle.dumps(dds))):
+        design = other.design
+        for edit in (
+            lambda design: design.levels.__setitem__("group", ("c", "a", "b")),
+            lambda design: design.levels.clear(),
+            lambda design: design.orders.pop("group"),
+            lambda design: design.sheet.__setitem__("group", "a"),
+            lambda design: design.sheet.iloc.__setitem__((0, 0), "y"),
+        ):
+            with pytest.raises(OptionError, match=r"a design is .* is not edited: take a copy"):
+                edit(design)
+        for labels in (other.gene_names, other.results().table.index, other.samples.index, other.counts().columns):
+            with pytest.raises(ValueError, match="read-only"):
+                labels.values[0] = "x"
+    pd.testing.assert_frame_equal(dds.results().table, before)
+    pd.testing.assert_frame_equal(dds.samples, sheet)
+    assert list(dds.gene_names) == names
 
 
 def test_operators_set_the_whole():

@@ -1,6 +1,7 @@
 """Tables that refuse to be edited, and stay ordinary in everything else."""
 
 import contextlib
+import copy
 import pickle
 import warnings
 
@@ -8,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.containers.protected import protected
 from countnest.errors import OptionError
+from countnest.protected import ProtectedDict, protected, read_only
 
 INPLACE = {"inplace": True}
 ADVICE = "set the whole of it"
@@ -144,3 +145,48 @@ def test_another_process_gets_a_table_that_can_be_edited():
         table = pickle.loads(pickle.dumps(make()))
         assert table.equals(make())
         table["r"] = 5
+
+
+# ---- dicts and labels ----
+
+
+def test_dicts_refuse_every_edit_and_are_dicts_otherwise():
+    shown = ProtectedDict({"a": 1, "b": 2}, ADVICE)
+    for edit in (
+        lambda d: d.__setitem__("a", 2),
+        lambda d: d.__delitem__("a"),
+        lambda d: d.__ior__({"c": 3}),
+        lambda d: d.update(a=3),
+        lambda d: d.pop("a"),
+        lambda d: d.popitem(),
+        lambda d: d.setdefault("c", 3),
+        lambda d: d.clear(),
+    ):
+        with pytest.raises(OptionError, match=ADVICE):
+            edit(shown)
+    assert shown == {"a": 1, "b": 2}
+    assert repr(shown) == "{'a': 1, 'b': 2}"
+    assert {**shown, "c": 3} == shown | {"c": 3}
+    assert type(shown.copy()) is dict
+
+
+def test_dicts_stay_protected_when_they_are_pickled_or_copied():
+    shown = ProtectedDict({"a": [1]}, ADVICE)
+    for other in (pickle.loads(pickle.dumps(shown)), copy.copy(shown), copy.deepcopy(shown)):
+        assert other == shown
+        with pytest.raises(OptionError, match=ADVICE):
+            other["a"] = 2
+
+
+def test_labels_cannot_be_written_to_and_work_as_others():
+    plain = pd.Index(["g2", "g1", "g3"], name="gene")
+    labels = read_only(plain)
+    for values in (labels.values, labels.array, labels.view().values, pd.DataFrame(index=labels).index.values):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = "x"
+    pd.testing.assert_index_equal(labels, plain)
+    assert read_only(labels) is labels
+    assert labels.get_indexer(["g3", "g9", "g2"]).tolist() == [2, -1, 0]
+    assert labels.sort_values().tolist() == ["g1", "g2", "g3"]
+    assert pd.Series([1, 2, 3], labels).reindex(["g1", "g2"]).tolist() == [2, 1]
+    assert labels.join(plain[:1], how="inner").tolist() == ["g2"]

@@ -1,22 +1,26 @@
-"""Tables that a data set shows: copies of what it holds, which refuse to be edited.
+"""Tables, dicts and labels that refuse to be edited, and say what to do instead.
 
-Whoever writes `dds.samples["batch"] = ...` means the data set, and an edit of a copy would vanish. So it is refused,
-with what to write instead. Everything that is derived of such a table, `copy()` first of all, is a plain DataFrame or
-Series; columns, and the parts that `loc` and its like give, share no memory with it.
+A user who writes `dds.samples["batch"] = ...` means the data set, but would edit a copy, and the edit would be lost; an
+edit of the levels of a fitted design would change what its coefficients mean. Everything that is derived from such a
+table or dict, `copy()` first of all, is a plain one; columns, and the parts that `loc` and its like give, share no
+memory with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NoReturn, TypeVar
 
 import pandas as pd
 
 from countnest.errors import OptionError, counted
 
-__all__ = ["ProtectedFrame", "ProtectedSeries", "protected"]
+__all__ = ["ProtectedDict", "ProtectedFrame", "ProtectedSeries", "protected", "read_only", "set_state"]
 
 Table = TypeVar("Table", pd.DataFrame, "pd.Series[Any]")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 _LOST = "this is a copy, and an edit of it would not reach the data set"
 
@@ -140,3 +144,38 @@ def protected(table: Table, advice: str, why: str = _LOST) -> Table:
     object.__setattr__(shown, "_advice", f"{why}: {advice}")
     result: Table = shown
     return result
+
+
+class ProtectedDict(dict[Key, Value]):
+    """A dict that refuses to be edited; `advice` is the message. It can be pickled, which a read-only proxy cannot."""
+
+    __slots__ = ("_advice",)
+
+    def __init__(self, items: Mapping[Key, Value], advice: str) -> None:
+        super().__init__(items)
+        self._advice = advice
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise OptionError(self._advice)
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self), self._advice)
+
+
+def set_state(record: Any, state: Sequence[object]) -> None:  # noqa: ANN401 (a dataclass)
+    """Restore a frozen record with slots that is unpickled, and protect it again: its `__setstate__`."""
+    for field, value in zip(fields(record), state, strict=True):
+        object.__setattr__(record, field.name, value)
+    record.__post_init__()
+
+
+def read_only(labels: pd.Index) -> pd.Index:
+    """Return labels whose `values` cannot be written to. With pandas 3 this is so of all labels."""
+    if labels.dtype != object or not labels.to_numpy().flags.writeable:
+        return labels
+    values = labels.to_numpy(copy=True)
+    values.flags.writeable = False
+    found: pd.Index = pd.Index(values, dtype=object, name=labels.name)
+    return found
