@@ -28,7 +28,7 @@ from comparison import SAME_ALGORITHM, SAME_OPTIMUM
 from runs import Run
 
 import countnest as cn
-from countnest.api.questions import BoundQuery
+from countnest.api.query import BoundQuery
 from countnest.design.build import choose_coding
 from countnest.errors import CountnestWarning, StratumError
 

@@ -36,6 +36,7 @@ WIDE_PUBLIC = {
     "AskedData.effect",
     "BoundQuery.test",
     "DESeqDataSet.deseq",
+    "answer_options",
     "DESeqDataSet.results",
     "HeldData.__init__",
     "effect",

@@ -14,10 +14,9 @@ import pytest
 
 import countnest as cn
 from countnest.design.prior_design import expanded_design, standard_design
-from countnest.methods.deseq2.beta_prior import shrink_normal
-from countnest.methods.deseq2.steps import no_counts
-from countnest.parallel.run import Engine
-from countnest.queries.contrasts import resolve_contrast
+from countnest.methods.answer import unchanged_genes
+from countnest.methods.deseq2.prior_fit import shrunken_fit
+from countnest.queries.contrasts import contrast_query
 
 FILE = Path(__file__).parent / "data" / "beta_prior.csv.gz"
 CB = ("condition", "C", "B")
@@ -115,15 +114,15 @@ def test_outliers_are_replaced_and_their_genes_fitted_again():
 
 
 def shrunken(dds, make_design, asked, threshold):
-    state, counts = dds._fitted(), dds._data.matrix
-    prior = make_design(dds.design)
-    contrast = resolve_contrast(prior.design, **asked)
-    zero = None if contrast.zero_samples is None else no_counts(counts.whole()[:, contrast.zero_samples])
-    found = shrink_normal(
-        state, counts, prior, contrast.vector, zero=zero, threshold=threshold, alternative="greaterAbs2014",
-        engine=Engine(),
+    base = dds._deseq2_fit()
+    fit = shrunken_fit(base, expanded=make_design is expanded_design)
+    query = contrast_query(fit.prior.design, **asked)
+    found = fit.row_tests(
+        query.matrix, "wald", threshold=threshold, alternative="greaterAbs2014",
+        unchanged=unchanged_genes(query, base.data, base.engine),
     )  # fmt: skip
     columns = {"log2FoldChange": found.lfc, "lfcSE": found.se, "stat": found.statistic, "pvalue": found.p_value}
+    columns = {name: values[:, 0] for name, values in columns.items()}
     return pd.DataFrame(columns, index=dds.gene_names)
 
 

@@ -31,7 +31,7 @@ from comparison import (
 )
 from test_queries import BETWEEN48, NESTED48, QUERIES94, WITHIN48
 
-from countnest.api.questions import bind
+from countnest.api.query import bind
 from countnest.errors import CountnestWarning
 from countnest.stats.glm import fit, means, variance
 from countnest.stats.glm.inputs import LN2
@@ -301,7 +301,7 @@ def test_spellings_of_a_model_give_one_answer(fitted, name, formula, asked):
         found = column("lfcSE", b.table, a.table, target=Tolerance("other spelling", 1e-5), tolerance=OTHER_OPTIMISER)
         require(found, 0.98)
         np.testing.assert_array_equal(a.table["padj"] < 0.1, b.table["padj"] < 0.1)
-        np.testing.assert_array_equal(a.table["boundary"], b.table["boundary"])
+        np.testing.assert_array_equal(a.table["separated"], b.table["separated"])
 
 
 @pytest.mark.parametrize(("name", "formula"), [case for case in CASES if case[1] != SPELLINGS[case[0]][0]])

@@ -9,7 +9,7 @@ import pandas as pd
 
 import countnest as cn
 from cases import each
-from countnest.api.questions import BoundQuery
+from countnest.api.query import BoundQuery
 from countnest.design.design import Design
 
 PAGE = Path(__file__).parents[2] / "docs" / "from_deseq2.md"

@@ -16,8 +16,8 @@ from countnest.design.design import Design, encode
 from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
 from countnest.methods.deseq2.access import coefficient_covariance, predict_means, residuals_of
-from countnest.methods.deseq2.answer import model_outliers
 from countnest.methods.deseq2.fitted import means_of
+from countnest.methods.deseq2.inference import model_outliers
 from countnest.options import ResidualType, check_flags, check_option
 from countnest.queries.estimable import contrast_matrix, estimable
 from countnest.signature import checked_arguments
@@ -55,7 +55,7 @@ def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
     R counterpart: the covariance matrix behind the standard errors of contrasts in DESeq2::results.
     """
     require_data_set(dds, "covariance")
-    fitted = dds._answerable()
+    fitted = dds._deseq2_fit()
     one = isinstance(gene, str)
     names = _gene_labels("gene", gene)
     values = coefficient_covariance(fitted.state, fitted.layout, _places(dds, names), fitted.engine)
@@ -98,7 +98,7 @@ def residuals(
     require_data_set(dds, "residuals")
     check_option("type", type, ResidualType)
     check_flags(replaced=replaced)
-    fitted = dds._answerable()
+    fitted = dds._deseq2_fit()
     counts = fitted.counts_used if replaced else fitted.data.matrix
     if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
         raise OptionError(f"seed={seed!r} must be a whole number of 0 or more, or None.")
@@ -159,7 +159,7 @@ def predict(
     >>> predict(dds, pd.DataFrame({"dex": ["trt"], "cell": ["N61311"]}))  # doctest: +SKIP
     """
     require_data_set(dds, "predict")
-    fitted = dds._answerable()
+    fitted = dds._deseq2_fit()
     for name, level in (("interval", interval), ("count_interval", count_interval)):
         if level is not None:
             probability(name, level)
@@ -297,7 +297,7 @@ def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
     """
     require_data_set(dds, "find_outliers")
     probability("level", level)
-    fitted = dds._answerable()
+    fitted = dds._deseq2_fit()
     counts = fitted.counts_used
     found = model_outliers(counts, fitted.state, fitted.layout, level=level, engine=fitted.engine)
     rows = np.flatnonzero(found.flagged)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from countnest.api.handled import HandledData
-from countnest.api.questions import BoundQuery, bind
+from countnest.api.query import BoundQuery, bind
 from countnest.design.levels.order import text_order_sentences
 from countnest.progress import progress
 from countnest.queries import effects
@@ -26,7 +26,7 @@ class AskedData(HandledData):
         """Return a question that this data set answers; say where it goes by an order that is only that of text."""
         for sentence in text_order_sentences(self._design.orders, query.ordered):
             progress(self._quiet).note(sentence)
-        return bind(query, self._answerable)
+        return bind(query, self)
 
     def effect(
         self,

@@ -1,66 +1,60 @@
-"""One comparison: a coefficient, a contrast or a question of one row."""
+"""The query whose fold changes are shrunken: a coefficient, a contrast or a query of one row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from countnest.api.answers import Fitted, Options, make_results
-from countnest.api.questions import BoundQuery, bind
-from countnest.arrays import FloatArray
+from countnest.api.query import BoundQuery
+from countnest.api.results import kind_of_test, only
 from countnest.containers.results import Results
 from countnest.errors import ContrastError, OptionError, listing
-from countnest.queries.contrasts import coefficient_place, resolve_contrast
+from countnest.methods.answer import AnswerOptions, answer
+from countnest.methods.deseq2.fit import DESeq2Fit
+from countnest.queries.contrasts import coefficient_place, contrast_query
 from countnest.queries.grammar import parse_query
+from countnest.queries.query import Query
 
-__all__ = ["Asked", "one_comparison", "require_difference"]
+__all__ = ["chosen_query", "require_difference", "results_of_query"]
 
 # A contrast compares when adding a constant to all log means changes it by less.
 NO_CHANGE = 1e-8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
-    """One comparison: weights (p,) of the coefficients, its name, and how its results are made."""
-
-    vector: FloatArray
-    label: str
-    results: Callable[[], Results]
-
-
-def one_comparison(
-    fitted: Fitted,
+def chosen_query(
+    fit: DESeq2Fit,
     coef: str | None,
     contrast: object,
     query: str | BoundQuery | None,
     list_values: Sequence[float],
     *,
     alone: bool,
-) -> Asked | None:
-    """Return what is asked; None where `alone` the results say it."""
+) -> Query | None:
+    """Return the query of one row that is asked; None where nothing is and `alone` the results decide."""
     given = [name for name, value in (("coef", coef), ("contrast", contrast), ("query", query)) if value is not None]
     if len(given) > 1:
         raise OptionError(f"{' and '.join(given)} are given; give one of coef, contrast and query.")
     if not given and alone:
         return None
     if query is not None:
-        return _of_query(fitted, query)
-    name = None if coef is None else _name(fitted, coef)
-    asked = resolve_contrast(fitted.design, contrast, name, list_values)
-
-    def results() -> Results:
-        return make_results(fitted, Options(), contrast=contrast, name=name, list_values=list_values, test=None)
-
-    return Asked(asked.vector, asked.label, results)
+        return _of_one_row(fit, query)
+    return contrast_query(fit.design, contrast, None if coef is None else _name(fit, coef), list_values)
 
 
-def _name(fitted: Fitted, coef: object) -> str:
+def results_of_query(fit: DESeq2Fit, query: Query | None, *, strict: bool) -> Results:
+    """Return the results of a query of one row, by default options; `strict` refuses a query that compares blocks."""
+    query = contrast_query(fit.design) if query is None else query
+    kind = None if strict else kind_of_test(fit, None)
+    options = AnswerOptions(kind=kind, on_blocks="refuse" if strict else "warn")
+    return only(answer(query, fit, fit.data, fit.engine, options))
+
+
+def _name(fit: DESeq2Fit, coef: object) -> str:
     """Return the name of a coefficient, as the design has it."""
-    names = fitted.design.names
+    names = fit.design.names
     if isinstance(coef, str):
-        return names[coefficient_place(fitted.design, coef)]
+        return names[coefficient_place(fit.design, coef)]
     known = f"The coefficients are {listing(names, 20)}."
     if isinstance(coef, bool) or not isinstance(coef, (int, np.integer)):
         raise ContrastError(f"coef={coef!r} is not the name of a coefficient. {known}")
@@ -71,38 +65,30 @@ def _name(fitted: Fitted, coef: object) -> str:
     )
 
 
-def _of_query(fitted: Fitted, query: str | BoundQuery) -> Asked:
-    """Return the comparison of a question of one row."""
-    if isinstance(query, str):
-        query = bind(parse_query(fitted.design, query), lambda: fitted)
-    if not isinstance(query, BoundQuery):
+def _of_one_row(fit: DESeq2Fit, query: str | BoundQuery) -> Query:
+    """Return a query of one row, from a line of text or a query."""
+    asked = parse_query(fit.design, query) if isinstance(query, str) else query
+    if not isinstance(asked, Query):
         raise OptionError(
-            f"query={query!r} is not a question; give a line of text, or what dds.effect() and so on return."
+            f"query={query!r} is not a query; give a line of text, or what dds.effect() and so on return."
         )
-    if query.design is not fitted.design:
+    if asked.design is not fit.design:
         raise ContrastError("the query belongs to another data set; ask this one.")
-    if len(query) != 1:
+    if len(asked) != 1:
         raise ContrastError(
-            f"the query has {len(query)} rows; fold changes are shrunken for one at a time: {listing(query.labels)}. "
+            f"the query has {len(asked)} rows; fold changes are shrunken for one at a time: {listing(asked.labels)}. "
             "Choose one, query[0] or query['label']."
         )
-    bound = query
-
-    def results() -> Results:
-        found = bound.test()
-        assert isinstance(found, Results)
-        return found
-
-    return Asked(query.matrix[0], query.labels[0], results)
+    return asked
 
 
-def require_difference(fitted: Fitted, asked: Asked) -> None:
-    """Raise `ContrastError` for a question about a mean, which a prior around zero would pull to one count."""
-    matrix = fitted.layout.matrix
+def require_difference(fit: DESeq2Fit, query: Query) -> None:
+    """Raise `ContrastError` for a query about a mean, which a prior around zero would pull to one count."""
+    matrix = fit.layout.matrix
     constant = np.linalg.lstsq(matrix, np.ones(len(matrix)), rcond=None)[0]
     spanned = np.abs(matrix @ constant - 1.0).max() < NO_CHANGE
-    if spanned and abs(asked.vector @ constant) > NO_CHANGE:
+    if spanned and abs(query.matrix[0] @ constant) > NO_CHANGE:
         raise ContrastError(
-            f"'{asked.label}' is a mean, not a difference, and means are not shrunken to zero. Give a coefficient "
-            f"other than the intercept, or a contrast; the coefficients are {listing(fitted.design.names, 20)}."
+            f"'{query.labels[0]}' is a mean, not a difference, and means are not shrunken to zero. Give a coefficient "
+            f"other than the intercept, or a contrast; the coefficients are {listing(fit.design.names, 20)}."
         )

@@ -8,12 +8,12 @@ from typing import Any, Self
 
 import pandas as pd
 
-from countnest.api.annotated import annotated
-from countnest.api.answers import Options, make_results
+from countnest.api.answer_options import answer_options
 from countnest.api.asked import AskedData
 from countnest.api.inputs import chosen_samples, not_negative, positive_number, reduced_design
 from countnest.api.normalization import given_normalization
-from countnest.api.priors import chosen_prior
+from countnest.api.priors import make_prior
+from countnest.api.results import kind_of_test, results_of
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
 from countnest.design.design import check_residual_df, check_varying
@@ -181,7 +181,7 @@ class DESeqDataSet(AskedData):
         _check_dispersions(fit_type, sharing)
         check_option("size_factor_type", size_factor_type, SizeFactorType)
         positive_number("min_replicates_for_replace", min_replicates_for_replace, least=3, infinite=True)
-        prior = chosen_prior(self._design, test, beta_prior, model_matrix_type)
+        prior = make_prior(self._design, test, beta_prior, model_matrix_type)
         model = self._model(test, reduced, use_t=use_t, minmu=minmu, prior=prior)
         check_residual_df(self._design)
         if self._layout.is_intercept_only:
@@ -292,7 +292,7 @@ class DESeqDataSet(AskedData):
         counts.
         R counterpart: DESeq2::nbinomWaldTest.
         """
-        prior = chosen_prior(self._design, "Wald", beta_prior, model_matrix_type)
+        prior = make_prior(self._design, "Wald", beta_prior, model_matrix_type)
         model = self._model("Wald", None, use_t=use_t, minmu=minmu, prior=prior)
         return self._fit_step(model, self._engine(n_threads, quiet))
 
@@ -442,7 +442,11 @@ class DESeqDataSet(AskedData):
         -----
         R counterpart: DESeq2::results.
         """
-        options = Options(
+        fit = self._deseq2_fit()
+        options = answer_options(
+            self._data.genes,
+            kind=kind_of_test(fit, test),
+            on_blocks="warn",
             alpha=alpha,
             lfc_threshold=lfc_threshold,
             alt_hypothesis=alt_hypothesis,
@@ -455,11 +459,7 @@ class DESeqDataSet(AskedData):
             filter_fun=filter_fun,
             confint=confint,
         )
-        results = make_results(
-            self._answerable(), options, contrast=contrast, name=name, list_values=list_values, test=test,
-            add_mle=add_mle,
-        )  # fmt: skip
-        return annotated(results, self._data.gene_info)
+        return results_of(fit, options, contrast=contrast, name=name, list_values=list_values, add_mle=add_mle)
 
     # ---- inside ----
 

@@ -189,7 +189,8 @@ class HandledData(HeldData):
         self._design_options = options
         self._data = data
         self._put_design(design)
-        self._state, self._given, self._factors_estimated = None, None, False
+        self._drop()
+        self._given, self._factors_estimated = None, False
 
     def _put_design(self, design: Design) -> None:
         self._design, self._layout = design, Layout.of(design.matrix)
@@ -199,7 +200,7 @@ class HandledData(HeldData):
         if self._given is None:
             self._factors_estimated = True
         self._given, self._given_by_gene = self._factors()
-        self._state = None
+        self._drop()
 
     # ---- the design and the samples ----
 

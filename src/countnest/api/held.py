@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import is_dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from countnest.api.announcement import announce
-from countnest.api.answers import Fitted as FittedData
 from countnest.api.inputs import (
     gene_dispersions,
     given_lengths,
@@ -19,7 +18,7 @@ from countnest.api.inputs import (
     given_size_factors,
     given_weights,
 )
-from countnest.api.priors import Shown, prior_gene_table, shown
+from countnest.api.priors import prior_gene_table
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
@@ -39,14 +38,18 @@ from countnest.errors import (
     warn,
 )
 from countnest.methods.deseq2.analysis import normalize, original_moments, with_weights
+from countnest.methods.deseq2.fit import DESeq2Fit, StoredDESeq2Fit
 from countnest.methods.deseq2.fitted import dispersion_means_of, means_of, observed_cooks
+from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
 from countnest.methods.deseq2.stages import Dispersed, Fitted, Normalized, at_stage
 from countnest.methods.deseq2.steps import given_dispersions
+from countnest.methods.fit import Fit, StoredFit
 from countnest.methods.normalization import Normalization
 from countnest.options import (
     Orientation,
     SizeFactorType,
     check_flags,
+    check_option,
 )
 from countnest.parallel.run import Engine
 from countnest.progress import progress
@@ -59,6 +62,8 @@ from countnest.stats.norm.size_factors import normalized_counts
 
 __all__ = ["HeldData", "require_data_set"]
 
+# The name of the fit of the last analysis.
+LAST = "deseq2"
 # What to do instead of an edit of a copy.
 _SETTABLE = "take a copy to work with, dds.{0}.copy(), or set the whole of it, dds.{0} = {1}."
 
@@ -127,6 +132,7 @@ class HeldData(Answering):
         self._given_by_gene = normalization_factors is not None
         self._factors_estimated = False  # whether those that are kept were estimated, not given
         self._state: Normalized | None = None
+        self._fits: dict[str, StoredFit] = {}
         self._lengths: FloatArray | None = None
         if avg_tx_length is not None:
             _refuse_both(size_factors, normalization_factors)
@@ -289,7 +295,7 @@ class HeldData(Answering):
         """
         priors = self._priors()
         if priors is not None:
-            found = prior_gene_table(self._fitted(), self._data.genes, priors)
+            found = prior_gene_table(priors)
         else:
             found = gene_table(self._normalized(), self._data.genes, self._design.names, layout=self._layout)
         return protected(
@@ -382,6 +388,37 @@ class HeldData(Answering):
             mu = dispersion_means_of(state, self._data.matrix, self._layout, engine)
         return self._frame(mu / state.factors if normalized else mu)
 
+    # ---- its fits ----
+
+    @property
+    def fits(self) -> dict[str, str]:
+        """The fits that queries can be answered from, each with its method; "deseq2" is that of the last analysis.
+
+        A query is answered from another one by ``query.test(fit="name")``. A new design, new size factors, and a choice
+        of genes or samples drop them all.
+        """
+        last = {LAST: "DESeq2"} if isinstance(self._state, Fitted) else {}
+        return last | {name: self._fit(name).method for name in self._fits}
+
+    def keep_fit(self, name: str) -> Self:
+        """Keep the fit of the last analysis under a name, so that another one can be made beside it."""
+        return self.add_fit(name, StoredDESeq2Fit(self._fitted()))
+
+    def add_fit(self, name: str, fit: StoredFit) -> Self:
+        """Add a fit of any method under a name; see `methods.fit.StoredFit` for what it has to offer."""
+        if not isinstance(name, str) or not name or name == LAST:
+            raise OptionError(f"name={name!r} cannot name a fit; give text, other than '{LAST}'.")
+        if not (is_dataclass(fit) and callable(getattr(fit, "bind", None))):
+            raise OptionError(f"fit= must be a dataclass with a method bind(data, design, engine); got {kind_of(fit)}.")
+        self._fits = {**self._fits, name: fit}
+        return self
+
+    def remove_fit(self, name: str) -> Self:
+        """Remove a fit that was kept or added."""
+        check_option("name", name, self._fits)
+        self._fits = {other: fit for other, fit in self._fits.items() if other != name}
+        return self
+
     # ---- inside ----
 
     def _engine(self, n_threads: int | None, quiet: bool) -> Engine:
@@ -400,7 +437,11 @@ class HeldData(Answering):
 
     def _put_factors(self, factors: FloatArray, *, by_gene: bool) -> None:
         self._given, self._given_by_gene, self._factors_estimated = factors, by_gene, False
-        self._state = None
+        self._drop()
+
+    def _drop(self) -> None:
+        """Drop everything that was estimated, and all fits."""
+        self._state, self._fits = None, {}
 
     def _factors(self) -> tuple[FloatArray | None, bool]:
         """Return the factors in use, and whether they are normalization factors."""
@@ -448,13 +489,20 @@ class HeldData(Answering):
             )
         return self._state
 
-    def _priors(self) -> Shown | None:
-        """Return how the fit answers where it has priors; None without, and before the fit."""
-        return shown(self._design, self._state.fit.prior) if isinstance(self._state, Fitted) else None
+    def _priors(self) -> PriorFit | None:
+        """Return the fit with priors on the coefficients; None without, and before the fit."""
+        return prior_fit(self._deseq2_fit()) if isinstance(self._state, Fitted) else None
 
-    def _answerable(self) -> FittedData:
-        state = self._fitted()
-        return FittedData(state, state.fit, self._data, self._design, self._layout, self._engine_aside())
+    def _deseq2_fit(self) -> DESeq2Fit:
+        """Return the fit of the last analysis, with the counts that it was made of."""
+        return DESeq2Fit(self._fitted(), self._data, self._design, self._layout, self._engine_aside())
+
+    def _fit(self, name: str | None = None) -> Fit:
+        """Return one of the fits; None: that of the last analysis."""
+        if name is None or name == LAST:
+            return self._deseq2_fit()
+        check_option("fit", name, (LAST, *self._fits))
+        return self._fits[name].bind(self._data, self._design, self._engine_aside())
 
     def _frame(self, values: FloatArray) -> pd.DataFrame:
         return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)

@@ -11,9 +11,11 @@ from countnest.api.held import HeldData
 from countnest.errors import FileError
 from countnest.files import FilePath
 from countnest.methods.chunks import Genes
+from countnest.methods.deseq2.fit import StoredDESeq2Fit
 from countnest.methods.deseq2.stages import Dispersed, Normalized
 from countnest.methods.deseq2.steps import base_moments
 from countnest.methods.deseq2.validity import impossible, misfits
+from countnest.methods.fit import STORED
 
 __all__ = ["check_parts", "check_state"]
 
@@ -57,6 +59,19 @@ def check_state(dds: HeldData, path: FilePath) -> None:
         raise _misfit(path, "its options are of another type")
     if state is not None:
         _check_analysis(dds, state, path)
+    _check_fits(dds, path)
+
+
+def _check_fits(dds: HeldData, path: FilePath) -> None:
+    """Check the fits that were kept or added."""
+    if not isinstance(dds._fits, dict) or not all(isinstance(name, str) for name in dds._fits):
+        raise _misfit(path, "its fits are of another type")
+    for name, fit in dds._fits.items():
+        if not isinstance(fit, (StoredDESeq2Fit, *STORED)):
+            raise _misfit(path, f"the fit '{name}' is of another type")
+        wrong = fit.misfits(dds._data, dds._design)
+        if wrong:
+            raise _misfit(path, f"the fit '{name}': {wrong[0]}")
 
 
 def _check_analysis(dds: HeldData, state: object, path: FilePath) -> None:

@@ -15,15 +15,17 @@ from countnest.api.redesign import usable_options
 from countnest.errors import CountnestWarning, FileError, listing
 from countnest.files import FilePath
 from countnest.io.archive import UNREADABLE, read_archive, write_archive
+from countnest.methods import fit
+from countnest.methods.deseq2.fit import StoredDESeq2Fit
 from countnest.methods.deseq2.stages import Dispersed, Fitted, Normalized
 from countnest.signature import checked_arguments
 
 __all__ = ["load", "save"]
 
 # Records that a file of a data set can hold, with the types of their fields.
-RECORDS = (Normalized, Dispersed, Fitted)
+RECORDS = (Normalized, Dispersed, Fitted, StoredDESeq2Fit)
 # Attributes of a data set that a file holds as they are; data, design and layout are built anew from what they are of.
-HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state")
+HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state", "_fits")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.
 TOLERANCE = 1e-9
 CONTENT = {"data", "options", "matrix", "names", "state", "truth"}
@@ -70,7 +72,7 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
     }
     if isinstance(dds, ExampleDataSet):
         content["truth"] = getattr(dds, "truth", None)
-    write_archive(content, path, RECORDS)
+    write_archive(content, path, (*RECORDS, *fit.STORED))
 
 
 @checked_arguments
@@ -87,7 +89,7 @@ def load(path: FilePath) -> DESeqDataSet:
     -----
     R counterpart: base::readRDS.
     """
-    content = read_archive(path, RECORDS)
+    content = read_archive(path, (*RECORDS, *fit.STORED))
     _refuse_unknown(content.keys() - CONTENT, path)
     try:
         dds = _rebuilt(content, path)

@@ -8,23 +8,25 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from countnest.api.adjustment import MEAN
-from countnest.api.annotated import annotated, without_info
-from countnest.api.answers import Fitted, Options, make_table, separated_genes
-from countnest.api.comparison import Asked, one_comparison, require_difference
+from countnest.api.comparison import chosen_query, require_difference, results_of_query
 from countnest.api.held import HeldData, require_data_set
 from countnest.api.inputs import not_negative, probability
-from countnest.api.intervals import with_interval, without_interval
-from countnest.api.questions import BoundQuery
+from countnest.api.query import BoundQuery
+from countnest.api.results import only
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results, ResultsInfo
-from countnest.design.prior_design import expanded_design, standard_design
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
-from countnest.methods.deseq2.answer import estimate
-from countnest.methods.deseq2.beta_prior import refuse_prior, shrink_normal
+from countnest.methods.adjustment import MEAN, Adjuster
+from countnest.methods.answer import AnswerOptions, answer, unchanged_genes
+from countnest.methods.deseq2.beta_prior import refuse_less_abs, refuse_prior
+from countnest.methods.deseq2.fit import DESeq2Fit
+from countnest.methods.deseq2.inference import estimate
+from countnest.methods.deseq2.prior_fit import shrunken_fit
 from countnest.methods.deseq2.shrinkage import ShrunkenChanges, shrink_apeglm, shrink_ashr
+from countnest.methods.tables import annotated, with_interval, without_info, without_interval
 from countnest.options import ShrinkType, check_flags, check_option
-from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.contrasts import contrast_query
+from countnest.queries.query import Query
 from countnest.signature import checked_arguments
 from countnest.stats.inference.adjust import is_adjustment
 from countnest.stats.shrink.svalue import s_values
@@ -132,20 +134,17 @@ def lfc_shrink(
     if confint is not None:
         probability("confint", confint)
     threshold = None if lfc_threshold is None else not_negative("lfc_threshold", lfc_threshold)
-    fitted = replace(dds._answerable(), engine=engine)
-    refuse_prior(fitted.fit)
-    asked = one_comparison(fitted, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
+    fit = replace(dds._deseq2_fit(), engine=engine)
+    refuse_prior(fit.model)
+    asked = chosen_query(fit, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
     if res is not None:
-        _check_table(res, fitted)
+        _check_table(res, fit)
     if asked is not None and type != "ashr":
-        require_difference(fitted, asked)
-    if asked is not None:
-        estimates = _estimates(fitted, asked.vector)
-        if res is not None:
-            _check_same(res, asked, estimates)
+        require_difference(fit, asked)
+    if asked is not None and res is not None:
+        _check_same(res, asked, _estimates(fit, asked))
     if res is None:
-        assert asked is not None
-        res = asked.results()
+        res = results_of_query(fit, asked, strict=query is not None)
     level = res.info.confint if confint is None else confint
     res = without_interval(without_info(res))
     if type == "normal" and svalue:
@@ -153,24 +152,20 @@ def lfc_shrink(
     svalue = svalue or bool(threshold)
     size = res.info.lfc_threshold if threshold is None else threshold
     lfc, se = _columns(res)
-    _require_errors(se, asked.label if asked else res.info.label)
-    if type == "normal":
-        assert asked is not None
-        between = contrast if _is_pair(contrast) else None
-        found = _normal(fitted, asked.vector, between, res, threshold or 0.0)
-    elif type == "ashr":
+    _require_errors(se, asked.labels[0] if asked else res.info.label)
+    if type == "ashr" or asked is None:
         found = _table(res, shrink_ashr(lfc, se, threshold=size), type, threshold=size if svalue else None)
+    elif type == "normal":
+        found = _normal(fit, asked, contrast if _is_pair(contrast) else None, res, threshold or 0.0)
     else:
-        assert asked is not None
-        shrunken = _apeglm(fitted, asked.vector, estimates, size, converge, adapt)
-        found = _table(res, shrunken, type, threshold=size if svalue else None)
-    return annotated(with_interval(found, level), fitted.data.gene_info)
+        found = _table(res, _apeglm(fit, asked, size, converge, adapt), type, threshold=size if svalue else None)
+    return annotated(with_interval(found, level), fit.data.gene_info)
 
 
 # The results that are shrunken
 
 
-def _check_table(res: Results, fitted: Fitted) -> None:
+def _check_table(res: Results, fit: DESeq2Fit) -> None:
     """Raise unless `res` is a table of fold changes of these genes."""
     if not isinstance(res, Results):
         raise OptionError(f"res={res!r} is not a Results; give what results() returned.")
@@ -181,24 +176,24 @@ def _check_table(res: Results, fitted: Fitted) -> None:
         raise OptionError(
             f"res has no column {listing(missing)}; fold changes of one comparison are shrunken at a time."
         )
-    if not res.table.index.equals(fitted.data.genes):
+    if not res.table.index.equals(fit.data.genes):
         raise OptionError(
-            f"the {counted(len(res), 'gene')} of res are not the {len(fitted.data.genes)} of the data set in their "
+            f"the {counted(len(res), 'gene')} of res are not the {len(fit.data.genes)} of the data set in their "
             "order; shrink the whole table first, then sort or select."
         )
 
 
-def _estimates(fitted: Fitted, vector: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the maximum likelihood estimates and standard errors (G,) of a contrast, log2.
+def _estimates(fit: DESeq2Fit, query: Query) -> tuple[FloatArray, FloatArray]:
+    """Return the maximum likelihood estimates and standard errors (G,) of a query of one row, log2.
 
     As in a table of results, there is no change where the replacement of outliers left no count; but a comparison of
     two groups without counts keeps its estimate, as it would if it were a coefficient.
     """
-    found = estimate(vector[np.newaxis, :], fitted.state, fitted.layout, fitted.engine)
+    found = estimate(query.matrix, fit.state, fit.layout, fit.engine)
     lfc, se = found.lfc[:, 0], found.se[:, 0]
-    if fitted.state.replacement is None:
+    if fit.state.replacement is None:
         return lfc, se
-    empty = fitted.state.replacement.emptied
+    empty = fit.state.replacement.emptied
     return np.where(empty, 0.0, lfc), np.where(empty, 0.0, se)
 
 
@@ -207,13 +202,13 @@ def _columns(res: Results) -> tuple[FloatArray, FloatArray]:
     return lfc, se
 
 
-def _check_same(res: Results, asked: Asked, estimates: tuple[FloatArray, FloatArray]) -> None:
-    """Raise `ContrastError` when the fold changes of `res` are not those of the comparison."""
+def _check_same(res: Results, query: Query, estimates: tuple[FloatArray, FloatArray]) -> None:
+    """Raise `ContrastError` when the fold changes of `res` are not those of the query."""
     for given, own in zip(_columns(res), estimates, strict=True):
         compared = np.isfinite(given) & np.isfinite(own) & (given != 0.0)
         if not np.allclose(given[compared], own[compared], rtol=SAME, atol=SAME):
             raise ContrastError(
-                f"res is about '{res.info.label}', or of another fit, and '{asked.label}' is to be shrunken: give "
+                f"res is about '{res.info.label}', or of another fit, and '{query.labels[0]}' is to be shrunken: give "
                 "lfc_shrink the same coef, contrast or query as the results."
             )
 
@@ -226,21 +221,14 @@ def _require_errors(se: FloatArray, label: str) -> None:
 # The answer
 
 
-def _apeglm(
-    fitted: Fitted,
-    vector: FloatArray,
-    estimates: tuple[FloatArray, FloatArray],
-    threshold: float,
-    converge: bool,
-    adapt: bool,
-) -> ShrunkenChanges:
-    lfc, se = estimates
+def _apeglm(fit: DESeq2Fit, query: Query, threshold: float, converge: bool, adapt: bool) -> ShrunkenChanges:
+    lfc, se = _estimates(fit, query)
     shrunken = shrink_apeglm(
-        fitted.design, vector, lfc, se, fitted.data.matrix, fitted.state, threshold=threshold, converge=converge,
-        adapt=adapt, engine=fitted.engine,
+        fit.design, query.matrix[0], lfc, se, fit.data.matrix, fit.state, threshold=threshold, converge=converge,
+        adapt=adapt, engine=fit.engine,
     )  # fmt: skip
     if shrunken.failed is not None and shrunken.failed.any():
-        genes = fitted.data.genes[shrunken.failed]
+        genes = fit.data.genes[shrunken.failed]
         warn(
             f"{counted(len(genes), 'gene')} did not converge: {listing(genes)}. log2FoldChange and lfcSE are missing "
             "there."
@@ -253,36 +241,33 @@ def _is_pair(contrast: object) -> bool:
     return isinstance(contrast, (tuple, list)) and len(contrast) == 3 and all(isinstance(one, str) for one in contrast)
 
 
-def _normal(fitted: Fitted, vector: FloatArray, between: object, res: Results, threshold: float) -> Results:
-    """Return the results with fold changes under a normal prior; tested anew where there is a threshold."""
-    prior = standard_design(fitted.design) if between is None else expanded_design(fitted.design)
-    zero = None
-    separated = separated_genes(fitted, vector[np.newaxis, :], None)[:, 0]
-    if "separated" in res.table:
-        separated = res.table["separated"].to_numpy(dtype=np.bool_)
-    if between is not None:
-        asked = resolve_contrast(prior.design, between, None, (1.0, -1.0))
-        vector = asked.vector
-        if asked.zero_samples is not None:
-            zero = fitted.without_counts(asked.zero_samples[np.newaxis, :])[:, 0]
-    answer = shrink_normal(
-        fitted.state, fitted.data.matrix, prior, vector, zero=zero, threshold=threshold,
-        alternative=res.info.alt_hypothesis, engine=fitted.engine,
-    )  # fmt: skip
+def _normal(fit: DESeq2Fit, query: Query, levels: object, res: Results, threshold: float) -> Results:
+    """Return the results with fold changes under a normal prior; tested again where there is a threshold.
+
+    `levels` is the contrast of two levels of a factor, in R's form, whose prior treats all levels alike.
+    """
+    shrunken = shrunken_fit(fit, expanded=levels is not None)
+    if levels is not None:
+        query = contrast_query(shrunken.prior.design, levels)
+    refuse_less_abs(res.info.alt_hypothesis)
     if threshold:
-        found = make_table(
-            fitted, _options_of(res.info, threshold), answer, label=res.info.label, test="Wald", separated=separated,
-            as_observed=True,
-        )  # fmt: skip
-        return Results(found.table, replace(found.info, shrinkage="normal", shrunken_test=True))
-    if fitted.state.replacement is not None:
-        empty = fitted.state.replacement.emptied
-        answer = replace(answer, lfc=np.where(empty, 0.0, answer.lfc), se=np.where(empty, 0.0, answer.se))
-    table = res.table.assign(log2FoldChange=answer.lfc, lfcSE=answer.se)
-    return Results(table, replace(res.info, shrinkage="normal"))
+        found = only(answer(query, shrunken, fit.data, fit.engine, _options_of(res.info, threshold)))
+        separated = {"separated": res.table["separated"]} if "separated" in res.table else {}
+        return Results(
+            without_info(found).table.assign(**separated), replace(found.info, label=res.info.label, annotation=())
+        )
+    tests = shrunken.row_tests(
+        query.matrix, "wald", threshold=0.0, alternative=res.info.alt_hypothesis,
+        unchanged=unchanged_genes(query, fit.data, fit.engine),
+    )  # fmt: skip
+    lfc, se = tests.lfc[:, 0], tests.se[:, 0]
+    if fit.state.replacement is not None:
+        empty = fit.state.replacement.emptied
+        lfc, se = np.where(empty, 0.0, lfc), np.where(empty, 0.0, se)
+    return Results(res.table.assign(log2FoldChange=lfc, lfcSE=se), replace(res.info, shrinkage="normal"))
 
 
-def _options_of(info: ResultsInfo, threshold: float) -> Options:
+def _options_of(info: ResultsInfo, threshold: float) -> AnswerOptions:
     """Return the options that results were made with, as far as their record holds them, with a threshold."""
     function = info.filter_fun or (None if is_adjustment(info.p_adjust) else info.p_adjust)
     statistic = None if info.filter_statistic == MEAN else info.filter_statistic
@@ -295,15 +280,14 @@ def _options_of(info: ResultsInfo, threshold: float) -> Options:
             f"{', and genes filtered by their mean count' if filtering else ''}."
         )
     tried = info.filter_num_rej if statistic is None and info.filter_fun is None else None
-    return Options(
-        alpha=info.alpha,
+    thetas = None if tried is None else np.asarray(tried[0], dtype=np.float64)
+    return AnswerOptions(
         lfc_threshold=threshold,
         alt_hypothesis=info.alt_hypothesis,
-        independent_filtering=filtering,
+        adjuster=Adjuster(info.alpha, method, filtering, thetas=thetas),
         cooks_cutoff=False if info.cooks_cutoff is None else info.cooks_cutoff,
-        p_adjust=method,
-        theta=None if tried is None else tried[0],
         outliers=info.outliers,
+        on_blocks="answer",
     )
 
 

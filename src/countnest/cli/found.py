@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from countnest.containers.results import Results
 
 if TYPE_CHECKING:
-    from countnest.api.questions import BoundQuery
+    from countnest.api.query import BoundQuery
     from countnest.containers.result_set import ResultsSet
 
 __all__ = ["Answered", "Compared", "file_names"]

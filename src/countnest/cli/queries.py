@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from countnest.api.questions import BoundQuery
+from countnest.api.query import BoundQuery
 from countnest.cli.found import Answered
 from countnest.cli.request import Request
 from countnest.containers.result_set import ResultsSet

@@ -26,7 +26,7 @@ from countnest.design.levels.order import order_sentences
 from countnest.errors import counted
 from countnest.files import whole_folder
 from countnest.progress import progress
-from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.contrasts import contrast_query
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def run_request(request: Request) -> None:
         inputs = _inputs(request)
         dds = _data_set(request, inputs)
         for contrast in inputs.contrasts:  # a question that cannot be answered stops here
-            resolve_contrast(dds.design, contrast, request.name)
+            contrast_query(dds.design, contrast, request.name)
         queries = read_queries(request, dds)  # and so does a query
         announce(dds.design, progress(request.quiet))
         _fit(request, dds)

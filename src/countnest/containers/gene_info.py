@@ -49,7 +49,7 @@ _LIST = ";"
 # What tables of results call their own columns, all of them and the index.
 _RESERVED = {
     "gene", "contrast", "baseMean", "log2FoldChange", "lfcMLE", "lfcSE", "ciLower", "ciUpper", "stat", "df", "pvalue",
-    "padj", "padj_screen", "padj_stagewise", "padj_reason", "separated", "boundary", "svalue",
+    "padj", "padj_screen", "padj_stagewise", "padj_reason", "separated", "svalue",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ __all__ = ["GeneTable", "as_text"]
 # changes of a joint test are one group. What only an argument adds, such as intervals, stays longest.
 _CHANGES = "log2FoldChange."
 _SPARED: tuple[tuple[str, ...], ...] = (
-    ("separated",), ("boundary",), ("padj_reason",), ("df",), ("padj_screen",), (_CHANGES,), ("stat",), ("lfcSE",),
+    ("separated",), ("padj_reason",), ("df",), ("padj_screen",), (_CHANGES,), ("stat",), ("lfcSE",),
     ("pvalue",), ("baseMean",), ("lfcMLE",), ("ciLower", "ciUpper"),
 )  # fmt: skip
 _KEPT = ("contrast", "padj", "padj_stagewise", "svalue", "log2FoldChange")

@@ -19,7 +19,7 @@ from countnest.containers.table_file import write_table
 from countnest.display import facts_as_html, facts_as_text, first_of
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
-from countnest.options import AltHypothesis, OutlierRule, ShrinkType, TestType, check_option
+from countnest.options import AltHypothesis, OutlierRule, ShrinkType, check_option
 from countnest.remedies import advised, option
 from countnest.signature import checked_methods
 from countnest.version import installed_version
@@ -38,7 +38,7 @@ JOINT_CHANGE = "log2FoldChange."
 FOUND = frozenset(
     {
         "baseMean", "log2FoldChange", "lfcMLE", "lfcSE", "ciLower", "ciUpper", "stat", "df", "pvalue", "padj",
-        "padj_screen", "padj_stagewise", "padj_reason", "separated", "boundary", "svalue",
+        "padj_screen", "padj_stagewise", "padj_reason", "separated", "svalue",
     }
 )  # fmt: skip
 
@@ -68,8 +68,10 @@ class ResultsInfo:
     ----------
     label
         The comparison in words: 'dex trt vs untrt'.
+    method
+        The method of the fit that was asked: 'DESeq2'.
     test
-        'Wald' or 'LRT'.
+        'Wald' or 'LRT', or what the kind of test of another method is called.
     formula, reduced
         The full formula, and the reduced one of a likelihood ratio test; None for a design given as a matrix.
     alpha
@@ -108,7 +110,8 @@ class ResultsInfo:
     """
 
     label: str
-    test: TestType = "Wald"
+    method: str = "DESeq2"
+    test: str = "Wald"
     formula: str | None = None
     reduced: str | None = None
     alpha: float = 0.1
@@ -455,8 +458,8 @@ class Results(Columns):
         """Return what each column of the table holds, in words."""
         info = self.info
         label = info.label
-        tested = label if info.test == "Wald" else f"'{info.formula or 'full'}' vs '{info.reduced or 'reduced'}'"
-        test = "Wald test" if info.test == "Wald" else "LRT"
+        tested = label if info.test != "LRT" else f"'{info.formula or 'full'}' vs '{info.reduced or 'reduced'}'"
+        test = "LRT" if info.test == "LRT" else f"{info.test} test"
         texts = {
             "baseMean": "mean of normalized counts for all samples",
             "log2FoldChange": f"log2 fold change ({_ESTIMATES[info.shrinkage]}): {label}",
@@ -472,7 +475,6 @@ class Results(Columns):
             "padj_stagewise": "stage-wise adjusted p-values; missing for genes that the screen leaves out",
             "padj_reason": "tested, or why padj is missing",
             "separated": f"whether a group has no count at all: {_infinite(info)}",
-            "boundary": "whether some of the cells that are compared, but not all, have no count",
             "svalue": f"s-value (false sign{_or_small(info.lfc_threshold)}): {label}",
         }
         texts |= {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -18,40 +17,18 @@ from countnest.design.levels.text import known_level, level_text
 from countnest.design.names import result_name, written_levels
 from countnest.errors import ContrastError, listing, suggestion
 from countnest.options import is_number
-from countnest.queries.empty_cells import empty_rule
 from countnest.queries.estimable import functional
 from countnest.queries.query import Query
 from countnest.queries.rows import Row
 from countnest.queries.weights import mistaken_numbers, require_usable
 from countnest.remedies import advised, as_factor, option
 
-__all__ = ["Contrast", "coefficient_place", "contrast_query", "default_contrast", "resolve_contrast"]
+__all__ = ["coefficient_place", "contrast_query", "default_contrast"]
 
 FORMS = (
     "A contrast has the form (factor, numerator level, denominator level), ([names], [names]) with names of "
     "results_names(), or one number for each coefficient."
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Contrast:
-    """Weights (p,) of the coefficients, a label, and the samples (n,) of the rule for genes without counts."""
-
-    vector: FloatArray
-    label: str
-    zero_samples: BoolArray | None
-
-
-def resolve_contrast(
-    design: Design,
-    contrast: object = None,
-    name: str | None = None,
-    list_values: Sequence[float] = (1.0, -1.0),
-) -> Contrast:
-    """Return the weights of a contrast; `contrast_query` as a record of its own, until all callers take queries."""
-    query = contrast_query(design, contrast, name, list_values)
-    rule = empty_rule(query)
-    return Contrast(query.matrix[0], query.labels[0], rule.samples[0] if rule.zero[0] else None)
 
 
 def contrast_query(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
-from countnest.api.questions import BoundQuery
+from countnest.api.query import BoundQuery
 from countnest.errors import ContrastError, CountnestError, OptionError
 from unit.api.simulated import study
 

@@ -270,7 +270,7 @@ def test_a_question_belongs_to_its_design(fitted):
     asked = dds.effect("group")
     dds.design = "~ group"
     dds.deseq(quiet=True)
-    with pytest.raises(ContrastError, match="set after this question was asked; ask it anew"):
+    with pytest.raises(ContrastError, match="set after this query was made; make it again"):
         asked.test()
     with pytest.raises(ContrastError):
         cn.lfc_shrink(dds, query=asked[0], quiet=True)

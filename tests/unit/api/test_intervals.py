@@ -79,7 +79,7 @@ def test_what_is_no_level_is_refused(made):
         for level in (0, 1, 95, "0.95", True, np.nan):
             with pytest.raises(OptionError, match="confint"):
                 ask(level)
-    with pytest.raises(OptionError, match=r"confint=0\.95 is for single comparisons"):
+    with pytest.raises(OptionError, match=r"confint=0\.95 is for single rows"):
         made["normal"].effect("group").test(joint=True, confint=0.95)
 
 

@@ -281,7 +281,7 @@ def test_ashr(dds):
         ({"coef": 1, "contrast": ("group", "c", "b")}, OptionError, "coef and contrast are given"),
         ({"coef": 1, "query": "group[c - b]"}, OptionError, "coef and query are given"),
         ({"contrast": [0, 0, 1]}, ContrastError, "4 numbers"),
-        ({"query": 3}, OptionError, "not a question"),
+        ({"query": 3}, OptionError, "not a query"),
         ({"query": "group[pairwise]"}, ContrastError, "has 3 rows"),
         ({"lfc_threshold": -1}, OptionError, "0 or more"),
         ({"lfc_threshold": np.inf}, OptionError, "0 or more"),

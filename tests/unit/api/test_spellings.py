@@ -8,7 +8,7 @@ import pytest
 
 import countnest as cn
 from countnest.errors import CountnestWarning
-from countnest.methods.deseq2.answer import separated_by_design
+from countnest.methods.deseq2.inference import separated_by_design
 
 DONORS, GENES = 6, 1500
 SPELLINGS = ("~ donor + a * b", "~ donor + a + a:b", "~ 0 + donor + b * a")

@@ -19,7 +19,7 @@ from countnest.errors import (
     RankError,
     SamplesError,
 )
-from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.contrasts import contrast_query
 from countnest.queries.effects import effect
 
 
@@ -292,7 +292,7 @@ def test_columns_made_by_hand_are_understood():
         assert effect(design, "treat1").stratum == "between"
         assert "understood as another coding of '~ family + treat1*treat2'" in str(design.report())
         with pytest.raises(ContrastError, match=r"user-supplied|'treat1B' was dropped"):
-            resolve_contrast(design, ("treat1", "B", "A"))
+            contrast_query(design, ("treat1", "B", "A"))
     with pytest.raises(DesignError, match="is another model: the design has 4 dimensions, the formula 5, and both"):
         build_design("~ family", frame, reference=NONE, same_as="~ family + treat2")
 

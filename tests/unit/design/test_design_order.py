@@ -10,7 +10,7 @@ from countnest.design.levels.controls import is_control_word
 from countnest.design.levels.numbers import by_number
 from countnest.design.levels.order import as_factor, level_order
 from countnest.errors import ContrastError, CountnestWarning, OptionError, SamplesError
-from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.contrasts import contrast_query
 from countnest.queries.effects import effect, interaction
 from countnest.queries.query import stack
 
@@ -287,8 +287,8 @@ def test_what_names_no_factor_is_refused():
 def test_sets_are_refused_where_the_order_counts():
     design = build_design("~ g + h", sheet(g=list("abc") * 2, h=list("xxxyyy")))
     for ask in (
-        lambda: resolve_contrast(design, {"g", "a", "b"}),
-        lambda: resolve_contrast(design, (["g_b_vs_a"], ["g_c_vs_a"]), list_values={1, -1}),
+        lambda: contrast_query(design, {"g", "a", "b"}),
+        lambda: contrast_query(design, (["g_b_vs_a"], ["g_c_vs_a"]), list_values={1, -1}),
         lambda: effect(design, "g", by={"h"}),
     ):
         with pytest.raises(ContrastError, match="is a set, which has no order; give a list"):

@@ -5,7 +5,8 @@ import pytest
 from countnest.design.build import build_design
 from countnest.design.prior_design import expanded_design, prior_design, standard_design
 from countnest.errors import ContrastError, DesignError
-from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.contrasts import contrast_query
+from countnest.queries.empty_cells import compared_samples
 
 SHEET = pd.DataFrame(
     {
@@ -85,13 +86,13 @@ def test_formulas_that_have_no_priors(formula, message, kind):
 def test_comparisons_of_levels():
     wide = expanded_design(design("~ batch + condition")).design
     for numerator, denominator in (("C", "B"), ("B", "A"), ("A", "C")):
-        found = resolve_contrast(wide, ("condition", numerator, denominator))
+        found = contrast_query(wide, ("condition", numerator, denominator))
         expected = {f"condition{numerator}": 1.0, f"condition{denominator}": -1.0}
-        np.testing.assert_array_equal(found.vector, [expected.get(name, 0.0) for name in wide.names])
-        assert found.label == f"condition {numerator} vs {denominator}"
-        np.testing.assert_array_equal(found.zero_samples, SHEET["condition"].isin([numerator, denominator]))
-    named = resolve_contrast(wide, (["conditionC"], ["conditionA", "conditionB"]), list_values=(1.0, -0.5))
-    np.testing.assert_array_equal(named.vector, [0, 0, 0, -0.5, -0.5, 1])
-    assert named.label == "conditionC vs 0.5 conditionA+conditionB"
+        np.testing.assert_array_equal(found.matrix[0], [expected.get(name, 0.0) for name in wide.names])
+        assert found.labels[0] == f"condition {numerator} vs {denominator}"
+        np.testing.assert_array_equal(compared_samples(found)[0], SHEET["condition"].isin([numerator, denominator]))
+    named = contrast_query(wide, (["conditionC"], ["conditionA", "conditionB"]), list_values=(1.0, -0.5))
+    np.testing.assert_array_equal(named.matrix[0], [0, 0, 0, -0.5, -0.5, 1])
+    assert named.labels[0] == "conditionC vs 0.5 conditionA+conditionB"
     with pytest.raises(ContrastError, match="condition_C_vs_A"):
-        resolve_contrast(wide, name="condition_C_vs_A")
+        contrast_query(wide, name="condition_C_vs_A")

@@ -12,10 +12,10 @@ from countnest.methods.deseq2.beta_prior import (
     estimate_with_prior,
     fit_beta_prior,
     prior_variances,
-    shrink_normal,
 )
+from countnest.methods.deseq2.prior_fit import shrunken_fit
 from countnest.parallel.run import Engine
-from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.contrasts import contrast_query
 from unit.api.simulated import study
 
 LN2 = np.log(2.0)
@@ -104,10 +104,10 @@ def test_variances_are_averages_over_comparisons(dds):
 
 
 def shrunken(dds, make_design, threshold=0.0, **asked):
-    design = make_design(dds.design)
-    vector = resolve_contrast(design.design, **asked).vector
-    counts = dds._data.matrix
-    return shrink_normal(dds._fitted(), counts, design, vector, threshold=threshold, engine=Engine())
+    fit = shrunken_fit(dds._deseq2_fit(), expanded=make_design is expanded_design)
+    matrix = contrast_query(fit.prior.design, **asked).matrix
+    none = np.zeros((len(dds.gene_names), 1), dtype=bool)
+    return fit.row_tests(matrix, "wald", threshold=threshold, alternative="greaterAbs", unchanged=none)
 
 
 def test_shrunken_comparisons_do_not_depend_on_the_reference_level(dds):
@@ -136,10 +136,12 @@ def test_thresholds(dds):
 
 
 def test_refusals(dds):
-    design, vector = standard_design(dds.design), np.array([0.0, 0.0, 0.0, 1.0])
-    counts = dds._data.matrix
+    none = np.zeros((len(dds.gene_names), 1), dtype=bool)
+    fit, contrasts = shrunken_fit(dds._deseq2_fit(), expanded=False), np.array([[0.0, 0.0, 0.0, 1.0]])
     with pytest.raises(OptionError, match="lessAbs' needs estimates without prior"):
-        shrink_normal(dds._fitted(), counts, design, vector, alternative="lessAbs", threshold=1.0, engine=Engine())
+        fit.row_tests(contrasts, "wald", threshold=1.0, alternative="lessAbs", unchanged=none)
     shrunk = cn.DESeqDataSet(*study(), design="~ batch + group").deseq(quiet=True, beta_prior=True)
     with pytest.raises(OptionError, match="have a normal prior already"):
-        shrink_normal(shrunk._fitted(), counts, design, vector, engine=Engine())
+        shrunken_fit(shrunk._deseq2_fit(), expanded=False)
+    with pytest.raises(OptionError, match="not tested jointly"):
+        fit.joint_test(contrasts, "wald")

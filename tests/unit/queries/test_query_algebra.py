@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from countnest.errors import ContrastError, OptionError
-from countnest.methods.deseq2.answer import row_basis
 from countnest.queries.coefficients import coefficients
 from countnest.queries.effects import cell, effect, interaction
 from countnest.queries.query import Query, stack
+from countnest.stats.inference.lrt import row_basis
 from unit.design.studies import NESTED, SIMPLE, design
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from countnest.errors import ContrastError
 from countnest.queries.coefficients import coefficients
-from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.contrasts import contrast_query
 from unit.design.studies import NESTED, SIMPLE, design
 
 
@@ -124,4 +124,4 @@ def test_a_dropped_level_has_no_triple():
     with pytest.raises(
         ContrastError, match=r"'groupB' was dropped because 'family' is nested in 'group'.*effect\('group'"
     ):
-        resolve_contrast(design(SIMPLE), ("group", "B", "A"))
+        contrast_query(design(SIMPLE), ("group", "B", "A"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from countnest.methods.deseq2.answer import row_basis
+from countnest.stats.inference.lrt import row_basis
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.methods.deseq2.answer import estimate
 from countnest.methods.deseq2.fitted import contrast_covariances, means_of
+from countnest.methods.deseq2.inference import estimate
 from countnest.methods.deseq2.stages import Fitted
 from countnest.options import ResidualType
 from countnest.parallel.run import Engine

@@ -14,8 +14,8 @@ from countnest.containers.matrix import CountMatrix
 from countnest.design.prior_design import PriorDesign
 from countnest.errors import OptionError
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
-from countnest.methods.deseq2.answer import Answer, Estimates, single_tests
 from countnest.methods.deseq2.fitted import variance_chunk
+from countnest.methods.deseq2.inference import Estimates
 from countnest.methods.deseq2.stages import BetaPrior, Fitted, ModelFit
 from countnest.methods.deseq2.steps import expand
 from countnest.options import AltHypothesis
@@ -34,7 +34,6 @@ __all__ = [
     "refit_beta_prior",
     "refuse_less_abs",
     "refuse_prior",
-    "shrink_normal",
 ]
 
 
@@ -167,54 +166,6 @@ def estimate_with_prior(
         place = np.flatnonzero(contrasts[i])[0]
         se[:, i] = abs(contrasts[i, place]) * prior.se[rows, place]
     return Estimates(expand(rows, beta @ contrasts.T / LN2), expand(rows, se / LN2))
-
-
-def shrink_normal(
-    state: Fitted,
-    counts: CountMatrix,
-    design: PriorDesign,
-    contrast: FloatArray,
-    *,
-    zero: BoolArray | None = None,
-    threshold: float = 0.0,
-    alternative: AltHypothesis = "greaterAbs",
-    engine: Engine,
-) -> Answer:
-    """Return shrunken log2 fold changes of one comparison, their standard errors, and the test of them.
-
-    Parameters
-    ----------
-    state
-        With dispersions and the maximum likelihood fit; without priors so far.
-    counts
-        (G, n) as observed: outliers that were replaced for the tests count here.
-    design
-        `design.prior_design.standard_design` for a coefficient, `expanded_design` for a comparison of levels.
-    contrast
-        (q,) weights of its coefficients.
-    zero
-        (G,) genes without any count in the samples that the contrast compares: their fold change is 0, and tested.
-    threshold
-        Of the test, log2. Without threshold the tests by maximum likelihood are to be preferred.
-    alternative
-        As in `stats.inference.wald.wald_test`, but not "lessAbs": shrinkage is no evidence that a change is small.
-    engine
-        Threads, blocks, progress.
-
-    Notes
-    -----
-    P-values of outliers are not withheld here. Where outliers were replaced for the tests, the Cook's distances of the
-    original counts tell which they are.
-    R counterpart: DESeq2::lfcShrink(type = "normal").
-    """
-    refuse_less_abs(alternative)
-    refuse_prior(state.fit)
-    model = PriorModel.of(design)
-    prior = fit_beta_prior(state, counts, model, engine)
-    estimates = estimate_with_prior(contrast[np.newaxis, :], prior, state, model, engine)
-    affected = None if zero is None else zero[:, np.newaxis]
-    (answer,) = single_tests(estimates, threshold=threshold, alternative=alternative, zero=affected)
-    return answer
 
 
 def refuse_less_abs(alternative: AltHypothesis) -> None:

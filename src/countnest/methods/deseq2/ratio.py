@@ -9,13 +9,12 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, over_genes
-from countnest.methods.deseq2.answer import row_basis
 from countnest.methods.deseq2.fitted import fitted_genes
 from countnest.methods.deseq2.stages import Fitted
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import fit_nb_glm, highest_loglik
 from countnest.stats.glm.layout import Layout
-from countnest.stats.inference.lrt import likelihood_ratio_test
+from countnest.stats.inference.lrt import likelihood_ratio_test, row_basis
 
 __all__ = ["likelihood_ratio"]
 

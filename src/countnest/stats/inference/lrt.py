@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import scipy.special
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, as_float
 
-__all__ = ["is_nested", "likelihood_ratio_test"]
+__all__ = ["is_nested", "likelihood_ratio_test", "row_basis"]
 
 SPAN_TOLERANCE = 1e-8
+# Singular values below this fraction of the largest are zero.
+RANK_TOLERANCE = 1e-10
 
 
 def likelihood_ratio_test(
@@ -31,3 +33,10 @@ def is_nested(reduced: FloatArray, full: FloatArray) -> bool:
     coefficients = np.linalg.lstsq(full, reduced, rcond=None)[0]
     rest = reduced - full @ coefficients
     return bool(np.abs(rest).max(initial=0.0) <= SPAN_TOLERANCE * max(1.0, float(np.abs(reduced).max(initial=0.0))))
+
+
+def row_basis(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return orthonormal rows (r, p) that span those of `contrasts` (k, p), and of their null space (p, p - r)."""
+    _, singular, rows = np.linalg.svd(contrasts)
+    rank = int(np.count_nonzero(singular > RANK_TOLERANCE * singular[0]))
+    return as_float(rows[:rank]), as_float(rows[rank:].T)

@@ -1,16 +1,18 @@
-"""Confidence intervals in tables of results."""
+"""What is added to tables of results: confidence intervals, and the annotation of the genes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from countnest.arrays import FloatArray
+from countnest.containers.gene_info import with_info
 from countnest.containers.results import Results
 from countnest.stats.inference.interval import confidence_interval
 
-__all__ = ["with_interval", "without_interval"]
+__all__ = ["annotated", "with_interval", "without_info", "without_interval"]
 
 _COLUMNS = ("ciLower", "ciUpper")
 
@@ -42,3 +44,17 @@ def without_interval(results: Results) -> Results:
     if results.info.confint is None:
         return results
     return Results(results.table.drop(columns=list(_COLUMNS)), replace(results.info, confint=None))
+
+
+def annotated(results: Results, gene_info: pd.DataFrame) -> Results:
+    """Return results with the annotation of the genes as the last columns of the table."""
+    table, names = with_info(results.table, gene_info)
+    return Results(table, replace(results.info, annotation=names)) if names else results
+
+
+def without_info(results: Results) -> Results:
+    """Return results without the annotation of the genes."""
+    names = results.info.annotation
+    if not names:
+        return results
+    return Results(results.table.drop(columns=list(names), errors="ignore"), replace(results.info, annotation=()))

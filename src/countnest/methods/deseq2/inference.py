@@ -1,4 +1,4 @@
-"""Answer questions about every gene: estimates, tests, and which p-values count."""
+"""Estimates and tests of contrasts by the negative binomial model, and the genes whose p-values are withheld."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from countnest.methods.deseq2.fitted import (
 )
 from countnest.methods.deseq2.stages import Fitted
 from countnest.methods.deseq2.steps import expand, t_df
+from countnest.methods.fit import RowTests
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import at_bound
@@ -28,25 +29,22 @@ from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.means import fitted_means, hat_values
 from countnest.stats.glm.outlier import ModelOutliers, flag_outliers
 from countnest.stats.glm.separation import cell_flags, separated, separated_by_cells
+from countnest.stats.inference.lrt import row_basis
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
 __all__ = [
-    "Answer",
     "Estimates",
     "at_bound_only",
     "cooks_outliers",
     "estimate",
     "joint_test",
     "model_outliers",
-    "row_basis",
     "separated_by_design",
     "single_tests",
 ]
 
 # An outlier does not count in a two-group design when this many samples have a larger count.
 LARGER_COUNTS = 3
-# Singular values below this fraction of the largest are zero.
-RANK_TOLERANCE = 1e-10
 MIN_OUTLIER_DF = 2
 # Flags of genes and cells that are looked at together.
 FLAGS = 1 << 27
@@ -58,16 +56,6 @@ class Estimates:
 
     lfc: FloatArray
     se: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """One test for every gene, each (G,): log2 fold change, its standard error, statistic and p-value."""
-
-    lfc: FloatArray
-    se: FloatArray
-    statistic: FloatArray
-    p_value: FloatArray
 
 
 def estimate(contrasts: FloatArray, state: Fitted, layout: Layout, engine: Engine) -> Estimates:
@@ -94,8 +82,8 @@ def single_tests(
     threshold: float = 0.0,
     alternative: AltHypothesis = "greaterAbs",
     df: float | FloatArray | None = None,
-    zero: BoolArray | None = None,
-) -> list[Answer]:
+    unchanged: BoolArray | None = None,
+) -> RowTests:
     """Return the Wald test of every contrast.
 
     Parameters
@@ -104,24 +92,18 @@ def single_tests(
         Of k contrasts.
     threshold, alternative, df
         As in `stats.inference.wald.wald_test`; log2.
-    zero
+    unchanged
         (G, k) genes without any count in the samples that the contrast compares: their fold change is 0, and tested.
     """
-    answers = []
-    for i in range(estimates.lfc.shape[1]):
-        lfc, se = estimates.lfc[:, i], estimates.se[:, i]
-        if zero is not None:
-            lfc = np.where(zero[:, i] & ~np.isnan(lfc), 0.0, lfc)
-        statistic, p_value = wald_test(lfc, se, threshold=threshold, alternative=alternative, df=df)
-        answers.append(Answer(lfc, se, statistic, p_value))
-    return answers
-
-
-def row_basis(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return orthonormal rows (r, p) that span those of `contrasts` (k, p), and of their null space (p, p - r)."""
-    _, singular, rows = np.linalg.svd(contrasts)
-    rank = int(np.count_nonzero(singular > RANK_TOLERANCE * singular[0]))
-    return as_float(rows[:rank]), as_float(rows[rank:].T)
+    lfc, se = estimates.lfc, estimates.se
+    if unchanged is not None:
+        lfc = np.where(unchanged & ~np.isnan(lfc), 0.0, lfc)
+    statistic, p_value = np.empty_like(lfc), np.empty_like(lfc)
+    for i in range(lfc.shape[1]):
+        statistic[:, i], p_value[:, i] = wald_test(
+            lfc[:, i], se[:, i], threshold=threshold, alternative=alternative, df=df
+        )
+    return RowTests(lfc, se, statistic, p_value, df)
 
 
 def joint_test(

@@ -1,0 +1,69 @@
+"""Results in R's forms: a contrast becomes a query of one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from countnest.containers.results import Results
+from countnest.errors import ContrastError, OptionError
+from countnest.methods.answer import AnswerOptions, answer
+from countnest.methods.deseq2.fit import REDUCED, DESeq2Fit
+from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
+from countnest.options import TestType, check_flags, check_option
+from countnest.queries.contrasts import contrast_query
+from countnest.queries.query import Query
+
+__all__ = ["kind_of_test", "results_of"]
+
+
+def results_of(
+    fit: DESeq2Fit,
+    options: AnswerOptions,
+    *,
+    contrast: object,
+    name: str | None,
+    list_values: Sequence[float],
+    add_mle: bool = False,
+) -> Results:
+    """Return the results of one contrast; the arguments are those of `DESeqDataSet.results`."""
+    check_flags(add_mle=add_mle)
+    prior = prior_fit(fit)
+    if prior is not None:
+        query = prior.query(contrast, name, list_values)
+        found = only(answer(query, prior, fit.data, fit.engine, options))
+        return _with_mle(found, prior, query) if add_mle else found
+    if add_mle:
+        raise OptionError(
+            "add_mle=True is for fits with beta_prior=True; without a prior the fold changes are maximum likelihood "
+            "estimates already."
+        )
+    query = contrast_query(fit.design, contrast, name, list_values)
+    return only(answer(query, fit, fit.data, fit.engine, options))
+
+
+def kind_of_test(fit: DESeq2Fit, test: TestType | None) -> str:
+    """Return the kind of test that `results` makes: the one that was run, or the one that is asked for."""
+    if test is None:
+        return "wald" if fit.model.test == "Wald" else REDUCED
+    check_option("test", test, TestType)
+    if test == "LRT" and fit.model.reduced is None:
+        raise ContrastError("test='LRT' needs a likelihood ratio fit: run deseq(test='LRT', reduced=...) first.")
+    return "wald" if test == "Wald" else REDUCED
+
+
+def only(found: object) -> Results:
+    """Return the results of a query of one row."""
+    if not isinstance(found, Results):
+        raise TypeError(f"results of one row are needed, and these are {type(found).__name__}")
+    return found
+
+
+def _with_mle(results: Results, prior: PriorFit, query: Query) -> Results:
+    """Return results of shrunken fold changes with those of maximum likelihood, as the column lfcMLE."""
+    mle = prior.maximum_likelihood(query)
+    table = results.table.copy()
+    unchanged = table["log2FoldChange"].to_numpy() == 0.0  # by the rule for genes without counts
+    table.insert(list(table.columns).index("log2FoldChange") + 1, "lfcMLE", np.where(unchanged, 0.0, mle))
+    return Results(table, results.info)

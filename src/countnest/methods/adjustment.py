@@ -1,0 +1,81 @@
+"""How the p-values of a table are filtered and adjusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from countnest.arrays import FloatArray
+from countnest.stats.inference.adjust import Adjustment, adjust, adjustment_name
+from countnest.stats.inference.filter import FilterFunction, Filtering, filtered_by, independent_filtering
+
+__all__ = ["MEAN", "Adjusted", "Adjuster"]
+
+# The name of the filter statistic where none is given.
+MEAN = "baseMean"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adjusted:
+    """Adjusted p-values and how they were made.
+
+    Attributes
+    ----------
+    padj
+        (G,) adjusted p-values.
+    method
+        The name of the method of adjustment, or of the function.
+    statistic
+        The name of the filter statistic.
+    filtering
+        The record of independent filtering; None where there was none.
+    function
+        The name of the function that filtered or weighted the p-values; None without one.
+    """
+
+    padj: FloatArray
+    method: str
+    statistic: str
+    filtering: Filtering | None
+    function: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adjuster:
+    """How p-values are filtered and adjusted.
+
+    Attributes
+    ----------
+    alpha
+        The false discovery rate for which independent filtering is tuned.
+    method
+        The method of adjustment.
+    independent_filtering
+        Whether genes are left out where that finds more.
+    statistic, statistic_name
+        (G,) what genes are filtered by, and its name; None: their mean counts.
+    thetas
+        The fractions of genes that filtering tries to leave out, ascending; None: the usual ones.
+    function
+        Takes the place of filtering and adjustment; None: none.
+    """
+
+    alpha: float = 0.1
+    method: Adjustment = "BH"
+    independent_filtering: bool = True
+    statistic: FloatArray | None = None
+    statistic_name: str = MEAN
+    thetas: FloatArray | None = None
+    function: FilterFunction | None = None
+
+    def adjust(self, p_values: FloatArray, mean: FloatArray) -> Adjusted:
+        """Return the adjusted p-values of genes with p-values and mean counts (G,)."""
+        method, name = adjustment_name(self.method), self.statistic_name
+        statistic = mean if self.statistic is None else self.statistic
+        if self.function is not None:
+            padj, filtering = filtered_by(self.function, p_values, statistic, self.alpha)
+            function = adjustment_name(self.function)
+            return Adjusted(padj, function, name, filtering, function)
+        if not self.independent_filtering:
+            return Adjusted(adjust(p_values, self.method, alpha=self.alpha), method, name, None, None)
+        filtering = independent_filtering(p_values, statistic, self.alpha, self.method, thetas=self.thetas)
+        return Adjusted(filtering.padj, method, name, filtering, None)

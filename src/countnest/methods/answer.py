@@ -1,0 +1,338 @@
+"""Answer a query for every gene: the one path from a query and a fit to a table of results.
+
+Every table that asks a contrast is made here, whatever the entry point and the method: the tests of the fit, the rule
+for genes without counts, withheld p-values, adjustment, intervals, annotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.counts import CountData
+from countnest.containers.result_set import ResultsSet
+from countnest.containers.results import JOINT_CHANGE, Results, ResultsInfo
+from countnest.errors import ContrastError, OptionError, listing, warn
+from countnest.methods.adjustment import Adjusted, Adjuster
+from countnest.methods.chunks import Genes, without_counts
+from countnest.methods.fit import Fit, TestKind, Withheld
+from countnest.methods.tables import annotated, with_interval
+from countnest.options import AltHypothesis, OutlierRule
+from countnest.parallel.run import Engine
+from countnest.queries.empty_cells import compared_samples
+from countnest.queries.query import Query
+from countnest.queries.strata import between_message, refuse_between
+from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
+
+__all__ = ["AnswerOptions", "answer", "unchanged_genes"]
+
+# What a query that compares blocks gets, where the fit holds the blocks fixed.
+OnBlocks = Literal["refuse", "warn", "answer"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class AnswerOptions:
+    """How a query is tested and its p-values are adjusted; the values have been checked.
+
+    Attributes
+    ----------
+    kind
+        The kind of test, one of the fit's; None: its first.
+    joint
+        Test all rows at once.
+    stagewise
+        Screen genes on the joint test, then confirm rows within them.
+    lfc_threshold, alt_hypothesis
+        The fold change (log2) to test against, and the side.
+    adjuster
+        How p-values are filtered and adjusted.
+    outliers, cooks_cutoff
+        The rule for outliers, and the Cook's distance above which p-values are withheld: None or True for the usual
+        one, False for none.
+    confint
+        The level of confidence intervals; None: none.
+    on_blocks
+        What happens to a query that compares blocks which the fit holds fixed.
+    """
+
+    kind: str | None = None
+    joint: bool = False
+    stagewise: bool = False
+    lfc_threshold: float = 0.0
+    alt_hypothesis: AltHypothesis = "greaterAbs"
+    adjuster: Adjuster = field(default_factory=Adjuster)
+    outliers: OutlierRule = "cooks"
+    cooks_cutoff: float | bool | None = None
+    confint: float | None = None
+    on_blocks: OnBlocks = "refuse"
+
+    @property
+    def has_threshold(self) -> bool:
+        """Whether it is a test against a fold change other than zero, or of one side."""
+        return self.lfc_threshold > 0 or self.alt_hypothesis != "greaterAbs"
+
+
+def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: AnswerOptions) -> Results | ResultsSet:
+    """Answer a query for every gene.
+
+    Parameters
+    ----------
+    query
+        k contrasts of the coefficients of the fit.
+    fit
+        A fit of any method.
+    data
+        The counts, for genes without any count in what a row compares; and the labels of the genes.
+    engine
+        Works on the genes.
+    options
+        The kind of test, thresholds, adjustment.
+
+    Returns
+    -------
+    Results or ResultsSet
+        A `Results` for one row or a joint test, which has the fold change of every row; a `ResultsSet` for several.
+
+    Raises
+    ------
+    OptionError, ContrastError
+        Options that do not go together, or a test that the fit does not offer.
+    StratumError
+        A query that compares blocks which the fit holds fixed.
+    """
+    kind = _chosen_kind(fit, options.kind)
+    joint = (options.joint or query.is_joint) and len(query) > 1
+    _check_options(query, fit.kinds[kind], options, joint=joint)
+    _check_blocks(query, fit, options.on_blocks)
+    asked = _Asked(query, fit, data, engine, options, kind)
+    if joint:
+        return annotated(_answer_jointly(asked), data.gene_info)
+    parts = _answer_rows(asked)
+    if options.stagewise:
+        screen = _answer_jointly(replace(asked, options=replace(options, confint=None)))
+        parts = _with_stages(parts, screen, options.adjuster.alpha)
+    found = {label: annotated(part, data.gene_info) for label, part in parts.items()}
+    return ResultsSet(found) if len(found) > 1 else next(iter(found.values()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A query, what it is asked of, and how."""
+
+    query: Query
+    fit: Fit
+    data: CountData
+    engine: Engine
+    options: AnswerOptions
+    kind: str
+
+
+def _chosen_kind(fit: Fit, kind: str | None) -> str:
+    if kind is None:
+        return next(iter(fit.kinds))
+    if kind not in fit.kinds:
+        raise OptionError(f"kind='{kind}': a fit by {fit.method} offers the tests {listing(fit.kinds, 20)}.")
+    return kind
+
+
+def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, joint: bool) -> None:
+    """Raise where options do not go together."""
+    if options.stagewise and options.has_threshold:
+        raise ContrastError(
+            "stagewise=True screens genes by a joint test, and the screening test takes no threshold: leave out "
+            "lfc_threshold and alt_hypothesis, or stagewise."
+        )
+    if options.has_threshold and (joint or not kind.has_threshold):
+        rows = " of each row, without joint=True" if len(query) > 1 else ""
+        raise ContrastError(
+            "tests of log fold change above or below a threshold must be Wald tests: use test('wald', ...), or "
+            f"results(test='Wald', ...){rows}."
+        )
+    if options.stagewise and joint:
+        raise OptionError("stagewise=True tests the joint hypothesis and then the rows; leave out joint.")
+    if options.stagewise and len(query) == 1:
+        raise OptionError("stagewise=True needs a query of several rows; this one has one.")
+    if joint and options.confint is not None:
+        raise OptionError(f"confint={options.confint!r} is for single rows; test the rows without joint=True.")
+    if (joint or options.stagewise) and not kind.is_joint:
+        raise OptionError(
+            f"the {kind.label} test against {kind.null} is of single rows; leave out joint and stagewise."
+        )
+
+
+def _check_blocks(query: Query, fit: Fit, on_blocks: OnBlocks) -> None:
+    """Refuse, or warn of, a query that compares blocks which the fit holds fixed."""
+    if on_blocks == "answer":
+        return
+    modelled = [block[-1] for block in query.design.nesting.blocks if fit.models_block(block)]
+    labels = query.between(modelled)
+    if labels and on_blocks == "warn":
+        warn(between_message(query.design, labels))
+    else:
+        refuse_between(query.design, labels)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Test:
+    """One test for every gene.
+
+    Attributes
+    ----------
+    label
+        What is tested.
+    rows
+        The labels of the rows of the query that it tests.
+    changes
+        The columns of fold changes, (G,) each: of one row with their standard errors, or one for each row.
+    statistic, p_value
+        (G,).
+    df
+        Degrees of freedom of a t test or of the denominator of F, one number or (G,); None: there are none.
+    separated
+        (G,) whether the estimate of a row is infinite.
+    """
+
+    label: str
+    rows: tuple[str, ...]
+    changes: Mapping[str, FloatArray]
+    statistic: FloatArray
+    p_value: FloatArray
+    df: float | FloatArray | None
+    separated: BoolArray
+
+
+def _answer_rows(asked: _Asked) -> dict[str, Results]:
+    """Return the results of every row."""
+    fit, options, matrix = asked.fit, asked.options, asked.query.matrix
+    unchanged = unchanged_genes(asked.query, asked.data, asked.engine)
+    tests = fit.row_tests(
+        matrix, asked.kind, threshold=options.lfc_threshold, alternative=options.alt_hypothesis, unchanged=unchanged
+    )
+    separated = fit.separated(matrix) & ~unchanged
+    withheld = fit.withheld(options.outliers, options.cooks_cutoff)
+    found = {}
+    for i, label in enumerate(_distinct(asked.query.labels)):
+        changes = {
+            "log2FoldChange": np.where(withheld.emptied, 0.0, tests.lfc[:, i]),
+            "lfcSE": np.where(withheld.emptied, 0.0, tests.se[:, i]),
+        }
+        df = tests.df[:, i] if isinstance(tests.df, np.ndarray) and tests.df.ndim == 2 else tests.df
+        test = _Test(label, (label,), changes, tests.statistic[:, i], tests.p_value[:, i], df, separated[:, i])
+        found[label] = _table(asked, test, withheld)
+    return found
+
+
+def _answer_jointly(asked: _Asked) -> Results:
+    """Return the results of all rows at once."""
+    fit, query = asked.fit, asked.query
+    unchanged = unchanged_genes(query, asked.data, asked.engine)
+    found = fit.joint_test(query.matrix, asked.kind)
+    empty = unchanged.all(axis=1) & ~np.isnan(found.statistic)
+    statistic, p_value = np.where(empty, 0.0, found.statistic), np.where(empty, 1.0, found.p_value)
+    lfc = np.where(unchanged & ~np.isnan(found.lfc), 0.0, found.lfc)
+    changes = {f"{JOINT_CHANGE}{label}": lfc[:, i] for i, label in enumerate(_distinct(query.labels))}
+    separated = np.asarray((fit.separated(query.matrix) & ~unchanged).any(axis=1))
+    label = f"{listing(query.labels, 3)} jointly, {found.df_tested} df"
+    test = _Test(label, query.labels, changes, statistic, p_value, found.df, separated)
+    return _table(asked, test, fit.withheld(asked.options.outliers, asked.options.cooks_cutoff))
+
+
+def unchanged_genes(query: Query, data: CountData, engine: Engine) -> BoolArray:
+    """Return for which genes and rows (G, k) there is no count in all that the row compares: the fold change is 0."""
+    samples, counts = compared_samples(query), data.matrix
+    ruled = samples.any(axis=1)
+    unchanged = np.zeros((counts.shape[0], len(samples)), dtype=np.bool_)
+    if ruled.any():
+        genes = Genes(counts, np.ones((1, counts.shape[1])))
+        unchanged[:, ruled] = without_counts(genes, samples[ruled], engine)
+    return unchanged
+
+
+def _table(asked: _Asked, test: _Test, withheld: Withheld) -> Results:
+    """Return the table of one test, its p-values withheld, filtered and adjusted."""
+    fit, emptied, bounded = asked.fit, withheld.emptied, withheld.at_bound
+    statistic = np.where(emptied, 0.0, test.statistic)
+    p_value = np.where(emptied, 1.0, np.where(withheld.outlier, np.nan, test.p_value))
+    p_value = np.where(bounded, np.nan, p_value)
+    adjusted = asked.options.adjuster.adjust(p_value, fit.base_mean)
+    outlier = withheld.outlier & ~emptied
+    columns = {
+        "baseMean": fit.base_mean,
+        **test.changes,
+        "stat": statistic,
+        **({} if test.df is None else {"df": np.where(np.isnan(statistic), np.nan, test.df)}),
+        "pvalue": p_value,
+        "padj": adjusted.padj,
+        "padj_reason": _reasons(outlier, bounded, p_value, adjusted.padj, fit.never_counted),
+        "separated": test.separated,
+    }
+    table = pd.DataFrame(columns, index=asked.data.genes)
+    results = Results(table, _info(asked, test, adjusted, withheld.cooks_cutoff))
+    return with_interval(results, asked.options.confint, test.df)
+
+
+def _info(asked: _Asked, test: _Test, adjusted: Adjusted, cooks_cutoff: float | None) -> ResultsInfo:
+    """Return the record of how a table was made."""
+    fit, options, filtering = asked.fit, asked.options, adjusted.filtering
+    kind = fit.kinds[asked.kind]
+    return ResultsInfo(
+        label=test.label,
+        method=fit.method,
+        test=kind.label,
+        formula=asked.query.design.formula,
+        reduced=f"without {listing(test.rows, 3)}" if kind.null == "" else kind.null,
+        alpha=options.adjuster.alpha,
+        lfc_threshold=options.lfc_threshold,
+        alt_hypothesis=options.alt_hypothesis,
+        independent_filtering=filtering is not None,
+        filter_threshold=filtering.threshold if filtering else 0.0,
+        filter_theta=filtering.theta if filtering else None,
+        filter_num_rej=(filtering.thetas, filtering.n_rejected) if filtering else None,
+        cooks_cutoff=cooks_cutoff,
+        outliers=options.outliers,
+        p_adjust=adjusted.method,
+        filter_statistic=adjusted.statistic,
+        filter_fun=adjusted.function,
+        shrinkage=fit.shrinkage,
+        shrunken_test=fit.shrinkage is not None,
+    )
+
+
+def _reasons(
+    outlier: BoolArray, bounded: BoolArray, p_value: FloatArray, padj: FloatArray, never_counted: BoolArray
+) -> pd.Categorical:
+    """Return why each adjusted p-value is there or missing."""
+    words = np.full(len(padj), "tested", dtype=object)
+    words[np.isnan(padj)] = "low_count"
+    words[np.isnan(p_value)] = "not_estimated"
+    words[bounded] = "at_bound"
+    words[outlier] = "outlier"
+    words[never_counted & ~np.isfinite(p_value)] = "all_zero"
+    usual, rare = ["tested", "all_zero", "outlier", "low_count"], ["not_estimated", "at_bound"]
+    return pd.Categorical(words, categories=[*usual, *(word for word in rare if (words == word).any())])
+
+
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Return labels of which none occurs twice: 'a', 'a (2)'."""
+    seen: dict[str, int] = {}
+    found = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        found.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return found
+
+
+def _with_stages(parts: Mapping[str, Results], joint: Results, alpha: float) -> dict[str, Results]:
+    """Return the results of the rows with the columns of stage-wise testing."""
+    p_values = np.column_stack([part.table["pvalue"] for part in parts.values()])
+    screen = joint.table["padj"]
+    adjusted = adjust_stagewise(screen.to_numpy(dtype=np.float64), p_values, alpha)
+    return {
+        label: Results(part.table.assign(padj_screen=screen, padj_stagewise=adjusted[:, i]), part.info)
+        for i, (label, part) in enumerate(parts.items())
+    }

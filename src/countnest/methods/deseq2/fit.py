@@ -1,0 +1,209 @@
+"""The fits of DESeq2, as queries are answered from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.counts import CountData
+from countnest.containers.matrix import CountMatrix
+from countnest.design.design import Design
+from countnest.methods.deseq2.inference import (
+    at_bound_only,
+    cooks_outliers,
+    estimate,
+    joint_test,
+    model_outliers,
+    separated_by_design,
+    single_tests,
+)
+from countnest.methods.deseq2.ratio import likelihood_ratio
+from countnest.methods.deseq2.stages import Fitted, ModelFit
+from countnest.methods.deseq2.steps import t_df
+from countnest.methods.deseq2.validity import impossible, misfits
+from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld
+from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.parallel.run import Engine
+from countnest.stats.glm.cooks import cooks_cutoff as usual_cutoff
+from countnest.stats.glm.layout import Layout
+from countnest.stats.inference.lrt import likelihood_ratio_test
+
+__all__ = ["REDUCED", "DESeq2Fit", "StoredDESeq2Fit"]
+
+# The kind of the likelihood ratio test against the reduced model that was fitted.
+REDUCED = "reduced"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DESeq2Fit:
+    """A negative binomial model fitted to every gene, with its counts; see `methods.fit.Fit`.
+
+    Attributes
+    ----------
+    state
+        What the steps of the analysis left.
+    data
+        The counts, as observed.
+    design, layout
+        The design, and its model matrix as it is fitted.
+    engine
+        Works on the genes.
+    """
+
+    state: Fitted
+    data: CountData
+    design: Design
+    layout: Layout
+    engine: Engine
+
+    @property
+    def method(self) -> str:
+        """'DESeq2'."""
+        return "DESeq2"
+
+    @property
+    def shrinkage(self) -> ShrinkType | None:
+        """None: the estimates are those of maximum likelihood."""
+        return None
+
+    @property
+    def model(self) -> ModelFit:
+        """The fitted model."""
+        return self.state.fit
+
+    @property
+    def kinds(self) -> Mapping[str, TestKind]:
+        """Wald tests with normal or t distributions, likelihood ratio tests of queries and of the reduced model."""
+        found = {
+            "wald": TestKind("Wald", has_threshold=True),
+            "t": TestKind("Wald", has_threshold=True),
+            "lrt": TestKind("LRT", null=""),
+        }
+        reduced = self.model.reduced
+        if reduced is not None:
+            found[REDUCED] = TestKind("LRT", is_joint=False, null=reduced.description)
+        return found
+
+    @property
+    def base_mean(self) -> FloatArray:
+        """(G,) means of the normalized counts."""
+        return self.state.moments.mean
+
+    @property
+    def never_counted(self) -> BoolArray:
+        """(G,) genes without any count; not those whose observation weights do not suffice."""
+        moments = self.state.moments
+        return moments.all_zero if moments.weights_fail is None else moments.all_zero & ~moments.weights_fail
+
+    @property
+    def counts_used(self) -> CountMatrix:
+        """Counts (G, n) of the fit: with outliers replaced, if any were."""
+        return self.state.counts_used(self.data.matrix)
+
+    def models_block(self, _block: tuple[str, ...]) -> bool:
+        """Return that no block is: all coefficients are fixed."""
+        return False
+
+    def row_tests(
+        self, contrasts: FloatArray, kind: str, *, threshold: float, alternative: AltHypothesis, unchanged: BoolArray
+    ) -> RowTests:
+        """Test each of the contrasts (k, p)."""
+        state, layout = self.state, self.layout
+        estimates = estimate(contrasts, state, layout, self.engine)
+        df = self._df(kind)
+        found = single_tests(estimates, threshold=threshold, alternative=alternative, df=df, unchanged=unchanged)
+        if kind not in ("lrt", REDUCED):
+            return found
+        statistic, p_value = np.empty_like(found.statistic), np.empty_like(found.p_value)
+        for i in range(len(contrasts)):
+            if kind == "lrt":
+                ratio, p, _ = likelihood_ratio(
+                    contrasts[i : i + 1], self.counts_used, state, layout, engine=self.engine
+                )
+                empty = unchanged[:, i] & ~np.isnan(ratio)
+                statistic[:, i], p_value[:, i] = np.where(empty, 0.0, ratio), np.where(empty, 1.0, p)
+            else:
+                statistic[:, i], p_value[:, i] = self._against_reduced()
+        return RowTests(found.lfc, found.se, statistic, p_value)
+
+    def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
+        """Test that all contrasts (k, p) are zero."""
+        state, layout = self.state, self.layout
+        df = None
+        if kind == "lrt":
+            statistic, p_value, rank = likelihood_ratio(contrasts, self.counts_used, state, layout, engine=self.engine)
+        else:
+            df = self._df(kind)
+            statistic, p_value, rank = joint_test(contrasts, state, layout, df=df, engine=self.engine)
+        lfc = estimate(contrasts, state, layout, self.engine).lfc
+        return JointTest(lfc, statistic, p_value, rank, df)
+
+    def separated(self, contrasts: FloatArray) -> BoolArray:
+        """Return for which genes and contrasts (G, k) a cell without counts makes the estimate infinite."""
+        found = separated_by_design(self.counts_used, contrasts, self.state, self.layout, engine=self.engine)
+        return found & self.state.rows[:, np.newaxis]
+
+    def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
+        """Return the genes with outliers, by Cook's distance or also by the model, and those at the bound."""
+        return self.withheld_of(rule, cooks_cutoff, as_observed=False)
+
+    def withheld_of(self, rule: OutlierRule, cooks_cutoff: float | bool | None, *, as_observed: bool) -> Withheld:
+        """Return what `withheld` does; `as_observed` also for outliers that were replaced for the fit."""
+        state, layout, engine, observed = self.state, self.layout, self.engine, self.data.matrix
+        cutoff = _cutoff(cooks_cutoff, layout)
+        outlier = np.zeros(len(self.base_mean), dtype=np.bool_)
+        if rule == "model":
+            used = observed if as_observed else self.counts_used
+            outlier |= model_outliers(used, state, layout, engine=engine).flagged
+        if cutoff is not None:
+            outlier |= cooks_outliers(
+                observed, state, layout, cutoff, two_groups=self._has_two_groups, as_observed=as_observed, engine=engine
+            )
+        emptied = np.zeros_like(outlier) if state.replacement is None else state.replacement.emptied
+        return Withheld(outlier, at_bound_only(self.counts_used, state, layout), emptied, cutoff)
+
+    @property
+    def _has_two_groups(self) -> bool:
+        design = self.design
+        return len(design.variables) == 1 and len(design.levels.get(design.variables[0], ())) == 2
+
+    def _df(self, kind: str) -> float | FloatArray | None:
+        """Return the degrees of freedom of t and F tests; None: normal and chi-square."""
+        return t_df(self.layout, self.state.weights) if kind == "t" else self.model.df
+
+    def _against_reduced(self) -> tuple[FloatArray, FloatArray]:
+        """Return statistic and p-value (G,) of the likelihood ratio test against the reduced model."""
+        fit = self.model
+        if fit.reduced is None:
+            raise KeyError(REDUCED)
+        return likelihood_ratio_test(fit.loglik, fit.reduced.loglik, fit.reduced.df)
+
+
+def _cutoff(given: float | bool | None, layout: Layout) -> float | None:
+    """Return the cutoff of Cook's distances; None: no gene is checked."""
+    cutoff = True if given is None else given
+    if isinstance(cutoff, (bool, np.bool_)):
+        return usual_cutoff(layout) if cutoff else None
+    return None if math.isinf(cutoff) else float(cutoff)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredDESeq2Fit:
+    """A DESeq2 fit that a data set keeps under a name of its own."""
+
+    state: Fitted
+
+    def bind(self, data: CountData, design: Design, engine: Engine) -> DESeq2Fit:
+        """Return the fit with the counts that it was made of."""
+        return DESeq2Fit(self.state, data, design, Layout.of(design.matrix), engine)
+
+    def misfits(self, data: CountData, design: Design) -> list[str]:
+        """Return what of the fit does not belong to these counts; see `methods.deseq2.validity`."""
+        genes, samples = data.shape
+        p, prior = len(design.names), self.state.fit.prior
+        with_prior = p if prior is None else len(prior.variance)
+        return misfits(self.state, genes, samples, p, with_prior) or impossible(self.state)

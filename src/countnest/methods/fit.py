@@ -1,0 +1,194 @@
+"""What a method offers so that queries can be answered from it: the protocol of a fit, and what a fit returns.
+
+`methods.answer` asks a fit for estimates and tests and makes every table of results; it knows no method. G genes,
+k contrasts, p coefficients; fold changes are log2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.counts import CountData
+from countnest.design.design import Design
+from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.parallel.run import Engine
+
+__all__ = [
+    "STORED",
+    "Fit",
+    "JointTest",
+    "RowTests",
+    "StoredFit",
+    "TestKind",
+    "Withheld",
+    "nothing_withheld",
+    "register_fit",
+]
+
+# The types of stored fits, besides DESeq2's, that files may hold.
+STORED: list[type] = []
+
+# Degrees of freedom: none (normal or chi-square), one number, one for each gene (G,), or gene and row (G, k).
+Df = float | FloatArray | None
+
+
+@dataclass(frozen=True, slots=True)
+class TestKind:
+    """A kind of test that a fit offers.
+
+    Attributes
+    ----------
+    label
+        What tables call it: 'Wald', 'LRT'.
+    has_threshold
+        Whether it can test against a fold change other than zero, and one side.
+    is_joint
+        Whether it can test several rows at once.
+    null
+        What the null model is, for tests that fit one: '' where it follows from the query.
+    """
+
+    label: str
+    has_threshold: bool = False
+    is_joint: bool = True
+    null: str | None = None
+
+    __test__ = False  # no test of pytest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowTests:
+    """Tests of k contrasts: log2 fold changes, standard errors, statistics and p-values (G, k); NaN where not fitted.
+
+    `df` are the degrees of freedom of t tests, or of the denominator of F tests; None: none.
+    """
+
+    lfc: FloatArray
+    se: FloatArray
+    statistic: FloatArray
+    p_value: FloatArray
+    df: Df = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointTest:
+    """The test that k contrasts are all zero: fold changes (G, k), statistics and p-values (G,).
+
+    `df_tested` is the rank of the contrasts; `df` are the degrees of freedom of the denominator of F tests, one number
+    or (G,); None: chi-square.
+    """
+
+    lfc: FloatArray
+    statistic: FloatArray
+    p_value: FloatArray
+    df_tested: int
+    df: float | FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Withheld:
+    """Genes whose p-values are withheld or set, all (G,).
+
+    Attributes
+    ----------
+    outlier
+        A count is an outlier.
+    at_bound
+        A coefficient ended at the bound of the search, so that it is not an estimate.
+    emptied
+        No count is left after outliers were replaced: the fold change is 0 and the p-value 1.
+    cooks_cutoff
+        The Cook's distance above which a count is an outlier; None: no gene was checked.
+    """
+
+    outlier: BoolArray
+    at_bound: BoolArray
+    emptied: BoolArray
+    cooks_cutoff: float | None = None
+
+
+class Fit(Protocol):
+    """A model that was fitted to every gene, with the counts that it was fitted to.
+
+    Attributes
+    ----------
+    method
+        The name of the method: 'DESeq2'.
+    kinds
+        The kinds of test that it offers, by the word that chooses them; the first is the default.
+    base_mean
+        (G,) means of the normalized counts.
+    never_counted
+        (G,) genes without any count, which are not fitted.
+    shrinkage
+        How the fold changes that are tested were shrunken; None: they are maximum likelihood estimates.
+    """
+
+    @property
+    def method(self) -> str: ...  # noqa: D102 (attributes)
+    @property
+    def kinds(self) -> Mapping[str, TestKind]: ...  # noqa: D102
+    @property
+    def base_mean(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def never_counted(self) -> BoolArray: ...  # noqa: D102
+    @property
+    def shrinkage(self) -> ShrinkType | None: ...  # noqa: D102
+
+    def models_block(self, block: tuple[str, ...], /) -> bool:
+        """Return whether the variation between the blocks of these factors is part of the model.
+
+        Queries that compare blocks which a model holds fixed are refused.
+        """
+        ...
+
+    def row_tests(
+        self, contrasts: FloatArray, kind: str, /, *, threshold: float, alternative: AltHypothesis, unchanged: BoolArray
+    ) -> RowTests:
+        """Test each of the contrasts (k, p); log2 fold changes are 0 where `unchanged` (G, k) says so."""
+        ...
+
+    def joint_test(self, contrasts: FloatArray, kind: str, /) -> JointTest:
+        """Test that all contrasts (k, p) are zero."""
+        ...
+
+    def separated(self, contrasts: FloatArray) -> BoolArray:
+        """Return for which genes and contrasts (G, k) the maximum likelihood estimate is infinite."""
+        ...
+
+    def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
+        """Return the genes whose p-values are withheld."""
+        ...
+
+
+class StoredFit(Protocol):
+    """What a data set keeps, and a file holds, of a fit: a frozen dataclass of arrays, numbers and text."""
+
+    def bind(self, data: CountData, design: Design, engine: Engine) -> Fit:
+        """Return the fit, able to answer about these counts; `engine` works on the genes."""
+        ...
+
+    def misfits(self, data: CountData, design: Design) -> list[str]:
+        """Return what of a fit from a file does not belong to these counts, in sentences without an end."""
+        ...
+
+
+def nothing_withheld(n_genes: int) -> Withheld:
+    """Return that no p-value is withheld, of this number of genes."""
+    none = np.zeros(n_genes, dtype=np.bool_)
+    return Withheld(none, none, none)
+
+
+def register_fit(kind: type) -> type:
+    """Let files hold fits of this dataclass, and build them from files; to be used as a decorator.
+
+    DESeq2's are always known.
+    """
+    if kind not in STORED:
+        STORED.append(kind)
+    return kind
