@@ -2,14 +2,19 @@
 
 usage: python benchmarks/parity.py [--write docs/parity.md] [NAME ...]
 
-Without --write the tables are printed. The comparisons are those of tests/parity.
+With --write the worst cases are written to this file, and every quantity, every table and every gene beyond the target
+to CSV files in a folder beside it, docs/parity. Without it the worst cases are printed. The comparisons are those of
+tests/parity.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,85 +30,9 @@ from comparison import AMPLIFIED, FLOORS, MOVED_TREND, SE_FRACTION, Comparison
 from quantities import KINDS, Quantity
 
 from countnest.kernels.r_search.apeglm import NEAR_MODE
+from parity_text import AT_BOUNDS, ELSEWHERE, ENDS, HEAD, JUMPING, NOTE, SHRUNKEN
 
 Found = list[tuple[Quantity, Comparison]]
-
-HEAD = """# Parity with DESeq2
-
-Made by `python benchmarks/parity.py --write docs/parity.md` from the reference numbers in `tests/parity/data`
-(DESeq2 {version}). `tests/parity` asserts it, but for what the end of "Beyond the target" lists.
-
-A difference is `|here - DESeq2| / max(|DESeq2|, floor)`, the largest over all genes that have a number on both sides.
-The floor is {se:g} of its standard error for a log fold change, so {stat:g} for a Wald statistic; {cooks:g} for a
-Cook's distance; none elsewhere. P-values are compared by their logarithms: `|log here - log DESeq2| /
-max(|log DESeq2|, 1)`. Where values are missing is compared first. **Bold** is beyond the target.
-
-The four studies were fitted with a model matrix and without replacement of outliers, the twelve cases with the formula
-and every default. `dispGeneEst` is compared where it is above 1e-6 on either side. A filter threshold is taken from the
-missing values of DESeq2's `padj`; the size of padj is compared with the kind of the gene that it stems from in the
-Benjamini-Hochberg adjustment.
-
-Three kinds of genes are told apart:
-
-- *ordinary* genes;
-- genes *decided by rounding*: their dispersion moves in DESeq2 itself when nothing changes but the order of the
-  samples (`tests/parity/rounding.R`: {orders} orders). The line search compares log posteriors that agree to
-  the last bit, and the means that go into them come from sums. They are held to {rounding:g}. Where the trend moves by
-  more than {moves:g} with them, the ordinary genes are held to {moved:g};
-- *quasi-Newton* genes: their IRLS did not converge in DESeq2 (`betaIter` is 100), and R's `optim` decided. Over a range
-  of coefficients their likelihoods agree to ten digits. Fold changes are compared as absolute differences, and held to
-  {flat:g}; their Cook's distances, squared residuals over a robust variance, to {amplified:g}. Genes fitted again after
-  replacement of outliers count here for Cook's distances, which come from their first fit. Where `optim` stopped more
-  than 0.0006 standard errors short of the maximum, the search goes on here (docs/r_differences.md): among these data
-  sets for Cook's distances of 18 genes of replace_batch_32, and for nothing else.
-
-Genes fitted again have normal p-values in DESeq2 with `useT`, and p-values from the t distribution here
-(docs/r_differences.md): their p-values in `results_useT`, and its padj where there are such genes, are not compared.
-"""
-
-SHRUNKEN = """Shrunken fold changes and their posterior standard deviations, the larger difference of both; s-values for
-a threshold of 1 and transformed counts (1,000 genes) as absolute differences; size factors with `type="iterate"`.
-
-- *apeglm*: by default the search for the posterior mode takes R's steps and ends where R's ends, unless Newton's method
-  would go on from there by more than {near} posterior standard deviations; then it goes on to the highest mode. The
-  next table tells how far from it the ends are. `converge=True` always goes on. Where the search ends is decided by the
-  ninth digit of the dispersion in designs with many coefficients: with DESeq2's own dispersions the worst differences
-  are 2.5e-5 (study48) and 2.2e-4 (nested_unbalanced_22) of a standard error.
-- *ashr*: the weights of the mixture maximise the likelihood here. R's fall short of the maximum: the likelihood here is
-  higher in all fifteen data sets, and the posterior formulas agree to rounding with R's weights. In sparse_poscounts_30
-  two components explain the data almost equally well. Genes without counts are missing here
-  (docs/r_differences.md).
-- *normal*: `tests/parity/test_normal_prior.py` has more, `beta_prior=True` included.
-"""
-
-ENDS = """Where the search of apeglm ends, in posterior standard deviations from the highest mode, genes of every kind.
-With large counts the search ends before the mode: when the objective changes by less than a hundred-millionth of its
-size. Where the maximum of the likelihood is far from zero and poorly determined, the posterior has two modes, and the
-search, R's too, may end at the lower one. Only such genes are farther than {near} from the highest mode: in
-two_group_12 they have one count near a million among small ones, in airway two of the four are separated, and in
-sparse_poscounts_30 the prior is narrow, and the standard deviation at the mode near zero a thousandth.
-"""
-
-ELSEWHERE = (
-    ("apeglm of a contrast, and after the relevelling that makes it a coefficient", "unit/api/test_shrinkage", "1e-6"),
-    ("results after `save` and `load`", "unit/api/test_saving", "every bit"),
-    ("`beta_prior=True`, standard and expanded, `add_mle`, refits, thresholds", "parity/test_normal_prior", "1e-8"),
-    ("options of the size factors, normalization matrices, transcript lengths", "unit/api/test_normalization", "1e-12"),
-    ("transformations with every trend, frozen, with factors (1)", "unit/api/test_transformations", "1e-8"),
-    ("`greaterAbsUPSHOT`, against its integral", "unit/stats/test_wald", "1e-12"),
-    ("sets of genes called in simulations: [error_rates.md](error_rates.md)", "benchmarks/error_rates.py", "identical"),
-)
-NOTE = """(1) With a local trend 4e-8, as the trend itself; but for genes on which the IRLS of rlog does not converge in
-R (docs/r_differences.md)."""
-
-JUMPING = """In some data sets the gene-wise dispersion of a gene jumps with the order of the samples, from near the
-floor to an ordinary value or back. That moves the trend and with it every gene, in DESeq2 too. There the gene-wise
-dispersion of this gene is taken from DESeq2, in all tables but this one, which has the ordinary genes without that:
-"""
-
-AT_BOUNDS = """The search of these quasi-Newton genes meets the bounds, +-30, where R's L-BFGS-B (the method of 1995)
-truncates the subspace step and SciPy's (version 3.0) projects it onto the box. The log-likelihoods agree to 1e-5.
-Other genes are here with adjusted p-values that stem from such a gene, or were ranked beside it."""
 
 GROUPS = {
     "size factors": ["size factors"],
@@ -220,15 +149,46 @@ def ends(run: runs.Run) -> list[object]:
     return [*cells, f"{(np.abs(end - lfc) / mode['lfcSE'])[known].max():.1e}"]
 
 
-def genes_beyond(every: Found, kind: str, groups: Iterable[str]) -> str:
-    """Name the genes of a kind beyond the target, with their largest difference in some groups."""
-    worst: dict[str, float] = {}
-    for quantity, one in every:
-        if quantity.kind == kind and quantity.group in groups:
-            for gene, value in one.beyond.items():
-                worst[str(gene)] = max(value, worst.get(str(gene), 0.0))
-    ranked = sorted(worst.items(), key=lambda pair: -pair[1])
-    return ", ".join(f"{gene} {value:.1e}" for gene, value in ranked)
+def genes_beyond(found: dict[str, Found], kind: str, groups: Iterable[str]) -> list[list[str]]:
+    """Return data set, kind, gene and largest difference in some groups, of the genes of a kind beyond the target."""
+    rows = []
+    for name, every in found.items():
+        worst: dict[str, float] = {}
+        for quantity, one in every:
+            if quantity.kind == kind and quantity.group in groups:
+                for gene, value in one.beyond.items():
+                    worst[str(gene)] = max(value, worst.get(str(gene), 0.0))
+        ranked = sorted(worst.items(), key=lambda pair: -pair[1])
+        rows += [[name, kind, gene, f"{value:.1e}"] for gene, value in ranked]
+    return rows
+
+
+def most_of_each(rows: list[list[str]]) -> list[str]:
+    """Write how many genes of each data set there are, and the first, which is the worst."""
+    by_name: dict[str, list[list[str]]] = {}
+    for row in rows:
+        by_name.setdefault(row[0], []).append(row)
+    return table(
+        ["data set", "genes", "largest", "worst"],
+        ([name, len(ones), ones[0][3], ones[0][2]] for name, ones in by_name.items()),
+    )
+
+
+def looser(found: dict[str, Found]) -> list[str]:
+    """Write the ordinary genes that are held to a looser tolerance: the worst case of each reason and tolerance."""
+    worst: dict[tuple[str, float], tuple[float, str, str]] = {}
+    counts: Counter[tuple[str, float]] = Counter()
+    for name, every in found.items():
+        for quantity, one in every:
+            if quantity.kind == "ordinary" and one.passed and len(one.beyond):
+                key = one.reason, one.tolerance.value
+                counts[key] += len(one.beyond)
+                worst[key] = max(worst.get(key, (0.0, "", "")), (one.largest, name, f"{one.quantity}, {one.worst}"))
+    rows = [
+        [reason, f"{held:g}", counts[reason, held], number(largest), name, where]
+        for (reason, held), (largest, name, where) in worst.items()
+    ]
+    return table(["reason", "held to", "numbers beyond the target", "largest", "data set", "worst"], rows)
 
 
 def failures(name: str, every: Found) -> list[str]:
@@ -251,23 +211,17 @@ def failures(name: str, every: Found) -> list[str]:
     return lines
 
 
-def shortfalls(found: dict[str, Found]) -> list[str]:
-    """List what is beyond the target, with the genes and the reason."""
-    lines = ["Genes decided by rounding, with the largest relative difference of a dispersion:", ""]
-    dispersions = ("dispGeneEst", "dispersion")
-    named = {name: genes_beyond(every, "rounding", dispersions) for name, every in found.items()}
-    lines += [f"- {name}: {genes}" for name, genes in named.items() if genes] or ["- none"]
-    lines += ["", "Quasi-Newton genes, with the largest absolute difference of a log fold change:", ""]
-    named = {name: genes_beyond(every, "quasi-Newton", FLAT_LFC) for name, every in found.items()}
-    lines += [f"- {name}: {genes}" for name, genes in named.items() if genes] or ["- none"]
-    lines += ["", "Ordinary genes held to a looser tolerance:", ""]
-    lines += [
-        f"- {name}: {one.message(beyond=True)}. Held to {one.tolerance.value:g}: {one.reason}"
-        for name, every in found.items()
-        for quantity, one in every
-        if quantity.kind == "ordinary" and one.passed and len(one.beyond)
-    ] or ["- none"]
-    lines += ["", "Outside the tolerance that is asserted:", ""]
+def shortfalls(found: dict[str, Found], genes: list[list[str]]) -> list[str]:
+    """Write what is beyond the target: how many genes, the worst of them, and the reason."""
+    lines = []
+    for title, kind in (
+        ("Genes decided by rounding, with the largest relative difference of a dispersion:", "rounding"),
+        ("Quasi-Newton genes, with the largest absolute difference of a log fold change:", "quasi-Newton"),
+    ):
+        some = [row for row in genes if row[1] == kind]
+        lines += [title, "", *(most_of_each(some) if some else ["- none"]), ""]
+    lines += ["Ordinary genes held to a looser tolerance:", "", *looser(found), ""]
+    lines += ["Outside the tolerance that is asserted:", ""]
     failed = [line for name, every in found.items() for line in failures(name, every)]
     if any("(quasi-Newton)" in line for line in failed):
         lines += [AT_BOUNDS, ""]
@@ -275,10 +229,17 @@ def shortfalls(found: dict[str, Found]) -> list[str]:
     return lines
 
 
-def details(found: Found) -> list[str]:
-    """Write the tables of one data set: one row for each quantity, one for each results table."""
-    rows = (
+QUANTITIES_HEAD = ["data set", "quantity", "genes", "target", "asserted", "number", "largest", "worst",
+                   "beyond target", "missing values"]  # fmt: skip
+TABLES_HEAD = ["data set", "table", *COLUMNS, "decided by rounding", "quasi-Newton", "padj < alpha", "threshold"]
+GENES_HEAD = ["data set", "decided by", "gene", "largest"]
+
+
+def quantity_rows(name: str, found: Found) -> list[list[object]]:
+    """Return a row for each quantity of a data set."""
+    return [
         [
+            name,
             one.quantity,
             quantity.kind,
             f"{one.target.value:g}",
@@ -287,19 +248,21 @@ def details(found: Found) -> list[str]:
             number(one.largest),
             one.worst or "-",
             len(one.beyond) or "-",
-            "same" if one.same_missing else f"**{len(one.missing_here)} here, {len(one.missing_there)} there**",
+            "same" if one.same_missing else f"{len(one.missing_here)} here, {len(one.missing_there)} there",
         ]
         for quantity, one in found
         if ": " not in quantity.name
-    )
-    head = ["quantity", "genes", "target", "asserted", "number", "largest", "worst", "beyond target", "missing values"]
-    lines = table(head, rows)
+    ]
+
+
+def table_rows(data_set: str, found: Found) -> list[list[object]]:
+    """Return a row for each table of results of a data set."""
     by_table: dict[str, list[tuple[Quantity, Comparison]]] = {}
     for quantity, one in found:
         name, separator, _ = quantity.name.partition(": ")
         if separator:
             by_table.setdefault(name, []).append((quantity, one))
-    rows = []
+    rows: list[list[object]] = []
     for name, ones in by_table.items():
 
         def pick(kind: str, columns: Iterable[str], ones: Found = ones, name: str = name) -> str:
@@ -308,15 +271,22 @@ def details(found: Found) -> list[str]:
 
         cells = [pick("ordinary", [column]) for column in COLUMNS]
         cells += [pick(kind, COLUMNS) for kind in ("rounding", "quasi-Newton")]
-        sets = agreement(one for quantity, one in ones if quantity.group == "padj < alpha")
-        threshold = agreement(one for quantity, one in ones if quantity.group == "filter threshold")
-        rows.append([f"`{name}`", *cells, sets, threshold])
-    head = ["table", *COLUMNS, "decided by rounding", "quasi-Newton", "padj < alpha", "threshold"]
-    return [*lines, "", *table(head, rows)]
+        cells += [agreement(one for quantity, one in ones if quantity.group == group) for group in SETS[:2]]
+        rows.append([data_set, name, *(text.replace("**", "") for text in cells)])
+    return rows
 
 
-def document(names: Iterable[str]) -> str:
-    """Fit the data sets and return the whole document."""
+def data_sets(names: Iterable[str]) -> list[str]:
+    """Write the data sets with their designs and sizes."""
+    rows = []
+    for name in names:
+        truth = reference.load(name)
+        rows.append([name, f"`{truth.formula}`", f"{len(truth.counts):,}", len(truth.samples), len(truth.coefficients)])
+    return table(["data set", "design", "genes", "samples", "coefficients"], rows)
+
+
+def document(names: Iterable[str]) -> tuple[str, dict[str, list[list[object]]]]:
+    """Fit the data sets; return the document, and the rows of the CSV files by their names."""
     found, jumping, ended = {}, {}, {}
     for name in names:
         print(name, file=sys.stderr, flush=True)
@@ -353,12 +323,17 @@ def document(names: Iterable[str]) -> str:
     if jumping:
         lines += ["", JUMPING, *summary(jumping, "ordinary")]
     lines += ["", "## Quasi-Newton genes", "", *summary(found, "quasi-Newton")]
-    lines += ["", "## Beyond the target", "", *shortfalls(found), "", "## Every data set"]
-    for name, every in found.items():
-        truth = reference.load(name)
-        shape = f"{len(truth.counts):,} genes x {len(truth.samples)} samples, {len(truth.coefficients)} coefficients"
-        lines += ["", f"### {name}", "", f"`{truth.formula}`; {shape}.", "", *details(every)]
-    return "\n".join(lines) + "\n"
+    genes = [
+        *genes_beyond(found, "rounding", ("dispGeneEst", "dispersion")),
+        *genes_beyond(found, "quasi-Newton", FLAT_LFC),
+    ]
+    lines += ["", "## Beyond the target", "", *shortfalls(found, genes), "", "## Data sets", "", *data_sets(found)]
+    files = {
+        "quantities": [QUANTITIES_HEAD, *(row for name, every in found.items() for row in quantity_rows(name, every))],
+        "tables": [TABLES_HEAD, *(row for name, every in found.items() for row in table_rows(name, every))],
+        "genes": [GENES_HEAD, *genes],
+    }
+    return "\n".join(lines) + "\n", files
 
 
 def write(path: Path, text: str) -> None:
@@ -377,11 +352,17 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.names) - set(reference.NAMES):
         parser.error(f"unknown data sets: {', '.join(sorted(unknown))}; known: {', '.join(reference.NAMES)}")
-    text = document(options.names or reference.NAMES)
+    text, files = document(options.names or reference.NAMES)
     if options.write is None:
         print(text)
-    else:
-        write(options.write, text)
+        return
+    write(options.write, text)
+    folder = options.write.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    for name, rows in files.items():
+        content = io.StringIO()
+        csv.writer(content, lineterminator="\n").writerows(rows)
+        write(folder / f"{name}.csv", content.getvalue())
 
 
 if __name__ == "__main__":

@@ -90,8 +90,6 @@ def independent_filtering(
         n_rejected = _bh_rejections(p_values, statistic, cutoffs, alpha)
     elif method == "hommel":
         n_rejected = _hommel_rejections(p_values, statistic, cutoffs, alpha)
-    elif method in ("holm", "h"):
-        n_rejected = _holm_rejections(p_values, statistic, cutoffs, alpha)
     else:
         n_rejected = _rejections(p_values, statistic, cutoffs, alpha, method)
     chosen, fitted = _choose(thetas, n_rejected)
@@ -177,7 +175,7 @@ def _bh_rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: FloatAr
 
 
 def _hommel_rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: FloatArray, alpha: float) -> FloatArray:
-    """Return the same for Hommel's method, without its adjusted p-values, which take long.
+    """Return the same for Hommel's method without its adjusted p-values, which take 30 times as long.
 
     With h the largest number of p-values, the largest of them, that Simes' test does not reject together, those below
     alpha / h are rejected (Hommel 1988, doi:10.1093/biomet/75.2.383). If it does not reject some, it does not reject
@@ -189,17 +187,6 @@ def _hommel_rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: Flo
         p = np.sort(p_values[tested & (statistic >= cutoff)])
         largest = _largest_not_rejected(p, alpha)
         n_rejected[i] = np.count_nonzero(largest * p < alpha)
-    return n_rejected
-
-
-def _holm_rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: FloatArray, alpha: float) -> FloatArray:
-    """Return the same for Holm's method, which rejects the smallest p-values up to the first that is too large."""
-    tested = ~np.isnan(p_values)
-    n_rejected = np.zeros(len(cutoffs))
-    for i, cutoff in enumerate(cutoffs):
-        p = np.sort(p_values[tested & (statistic >= cutoff)])
-        large = np.flatnonzero(p * np.arange(len(p), 0, -1) >= alpha)
-        n_rejected[i] = large[0] if len(large) else len(p)
     return n_rejected
 
 
