@@ -295,7 +295,7 @@ def document(names: Iterable[str]) -> tuple[str, dict[str, list[list[object]]]]:
         if "shrink_apeglm" in run.truth.tables:
             ended[name] = ends(run)
         if genes := reference.jumping_genes(name):
-            jumping[f"{name} ({', '.join(genes)})"] = measured(runs.Run(name, end_to_end=True))
+            jumping[f"{name} ({', '.join(genes)})"] = measured(runs.Run(name, as_given=True))
     orders = {record["orders"] for record in reference.rounding().values() if isinstance(record, dict)}
     head = HEAD.format(
         version=reference.load("pasilla").info["package"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 HEAD = """# Parity with DESeq2
 
 Made by `python benchmarks/parity.py --write docs/parity.md` from the reference numbers in `tests/parity/data`
-(DESeq2 {version}). `tests/parity` asserts it, but for what the end of "Beyond the target" lists. These tables have the
+(DESeq2 {version}). `tests/parity` asserts all of it. These tables have the
 worst cases; [parity/quantities.csv](parity/quantities.csv) has every quantity of every data set,
 [parity/tables.csv](parity/tables.csv) every table of results, and [parity/genes.csv](parity/genes.csv) every gene
 beyond the target that is decided by rounding or by the quasi-Newton search.
@@ -23,10 +23,11 @@ Benjamini-Hochberg adjustment.
 Three kinds of genes are told apart:
 
 - *ordinary* genes;
-- genes *decided by rounding*: their dispersion moves in DESeq2 itself when nothing changes but the order of the
-  samples (`tests/parity/rounding.R`: {orders} orders). The line search compares log posteriors that agree to
-  the last bit, and the means that go into them come from sums. They are held to {rounding:g}. Where the trend moves by
-  more than {moves:g} with them, the ordinary genes are held to {moved:g};
+- genes *decided by rounding*: their dispersion moves when nothing changes but the order of the samples, in DESeq2
+  (`tests/parity/rounding.R`: {orders} orders) or here (`tests/parity/rounding.py`). The line search compares log
+  posteriors that agree to the last bit, and the means that go into them come from sums. They are listed by name, each
+  with its movement, and held to ten times as much, at most to {rounding:g}. Where the trend moves by more than
+  {moves:g} with them, the ordinary genes are held to {moved:g};
 - *quasi-Newton* genes: their IRLS did not converge in DESeq2 (`betaIter` is 100), and R's `optim` decided. Over a range
   of coefficients their likelihoods agree to ten digits. Fold changes are compared as absolute differences, and held to
   {flat:g}; their Cook's distances, squared residuals over a robust variance, to {amplified:g}. Genes fitted again after
@@ -74,8 +75,9 @@ NOTE = """(1) With a local trend 4e-8, as the trend itself; but for genes on whi
 R (docs/r_differences.md)."""
 
 JUMPING = """In some data sets the gene-wise dispersion of a gene jumps with the order of the samples, from near the
-floor to an ordinary value or back. That moves the trend and with it every gene, in DESeq2 too. There the gene-wise
-dispersion of this gene is taken from DESeq2, in all tables but this one, which has the ordinary genes without that:
+floor to an ordinary value or back. That moves the trend and with it every gene, in DESeq2 too. These data sets are
+fitted with their samples in an order in which the gene falls as it did in DESeq2, in all tables but this one, which has
+the ordinary genes with the samples as they are given:
 """
 
 AT_BOUNDS = """The search of these quasi-Newton genes meets the bounds, +-30, where R's L-BFGS-B (the method of 1995)

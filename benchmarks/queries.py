@@ -203,7 +203,7 @@ def against_deseq2(runs: dict[str, Run], fits: dict[str, dict[str, object]]) -> 
             sets.append(int(((ours["padj"] < level) != (theirs["padj"] < level)).sum()))
         for column, parts in found.items():
             beyond = sum(len(part.beyond) for part in parts) / sum(part.compared for part in parts)
-            known = sorted(reference.rounding_genes(name))
+            known = sorted(reference.movements(name))
             ordinary = [part.beyond.drop(index=known, errors="ignore") for part in parts]
             largest = max((float(part.max()) for part in ordinary if len(part)), default=0.0)
             missing = all(part.same_missing for part in parts)

@@ -67,6 +67,8 @@ class Comparison:
         The label of the largest difference, "" when all are zero.
     beyond : Series
         Differences above the target by label, the largest first.
+    limits : Series, optional
+        The tolerance of each label that has one of its own.
     missing_here, missing_there : tuple of str
         Labels with a value on one side only.
     reason : str
@@ -81,6 +83,7 @@ class Comparison:
     largest: float
     worst: str
     beyond: pd.Series = field(repr=False)
+    limits: pd.Series | None = field(default=None, repr=False)
     missing_here: tuple[str, ...] = ()
     missing_there: tuple[str, ...] = ()
     reason: str = ""
@@ -88,7 +91,9 @@ class Comparison:
     @property
     def outside(self) -> pd.Series:
         """Differences above the tolerance by label, the largest first."""
-        return self.beyond[self.beyond > self.tolerance.value]
+        if self.limits is None:
+            return self.beyond[self.beyond > self.tolerance.value]
+        return self.beyond[self.beyond > self.limits.reindex(self.beyond.index).fillna(self.tolerance.value)]
 
     @property
     def same_missing(self) -> bool:
@@ -146,6 +151,7 @@ def compare(
     floor: float | pd.Series | pd.DataFrame = 0.0,
     scale: Scale = "relative",
     rows: pd.Series | None = None,
+    limits: pd.Series | None = None,
     reason: str = "",
 ) -> Comparison:
     """Compare two columns, or two tables of the same shape, label by label.
@@ -163,6 +169,8 @@ def compare(
     scale : {"relative", "absolute", "logarithmic"}
     rows : Series of bool, optional
         The labels to compare; all without it.
+    limits : Series, optional
+        The tolerance of each label that has one of its own.
     reason : str
         Kept in the record.
 
@@ -172,9 +180,11 @@ def compare(
         If the labels or the numbers of columns differ, or no label has a value on either side.
     """
     theirs = _frame(there)
-    if len(here) != len(theirs) or not here.index.sort_values().equals(theirs.index.sort_values()):
-        raise ValueError(f"{quantity}: the labels are not the same")
-    ours = _frame(here).reindex(theirs.index)
+    ours = _frame(here)
+    if not ours.index.equals(theirs.index):
+        if not ours.index.sort_values().equals(theirs.index.sort_values()):
+            raise ValueError(f"{quantity}: the labels are not the same")
+        ours = ours.reindex(theirs.index)
     if ours.shape[1] != theirs.shape[1]:
         raise ValueError(f"{quantity}: {ours.shape[1]} columns against {theirs.shape[1]}")
     floors = floor if isinstance(floor, float | int) else _frame(floor).reindex(theirs.index).fillna(0.0).to_numpy()
@@ -200,6 +210,7 @@ def compare(
         largest=largest,
         worst=str(by_row.idxmax()) if largest > 0 else "",
         beyond=by_row[by_row > (target or tolerance).value].sort_values(ascending=False),
+        limits=limits,
         missing_here=tuple(map(str, theirs.index[gone_here])),
         missing_there=tuple(map(str, theirs.index[gone_there])),
         reason=reason,

@@ -36,6 +36,9 @@ SCALE_DECIDES = {"two_group_12"}
 SCALE_ENDS = "where the search ends is decided by the twelfth digit of the scale of the prior"
 # Two components of the mixture explain these fold changes almost equally well.
 FLAT_MIXTURE = {"sparse_poscounts_30"}
+# An s-value is a mean over the genes ranked before it. The end of the search of this gene, 2e-6 from R's, moves it by
+# 65 ranks, for its tail area is nearly that of many others.
+MOVED_RANKS = {"airway": {"ENSG00000269416": 1e-3}}
 TRANSFORMATIONS: dict[str, Callable[..., cn.Transformed]] = {
     "vst_blind_full": cn.variance_stabilizing_transformation,
     "vst_fast": cn.vst,
@@ -65,8 +68,10 @@ def loosened(name: str, kind: str, of_kind: str = "ordinary") -> tuple[Tolerance
         return (FLAT if name in FLAT_MIXTURE else ROUNDING), MIXTURE
     if kind == "apeglm" and of_kind == "quasi-Newton" and name in SCALE_DECIDES:
         return ROUNDING, SCALE_ENDS
+    if kind == "apeglm" and name in MANY_COEFFICIENTS:
+        return EARLY_END, ENDS
     if kind == "apeglm":
-        return (EARLY_END if name in MANY_COEFFICIENTS else OTHER_OPTIMISER), ENDS
+        return (ROUNDING if of_kind == "rounding" else OTHER_OPTIMISER), ENDS
     return SAME_ALGORITHM, ""
 
 
@@ -100,7 +105,7 @@ def s_values(name: str, table: str) -> Iterator[Quantity]:
         here = shrunken(run, "apeglm", lfc_threshold=1.0)["svalue"]
         return compare(
             f"{table}: svalue", here, run.truth.tables[table]["svalue"], tolerance, target=SHRINKAGE, scale="absolute",
-            reason=reason,
+            limits=pd.Series(MOVED_RANKS.get(name, {}), dtype=float), reason=reason,
         )  # fmt: skip
 
     yield Quantity("s-value", f"{table}: svalue", measure)

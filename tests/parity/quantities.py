@@ -3,15 +3,17 @@
 Three kinds of genes are told apart:
 
 - *ordinary* genes, held to the target;
-- genes *decided by rounding*: DESeq2's own dispersion of such a gene moves when nothing changes but the order in which
-  the samples are added up (rounding.R, with its output beside it). Its line search compares log posteriors that agree
-  to the last bit, and goes one way or the other;
+- genes *decided by rounding*: the dispersion of such a gene moves when nothing changes but the order in which the
+  samples are added up, in DESeq2 (rounding.R) or here (rounding.py). The line search compares log posteriors that agree
+  to the last bit, and goes one way or the other. These genes are listed by name in data/rounding.json and
+  data/rounding_here.json, each with its movement; the list allows each of them a few times as much;
 - *quasi-Newton* genes, whose IRLS did not converge in DESeq2, so that R's optim decided. The likelihood is flat to
   1e-10 over a range of coefficients, and where the search stops in it depends on the last bits of the likelihood.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -57,9 +59,14 @@ TREND_MOVES = 1e-9
 SATURATED = 1e-9
 """A sample alone in its cell has a hat value of one within this."""
 
+ROOM = 10
+"""A gene decided by rounding may differ by so many times what its dispersion was seen to move, at most by `ROUNDING`.
+
+The orders of samples that were tried are a sample of what rounding can do."""
+
 KINDS: dict[Kind, tuple[Tolerance, Tolerance, str]] = {
     "ordinary": (SAME_ALGORITHM, SAME_ALGORITHM, ""),
-    "rounding": (ROUNDING, SAME_ALGORITHM, "DESeq2 itself moves these genes when samples come in another order"),
+    "rounding": (ROUNDING, SAME_ALGORITHM, "these genes move when samples come in another order"),
     "quasi-Newton": (SAME_OPTIMUM, SAME_OPTIMUM, ""),
 }
 """For each kind of gene the tolerance, the target and the reason why they differ."""
@@ -80,33 +87,45 @@ class Quantity:
         return self.name if self.kind == "ordinary" else f"{self.name} ({self.kind})"
 
 
-def rows_of(run: Run | Given, kind: Kind, *, fit: str = "genes") -> pd.Series:
+def rows_of(run: Run | Given, kind: Kind, *, fit: str = "genes", trend: str = "parametric") -> pd.Series:
     """Return which genes are of a kind, for the Wald fit (`genes`) or the likelihood ratio test (`genes_lrt`)."""
-    return _rows_of(run.truth.name, kind, fit)
+    return _rows_of(run.truth.name, kind, fit, trend)
 
 
 @cache
-def _rows_of(name: str, kind: Kind, fit: str) -> pd.Series:
+def _rows_of(name: str, kind: Kind, fit: str, trend: str = "parametric") -> pd.Series:
     truth = reference.load(name)
     fitted = truth.tables.get(fit, truth.genes)
     flat = (fitted if "betaIter" in fitted else truth.genes)["betaIter"] == QUASI_NEWTON
-    rounded = pd.Series(truth.genes.index.isin(reference.rounding_genes(name)), index=truth.genes.index)
+    rounded = pd.Series(truth.genes.index.isin(list(reference.movements(name, trend))), index=truth.genes.index)
     return {"quasi-Newton": flat, "rounding": rounded & ~flat, "ordinary": ~rounded & ~flat}[kind]
+
+
+def rounding_limits(name: str, trend: str = "parametric", least: float = SAME_ALGORITHM.value) -> pd.Series:
+    """Return how far each gene that rounding decides may differ."""
+    moved = pd.Series(reference.movements(name, trend), dtype=float)
+    return (ROOM * moved).clip(upper=ROUNDING.value).clip(lower=least)
+
+
+@cache
+def _padj_from(name: str, table: str) -> pd.Series:
+    """Return the gene from which each adjusted p-value of a table stems; the gene itself where there is none."""
+    truth = reference.load(name).tables[table]
+    source = adjusted_from(truth["pvalue"], truth["padj"])
+    return source.fillna(pd.Series(source.index, index=source.index))
 
 
 @cache
 def _padj_rows_of(name: str, table: str, kind: Kind, fit: str) -> pd.Series:
     """Return the genes whose adjusted p-values stem from a gene of a kind."""
-    truth = reference.load(name).tables[table]
-    source = adjusted_from(truth["pvalue"], truth["padj"])
-    itself = pd.Series(source.index, index=source.index)
-    return _rows_of(name, kind, fit).loc[source.fillna(itself)].set_axis(source.index)
+    source = _padj_from(name, table)
+    return _rows_of(name, kind, fit).loc[source].set_axis(source.index)
 
 
-def kinds(name: str, *, fit: str = "genes", flat: bool = True) -> Iterator[Kind]:
+def kinds(name: str, *, fit: str = "genes", flat: bool = True, trend: str = "parametric") -> Iterator[Kind]:
     """Return the kinds of genes that a data set has."""
     yield "ordinary"
-    if reference.rounding_genes(name):
+    if reference.movements(name, trend):
         yield "rounding"
     if flat and reference.quasi_newton_rows(name).get(fit, 0):
         yield "quasi-Newton"
@@ -150,8 +169,11 @@ def by_kind(
     scale: Scale = "relative",
     target: Tolerance | None = None,
     loosened: tuple[Tolerance, str] | None = None,
+    limits: pd.Series | None = None,
 ) -> Iterator[Quantity]:
     """Compare something over the genes of one kind; `loosened` is another tolerance and its reason.
+
+    Genes that rounding decides have the limits of `rounding_limits`, unless others are given.
 
     Where the reference has no value for any of these genes, it is compared that there is none here; where it has no
     such genes, nothing.
@@ -160,13 +182,17 @@ def by_kind(
     target = target or aim
     if kind == "ordinary":
         tolerance, reason = ordinary_tolerance(name)
+    if kind == "rounding" and limits is None:
+        limits = rounding_limits(name)
     if loosened and loosened[0].value > tolerance.value:
         tolerance, reason = loosened
+    if limits is not None and loosened:
+        limits = limits.clip(lower=loosened[0].value)
 
     def measure(run: Run) -> Comparison:
         return compare(
             label, ours(run), theirs(run), tolerance, target=target, floor=floor(run), scale=scale, rows=rows(run),
-            reason=reason,
+            limits=limits, reason=reason,
         )  # fmt: skip
 
     def measure_missing(run: Run) -> Comparison:
@@ -261,21 +287,21 @@ def dispersions(name: str) -> Iterator[Quantity]:
 
 
 def other_trends(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
-    """Compare the dispersions under the other trends; the reference does not say which genes rounding decides there."""
+    """Compare the dispersions under the other trends."""
     for table in sorted({"dispersion_local", "dispersion_mean"} & set(stored)):
-        for column in stored[table]:
-            reason = (
-                "rounding decides here too, but rounding.R did not follow this trend" if column == "dispersion" else ""
-            )
+        trend = table.removeprefix("dispersion_")
+        for column, kind in itertools.product(stored[table], kinds(name, flat=False, trend=trend)):
             yield from by_kind(
                 name,
                 "other trends",
-                f"{column}, {table.removeprefix('dispersion_')} trend",
-                "ordinary",
-                lambda run, table=table, column=column: getattr(run, table.removeprefix("dispersion_")).genes[column],
+                f"{column}, {trend} trend",
+                kind,
+                lambda run, trend=trend, column=column: getattr(run, trend).genes[column],
                 lambda run, table=table, column=column: run.truth.tables[table][column],
-                rows=lambda run: run.truth.genes["baseMean"] > 0,
-                loosened=(ROUNDING, reason) if reason else None,
+                rows=lambda run, kind=kind, trend=trend: (
+                    (run.truth.genes["baseMean"] > 0) & (rows_of(run, "rounding", trend=trend) == (kind == "rounding"))
+                ),
+                limits=rounding_limits(name, trend) if kind == "rounding" else None,
             )
 
 
@@ -329,6 +355,11 @@ def cooks_rows(run: Run | Given, kind: Kind) -> pd.Series:
     return rows_of(run, kind) & ~again
 
 
+def cooks_of(run: Run, fit: str) -> pd.DataFrame:
+    """Return the Cook's distances of the genes and samples of the reference."""
+    return getattr(run, fit).cooks().loc[run.truth.cooks.index, run.truth.cooks.columns]
+
+
 def cooks(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
     """Compare Cook's distances and their maxima.
 
@@ -349,7 +380,7 @@ def cooks(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
         for prefix, fit in fits.items() if "cooks" in stored else ():
             yield from by_kind(
                 name, "cooks", f"{prefix}cooks", kind,
-                lambda run, fit=fit: getattr(run, fit).cooks().loc[run.truth.cooks.index, ~saturated(run)],
+                lambda run, fit=fit: cooks_of(run, fit).loc[:, ~saturated(run)],
                 lambda run: run.truth.cooks.loc[:, ~saturated(run)],
                 rows=lambda run, kind=kind: cooks_rows(run, kind), floor=lambda _: FLOORS["cooks"],
                 loosened=loosened if kind == "quasi-Newton" else None,
@@ -357,7 +388,7 @@ def cooks(name: str, stored: dict[str, list[str]]) -> Iterator[Quantity]:
     if name == "two_group_3":
         yield from by_kind(
             name, "cooks", "cooks of a sample alone in its cell", "ordinary",
-            lambda run: run.wald.cooks().loc[run.truth.cooks.index, saturated(run)],
+            lambda run: cooks_of(run, "wald").loc[:, saturated(run)],
             lambda run: run.truth.cooks.loc[:, saturated(run)],
             rows=lambda run: rows_of(run, "ordinary"), floor=lambda _: FLOORS["cooks"],
             loosened=(OTHER_OPTIMISER, "divided by (1 - hat value)^2, and the hat value is 1 but for the ridge"),
@@ -432,6 +463,7 @@ def results(name: str, table: str, columns: list[str]) -> Iterator[Quantity]:
         yield from by_kind(
             name, "padj", f"{table}: padj", kind, ours, theirs,
             rows=lambda _, kind=kind: _padj_rows_of(name, table, kind, fit), scale="logarithmic",
+            limits=padj_limits(name, table) if kind == "rounding" else None,
         )  # fmt: skip
     level = 0.01 if table == "results_alpha01" else 0.1
     ours, theirs = pair("padj")
@@ -439,6 +471,12 @@ def results(name: str, table: str, columns: list[str]) -> Iterator[Quantity]:
     yield Quantity("padj < alpha", label, lambda run: compare_sets(label, ours(run) < level, theirs(run) < level))
     if table != "results_plain":
         yield Quantity("filter threshold", f"{table}: filter threshold", lambda run: threshold(run, table))
+
+
+def padj_limits(name: str, table: str) -> pd.Series:
+    """Return how far each adjusted p-value that stems from a gene decided by rounding may differ."""
+    source = _padj_from(name, table)
+    return rounding_limits(name).reindex(source).set_axis(source.index)
 
 
 def threshold(run: Run, table: str) -> Comparison:

@@ -128,9 +128,19 @@ def rounding() -> dict[str, Any]:
     return found
 
 
-def rounding_genes(name: str) -> frozenset[str]:
-    """Return the genes whose dispersions move in DESeq2 when samples come in another order."""
-    return frozenset(rounding().get(name, {}).get("genes", ()))
+@cache
+def movements(name: str, trend: str = "parametric") -> dict[str, float]:
+    """Return the genes that rounding decides, and how far it moved their dispersions, relative.
+
+    They move when samples come in another order: in DESeq2 (rounding.R, which follows the default trend), or here
+    (rounding.py, for every kind of trend that is compared).
+    """
+    moved = {gene: max(pair) for gene, pair in rounding().get(name, {}).get("genes", {}).items()}
+    for gene, stages in json.loads((FOLDER / "rounding_here.json").read_text()).get(name, {}).items():
+        here = max(stages.get("gene-wise", 0.0), stages.get(trend, 0.0))
+        if here:
+            moved[gene] = max(here, moved.get(gene, 0.0))
+    return moved
 
 
 def trend_movement(name: str) -> float:

@@ -1,8 +1,7 @@
 """Answers to questions asked in words: against DESeq2's tables, between spellings of one model, and between tests.
 
-Against DESeq2 a number of each gene is held to 1e-8 relative. A few genes are further off: their dispersion comes from
-a line search that compares log posteriors which agree to the last bit, so rounding decides it, and with it the standard
-error (`quantities` tells these genes apart). So 99.5 % of the genes are held to 1e-8, and every gene to 1e-3.
+Against DESeq2 a number of each gene is held to 1e-8 relative, or to 1e-7 where rounding moves the trend; the listed
+genes whose dispersion is decided by rounding have limits of their own (`quantities` tells these genes apart).
 
 Between spellings of one model the ridge penalty of the fit sets the limit: 1e-6 on the log2 scale, as in DESeq2, on the
 coefficients, so on something else in each spelling. Half of the genes agree within 1e-6 of a standard error, 95 %
@@ -29,6 +28,8 @@ from comparison import (
     Tolerance,
     compare,
 )
+from quantities import ordinary_tolerance, padj_limits, rounding_limits
+from runs import Run
 from test_queries import BETWEEN48, NESTED48, QUERIES94, WITHIN48
 
 from countnest.api.query import bind
@@ -130,13 +131,22 @@ RECODED = [(name, formula, asked) for name, formulas in SPELLINGS.items() for fo
 # ---- comparisons ----
 
 
-def column(name, ours, theirs, *, target=SAME_ALGORITHM, tolerance=ROUNDING):
+def column(name, ours, theirs, *, target=SAME_ALGORITHM, tolerance=ROUNDING, limits=None):
     """Compare a column of two tables."""
     floor = SE_FRACTION if name == "stat" else 0.0
     if name == "log2FoldChange":
         floor = SE_FRACTION * theirs["lfcSE"]
     scale = "logarithmic" if name in ("pvalue", "padj") else "relative"
-    return compare(name, ours[name], theirs[name], tolerance, target=target, floor=floor, scale=scale)
+    return compare(name, ours[name], theirs[name], tolerance, target=target, floor=floor, scale=scale, limits=limits)
+
+
+def require_but_for_rounding(run, table, name, ours):
+    """Hold a column to DESeq2's, but for genes that rounding decides, which have limits of their own."""
+    truth = run.truth.name
+    limits = padj_limits(truth, table) if name == "padj" else rounding_limits(truth)
+    tolerance, _ = ordinary_tolerance(truth)
+    found = column(name, ours, run.truth.tables[table], tolerance=tolerance, limits=limits.dropna())
+    assert found.passed, found.message()
 
 
 def share_within(found):
@@ -210,7 +220,7 @@ def test_answers_are_those_of_deseq2(fitted, run_of, name, table):
     theirs = run_of(name).truth.tables[table]
     require(column("baseMean", ours, theirs, target=SAME_ARITHMETIC, tolerance=SAME_ARITHMETIC))
     for each in ("log2FoldChange", "lfcSE", "stat", "pvalue", "padj"):
-        require(column(each, ours, theirs))
+        require_but_for_rounding(run_of(name), table, each, ours)
     level = options.get("alpha", 0.1)
     np.testing.assert_array_equal(ours["padj"] < level, theirs["padj"] < level)
 
@@ -231,10 +241,10 @@ def test_every_question_has_the_fold_changes_of_deseq2(fitted, run_of, name):
     dds = fitted(name, SPELLINGS[name][0])
     truth = run_of(name).truth
     coefficients = truth.genes[truth.coefficients]
+    limits = rounding_limits(name).reindex(truth.genes.index).fillna(ordinary_tolerance(name)[0].value)
     for label, query in every_question(name, dds):
-        off = distance_from_deseq2(query, coefficients)
-        assert (off <= SAME_ALGORITHM.value).mean() >= 0.995, label
-        assert off.max() <= ROUNDING.value, label
+        outside = distance_from_deseq2(query, coefficients) > limits
+        assert not outside.any(), f"{label}: {list(limits.index[outside])}"
 
 
 # ---- likelihood ratio tests ----
@@ -246,7 +256,7 @@ def test_ratio_test_of_a_formula_is_that_of_deseq2(run_of, name):
     dds = run.fitted(SPELLINGS[name][0], test="LRT", reduced=RATIO[name][1][0])
     ours, theirs = dds.results().table, run.truth.tables["results_lrt"]
     for each in ("stat", "pvalue", "padj"):
-        require(column(each, ours, theirs))
+        require_but_for_rounding(run, "results_lrt", each, ours)
     np.testing.assert_array_equal(ours["padj"] < 0.1, theirs["padj"] < 0.1)
 
 
@@ -314,9 +324,10 @@ def test_spellings_of_a_model_give_one_joint_test(fitted, name, formula, kind):
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_only_the_ridge_penalty_tells_spellings_apart(run_of, name):
+def test_only_the_ridge_penalty_tells_spellings_apart(name):
     with without_ridge():
-        fits = [run_of(name).fitted(formula) for formula in SPELLINGS[name]]
+        run = Run(name)  # a run of its own: without the penalty, rounding decides in other orders of samples
+        fits = [run.fitted(formula) for formula in SPELLINGS[name]]
         for asked, query in QUESTIONS[name].items():
             answers = [query(dds).test() for dds in fits]
             for other in answers[1:]:
