@@ -176,7 +176,7 @@ def parts(results):
 def every_question(name, dds):
     """Return the name of each worked-out question of a study, and the question; joint ones have the rows of others."""
     for label, ask, *_ in [*WITHIN48, *BETWEEN48] if name == "study48" else QUERIES94:
-        query = bind(ask(dds.design), dds._answerable)
+        query = bind(ask(dds.design), dds)
         if not query.is_joint:
             yield label, query
 
