@@ -1,4 +1,4 @@
-"""Array types and the one gate through which arrays enter the kernels.
+"""Array types, and the conversion that every array passes before it enters a kernel.
 
 Words used everywhere: G genes, n samples, p coefficients.
 """
@@ -39,5 +39,5 @@ def rows_of(values: None, rows: BoolArray | IntArray | slice) -> None: ...
 
 
 def rows_of(values: FloatArray | None, rows: BoolArray | IntArray | slice) -> FloatArray | None:
-    """Return what belongs to some genes, of factors or weights: (1, n) serve all genes, None stays None."""
+    """Return the rows of factors or weights for some genes; (1, n) applies to all genes, and None stays None."""
     return values if values is None or len(values) == 1 else values[rows]

@@ -1,4 +1,4 @@
-"""Numbers that are far from their origin, such as times in Unix seconds: taken less their mean where the model allows.
+"""Centring of columns far from zero, such as times in Unix seconds, where the model allows it.
 
 Beside an intercept, or for the slope of a group beside a column of this group, the origin of a number is a matter of
 taste: another one gives the same model. For arithmetic it is not, since all digits may go into what is common to the
@@ -23,7 +23,7 @@ NOTHING, DIGITS = 1e-8, 12
 
 
 def centred(matrix: FloatArray, far: float = FAR, by: Sequence[int] | None = None) -> tuple[FloatArray, FloatArray]:
-    """Return X' = X T, of the same column space as X, and T.
+    """Return X' = X T, with the same column space as X, and T.
 
     Parameters
     ----------

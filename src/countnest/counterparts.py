@@ -1,6 +1,6 @@
-"""Names of DESeq2 and PyDESeq2, and what to write here: one table, asked wherever a name is not known.
+"""Names of DESeq2 and PyDESeq2 and their counterparts here: one table, consulted for every unknown name.
 
-These names are not aliases: there is one way to write a thing. Whoever writes another is told the right one, by an
+These names are not aliases: there is one way to write a thing. Another name is answered with the right one, by an
 `UnknownNameError` (an AttributeError) for names and by an `ArgumentError` (a TypeError) for arguments.
 """
 
@@ -234,7 +234,7 @@ ARGUMENTS = {
 
 
 def counterpart(name: str, kind: str = "", known: Iterable[str] = ()) -> str | None:
-    """Return what to write for a name of DESeq2 or PyDESeq2; None for any other.
+    """Return the counterpart of a name of DESeq2 or PyDESeq2; None for any other name.
 
     `kind` is the class of the object that was asked for it, as `OBJECTS` knows it, and `known` what that has.
     """
@@ -246,7 +246,7 @@ def counterpart(name: str, kind: str = "", known: Iterable[str] = ()) -> str | N
 
 
 def unknown_name(kind: str, owner: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """Return the error for a name that an object lacks, with what to write for it.
+    """Return the error for a name that an object lacks, with its counterpart or a suggestion.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def unknown_name(kind: str, owner: str, name: str, known: Iterable[str]) -> Unkn
 
 
 class Answering:
-    """An object that answers names it does not have. Names that begin with an underscore get Python's own answer."""
+    """An object that suggests what to write for a name it lacks; names with a leading underscore get Python's error."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""How objects show themselves: a title and a few facts, as text and as HTML for notebooks."""
+"""Short descriptions of objects: a title and a few facts, as text and as HTML for notebooks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Folders for what is not finished yet, which vanish at the end, and after the end of a process that could not tidy up.
+"""Temporary folders for unfinished files, removed at the end or, after a killed process, by the next one.
 
-A process that is killed leaves its drafts. Each of them holds a file that is locked as long as its process lives, so
-that the next process that makes a draft at the same place tells abandoned ones from those in use, and removes them.
+A killed process leaves its drafts behind. Each draft holds a file that stays locked while its process lives, so that
+the next process that makes a draft in the same place can tell abandoned drafts from those in use and remove them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _in_use: set[Path] = set()
 
 
 class Draft:
-    """A new folder, after the abandoned ones of its kind at this place have been removed.
+    """A new folder; abandoned drafts with the same prefix in the same place are removed first.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Draft:
 
 @contextmanager
 def draft_folder(parent: Path) -> Iterator[Path]:
-    """Yield a hidden folder in `parent` that is gone at the end of the block."""
+    """Yield a hidden folder in `parent` that is removed at the end of the block."""
     draft = Draft(parent)
     try:
         yield draft.path
@@ -128,7 +128,7 @@ def _is_abandoned(folder: Path) -> bool:
     """Return whether a folder is a draft whose process has ended."""
     try:
         number = os.open(folder / _MARK, os.O_RDWR)
-    except OSError:  # it is being made this moment, or is no draft, or somebody else's
+    except OSError:  # it is just being made, is not a draft, or belongs to another user
         return False
     try:
         if os.read(number, len(_LOCKED)) == _LOCKED:
@@ -139,7 +139,7 @@ def _is_abandoned(folder: Path) -> bool:
 
 
 def _put_back(folder: Path) -> None:
-    """Put back what a process had moved away when it was killed before it put the new in its place."""
+    """Restore what a killed process had moved away before the replacement was in place."""
     earlier = folder / EARLIER
     for old in earlier.iterdir() if earlier.is_dir() else ():
         with contextlib.suppress(OSError):

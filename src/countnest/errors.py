@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-_MANY = 2000  # names among which no near ones are looked for
+_MANY = 2000  # with more names than this, similar ones are not searched for
 
 
 class CountnestError(ValueError):
@@ -79,7 +79,7 @@ class ContrastError(CountnestError):
 
 
 class StratumError(CountnestError):
-    """The question compares blocks, such as families, that the design holds fixed."""
+    """The query compares blocks, such as families, that the design holds fixed."""
 
 
 class NormalizationError(CountnestError):
@@ -133,10 +133,10 @@ def listing(names: Iterable[object], limit: int = 5) -> str:
 
 
 def suggestion(name: object, known: Iterable[object]) -> str:
-    """Return ' Did you mean ...?' when `known` holds names near to `name`, otherwise ''."""
+    """Return ' Did you mean ...?' if `known` holds names similar to `name`, otherwise ''."""
     candidates = [str(item) for item in known]
     lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
-    if len(lowered) > _MANY:  # identifiers of genes: near ones are others, and looking for them takes seconds
+    if len(lowered) > _MANY:  # identifiers of genes: similar ones are other genes, and the search takes seconds
         near = [each for each in lowered if _bare(each) == _bare(str(name).lower())][:3]
     else:
         near = difflib.get_close_matches(str(name).lower(), list(lowered), n=3, cutoff=0.6)
@@ -154,13 +154,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def kind_of(value: object) -> str:
-    """Return what a value is, in words: 'a DataFrame', 'an ndarray', 'None'."""
+    """Return the type of a value in words: 'a DataFrame', 'an ndarray', 'None'."""
     name = type(value).__name__
     return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def called(function: Callable[..., Any], option: str, *arguments: object) -> Any:  # noqa: ANN401 (the caller checks)
-    """Return what a function of the user returns; where it fails, say which, and keep the error as the cause.
+    """Call a function that the user gave; an error in it becomes an `OptionError` that names the function.
 
     `option` is the name of the argument by which the function was given.
     """
@@ -173,7 +173,7 @@ def called(function: Callable[..., Any], option: str, *arguments: object) -> Any
 
 
 def warn(message: str) -> None:
-    """Warn at the line of the caller outside the package, however deep below it the matter is noticed."""
+    """Warn at the line of the caller outside the package, however deep in the package the problem is found."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("countnest."):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def check_path(path: object) -> None:
 def check_folder(path: FilePath) -> None:
     """Raise `FileError` when a folder `path` can neither be filled nor made.
 
-    For a moment there is a hidden folder where it is going to be: what permissions say is not always what holds.
+    A hidden folder is made there for a moment, because permissions alone do not always tell.
     """
     with _as_file_error(path, makes_folders=True):
         _require_folder(path)
@@ -120,7 +120,7 @@ def _nearest_folder(path: Path) -> Path:
 
 
 def _place_for_draft(target: Path) -> Path:
-    """Return where a draft is one rename away from `target`: beside it, or in it where nothing can be written there."""
+    """Return a folder from which a draft can be renamed to `target`: its parent, or itself if that is not writable."""
     beside = _nearest_folder(target.parent)
     if target.exists() and (os.path.ismount(target) or not os.access(beside, os.W_OK | os.X_OK)):
         return target
@@ -146,22 +146,22 @@ def _move_folder(draft: Path, target: Path, earlier: Collection[str]) -> None:
 
 
 def _is_at_work_in(folder: Path) -> bool:
-    """Return whether this process, and so the shell of its user, works in a folder or below it."""
+    """Return whether the working directory of this process is a folder or lies below it."""
     try:
         return Path.cwd().is_relative_to(folder)
-    except OSError:  # it works where nothing is any more
+    except OSError:  # the working directory has been removed
         return False
 
 
 def _swapped(draft: Path, target: Path) -> bool:
-    """Put a folder in the place of another; return False, with nothing changed, where that one cannot be moved."""
+    """Replace a folder by another; return False, with nothing changed, if it cannot be moved."""
     earlier = draft.parent / EARLIER
     earlier.mkdir()
     old = earlier / target.name
     shutil.copymode(target, draft)
     try:
         target.rename(old)
-    except OSError:  # a place where something is mounted
+    except OSError:  # a mount point
         return False
     try:
         draft.rename(target)

@@ -13,7 +13,7 @@ _QUOTA = Path("/sys/fs/cgroup/memory.max")
 
 
 def physical_memory() -> float | None:
-    """Return the bytes of memory of this machine; None where the system does not say."""
+    """Return the bytes of memory of this machine; None if the system does not report them."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -21,9 +21,9 @@ def physical_memory() -> float | None:
 
 
 def available_memory() -> float | None:
-    """Return the bytes that this process can still have, or at least cannot exceed; None where nothing is known.
+    """Return the bytes that are still available to this process, or an upper bound; None if unknown.
 
-    What the system keeps of files counts as free, for it can be dropped.
+    The file cache of the system counts as free.
     """
     known = [size for size in (physical_memory(), _free_memory(), _allowed_memory()) if size is not None]
     return min(known, default=None)

@@ -1,4 +1,4 @@
-"""Every option that is a word, in one place; what is true or false; and names, of which one or several are given."""
+"""The words that options accept, and checks of words, flags, numbers and names."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check_option(name: str, value: object, allowed: object) -> None:
 def check_flags(**flags: object) -> None:
     """Raise `OptionError` unless every value is True or False, of Python or of NumPy.
 
-    Text such as "no" would be taken for true, and None for false.
+    Text such as "no" would count as true, and None as false.
     """
     for name, value in flags.items():
         if not (isinstance(value, bool) or _is_numpy_bool(value)):
@@ -63,7 +63,7 @@ def check_flags(**flags: object) -> None:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a finite number; True and False are none."""
+    """Return whether a value is a finite number; True and False are not."""
     if not isinstance(value, Real) or isinstance(value, bool):
         return False
     try:
@@ -73,9 +73,9 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def names_given(name: str, value: object) -> list[str]:
-    """Return the names that are given as one, or as several in a list, each once; raise `OptionError` otherwise.
+    """Return the names, given as one or as a list, each once; raise `OptionError` for anything else.
 
-    Sets are refused: their order may be another one in the next session.
+    Sets are refused: their order may differ in the next session.
     """
     if isinstance(value, str):
         return [value]
@@ -89,6 +89,6 @@ def names_given(name: str, value: object) -> list[str]:
 
 
 def _is_numpy_bool(value: object) -> bool:
-    """Tell whether a value is a truth value of NumPy, which this module does not import: it is read before all else."""
+    """Return whether a value is a NumPy boolean, without importing NumPy: this module is imported first."""
     kind = type(value)
     return kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_")

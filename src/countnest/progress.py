@@ -1,4 +1,4 @@
-"""How work that lasts speaks: steps, notes, announcements and bars.
+"""Progress reporting for long-running work: steps, notes, announcements and bars.
 
 Lines are records of the logger `countnest`, level INFO, which any handler gets. One handler is attached from the start,
 the `Display`: it writes them to the standard error stream, unless a call is quiet.
@@ -28,29 +28,29 @@ _logger = logging.getLogger("countnest")
 
 
 class Progress(Protocol):
-    """What a pipeline may say while it works."""
+    """What an analysis reports while it runs."""
 
     def step(self, text: str) -> None:
         """Announce a step: 'estimating size factors'."""
 
     def note(self, text: str) -> None:
-        """Tell something that the user should know: '-- note: ...'."""
+        """Report something that the user should know: '-- note: ...'."""
 
     def bar(self, total: int, text: str) -> AbstractContextManager[Advance]:
         """Return a context manager whose value, `advance(k)`, counts `k` of `total` genes as done, from any thread."""
 
     def announce(self, text: str) -> None:
-        """Say what the user waits for besides the analysis, such as the compiler."""
+        """Report what the user is waiting for besides the analysis, such as the compiler."""
 
     def passing_bar(self, total: int, done: int, text: str) -> AbstractContextManager[Advance]:
-        """Return a context manager like that of `bar`, of work that leaves nothing on the terminal."""
+        """Return a context manager like that of `bar`, for a bar that is removed at the end."""
 
     def aside(self) -> Progress:
-        """Return what shows announcements only, and those only where this one does."""
+        """Return a progress that shows announcements only, if this one does."""
 
 
 class TqdmProgress:
-    """Speak to the logger and on the standard error stream, with tqdm bars."""
+    """Progress on the logger and the standard error stream, with tqdm bars."""
 
     def step(self, text: str) -> None:
         """Write one line."""
@@ -66,7 +66,7 @@ class TqdmProgress:
 
     @contextmanager
     def bar(self, total: int, text: str) -> Iterator[Advance]:
-        """Draw a bar once the work has lasted a moment; it stays, with its time, and short work leaves its text.
+        """Draw a bar once the work has lasted a moment; the finished bar stays, and short work leaves its text.
 
         Where the stream is not a terminal, the text comes first and a bar only after a while.
         """
@@ -85,7 +85,7 @@ class TqdmProgress:
 
     @contextmanager
     def passing_bar(self, total: int, done: int, text: str) -> Iterator[Advance]:
-        """Draw a bar at once, and take it away at the end; on a terminal only."""
+        """Draw a bar at once and remove it at the end; on a terminal only."""
         if not (_is_visible() and _is_terminal()):
             yield _count_nothing
             return
@@ -96,12 +96,12 @@ class TqdmProgress:
             yield meter.update
 
     def aside(self) -> Progress:
-        """Announce as this one does, and be silent otherwise."""
+        """Return a progress that shows announcements only."""
         return SilentProgress(self)
 
 
 class _Counter:
-    """What has been done so far, shown by a bar from `delay` seconds on."""
+    """A counter of finished genes, shown as a bar after `delay` seconds."""
 
     def __init__(self, total: int, text: str, delay: float) -> None:
         self.meter: Any = None
@@ -139,12 +139,12 @@ class _Counter:
 
 
 class SilentProgress:
-    """Show nothing; the handlers of the logger get the lines all the same.
+    """Progress that shows nothing; handlers of the logger still get the lines.
 
     Parameters
     ----------
     besides
-        Makes the announcements, where there is one.
+        The progress that makes the announcements; None: there is none.
     """
 
     def __init__(self, besides: Progress | None = None) -> None:
@@ -165,12 +165,12 @@ class SilentProgress:
         yield _count_nothing
 
     def announce(self, text: str) -> None:
-        """Log one line, or leave it to who makes the announcements."""
+        """Log one line, or pass it to the progress that makes the announcements."""
         say_it = self.step if self._besides is None else self._besides.announce
         say_it(text)
 
     def passing_bar(self, total: int, done: int, text: str) -> AbstractContextManager[Advance]:
-        """Count nothing, or leave it to who makes the announcements."""
+        """Count nothing, or use the bar of the progress that makes the announcements."""
         return nullcontext(_count_nothing) if self._besides is None else self._besides.passing_bar(total, done, text)
 
     def aside(self) -> Progress:
@@ -179,17 +179,17 @@ class SilentProgress:
 
 
 class Mute(SilentProgress):
-    """Say nothing but announcements to anybody: for work inside of work that has been spoken of."""
+    """Progress that shows and logs announcements only: for steps inside of a step that has been reported."""
 
     def step(self, text: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Do nothing."""
 
 
 def progress(quiet: bool) -> Progress:
-    """Return the progress display of a call: none when `quiet`."""
+    """Return the progress of a call: silent if `quiet`."""
     return SilentProgress() if quiet else TqdmProgress()
 
 
@@ -200,7 +200,7 @@ def say(text: str) -> None:
 
 
 class Display(logging.Handler):
-    """The handler that shows lines as they are, without level and name.
+    """The handler that writes lines as they are, without level and name.
 
     Where another handler writes them to the same terminal, as that of `logging.basicConfig(level="INFO")` does, it
     leaves them to that one.
@@ -216,10 +216,9 @@ class Display(logging.Handler):
 
 
 def _tell(text: str, *, displayed: bool = True, shown_as: str | None = None) -> None:
-    """Give a line to the handlers of the logger, and to those of its parents if its level lets them have it.
+    """Pass a line to the handlers of the logger, and to those of its parents if its level allows it.
 
-    As long as nobody has set the level of the logger, its own handlers get steps and notes too, whatever the level of
-    the root.
+    While the level of the logger is not set, its own handlers get steps and notes whatever the level of the root.
     """
     if not _is_wanted():
         return
@@ -235,7 +234,7 @@ def _tell(text: str, *, displayed: bool = True, shown_as: str | None = None) -> 
 
 
 def _is_wanted() -> bool:
-    """Return whether the logger takes lines: its own level decides, and where it has none they are taken."""
+    """Return whether the logger accepts lines: its own level decides, and without one it does."""
     if _logger.disabled or _logger.manager.disable >= logging.INFO:
         return False
     return _logger.level == logging.NOTSET or _logger.isEnabledFor(logging.INFO)
@@ -273,7 +272,7 @@ def _count_nothing(_: int) -> None:
 
 
 def _tqdm() -> Any:  # noqa: ANN401 (a class that depends on the place)
-    """Return the bar class for this place, imported late because many calls need none."""
+    """Return the bar class for a terminal or a notebook; imported late because many calls need none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm complains of notebooks without ipywidgets, and then works
         from tqdm.auto import tqdm

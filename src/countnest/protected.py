@@ -77,7 +77,7 @@ _PROTECTION: dict[str, Any] = {
 
 
 class _Protected:
-    """What both kinds of table have in common."""
+    """The part that both kinds of table share."""
 
     _advice = ""  # without one, as while it is made and after unpickling, a table can be written to
 
@@ -92,7 +92,7 @@ class _Protected:
 
 
 class _AsPandas(type):
-    """The class of classes whose instances are as those of pandas: in errors, and to pandas.testing, on either side."""
+    """Metaclass of tables that pass for those of pandas, in errors and in pandas.testing."""
 
     def __init__(cls, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> None:
         super().__init__(name, bases, members)
@@ -138,7 +138,7 @@ for _class in (ProtectedFrame, ProtectedSeries):
 
 
 def protected(table: Table, advice: str, why: str = _LOST) -> Table:
-    """Return the table as one that refuses to be edited, and says why and what to do instead."""
+    """Return the table as one that refuses to be edited, with a message that tells why and what to do instead."""
     kind: Any = ProtectedFrame if isinstance(table, pd.DataFrame) else ProtectedSeries
     shown = kind(table)
     object.__setattr__(shown, "_advice", f"{why}: {advice}")

@@ -1,4 +1,4 @@
-"""The public names of the package, and the modules where they live: the one list of them.
+"""The public names of the package and the modules that define them.
 
 They are imported when they are first used, so that `import countnest` is quick.
 """

@@ -1,4 +1,4 @@
-"""What a message advises, in the terms of who reads it: arguments of Python, or options of the shell command."""
+"""Advice in messages, in terms of Python arguments or of options of the shell command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _in_the_shell = ContextVar("_in_the_shell", default=False)
 
 @contextmanager
 def in_the_shell() -> Iterator[None]:
-    """Let messages advise options of the command, as long as the block lasts."""
+    """Make messages advise options of the command within the block."""
     before = _in_the_shell.set(True)
     try:
         yield
@@ -24,7 +24,7 @@ def in_the_shell() -> Iterator[None]:
 
 
 def advised(python: str, shell: str) -> str:
-    """Return a remedy: as it is in Python, or as it is in the shell.
+    """Return the advice for Python, or for the shell.
 
     Examples
     --------
@@ -35,7 +35,7 @@ def advised(python: str, shell: str) -> str:
 
 
 def option(name: str, value: str | bool | None = None) -> str:
-    """Return an argument, which the command has as an option of the same name; without a value, the argument alone.
+    """Return an argument, or the option of the command with the same name; without a value, the name alone.
 
     Examples
     --------
@@ -54,17 +54,17 @@ def option(name: str, value: str | bool | None = None) -> str:
 
 
 def reference_level(variable: str, level: str) -> str:
-    """Return how the reference level of a factor is given."""
+    """Return how to set the reference level of a factor."""
     return advised(f"reference={{'{variable}': '{level}'}}", f"--reference {shlex.quote(f'{variable}={level}')}")
 
 
 def level_order(variable: str, levels: str = "[...]") -> str:
-    """Return how the levels of a factor are given in their order; `levels` as Python writes them."""
+    """Return how to set the order of the levels of a factor; `levels` as Python writes them."""
     return advised(f"levels={{'{variable}': {levels}}}", f"--levels {shlex.quote(f'{variable}=level,level,...')}")
 
 
 def as_factor(variable: str, values: Sequence[str] = ()) -> str:
-    """Return how a number becomes a factor before the formula sees it; `values` are those that it has, in order."""
+    """Return how to turn a numeric variable into a factor; `values` are its values in order."""
     listed = ",".join(values) if 2 <= len(values) <= _FEW else "level,level,..."
     return advised(
         f"samples['{variable}'] = samples['{variable}'].astype(str)", f"--levels {shlex.quote(f'{variable}={listed}')}"

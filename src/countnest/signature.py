@@ -1,4 +1,4 @@
-"""The arguments of a function, and functions that say what is wrong with a call."""
+"""Checks of the arguments of a call, with messages that tell how to write it."""
 
 from __future__ import annotations
 
@@ -56,22 +56,24 @@ class Signature:
         )
 
     def accepts(self, args: tuple[object, ...], options: Mapping[str, object]) -> bool:
-        """Tell whether Python can call the function with these arguments."""
+        """Return whether Python can call the function with these arguments."""
         wrong = self.unknown(options) or self._beyond(args) or self._missing(args, options)
         return not wrong and options.keys().isdisjoint(self.positional[: len(args)])
 
     def unknown(self, options: Mapping[str, object]) -> list[str]:
-        """Return the names that are none of the function."""
+        """Return the names that are not arguments of the function."""
         if self.takes_any:
             return []
         return [name for name in options if name not in self.positional and name not in self.named]
 
-    def mistake(self, called: str, args: tuple[object, ...], options: Mapping[str, object], *, is_verb: bool) -> str:
-        """Return what is wrong with a call whose names are known, and how to write it.
+    def mistake(
+        self, called: str, args: tuple[object, ...], options: Mapping[str, object], *, is_function: bool
+    ) -> str:
+        """Return the problem with a call whose names are known, and how to write it.
 
-        `is_verb` says that `self` is an argument like others, the data set, and not the object of a method.
+        `is_function`: `self` is an ordinary argument, the data set, and not the object of a method.
         """
-        shown = ["dds" if name == "self" else name for name in self.positional if name != "self" or is_verb]
+        shown = ["dds" if name == "self" else name for name in self.positional if name != "self" or is_function]
         given = len(args) - (len(self.positional) - len(shown))
         if self._beyond(args):
             return self._too_many(called, shown, given)
@@ -104,10 +106,10 @@ class Signature:
 def checked_arguments(
     function: Callable[Arguments, Returned], called: str | None = None
 ) -> Callable[Arguments, Returned]:
-    """Return a function that answers arguments that it cannot take, `called` by this name in the message.
+    """Return a function that explains arguments it does not accept; `called` is its name in the message.
 
-    These are unknown ones, more than it takes by position, and ones that are missing or given twice. A method that is
-    called by a name of its own is a verb, whose first argument is a data set.
+    These are unknown ones, too many by position, and ones that are missing or given twice. With `called`, a method is a
+    public function whose first argument is a data set.
     """
     signature = Signature.of(cast("FunctionType", function))
     title = called or function.__name__
@@ -119,16 +121,16 @@ def checked_arguments(
             unknown = signature.unknown(options)
             if unknown:
                 raise _unknown_arguments(shown, unknown, (*signature.positional, *signature.named))
-            raise ArgumentError(signature.mistake(shown, args, options, is_verb=called is not None))
+            raise ArgumentError(signature.mistake(shown, args, options, is_function=called is not None))
         return function(*args, **options)
 
     return checked
 
 
 def checked_methods(cls: Class) -> Class:
-    """Return a class whose public methods, and whose construction, answer arguments that they do not have.
+    """Return a class whose public methods and constructor explain arguments that they do not have.
 
-    Attributes of a frozen record cannot be set, and it says so.
+    Setting an attribute of a frozen record is an error with an explanation.
     """
     for name, value in list(vars(cls).items()):
         if isinstance(value, FunctionType) and (name == "__init__" or not name.startswith("_")):

@@ -1,4 +1,4 @@
-"""Which versions are installed."""
+"""Versions of installed packages."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Labelled tables: the counts at the door, the fits, the results."""
+"""Labelled tables: counts, fits and results."""

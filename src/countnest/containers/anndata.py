@@ -1,4 +1,4 @@
-"""Reading an AnnData object without importing anndata, which stays optional."""
+"""Reading of AnnData objects without importing anndata, which is optional."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AnnDataLike(Protocol):
 
 
 class AnnDataTable(NamedTuple):
-    """What an AnnData object says about its counts: `values` is (n, G), samples by genes."""
+    """Counts of an AnnData object with their annotation; `values` is (n, G), samples by genes."""
 
     values: object  # ndarray or SciPy sparse, in memory; or a table in a file
     samples: pd.Index
@@ -83,7 +83,7 @@ def anndata_table(adata: AnnDataLike, layer: str | None = None) -> AnnDataTable:
 
 
 def _readable(values: object) -> object:
-    """Return a table in a file, sparse or not, as it is, and an array that is lazy otherwise as one in memory."""
+    """Return a table in a file, sparse or not, unchanged, and any other lazy array in memory."""
     if source_of(values) is not None:
         return values
     if hasattr(values, "to_memory"):
@@ -92,7 +92,7 @@ def _readable(values: object) -> object:
 
 
 def where_counts_are(adata: AnnDataLike, layer: str | None) -> str:
-    """Return a sentence, after a space, that says where else an AnnData object has whole numbers; '' without others.
+    """Return ' ...', a sentence on where else an AnnData object has whole numbers; '' if nowhere.
 
     `layer` is where they were looked for; None: `X`.
     """
@@ -110,7 +110,7 @@ def where_counts_are(adata: AnnDataLike, layer: str | None) -> str:
 
 
 def warn_of_other_counts(adata: AnnDataLike) -> None:
-    """Warn where `X` and a layer that is called counts both have whole numbers, and these differ."""
+    """Warn if `X` and a layer named counts both hold whole numbers, and these differ."""
     for name in adata.layers:
         if str(name).lower() not in _NAMES or not (_are_whole(adata.X, 0) and _are_whole(adata.layers[name])):
             continue
@@ -129,7 +129,7 @@ def _first(values: Any) -> npt.NDArray[Any]:  # noqa: ANN401 (a table of any kin
 
 
 def _are_whole(values: Any, least: int = 1) -> bool:  # noqa: ANN401
-    """Tell whether the first samples have whole numbers, none below zero, and some above `least`."""
+    """Return whether the first samples hold whole numbers, none negative, some above `least`."""
     if values is None:
         return False
     numbers = _first(values)

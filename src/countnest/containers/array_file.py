@@ -1,4 +1,4 @@
-"""Where an array in a file is: enough to read it in this process or in another one.
+"""Locations of arrays in files: enough to read an array in this process or in another one.
 
 h5py and zarr are optional. A caller who gives an array of theirs has imported them; a worker imports what it needs.
 """
@@ -63,7 +63,7 @@ class ArrayFile:
 
 
 def array_file(value: object) -> ArrayFile | None:
-    """Return where the array is in a file; None where it is not, or is not known to be."""
+    """Return the location of an array in a file; None if it is not in a file, as far as is known."""
     if isinstance(value, np.ndarray):
         return _mapped_file(value)
     if isinstance(value, _class_of("h5py", "Dataset")):
@@ -74,12 +74,12 @@ def array_file(value: object) -> ArrayFile | None:
 
 
 def _class_of(library: str, name: str) -> Any:  # noqa: ANN401 (for isinstance)
-    """Return a class of a library if it has been imported; nothing is an instance otherwise."""
+    """Return a class of a library if that has been imported, otherwise () of which nothing is an instance."""
     return getattr(sys.modules.get(library), name, ())
 
 
 def _mapped_file(array: npt.NDArray[Any]) -> ArrayFile | None:
-    """Return the place of a memory-mapped array, or of a view of one.
+    """Return the location of a memory-mapped array, or of a view of one.
 
     One of mode "c" may have been changed in memory alone.
     """

@@ -1,4 +1,4 @@
-"""Single cells that are given as samples."""
+"""Detection of single cells given as samples."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def refuse_cells(values: Values, n_samples: int) -> None:
             f"counts has {n_samples:,} samples, and {100 * share:.0f} % of the counts are zero: these look like single "
             "cells. Cells of one individual are no replicates, and tests between cells call far too many genes. Sum "
             "them by sample first: bulk = cn.pseudobulk(adata, by=['sample', 'cell_type']), which DESeqDataSet takes. "
-            "If they are samples all the same, cells_ok=True says so."
+            "If they really are samples, give cells_ok=True."
         )
 
 
 def _share_of_zeros(values: Values) -> float:
-    """Return the share of zeros; of a table that has them, in some of its rows."""
+    """Return the share of zeros; for a dense table, that in some of its rows."""
     if isinstance(values, Sparse):
         return 1.0 - values.file.shape[0] / (values.shape[0] * values.shape[1])
     if isinstance(values, sparse.csr_array):

@@ -1,4 +1,4 @@
-"""What has a table reads as its table: by column, as a mapping, and with the methods of a DataFrame."""
+"""Objects with a table that can be read like it: by column, as a mapping, and with the methods of a DataFrame."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Columns(Answering, _Mapping):
     over the names of columns. Methods of a DataFrame are those of the table. It is a mapping of columns too, so that
     ``pd.DataFrame(self)`` is a copy of the table, and libraries for figures take it as data.
 
-    Columns of one's own can be set and deleted; the table refuses every other edit.
+    Columns of your own can be set and deleted; the table refuses every other edit.
     """
 
     __slots__ = ()
@@ -61,7 +61,7 @@ class Columns(Answering, _Mapping):
         return reversed(self.table.columns.to_list())
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether there is a column of this name."""
+        """Return whether there is a column of this name."""
         return name in self.table
 
     def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 (as of a DataFrame)
@@ -71,12 +71,12 @@ class Columns(Answering, _Mapping):
         return self.table[key]
 
     def __setitem__(self, key: Any, value: Any) -> None:  # noqa: ANN401
-        """Set a column of one's own, last in the table."""
+        """Set a column of your own, last in the table."""
         self._require_own(key)
         self._hold(self.table.assign(**{key: value}))
 
     def __delitem__(self, key: Any) -> None:  # noqa: ANN401
-        """Delete a column of one's own."""
+        """Delete a column of your own."""
         self[key]  # which there must be
         self._require_own(key)
         self._hold(self.table.drop(columns=[key]))
@@ -131,11 +131,11 @@ class Columns(Answering, _Mapping):
     # ---- columns of one's own ----
 
     def _hold(self, table: pd.DataFrame) -> None:
-        """Make a copy of a table the one of this object."""
+        """Make a copy of a table the table of this object."""
         object.__setattr__(self, "table", protected(table.copy(), _ADVICE, _WHY))
 
     def _is_found(self, name: str) -> bool:
-        """Tell whether a column of this name is, or would be taken for, one of the analysis."""
+        """Return whether a column of this name is, or would be taken for, one of the analysis."""
         raise NotImplementedError
 
     def _require_own(self, key: object) -> None:

@@ -56,7 +56,7 @@ class CountData:
     sheet : n rows
         The sample sheet; its index is `samples`.
     gene_info : G rows
-        What else is known of the genes, such as symbols; its index is `genes`. Without columns where nothing is.
+        Annotation of the genes, such as symbols; its index is `genes`. Without columns if there is none.
 
     Notes
     -----
@@ -74,7 +74,7 @@ class CountData:
     gene_info: pd.DataFrame
 
     def __post_init__(self) -> None:
-        """Make the labels read-only, of the tables too: everything that is estimated goes by them."""
+        """Make the labels and the indexes of the tables read-only: all estimates are matched by them."""
         for name, table in (("genes", "gene_info"), ("samples", "sheet")):
             labels = read_only(getattr(self, name))
             object.__setattr__(self, name, labels)
@@ -117,15 +117,15 @@ def count_data(
         The sample sheet, one row for each sample, labels in the index; `adata.obs` when `counts` is an AnnData object.
         A default RangeIndex counts as no labels: the rows are then taken in the order of the counts.
     orientation
-        Says which axis holds the samples where this cannot be recognised.
+        Which axis holds the samples, if this cannot be recognised.
     layer
         The layer of the AnnData object that holds the counts; `X` when missing.
     genes
         Labels of the genes, (G,); those of `counts` when missing, and `gene1`, `gene2`, ... when it has none.
     gene_info
-        What else is known of the genes: a DataFrame, or a Series of symbols, matched by the labels in its index.
+        Annotation of the genes: a DataFrame, or a Series of symbols, matched by the labels in its index.
     cells_ok
-        Take a thousand samples and more of which most counts are zero, as those of single cells are.
+        Accept a thousand samples or more with mostly zero counts, which look like single cells.
 
     Returns
     -------
@@ -212,7 +212,7 @@ def matched_sheet(samples: object, names: pd.Index) -> pd.DataFrame:
 def _opened(
     counts: object, samples: pd.DataFrame | None, layer: str | None, orientation: Orientation | None
 ) -> tuple[Table, pd.DataFrame, Orientation | None]:
-    """Return the count table, the sheet and the orientation as far as it is known."""
+    """Return the count table, the sheet, and the orientation if it is known."""
     if is_anndata(counts):
         if orientation == "genes_by_samples":
             raise OptionError(

@@ -1,4 +1,4 @@
-"""What is known of the genes besides their counts: symbols, descriptions, places in the genome."""
+"""Annotation of genes: symbols, descriptions, positions in the genome."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def set_apart(
 
 
 def without_annotation(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of counts, genes in rows, that has no sample sheet, without the columns that describe genes."""
+    """Return a table of counts, genes in rows, without the columns that describe genes; there is no sample sheet."""
     described = [_plain(name) in _ANNOTATION or _is_words(frame.iloc[:, k]) for k, name in enumerate(frame.columns)]
     return frame.loc[:, [not each for each in described]] if any(described) and not all(described) else frame
 
@@ -121,7 +121,7 @@ def _is_words(column: pd.Series) -> bool:
 
 
 def matched_info(given: object, found: pd.DataFrame | None, genes: pd.Index, *, labelled: bool = True) -> pd.DataFrame:
-    """Return the annotation of the genes: what came with the counts, and what is given in addition.
+    """Return the annotation of the genes: that which came with the counts, and that given in addition.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def _rows(given: pd.DataFrame, genes: pd.Index, labelled: bool) -> pd.DataFrame:
 
 
 def _named(info: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose columns have text as names, each its own."""
+    """Return a table whose columns have unique text names."""
     names = pd.Index([str(name) for name in info.columns], dtype=object)
     if not names.is_unique:
         repeated = listing(names[names.duplicated()].unique())
@@ -206,13 +206,13 @@ def _named(info: pd.DataFrame) -> pd.DataFrame:
 
 
 def symbol_column(names: Iterable[object]) -> str | None:
-    """Return the name of the column that has the symbols of the genes; None where there is none."""
+    """Return the name of the column with gene symbols; None if there is none."""
     plain = {_plain(name): str(name) for name in reversed(list(names))}
     return next((plain[name] for name in _SYMBOLS if name in plain), None)
 
 
 def symbols_of(info: pd.DataFrame) -> pd.Series | None:
-    """Return the symbols of the genes as text, '' where there is none; None without a column of symbols."""
+    """Return gene symbols as text, '' where missing; None without a column of symbols."""
     name = symbol_column(info.columns)
     if name is None:
         return None
@@ -221,7 +221,7 @@ def symbols_of(info: pd.DataFrame) -> pd.Series | None:
 
 
 def called(info: pd.DataFrame, gene: str) -> str:
-    """Return what a figure calls a gene: 'TP53 (ENSG00000141510)', or its label where it has no other name."""
+    """Return the name of a gene in figures: 'TP53 (ENSG00000141510)', or its label if it has no symbol."""
     symbols = symbols_of(info)
     symbol = "" if symbols is None else symbols[gene]
     return f"{symbol} ({gene})" if symbol and symbol != gene else str(gene)
@@ -254,7 +254,7 @@ def gene_by_name(name: str, genes: pd.Index, info: pd.DataFrame) -> str:
 
 
 def symbol_hint(names: Iterable[str], genes: pd.Index, info: pd.DataFrame) -> str:
-    """Return, as a sentence, which gene has the first of the names that is a symbol and no label; '' without one."""
+    """Return a sentence naming the gene of the first name that is a symbol and not a label; '' without one."""
     symbols = symbols_of(info)
     if symbols is None:
         return ""

@@ -1,4 +1,4 @@
-"""What is given in place of a table, such as the path of a file, and what to do with it."""
+"""Advice on objects given instead of a table, such as the path of a file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 
 def file_remedy(path: str | os.PathLike[str]) -> str | None:
-    """Return how a file is read whose name says that it is no text table; None where its name does not say it."""
+    """Return how to read a file whose name shows that it is not a text table; None for any other name."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in _PACKED]
     suffix = suffixes[-1] if suffixes else ""
     remedy = _READERS.get(_ALIKE.get(suffix, suffix))
@@ -61,7 +61,7 @@ def file_remedy(path: str | os.PathLike[str]) -> str | None:
 
 
 def refused_kind(value: object, wanted: Wanted) -> str:
-    """Return what was given in place of a table, and what to do with it, in sentences without the last full stop."""
+    """Return what was given instead of a table and what to do with it, without the final full stop."""
     if isinstance(value, (str, os.PathLike)):
         return _of_path(value, wanted)
     if (
@@ -114,7 +114,7 @@ def _of_paths(paths: list[str], wanted: Wanted) -> str:
 
 
 def mixed_up(counts: object, samples: object) -> str | None:
-    """Return what is wrong where counts and sample sheet took each other's place, or are one table; else None."""
+    """Return the problem if counts and sample sheet are swapped, or are the same table; otherwise None."""
     if not isinstance(counts, pd.DataFrame) or not isinstance(samples, pd.DataFrame):
         return None
     rows, columns = _labels(counts.index), _labels(counts.columns)
@@ -136,5 +136,5 @@ def _labels(axis: pd.Index) -> set[str]:
 
 
 def _mostly(some: set[str], others: set[str]) -> bool:
-    """Tell whether more than half of some labels are among others."""
+    """Return whether more than half of some labels are among others."""
     return 2 * len(some & others) > len(some)

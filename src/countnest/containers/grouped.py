@@ -18,7 +18,7 @@ _DENSE, _SPARSE = 1 << 24, 1 << 26
 
 
 class Fault(NamedTuple):
-    """A value that is no count, and its place."""
+    """A value that is not a count, and its position."""
 
     row: int
     column: int
@@ -26,7 +26,7 @@ class Fault(NamedTuple):
 
 
 def group_sums(values: Any, codes: IntArray, n_groups: int) -> FloatArray | Fault:  # noqa: ANN401 (several libraries)
-    """Return the sums (S, G) of the rows of a table by group, or the first value that is no count.
+    """Return the sums (S, G) of the rows of a table by group, or the first value that is not a count.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def group_sums(values: Any, codes: IntArray, n_groups: int) -> FloatArray | Faul
 
 
 def _blocks(values: Any) -> Iterator[tuple[slice, slice, Any]]:  # noqa: ANN401
-    """Yield stretches of rows, or of columns where these stand one after the other, with their places."""
+    """Yield consecutive rows, or columns if the table is stored by columns, with their positions."""
     form = getattr(values, "format", None)
     by_columns = form == "csc"
     if form not in (None, "csr", "csc"):
@@ -64,7 +64,7 @@ def _blocks(values: Any) -> Iterator[tuple[slice, slice, Any]]:  # noqa: ANN401
 
 
 def _fault(block: Any) -> Fault | None:  # noqa: ANN401
-    """Return the first value of a block that is no count."""
+    """Return the first value of a block that is not a count."""
     is_sparse = bool(sparse.issparse(block))
     numbers: npt.NDArray[Any] = block.data if is_sparse else block
     if numbers.dtype.kind in "ub":

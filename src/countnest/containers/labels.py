@@ -1,4 +1,4 @@
-"""Labels of genes and samples: which axis of a table holds the samples, and which row of the sheet is whose."""
+"""Labels of genes and samples: which axis of a table holds the samples, and which row of the sheet each one has."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _agreement(axis: pd.Index | None, length: int, labels: pd.Index | None, n: i
 
 
 def _similar(axis: pd.Index | None, _: int, labels: pd.Index | None, __: int) -> int:
-    """Return how many labels say the same, though they are not equal."""
+    """Return how many labels mean the same without being equal."""
     return 0 if axis is None or labels is None else similarity(axis, labels).n_alike
 
 
@@ -177,7 +177,7 @@ def _rows_by_label(axis: pd.Index, labels: pd.Index, sheet: pd.DataFrame, *, tur
         n_left = len(only_counts)
         warn(
             f"{counted(n_left, 'sample label')} of counts and of the sample sheet {'is' if n_left == 1 else 'are'} not "
-            f"equal, but {'says' if n_left == 1 else 'say'} the same: {left.pairs(only_counts, labels)}. They were "
+            f"equal, but {'means' if n_left == 1 else 'mean'} the same: {left.pairs(only_counts, labels)}. They were "
             "matched so, each with the only one that fits, and the samples have the labels of the sheet. Rename one "
             "side to be sure."
         )
@@ -223,7 +223,7 @@ def _label_advice(
 
 def _refuse_labels_in_column(sheet: pd.DataFrame, axes: tuple[pd.Index | None, ...]) -> None:
     """Stop when a column of the sheet, not its index, holds the labels of an axis of the counts."""
-    for holds, words in ((_holds, "are in"), (_holds_alike, "say the same as those in")):
+    for holds, words in ((_holds, "are in"), (_holds_alike, "mean the same as those in")):
         for axis in axes:
             column = None if axis is None else next((name for name in sheet.columns if holds(sheet[name], axis)), None)
             if column is not None:
@@ -234,7 +234,7 @@ def _refuse_labels_in_column(sheet: pd.DataFrame, axes: tuple[pd.Index | None, .
 
 
 def _holds(column: pd.Series[Any], axis: pd.Index) -> bool:
-    """Tell whether a column has all labels of `axis`, and more only if there are more samples."""
+    """Return whether a column has all labels of `axis`, and more only if there are more samples."""
     if len(axis) > len(column) or (len(axis) < len(column) and all(label.isdigit() for label in axis)):
         return False  # some numbers are in any column of numbers
     texts = label_texts(column)
@@ -242,7 +242,7 @@ def _holds(column: pd.Series[Any], axis: pd.Index) -> bool:
 
 
 def _holds_alike(column: pd.Series[Any], axis: pd.Index) -> bool:
-    """Tell whether a column has text that says the same as the labels of `axis`, one for each."""
+    """Return whether a column has text that means the same as the labels of `axis`, one for each."""
     if len(axis) != len(column) or not all(isinstance(value, str) for value in column):
         return False
     return column.is_unique and similarity(axis, pd.Index(column)).is_unique

@@ -1,4 +1,4 @@
-"""Counts as the steps of an analysis see them: something of which the rows of some genes can be read."""
+"""The interface to counts in memory or in files: rows of some genes can be read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = slice | IntArray
 
 
 class CountMatrix(ABC):
-    """Counts (G, n) of which blocks of genes are read when they are needed.
+    """Counts (G, n) that are read by blocks of genes when they are needed.
 
     The bits that `read` returns do not depend on where the counts are kept, nor on the block.
 
@@ -87,7 +87,7 @@ class InMemory(CountMatrix):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replaced(CountMatrix):
-    """Counts in which those of some genes are others.
+    """Counts in which those of some genes are replaced.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class Chosen(CountMatrix):
 
     @property
     def gathered_cells(self) -> int:  # type: ignore[override]
-        """Numbers to gather at once, as of the other counts."""
+        """Numbers to gather at once, as for the other counts."""
         return self.source.gathered_cells
 
     @property
@@ -150,7 +150,7 @@ class Chosen(CountMatrix):
         return n_chosen, n if self.samples is None else len(self.samples)
 
     def read(self, genes: Rows, samples: slice | BoolArray | None = None) -> FloatArray:
-        """Return what the other counts have at these places."""
+        """Return these rows and columns of the other counts."""
         if self.samples is None:
             return self._rows(genes, samples)
         return as_float(self._rows(genes, None)[:, self.samples if samples is None else self.samples[samples]])
@@ -168,7 +168,7 @@ class Chosen(CountMatrix):
 
 
 def consecutive(places: IntArray) -> Rows:
-    """Return increasing places as a slice where they are consecutive, and as they are otherwise."""
+    """Return increasing positions as a slice if they are consecutive, otherwise unchanged."""
     if len(places) and places[-1] - places[0] == len(places) - 1:
         return slice(int(places[0]), int(places[-1]) + 1)
     return places

@@ -1,4 +1,4 @@
-"""Tables of genes as text that fits the screen."""
+"""Tables of genes as text that fits the terminal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _WIDTH = 80  # where the output is no terminal
 
 
 def as_text(table: pd.DataFrame, max_rows: int | None = None) -> str:
-    """Return a table of genes as text no wider than the terminal, or 80 characters where there is none.
+    """Return a table of genes as text no wider than the terminal, or 80 characters without one.
 
     Numbers get fewer digits first, then columns are left out, those that matter least first; the last line names them,
-    in the order of the table. The column that says which comparison a row answers is never left out.
+    in the order of the table. The column that names the comparison of a row is never left out.
     """
     width = shutil.get_terminal_size((_WIDTH, 24)).columns
     for digits in _DIGITS:
@@ -43,7 +43,7 @@ def as_text(table: pd.DataFrame, max_rows: int | None = None) -> str:
 
 
 def _order_of_leaving(table: pd.DataFrame) -> list[list[Any]]:
-    """Return the columns that may be left out, by groups: annotation, what is spared, symbols in front."""
+    """Return the columns that may be left out, in groups: annotation, less important results, symbols in front."""
     groups = [[name for name in table if _is_one_of(str(name), group)] for group in _SPARED]
     named = {*_KEPT, *(name for group in groups for name in group)}
     others = [name for name in table if name not in named]
@@ -66,7 +66,7 @@ def _fits(text: str, width: int) -> bool:
 
 
 class GeneTable(pd.DataFrame):
-    """A DataFrame of genes that prints itself as wide as the terminal is; all that is made of it is a plain one."""
+    """A DataFrame of genes that prints to the width of the terminal; tables derived from it are plain ones."""
 
     @property
     def _constructor(self) -> Any:  # noqa: ANN401 (as pandas has it)

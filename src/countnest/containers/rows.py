@@ -1,4 +1,4 @@
-"""Rows of a count table that are no genes: reads without a gene, and totals."""
+"""Rows of a count table that are not genes: reads without a gene, and totals."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ASSIGNED = "assigned"  # the first line of a summary of featureCounts, and no g
 
 
 def is_no_gene(label: str) -> bool:
-    """Tell whether a label is known as that of reads without a gene, or of a total.
+    """Return whether a label is known to name reads without a gene, or a total.
 
     Spike-ins, such as ERCC-00002, are genes.
     """
@@ -47,7 +47,7 @@ def is_no_gene(label: str) -> bool:
 
 
 def without_other_rows(matrix: CountMatrix, genes: pd.Index) -> tuple[CountMatrix, BoolArray]:
-    """Return the counts (G, n) of rows that can be genes, and which these are; the others are named in a warning.
+    """Return the counts (G, n) of rows that can be genes, and a mask of these; a warning names the others.
 
     Raises
     ------
@@ -64,9 +64,9 @@ def without_other_rows(matrix: CountMatrix, genes: pd.Index) -> tuple[CountMatri
         )
     n_apart = int(apart.sum())
     warn(
-        f"{counted(n_apart, 'row')} of counts {'is no gene' if n_apart == 1 else 'are no genes'}, but reads without a "
-        f"gene or a total, and {'is' if n_apart == 1 else 'are'} left out: {listing(genes[apart])}. A gene of such a "
-        "name must be renamed to stay."
+        f"{counted(n_apart, 'row')} of counts {'is not a gene' if n_apart == 1 else 'are not genes'}, but reads "
+        f"without a gene or a total, and {'is' if n_apart == 1 else 'are'} left out: {listing(genes[apart])}. Rename a "
+        "gene of such a name to keep it."
     )
     places = np.flatnonzero(~apart).astype(np.int64)
     kept = InMemory(matrix.values[places]) if isinstance(matrix, InMemory) else Chosen(matrix, places)

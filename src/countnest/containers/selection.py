@@ -1,4 +1,4 @@
-"""Some of the genes and samples of counts, chosen as users of pandas and AnnData choose rows and columns."""
+"""Selection of genes and samples, by the rules of pandas and AnnData."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KINDS = "a label, a list of labels, positions from 0, a slice of either, or one
 
 
 def chosen_places(chosen: Any, labels: pd.Index, noun: Noun) -> IntArray | None:  # noqa: ANN401 (checked here)
-    """Return the places of the genes or samples that are chosen, in the order they are named; None for all of them.
+    """Return the positions of the chosen genes or samples in the order they are named; None for all of them.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def _slice_of_places(chosen: slice, labels: pd.Index, noun: Noun) -> slice:
 
 
 def _by_label(chosen: pd.Series[Any], labels: pd.Index, noun: Noun) -> Any:  # noqa: ANN401 (truth values)
-    """Return the truth values of a Series in the order of the labels; one that numbers its rows goes by position."""
+    """Return the booleans of a Series in the order of the labels; with a default index, by position."""
     if isinstance(chosen.index, pd.RangeIndex):
         return chosen
     own = chosen.index.map(str)
@@ -131,7 +131,7 @@ def _labelled(chosen: pd.Index, labels: pd.Index, noun: Noun) -> IntArray:
 
 
 def select(data: CountData, genes: IntArray | None, samples: IntArray | None) -> CountData:
-    """Return the counts of some genes and samples, at these places in this order; None: all of them.
+    """Return the counts of some genes and samples, at these positions in this order; None: all of them.
 
     Counts in a file stay there.
     """
@@ -161,7 +161,7 @@ def _selected(matrix: CountMatrix, genes: IntArray | None, samples: IntArray | N
 
 
 def _has_counts(matrix: CountMatrix) -> BoolArray:
-    """Return which genes have a count, reading a block of them at a time."""
+    """Return which genes have a count, reading block by block."""
     n_genes, n = matrix.shape
     step = max(1, matrix.gathered_cells // n)
     found = np.zeros(n_genes, dtype=np.bool_)

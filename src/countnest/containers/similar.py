@@ -23,7 +23,7 @@ __all__ = ["Similarity", "label_texts", "similarity", "text_labels"]
 Words = tuple[str, ...]
 
 _WORD = re.compile(r"[^\W_]+")
-# Digits alone say little: '1' stands in many a name. So many of them are an identifier.
+# Digits alone mean little, as '1' occurs in many names. So many of them are an identifier.
 _ENOUGH_DIGITS = 4
 
 
@@ -84,16 +84,16 @@ class Similarity:
         return ", ".join(shown) + more
 
     def ambiguous(self, axis: pd.Index) -> str:
-        """Return the labels of the counts in which several labels of the sheet stand; '' where there is none."""
+        """Return the labels of the counts that contain several labels of the sheet; '' if there are none."""
         several = axis[self.places == -2]
         return listing(several) if len(several) else ""
 
 
 def similarity(axis: pd.Index, labels: pd.Index) -> Similarity:
-    """Return which labels of the sheet stand in those of the counts, or are the same but for case and punctuation.
+    """Return which labels of the sheet occur in those of the counts, or differ in case and punctuation only.
 
-    A label stands in another where its words do, one after the other; the longest counts. Of a path, the name of the
-    file is looked at first. Where no label of the sheet stands in one of the counts, the other way round is tried.
+    A label occurs in another if its words do, one after the other; the longest one counts. The file name of a path is
+    tried first. If no label of the sheet occurs in one of the counts, the reverse is tried.
     """
     forward = _places(axis, labels)
     if (forward == -1).all():
@@ -104,7 +104,7 @@ def similarity(axis: pd.Index, labels: pd.Index) -> Similarity:
 
 
 def _turned(backward: IntArray, n: int) -> IntArray:
-    """Return for each label of the counts the label of the sheet in which it stands."""
+    """Return for each label of the counts the label of the sheet that contains it."""
     places = np.full(n, -1, dtype=np.int64)
     for label, place in enumerate(backward):
         if place >= 0:
@@ -113,7 +113,7 @@ def _turned(backward: IntArray, n: int) -> IntArray:
 
 
 def _places(longer: pd.Index, shorter: pd.Index) -> IntArray:
-    """Return for each of the longer labels the place of the shorter one that stands in it."""
+    """Return for each of the longer labels the position of the shorter one that it contains."""
     known: dict[Words, set[int]] = defaultdict(set)
     for place, label in enumerate(shorter):
         for words in {_words(label), _as_before_r(_words(label))}:
@@ -124,7 +124,7 @@ def _places(longer: pd.Index, shorter: pd.Index) -> IntArray:
 
 
 def _place(label: str, known: dict[Words, set[int]], lengths: list[int]) -> int:
-    """Return the place of the label whose words stand in this one; -1: there is none, -2: there are several."""
+    """Return the position of the label whose words this one contains; -1: there is none, -2: there are several."""
     name = re.split(r"[\\/]", label)[-1]
     for text in dict.fromkeys((label.strip(), name)):  # the same label, but for case, blanks and punctuation
         words = _words(text)

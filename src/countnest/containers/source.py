@@ -1,4 +1,4 @@
-"""Tables of counts in files, as they lie there, and how their rows are read.
+"""Tables of counts in files, and how their rows are read.
 
 A slab is what is read together: consecutive rows in the type of the file.
 """
@@ -181,7 +181,7 @@ OpenTable = _OpenDense | _OpenSparse
 
 
 def _stretches(indptr: IntArray, aim: int) -> IntArray:
-    """Return where stretches of rows begin that have no more than `aim` entries each, or one row, and the end."""
+    """Return the starts of runs of rows with at most `aim` entries each, or one row, and the end."""
     starts, last = [0], len(indptr) - 1
     while starts[-1] < last:
         end = int(np.searchsorted(indptr, indptr[starts[-1]] + aim, side="right")) - 1
@@ -198,7 +198,7 @@ def _plain(values: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def source_of(value: object) -> Source | None:
-    """Return the table in a file that is meant; None where the value is something else, or in memory.
+    """Return the table in a file that a value refers to; None if it is something else, or in memory.
 
     Tables in files are memory-mapped NumPy arrays, datasets of h5py, arrays of zarr, and the sparse datasets of
     AnnData.

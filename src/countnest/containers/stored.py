@@ -130,7 +130,7 @@ _STORED: Kept[Stored] = Kept(2)
 
 
 def _stored_here(source: Source, token: str) -> Stored:
-    """Return the counts that another process has sent; the same ones for all blocks of genes."""
+    """Return counts that another process has sent; the same object for all blocks of genes."""
     return _STORED.get(token, lambda: Stored(source, token))
 
 
@@ -183,7 +183,7 @@ def stored_counts(source: Source) -> Stored:
 
 
 def _remove(draft: Draft, process: int) -> None:
-    """Remove a folder, in the process that made it and in none of its children."""
+    """Remove a folder, in the process that made it but not in its children."""
     if os.getpid() == process:
         draft.remove()
 

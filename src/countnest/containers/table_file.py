@@ -1,4 +1,4 @@
-"""Writing tables: whole files, exact numbers, the same bytes every time."""
+"""Writing of tables: complete files, exact numbers, the same bytes every time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COMPRESSED: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 
 def write_table(table: pd.DataFrame, path: FilePath, label: str = "gene") -> None:
-    r"""Write a table with its index as the first column; the file appears whole or not at all.
+    r"""Write a table with its index as the first column; the file is written completely or not at all.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def _format(path: Path) -> tuple[str, Callable[[bytes], bytes] | None]:
     kind = "".join(suffixes[:-1][-1:] if compressed else suffixes[-1:])
     if kind in _SEPARATORS:
         return _SEPARATORS[kind], compressed
-    if path.exists() and not path.is_file():  # a device; of a folder, `whole_file` says what it is
+    if path.exists() and not path.is_file():  # a device; `whole_file` refuses folders
         return ",", None
     raise FileError(
         f"Cannot write '{path}': the format is not known from its name; end it with {', '.join(_SEPARATORS)}, and "

@@ -1,4 +1,4 @@
-"""Text where counts should be: decimal commas, separators of thousands, words for missing values, labels."""
+"""Text where counts should be: decimal commas, thousands separators, words for missing values, labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MISSING = {"", "-", "--", ".", "?", "na", "n/a", "#n/a", "nan", "nd", "n.d.", "
 
 
 class _Cell(NamedTuple):
-    """A cell that is text, and what it looks like."""
+    """A text cell and its kind."""
 
     kind: str
     gene: object
@@ -35,7 +35,7 @@ class _Cell(NamedTuple):
 
 
 def text_remedy(frame: pd.DataFrame, columns: list[int]) -> str:
-    """Return what to do about the columns, given by their places, that are not numbers."""
+    """Return what to do about the columns, given by position, that are not numbers."""
     cells, n_numbers = _cells(frame, columns)
     kinds = {cell.kind for cell in cells}
     first = {kind: next(cell for cell in cells if cell.kind == kind) for kind in kinds}
@@ -53,11 +53,11 @@ def text_remedy(frame: pd.DataFrame, columns: list[int]) -> str:
     if few_rows and words == len(rows) * frame.shape[1]:
         return (
             f"The {'rows' if len(rows) > 1 else 'row'} {listing(rows)} {'hold' if len(rows) > 1 else 'holds'} text in "
-            f"every column, such as {first['words'].text!r}: what it says of the samples belongs in the sample sheet. "
+            f"every column, such as {first['words'].text!r}: what describes the samples belongs in the sample sheet. "
             + advised(f"Drop it: counts.drop(index={rows!r}).astype(float).", "Delete it.")
         )
     if few_rows or scattered:
-        return f"{_named(first['words'], words)} is no number. Correct it{_converted()}."
+        return f"{_named(first['words'], words)} is not a number. Correct it{_converted()}."
     if "words" in kinds:
         name = frame.columns[columns[0]]
         return advised(
@@ -68,8 +68,8 @@ def text_remedy(frame: pd.DataFrame, columns: list[int]) -> str:
     if "missing" in kinds:
         number = sum(cell.kind == "missing" for cell in cells)
         return (
-            f"{_named(first['missing'], number)} is no number. Write 0 where nothing was counted, or drop these genes "
-            f"or samples{_converted()}."
+            f"{_named(first['missing'], number)} is not a number. Write 0 where nothing was counted, or drop these "
+            f"genes or samples{_converted()}."
         )
     return advised("Numbers stored as text or as objects can be converted: counts.astype(float).", "")
 
@@ -96,7 +96,7 @@ def _comma(cell: _Cell) -> str:
 
 
 def _thousands(cell: _Cell) -> str:
-    return f"{_named(cell, 1)} has a separator of thousands. Write the numbers without it" + advised(
+    return f"{_named(cell, 1)} has a thousands separator. Write the numbers without it" + advised(
         f", or read the file with pd.read_csv(path, index_col=0, thousands={cell.mark!r}).", "."
     )
 
@@ -105,16 +105,16 @@ def _both(cell: _Cell) -> str:
     point = "," if cell.mark != "," else "."
     how = advised(
         f"Read the file with pd.read_csv(path, index_col=0, thousands={cell.mark!r}, decimal={point!r})",
-        "Write the numbers without separators of thousands, and with decimal points",
+        "Write the numbers without thousands separators, and with decimal points",
     )
     return (
-        f"{_named(cell, 1)} has separators of thousands and decimals. {how}; counts are whole numbers, so estimated "
+        f"{_named(cell, 1)} has thousands separators and decimals. {how}; counts are whole numbers, so estimated "
         "ones must then be rounded."
     )
 
 
 def _cells(frame: pd.DataFrame, columns: list[int]) -> tuple[list[_Cell], int]:
-    """Return the cells of some columns that are no plain numbers, and how many are."""
+    """Return the cells of some columns that are not plain numbers, and the number of those that are."""
     found, n_numbers = [], 0
     for place in columns:
         column = frame.iloc[:_ROWS, place]
@@ -129,7 +129,7 @@ def _cells(frame: pd.DataFrame, columns: list[int]) -> tuple[list[_Cell], int]:
 
 
 def _kind(text: str) -> tuple[str, str]:
-    """Return what a cell looks like, and its separator of thousands."""
+    """Return the kind of a text cell, and its thousands separator."""
     bare = text.strip()
     if _PLAIN.fullmatch(bare):
         return "number", ""

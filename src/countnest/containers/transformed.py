@@ -1,4 +1,4 @@
-"""Transformed counts, with what is needed to transform other samples alike."""
+"""Transformed counts, with all that is needed to transform other samples in the same way."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN_ROWS = 10
 @checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class Transformed(Answering):
-    """Counts on a log2-like scale, for distances, clustering and figures; tests take the counts themselves.
+    """Counts on a log2-like scale, for distances, clustering and figures, but not for tests.
 
     R counterpart: DESeq2::DESeqTransform
 
@@ -43,7 +43,7 @@ class Transformed(Answering):
     method
         "vst", "rlog" or "norm_transform".
     blind
-        Whether nothing of the design went into it.
+        Whether it is blind to the design.
     frozen
         Whether the transformation was taken over from other samples (`like=`).
     trend
@@ -89,7 +89,7 @@ class Transformed(Answering):
         return self.table.iloc[most_variable(self.table.to_numpy(), n)]
 
     def to_csv(self, path: FilePath) -> None:
-        """Write the table, genes in the first column, whole or not at all.
+        """Write the table with the genes in the first column, completely or not at all.
 
         Parameters
         ----------

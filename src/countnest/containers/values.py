@@ -1,4 +1,4 @@
-"""Which values counts may have, and what to do about others."""
+"""Validation of count values, with advice on invalid ones."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def _blocks(counts: CountMatrix) -> Iterator[tuple[slice, FloatArray]]:
 
 
 def checked_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advice: Callable[[], str]) -> BoolArray:
-    """Return which genes (G,) have a count, after a look at all values.
+    """Check all values and return which genes (G,) have a count.
 
     Parameters
     ----------
     counts, genes, samples
         Counts (G, n) with their labels.
     advice
-        Gives a sentence that is added where values are no counts, such as where others are found.
+        Returns a sentence to add where values are not counts, such as where other counts are.
 
     Raises
     ------
@@ -77,17 +77,17 @@ def checked_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
 
 
 def _refuse_sum(row: FloatArray, totals: FloatArray, gene: str) -> None:
-    """Raise where a row is the sum of all others; that row has the largest count of every sample."""
+    """Raise if a row, the one with the largest counts, is the sum of all others."""
     if np.array_equal(2.0 * row, totals):
         remedy = advised(f"Drop it: counts.drop(index={gene!r}) with the genes in rows", "Delete it")
         raise CountsError(
             f"the row {gene!r} is the sum of all other rows in every sample, such as {row[0]:.0f} in the first: it is "
-            f"a total and no gene. {remedy}."
+            f"a total, not a gene. {remedy}."
         )
 
 
 class _Fault(NamedTuple):
-    """A kind of value that counts may not have, and what to do about it."""
+    """A kind of invalid value, and what to do about it."""
 
     noun: str
     test: Callable[[FloatArray], BoolArray]
@@ -127,7 +127,7 @@ def _refuse_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
             values = counts.read(slice(g, g + 1))[0]
             j = int(np.argmax(test(values)))
             if noun == "not whole" and points.may_be_thousands:
-                remedy += " Or are points the separators of thousands? Then read the file with thousands='.'."
+                remedy += " Or are the points thousands separators? Then read the file with thousands='.'."
             raise CountsError(
                 f"{counted(total, 'count')} {'is' if total == 1 else 'are'} {noun}, in "
                 f"{counted(int(in_gene.sum()), 'gene')} ({listing(genes[in_gene])}) and "
@@ -137,7 +137,7 @@ def _refuse_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
 
 
 class _Points:
-    """Whether numbers look like 1.234, with a point that may be a separator of thousands."""
+    """Whether numbers look like 1.234, with a point that may be a thousands separator."""
 
     def __init__(self) -> None:
         self._all_fit, self._some_have_three = True, False
@@ -156,7 +156,7 @@ class _Points:
 
 
 def _have_decimals(values: FloatArray, most: int) -> BoolArray:
-    """Return which numbers below 1000 have so many decimals at most."""
+    """Return which numbers below 1000 have at most so many decimals."""
     scaled = values * 10.0**most
     few: BoolArray = np.abs(scaled - np.round(scaled)) < 1e-6
     return few

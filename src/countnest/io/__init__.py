@@ -1,1 +1,1 @@
-"""Reading count tables and sample sheets, and writing tables."""
+"""Reading of count tables and sample sheets, and files of saved data sets."""

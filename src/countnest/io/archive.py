@@ -1,8 +1,8 @@
-"""Values in one file: arrays, numbers, text, tables and records, and nothing that could run.
+"""Values in one file: arrays, numbers, text, tables and records, but no code.
 
-The file is a zip archive: `countnest.json` says what there is and refers to arrays, which are members in NumPy's format
-(`numpy.load` reads them too). Sizes and shapes are checked before memory is taken for them. The same content always
-gives the same bytes.
+The file is a zip archive: `countnest.json` describes the content and refers to arrays, which are members in NumPy's
+format (`numpy.load` reads them too). Sizes and shapes are checked before memory is taken for them. The same content
+always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ UNREADABLE = (
 
 
 def write_archive(content: Mapping[str, Any], path: FilePath, records: Iterable[type] = ()) -> None:
-    """Write named values; the file appears whole or not at all.
+    """Write named values; the file is written completely or not at all.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def read_archive(path: FilePath, records: Iterable[type] = ()) -> dict[str, Any]
         unpacked = _checked_size(archive, file.seek(0, 2), path)
         header = json.loads(archive.read(HEADER), parse_constant=_refuse_constant)
         if type(header["format"]) is not int or header["format"] < 1:
-            raise ValueError(f"{header['format']!r} is no format")
+            raise ValueError(f"{header['format']!r} is not a format")
         if header["format"] > FORMAT:
             raise FileError(
                 f"'{path}' has format {header['format']}, written by countnest {header['countnest']}; this is "
@@ -156,12 +156,12 @@ def read_archive(path: FilePath, records: Iterable[type] = ()) -> dict[str, Any]
 
 def _refuse_constant(name: str) -> None:
     """Refuse what JSON does not have."""
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 @contextmanager
 def _opened(path: FilePath) -> Iterator[IO[bytes]]:
-    """Yield the open file; what goes wrong becomes a `FileError`."""
+    """Yield the open file; every failure becomes a `FileError`."""
     check_path(path)
     try:
         with Path(path).expanduser().open("rb") as file:
@@ -210,7 +210,7 @@ def _checked_size(archive: zipfile.ZipFile, size: int, path: FilePath) -> int:
 
 
 def _read_array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
-    """Return an array that has the size that its header says; anything else is a `ValueError`."""
+    """Return an array whose size agrees with its header; anything else is a `ValueError`."""
     with archive.open(name) as member:
         version = np.lib.format.read_magic(member)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

@@ -1,4 +1,4 @@
-"""Reading the files of htseq-count: a line for each gene, without a header, and a few lines of what was not counted.
+"""Reading of htseq-count files: a line for each gene, no header, and a few lines on reads without a gene.
 
 Source: Anders, Pyl and Huber (2015), doi:10.1093/bioinformatics/btu638.
 """

@@ -1,4 +1,4 @@
-"""Reading count tables and sample sheets from text files, without pandas' silent repairs."""
+"""Reading of count tables and sample sheets from text files, without pandas' silent repairs."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def _source(path: FilePath) -> _Source:
 
 
 def _refuse_other_tables(text: str, names: list[str], body: str, path: FilePath) -> None:
-    """Raise for tables that lack a header, or have more lines above it, and say how they are read."""
+    """Raise for tables without a header, or with other lines above it, and tell how to read them."""
     if text.startswith(_GCT):
         raise FileError(
             f"'{path}' is a table in the GCT format: {str(file_remedy('x.gct')).replace('x.gct', str(path))}."
@@ -255,7 +255,7 @@ def _check_labels(labels: list[str], path: FilePath) -> None:
 
 
 def _converted(cells: list[str]) -> pd.Series:
-    """Return the cells as int64, float64 or text; only empty cells are missing, in numbers also NA and its like."""
+    """Return the cells as int64, float64 or text; empty cells are missing, and in numbers NA and the like too."""
     numbers = [cell for cell in cells if cell and cell.lower() not in _MISSING_NUMBERS]
     if not numbers or not all(_NUMBER.fullmatch(cell) for cell in numbers):
         return _text_column(cells)
@@ -276,7 +276,7 @@ def _warn_of_commas(columns: Mapping[str, list[str]], path: FilePath) -> None:
         if commas and all(_NUMBER.fullmatch(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in numbers):
             warn(
                 f"'{path}': the column '{name}' has numbers with a decimal comma, such as '{commas[0]}', and is read "
-                "as text, so that a design takes it for a factor. Write decimal points, if these are numbers."
+                "as text, so that a design treats it as a factor. Write decimal points if these are numbers."
             )
 
 

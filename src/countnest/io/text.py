@@ -1,4 +1,4 @@
-"""The text of a file: unpacked, and refused with a way out where the file is no text."""
+"""The text of a file, unpacked; files that are not text are refused with advice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SAVE_AS_TEXT = "Save the table as comma- or tab-separated text in UTF-8 (in Exc
 
 
 def file_text(path: FilePath) -> str:
-    """Return the text of a file, unpacked, with lines that end in a newline only."""
+    """Return the text of a file, unpacked, with Unix line endings."""
     check_path(path)
     data = _bytes(path)
     _refuse_other_kinds(data, path)

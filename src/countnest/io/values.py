@@ -1,4 +1,4 @@
-"""Values as JSON and arrays, and back: numbers, text, lists, dicts, tables, and records, but nothing that could run."""
+"""Values as JSON and arrays, and back: numbers, text, lists, dicts, tables and records, but no code."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Encoder:
         if isinstance(value, pd.DataFrame):
             columns = [_column_parts(value.iloc[:, i], f"{where}[{name!r}]") for i, name in enumerate(value.columns)]
             return {"frame": self.encode({"columns": value.columns, "index": value.index, "values": columns}, where)}
-        if isinstance(value, pd.RangeIndex):  # kept apart: it says that there are no labels
+        if isinstance(value, pd.RangeIndex):  # kept apart: it means that there are no labels
             parts = {"name": value.name, "range": [value.start, value.stop, value.step]}
             return {"index": self.encode(parts, where)}
         if isinstance(value, pd.Index):
@@ -188,7 +188,7 @@ class Decoder:
             return NON_FINITE[held]
         if kind == "array":
             if not isinstance(held, int):  # '1' and '01' would be two copies of one array
-                raise TypeError(f"{held!r} is no array")
+                raise TypeError(f"{held!r} is not an array")
             return self._array(held)
         if kind in ("list", "tuple"):
             items = [self.decode(item) for item in held]
@@ -235,7 +235,7 @@ class Decoder:
             cells = np.empty(len(values), dtype=object)
             cells[:] = [pd.NA if isinstance(value, tuple) else value for value in values]
             return cells if held["dtype"] == "object" else pd.Series(cells, dtype=held["dtype"]).array
-        raise ValueError(f"'{kind}' of type {held.get('dtype')} is no column")
+        raise ValueError(f"'{kind}' of type {held.get('dtype')} is not a column")
 
     def _record(self, name: str, held: Mapping[str, Any]) -> Any:  # noqa: ANN401 (one of the records)
         """Return a record; fields that the file lacks have their defaults."""
@@ -262,7 +262,7 @@ class UnknownRecordError(Exception):
 
 
 def _is_of_type(value: object, hint: Any) -> bool:  # noqa: ANN401 (any annotation)
-    """Tell whether a value is of an annotated type: a class, a literal, an array of numbers, or a union of these.
+    """Return whether a value is of an annotated type: a class, a literal, an array of numbers, or a union of these.
 
     A whole number is a float, a logical value is not, and a function never comes from a file.
     """

@@ -193,7 +193,7 @@ def _terms(plan: _Plan, fractions: Mapping[str, float], effect_sd: float, intera
 
 
 def _is_main(variables: tuple[str, ...]) -> bool:
-    """Tell whether a term is about families alone, father:mother included, or about one treatment within them."""
+    """Return whether a term is about families alone, father:mother included, or about one treatment within them."""
     return len(variables) == 1 or not {"treat2", "treat3"} & set(variables)
 
 

@@ -363,7 +363,7 @@ def test_estimates_belong_to_the_counts(saved, tmp_path):
         (set_field("dispersions", "trend", "disp_prior_var", value=-1), "disp_prior_var"),
         (set_field("fit", "test", value="LRT"), "its likelihood ratio test lacks the reduced model"),
         (lambda h, _: h["content"].update(more=1), "holds more, which this version"),
-        *((lambda h, _, value=value: h.update(format=value), "is no format") for value in (True, 1.5, -1, "2")),
+        *((lambda h, _, value=value: h.update(format=value), "is not a format") for value in (True, 1.5, -1, "2")),
         (replaced("dispersions", "final", by=lambda x: x[:, None]), r"dispersions\.final has the shape"),
         (replaced("dispersions", "map", by=lambda x: x.astype("U9")), "another type"),
         (replaced("dispersions", "trend", "trend", "curve", "values", by=drop), r"curve\.values has the shape"),

@@ -282,7 +282,7 @@ class TestLabels:
         spoilt = "X1.1" if spoilt == "Xs-1" else spoilt
         counts = frame().rename(columns={"s1": spoilt})
         samples = sheet().set_axis(sheet_labels, axis=0).iloc[::-1]
-        with pytest.warns(CountnestWarning, match="1 sample label .* is not equal, but says the same") as caught:
+        with pytest.warns(CountnestWarning, match="1 sample label .* is not equal, but means the same") as caught:
             data = count_data(counts, samples)
         assert f"{spoilt!r} and {sheet_labels[0]!r}" in str(caught[0].message)
         assert list(data.samples) == sheet_labels
@@ -515,7 +515,7 @@ def test_cells_that_are_no_number_are_named_and_no_gene_is_given_up():
         for genes in (["g3"], ["g3", "g5", "g7", "g9", "g11"]):
             counts = plain.astype(object)
             counts.loc[genes, "s7"] = text
-            with pytest.raises(CountsError, match=f"'{text}' in gene 'g3', sample 's7'.* is no number") as caught:
+            with pytest.raises(CountsError, match=f"'{text}' in gene 'g3', sample 's7'.* is not a number") as caught:
                 count_data(counts, pd.DataFrame(index=counts.columns))
             assert "rop it" not in str(caught.value)
             assert "index" not in str(caught.value)

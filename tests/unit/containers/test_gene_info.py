@@ -196,7 +196,7 @@ def test_tables_carry_it_last_without_lists_of_exons_and_names_that_they_have():
 def test_annotation_stays_with_its_genes_where_rows_are_left_out():
     counts = pd.DataFrame({"s1": [1, 9, 2, 9], "s2": [4, 9, 3, 9]}, index=["g1", "N_unmapped", "g2", "Total"])
     sheet = pd.DataFrame({"group": ["a", "b"]}, index=["s1", "s2"])
-    with pytest.warns(CountnestWarning, match="2 rows of counts are no genes"):
+    with pytest.warns(CountnestWarning, match="2 rows of counts are not genes"):
         data = count_data(counts.assign(symbol=["A", "x", "B", "y"]), sheet)
     assert list(data.genes) == ["g1", "g2"]
     assert list(data.gene_info["symbol"]) == ["A", "B"]
