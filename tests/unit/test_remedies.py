@@ -6,7 +6,7 @@ import pytest
 from countnest.datasets import load
 from countnest.design.build import build_design
 from countnest.errors import ContrastError, OptionError, SamplesError
-from countnest.queries.contrasts import resolve_contrast
+from countnest.queries.contrasts import contrast_query
 from countnest.remedies import advised, as_factor, in_the_shell, level_order, option, reference_level
 
 SHEET = pd.DataFrame(
@@ -51,7 +51,7 @@ def test_messages_of_the_package_follow():
             build_design("~ donor + hour", SHEET, reference={"hour": "0"})
         design = build_design("~ donor + hour", SHEET)
         with pytest.raises(ContrastError, match=r"use --name hour.*--levels hour=0,1\.5, or 'C") as numeric:
-            resolve_contrast(design, ("hour", "1.5", "0"), None)
+            contrast_query(design, ("hour", "1.5", "0"), None)
         with pytest.raises(SamplesError, match="--reference donor=d4: no sample") as absent:
             build_design("~ donor", SHEET, reference={"donor": "d4"})
         with pytest.raises(OptionError, match="STUDY='airwy' is not known") as study:
