@@ -15,12 +15,11 @@ PRECISION = 1.0 / 15.0**2
 def search(counts, factors, X, alpha, *, scale=0.3, place=None, weights=None, early=False):
     """Return modes (G, p), variances (G,) and whether a mode was reached."""
     (n_genes, n), p = counts.shape, X.shape[1]
-    cells = twins.cells_of(X)
     beta = np.array([twins.start(y, factors[0 if len(factors) == 1 else g], X) for g, y in enumerate(counts)])
     variance, reached = np.empty(n_genes), np.empty(n_genes, dtype=np.int64)
     nb_cauchy_block(
-        counts, np.log(factors), np.ones((1, n)) if weights is None else weights, alpha, cells,
-        twins.n_cells_of(cells), p - 1 if place is None else place, scale, PRECISION, early, beta, variance, reached,
+        counts, np.log(factors), np.ones((1, n)) if weights is None else weights, alpha,
+        twins.plan_of(X), p - 1 if place is None else place, scale, PRECISION, early, beta, variance, reached,
     )  # fmt: skip
     return beta, variance, reached == 1
 

@@ -18,6 +18,7 @@ from countnest.kernels.algebra.elimination import (
     cell_predictors,
     cox_reid_trace,
     cox_reid_value,
+    dense_information,
     factorize,
     gather_scores,
     information,
@@ -154,6 +155,19 @@ def test_information(X, ridge):
     found = equations.symmetric(0)
     np.testing.assert_allclose(np.nan_to_num(found), equations.matrix, rtol=1e-12, atol=1e-13)
     assert (equations.matrix[np.isnan(found)] == 0.0).all()  # no slot where columns never meet, and none is needed
+
+
+@every_design
+@each("ridge", [0.0, 0.37])
+def test_dense_information(X, ridge):
+    equations = Equations(X, ridge=ridge)
+    p = X.shape[1]
+    matrix = np.full((p, p), np.nan)
+    ridges = ridge * np.arange(1.0, p + 1.0)
+    dense_information(equations.plan, equations.by_cell(equations.weight), ridges, matrix)
+    lower = np.tri(p, dtype=bool)
+    np.testing.assert_allclose(matrix[lower], equations.matrix[lower], rtol=1e-12, atol=1e-13)
+    assert np.isnan(matrix[~lower]).all()
 
 
 @every_design

@@ -7,7 +7,6 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from countnest.kernels.algebra.cells import Cells
 from countnest.stats.glm.structure import plan_elimination
 
 LN2 = np.log(2.0)
@@ -19,32 +18,9 @@ def distinct_rows(X):
     return distinct, of_sample.reshape(-1).astype(np.int64)
 
 
-def cells_of(X):
-    """Return distinct rows, their non-zero entries, the row of each sample."""
-    distinct, of_sample = distinct_rows(X)
-    cell, column = np.nonzero(distinct)
-    start = np.concatenate([[0], np.cumsum((distinct != 0).sum(axis=1))])
-    return Cells(
-        of_sample,
-        start.astype(np.int64),
-        column.astype(np.int64),
-        np.ascontiguousarray(distinct[cell, column], dtype=np.float64),
-    )
-
-
 def plan_of(X):
     """Return how the normal equations of X are worked out: the arrays of integers and of numbers."""
-    plan = plan_elimination(*distinct_rows(X))
-    return plan.index, plan.numbers
-
-
-def n_cells_of(cells):
-    return len(cells.start) - 1
-
-
-def sum_by_cell(cells, values):
-    """Return the sums of `values` (n,) over the samples of each cell."""
-    return np.bincount(cells.of_sample, weights=values, minlength=n_cells_of(cells))
+    return plan_elimination(*distinct_rows(X))
 
 
 def nb_loglik(y, mu, alpha):

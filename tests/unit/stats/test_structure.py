@@ -52,7 +52,7 @@ def test_plan_describes_the_matrix(X):
     assert len(cell) == plan.index[e.N_ENTRIES] == np.count_nonzero(np.unique(X, axis=0))
     rows[cell, parts[e.COLUMN]] = plan.numbers[e.FIRST_ENTRY : e.FIRST_ENTRY + len(cell)]
     np.testing.assert_array_equal(rows[parts[e.SAMPLE_CELL]], X)
-    np.testing.assert_array_equal(parts[e.SAMPLE_CELL], layout.cells.of_sample)
+    np.testing.assert_array_equal(parts[e.SAMPLE_CELL], layout.of_sample)
 
 
 def test_sections_fill_the_plan(X):

@@ -29,6 +29,7 @@ Takahashi, Fagan and Chin (1973): the entries of the inverse where the matrix is
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
@@ -36,9 +37,11 @@ from countnest.kernels.compiler.simd import any_lane, log, select
 
 __all__ = [
     "N_PLACES",
+    "Plan",
     "cell_predictors",
     "cox_reid_trace",
     "cox_reid_value",
+    "dense_information",
     "factorize",
     "gather_scores",
     "information",
@@ -57,6 +60,13 @@ N_PLACES = 19
 FIRST_ENTRY = 1
 # A product of pivots is turned into its logarithm when it leaves this range.
 SMALL, LARGE = 1e-200, 1e200
+
+
+class Plan(NamedTuple):
+    """The plan of a design: sizes, places and operations in `index`, and the numbers that they use."""
+
+    index: IntArray  # type: ignore[assignment]  # in place of the method of tuples
+    numbers: FloatArray
 
 
 @kernel
@@ -99,6 +109,24 @@ def information(plan: IntArray, numbers: FloatArray, weight: FloatArray, equatio
         w = weight[c]
         for q in range(plan[pair + c], plan[pair + c + 1]):
             equations[plan[pair_slot + q]] += w * numbers[first + q]
+
+
+@kernel
+def dense_information(plan: Plan, weight: FloatArray, ridge: FloatArray, matrix_out: FloatArray) -> None:
+    """Write the lower triangle of X'WX + diag(ridge) into `matrix_out` (p, p), for algebra that is not by the plan."""
+    index, numbers, p = plan.index, plan.numbers, matrix_out.shape[0]
+    for i in range(p):
+        for j in range(i + 1):
+            matrix_out[i, j] = 0.0
+        matrix_out[i, i] = ridge[i]
+    entry, column = index[ENTRY], index[COLUMN]
+    for c in range(index[N_CELLS]):
+        first = index[entry + c]
+        for k in range(first, index[entry + c + 1]):
+            scaled = weight[c] * numbers[FIRST_ENTRY + k]
+            row = index[column + k]
+            for m in range(first, k + 1):  # columns ascend within a cell
+                matrix_out[row, index[column + m]] += scaled * numbers[FIRST_ENTRY + m]
 
 
 @kernel

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.algebra.cells import Cells
 from countnest.kernels.algebra.dense import cholesky, cholesky_solve
+from countnest.kernels.algebra.elimination import N_CELLS, Plan
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.shrinkage.cauchy import (
     Gene,
@@ -84,10 +84,10 @@ def new_memory(p: int) -> Memory:
 
 @kernel
 def scaled_loss(
-    gene: Gene, cells: Cells, prior: Prior, divisor: float, beta: FloatArray, work: Work
+    gene: Gene, plan: Plan, prior: Prior, divisor: float, beta: FloatArray, work: Work
 ) -> tuple[float, float]:
     """Return the objective of the search, and its slope along `work.step`; write its gradient, `work.downhill`."""
-    value = loss(gene, cells, prior, beta, work) / divisor + LIFT
+    value = loss(gene, plan, prior, beta, work) / divisor + LIFT
     along = 0.0
     for k in range(beta.shape[0]):
         work.downhill[k] /= divisor
@@ -107,7 +107,7 @@ def wolfe_search(
     t: float,
     value: float,
     gene: Gene,
-    cells: Cells,
+    plan: Plan,
     prior: Prior,
     divisor: float,
     origin: FloatArray,
@@ -137,7 +137,7 @@ def wolfe_search(
                 if t in (low, high):
                     return math.nan
         move(origin, t, work.step, beta)
-        here, here_along = scaled_loss(gene, cells, prior, divisor, beta, work)
+        here, here_along = scaled_loss(gene, plan, prior, divisor, beta, work)
         if here - value > t * decrease or ((bracketed or low > 0.0) and here >= low_value):
             high, high_value = t, here
             bracketed = True
@@ -188,7 +188,7 @@ def dot(a: FloatArray, b: FloatArray) -> float:
 
 
 @kernel
-def nb_cauchy_descend(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, memory: Memory, work: Work) -> bool:
+def nb_cauchy_descend(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, memory: Memory, work: Work) -> bool:
     """Move `beta` (p,) downhill on the negative log posterior until it changes little; return whether that went well.
 
     The objective is divided by its value at zero, so that the search ends early for large counts.
@@ -196,8 +196,8 @@ def nb_cauchy_descend(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, 
     p = beta.shape[0]
     for k in range(p):
         memory.origin[k] = 0.0
-    divisor = max(1.0, loss(gene, cells, prior, memory.origin, work))
-    value, _ = scaled_loss(gene, cells, prior, divisor, beta, work)
+    divisor = max(1.0, loss(gene, plan, prior, memory.origin, work))
+    value, _ = scaled_loss(gene, plan, prior, divisor, beta, work)
     for k in range(p):
         work.step[k] = -work.downhill[k]
     t = 1.0 / math.sqrt(dot(work.step, work.step))
@@ -206,7 +206,7 @@ def nb_cauchy_descend(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, 
             memory.origin[k] = beta[k]
             memory.slope[k] = work.downhill[k]
         before = value
-        value = wolfe_search(t, before, gene, cells, prior, divisor, memory.origin, beta, work)
+        value = wolfe_search(t, before, gene, plan, prior, divisor, memory.origin, beta, work)
         if math.isnan(value):
             return False
         steepness = math.sqrt(dot(work.downhill, work.downhill))
@@ -226,7 +226,7 @@ def nb_cauchy_descend(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, 
 
 @kernel
 def shortened_step(
-    value: float, along: float, gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, memory: Memory, work: Work
+    value: float, along: float, gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, memory: Memory, work: Work
 ) -> tuple[float, float]:
     """Move `beta` (p,) from `memory.origin` along `work.step`, by a length that is shortened until the loss falls.
 
@@ -242,7 +242,7 @@ def shortened_step(
                 unchanged += 1
         if unchanged == beta.shape[0]:
             return math.nan, t
-        here = loss(gene, cells, prior, beta, work)
+        here = loss(gene, plan, prior, beta, work)
         if here <= value + DECREASE * t * along:
             return here, t
         t *= SHORTER
@@ -272,14 +272,14 @@ def update_metric(t: float, memory: Memory, work: Work) -> bool:
 
 
 @kernel
-def variable_metric(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, memory: Memory, work: Work) -> bool:
+def variable_metric(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, memory: Memory, work: Work) -> bool:
     """Move `beta` (p,) downhill on the negative log posterior by BFGS; return whether that went well.
 
     The metric starts as the identity and starts anew where a step gains nearly nothing; where the first step after that
     gains no more, the search ends. The gain is seen relative to an objective that is -1 at the start.
     """
     p = beta.shape[0]
-    start = loss(gene, cells, prior, beta, work)
+    start = loss(gene, plan, prior, beta, work)
     if not math.isfinite(start):
         return False
     value = start
@@ -303,7 +303,7 @@ def variable_metric(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, me
                 along += work.step[i] * work.downhill[i]
             here, t = math.nan, 0.0
             if along < 0.0:
-                here, t = shortened_step(value, along, gene, cells, prior, beta, memory, work)
+                here, t = shortened_step(value, along, gene, plan, prior, beta, memory, work)
             if abs(here - value) > SMALL_GAIN * (abs(1.0 + start - value) + SMALL_GAIN):
                 break
             if not math.isnan(here):
@@ -322,7 +322,7 @@ def variable_metric(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, me
 
 @kernel
 def early_mode(
-    gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, other: FloatArray, memory: Memory, work: Work
+    gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, other: FloatArray, memory: Memory, work: Work
 ) -> bool:
     """Move `beta` (p,) to where the search from alternating coefficients ends; return whether a mode is there.
 
@@ -333,23 +333,21 @@ def early_mode(
     for k in range(p):
         beta[k] = START if k % 2 == 0 else -START
         other[k] = -beta[k]
-    agree = nb_cauchy_descend(gene, cells, prior, beta, memory, work)
-    agree = nb_cauchy_descend(gene, cells, prior, other, memory, work) and agree
+    agree = nb_cauchy_descend(gene, plan, prior, beta, memory, work)
+    agree = nb_cauchy_descend(gene, plan, prior, other, memory, work) and agree
     for k in range(p):
         agree = agree and abs(beta[k] - other[k]) <= DISAGREE
-    return agree or variable_metric(gene, cells, prior, beta, memory, work)
+    return agree or variable_metric(gene, plan, prior, beta, memory, work)
 
 
 @kernel
-def distance_ahead(
-    gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, direction: FloatArray, work: Work
-) -> float:
+def distance_ahead(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, direction: FloatArray, work: Work) -> float:
     """Return how far Newton's step from `beta` (p,) moves the shrunken coefficient, in posterior standard deviations.
 
     Infinite where the posterior is not curved like one at a mode. `direction` (p,) is work space.
     """
-    loss(gene, cells, prior, beta, work)
-    if math.isnan(factorize(cells, prior, cauchy_curvature(beta[prior.place], prior.scale), work)):
+    loss(gene, plan, prior, beta, work)
+    if math.isnan(factorize(plan, prior, cauchy_curvature(beta[prior.place], prior.scale), work)):
         return math.inf
     for k in range(beta.shape[0]):
         work.step[k] = -work.downhill[k]
@@ -362,9 +360,7 @@ def distance_ahead(
 
 
 @kernel
-def differenced_hessian(
-    gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, moved: FloatArray, work: Work
-) -> float:
+def differenced_hessian(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, moved: FloatArray, work: Work) -> float:
     """Write the Cholesky factor of the negative Hessian of the log posterior by differences of its gradient.
 
     Returns its log det, NaN if not positive definite. Where the prior is narrower than the differences, they see less
@@ -379,7 +375,7 @@ def differenced_hessian(
     for i in range(p):
         for sign in (1.0, -1.0):
             moved[i] = beta[i] + sign * DIFFERENCE
-            loss(gene, cells, prior, moved, work)
+            loss(gene, plan, prior, moved, work)
             for k in range(p):
                 work.matrix[max(i, k), min(i, k)] += sign * work.downhill[k] / (4.0 * DIFFERENCE)
             work.matrix[i, i] += sign * work.downhill[i] / (4.0 * DIFFERENCE)
@@ -396,8 +392,7 @@ def nb_cauchy_block(
     log_factors: FloatArray,
     weights: FloatArray,
     alpha: FloatArray,
-    cells: Cells,
-    n_cells: int,
+    plan: Plan,
     place: int,
     scale: float,
     precision: float,
@@ -431,7 +426,7 @@ def nb_cauchy_block(
         (G,) whether a mode was reached, 1 or 0; by the early search, but for `NEAR_MODE`.
     """
     n, p = counts.shape[1], beta_out.shape[1]
-    work = new_work(n_cells, n, p)
+    work = new_work(plan.index[N_CELLS], n, p)
     memory = new_memory(p)
     other = np.empty(p)
     prior = Prior(place, scale, precision)
@@ -444,16 +439,16 @@ def nb_cauchy_block(
         )
         beta = beta_out[g]
         if early:
-            reached = early_mode(gene, cells, prior, beta, other, memory, work)
-            reached = reached and distance_ahead(gene, cells, prior, beta, other, work) <= NEAR_MODE
+            reached = early_mode(gene, plan, prior, beta, other, memory, work)
+            reached = reached and distance_ahead(gene, plan, prior, beta, other, work) <= NEAR_MODE
         else:
-            reached = highest_mode(gene, cells, prior, beta, other, work)
+            reached = highest_mode(gene, plan, prior, beta, other, work)
         reached_out[g] = 1 if reached else 0
         if early:
-            log_det = differenced_hessian(gene, cells, prior, beta, other, work)
+            log_det = differenced_hessian(gene, plan, prior, beta, other, work)
         else:
-            loss(gene, cells, prior, beta, work)
-            log_det = factorize(cells, prior, cauchy_curvature(beta[place], scale), work)
+            loss(gene, plan, prior, beta, work)
+            log_det = factorize(plan, prior, cauchy_curvature(beta[place], scale), work)
         if math.isnan(log_det):
             variance_out[g] = np.nan
             continue

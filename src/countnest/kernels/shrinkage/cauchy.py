@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.kernels.algebra.cells import Cells, cell_predictor, gather, information
 from countnest.kernels.algebra.dense import cholesky, cholesky_solve
+from countnest.kernels.algebra.elimination import SAMPLE_CELL, Plan, cell_predictors, dense_information, gather_scores
 from countnest.kernels.compiler.jit import kernel
 
 __all__ = [
@@ -85,21 +85,22 @@ def new_work(n_cells: int, n: int, p: int) -> Work:
 
 
 @kernel
-def likelihood_slopes(gene: Gene, cells: Cells, beta: FloatArray, work: Work) -> float:
+def likelihood_slopes(gene: Gene, plan: Plan, beta: FloatArray, work: Work) -> float:
     """Return the log-likelihood at `beta` (p,) but for a constant; write what its derivatives need.
 
     `work.score` and `work.curvature` are the sums over the cells of the first derivative by the linear predictor and of
     the negative second one; `work.share` is alpha mu / (1 + alpha mu) of every sample. The constant leaves out
     sum(y log f), too: the quasi-Newton search ends by the size of this very number.
     """
-    cell_predictor(cells, beta, work.eta)
+    cell_predictors(plan.index, plan.numbers, beta, work.eta)
     for c in range(work.eta.shape[0]):
         work.score[c] = 0.0
         work.curvature[c] = 0.0
     size = 1.0 / gene.alpha
+    cell = plan.index[SAMPLE_CELL]
     total = 0.0
     for j in range(gene.y.shape[0]):
-        c = cells.of_sample[j]
+        c = plan.index[cell + j]
         y = gene.y[j]
         mu = math.exp(work.eta[c] + gene.log_f[j])
         spread = 1.0 + gene.alpha * mu
@@ -111,10 +112,10 @@ def likelihood_slopes(gene: Gene, cells: Cells, beta: FloatArray, work: Work) ->
 
 
 @kernel
-def loss(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, work: Work) -> float:
+def loss(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, work: Work) -> float:
     """Return the negative log posterior at `beta` (p,) but for a constant, and write its gradient: `work.downhill`."""
-    total = -likelihood_slopes(gene, cells, beta, work)
-    gather(cells, work.score, work.downhill)
+    total = -likelihood_slopes(gene, plan, beta, work)
+    gather_scores(plan.index, plan.numbers, work.score, work.downhill)
     for k in range(beta.shape[0]):
         b = beta[k]
         if k == prior.place:
@@ -127,12 +128,12 @@ def loss(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, work: Work) -
 
 
 @kernel
-def factorize(cells: Cells, prior: Prior, cauchy_curvature: float, work: Work) -> float:
+def factorize(plan: Plan, prior: Prior, cauchy_curvature: float, work: Work) -> float:
     """Write the Cholesky factor of the negative Hessian of the log posterior; return its log det, NaN if not pd."""
     for k in range(work.ridge.shape[0]):
         work.ridge[k] = prior.precision
     work.ridge[prior.place] = cauchy_curvature
-    information(cells, work.curvature, work.ridge, work.matrix)
+    dense_information(plan, work.curvature, work.ridge, work.matrix)
     return cholesky(work.matrix)
 
 
@@ -147,15 +148,16 @@ def cauchy_curvature(b: float, scale: float) -> float:
 
 
 @kernel
-def gain(t: float, gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, work: Work) -> float:
+def gain(t: float, gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, work: Work) -> float:
     """Return by how much the log posterior grows over `t` steps; as a difference, free of cancellation.
 
     `work.eta` holds the steps of the cells' predictors.
     """
     size = 1.0 / gene.alpha
+    cell = plan.index[SAMPLE_CELL]
     total = 0.0
     for j in range(gene.y.shape[0]):
-        move = t * work.eta[cells.of_sample[j]]
+        move = t * work.eta[plan.index[cell + j]]
         rise = (gene.y[j] + size) * math.log1p(work.share[j] * math.expm1(move))
         total += gene.v[j] * (gene.y[j] * move - rise)
     for k in range(beta.shape[0]):
@@ -169,7 +171,7 @@ def gain(t: float, gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, wor
 
 
 @kernel
-def nb_cauchy_climb(gene: Gene, cells: Cells, prior: Prior, hold: float, beta: FloatArray, work: Work) -> bool:
+def nb_cauchy_climb(gene: Gene, plan: Plan, prior: Prior, hold: float, beta: FloatArray, work: Work) -> bool:
     """Move `beta` (p,) uphill to a mode of the posterior by Newton's method; return whether it was reached.
 
     `hold` is `FREE`, or `HELD`, with which the coefficient at `prior.place` stays. Steps are halved until the posterior
@@ -178,13 +180,13 @@ def nb_cauchy_climb(gene: Gene, cells: Cells, prior: Prior, hold: float, beta: F
     """
     p = beta.shape[0]
     for _ in range(MAX_ITER):
-        loss(gene, cells, prior, beta, work)
+        loss(gene, plan, prior, beta, work)
         b = beta[prior.place]
         if hold > FREE:
             work.downhill[prior.place] = 0.0
         curvature = hold if hold > FREE else cauchy_curvature(b, prior.scale)
-        if math.isnan(factorize(cells, prior, curvature, work)) and math.isnan(
-            factorize(cells, prior, 2.0 / (prior.scale * prior.scale + b * b), work)
+        if math.isnan(factorize(plan, prior, curvature, work)) and math.isnan(
+            factorize(plan, prior, 2.0 / (prior.scale * prior.scale + b * b), work)
         ):
             return False
         for k in range(p):
@@ -203,10 +205,10 @@ def nb_cauchy_climb(gene: Gene, cells: Cells, prior: Prior, hold: float, beta: F
         for k in range(p):
             work.step[k] *= min(1.0, LARGEST_STEP / largest)
             slope -= work.downhill[k] * work.step[k]
-        cell_predictor(cells, work.step, work.eta)
+        cell_predictors(plan.index, plan.numbers, work.step, work.eta)
         t = 1.0
         halvings = 0
-        while not gain(t, gene, cells, prior, beta, work) >= ARMIJO * t * slope:
+        while not gain(t, gene, plan, prior, beta, work) >= ARMIJO * t * slope:
             t *= 0.5
             halvings += 1
             if halvings > HALVINGS:
@@ -217,7 +219,7 @@ def nb_cauchy_climb(gene: Gene, cells: Cells, prior: Prior, hold: float, beta: F
 
 
 @kernel
-def highest_mode(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, near: FloatArray, work: Work) -> bool:
+def highest_mode(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, near: FloatArray, work: Work) -> bool:
     """Move `beta` (p,) to the highest mode of the posterior; return whether one was reached.
 
     The posterior can have two modes, one by the likelihood's and one by zero: one search comes from the best
@@ -228,12 +230,12 @@ def highest_mode(gene: Gene, cells: Cells, prior: Prior, beta: FloatArray, near:
         near[k] = beta[k]
     near[prior.place] = 0.0
     no_prior = Prior(prior.place, FLAT, prior.precision)
-    reached = nb_cauchy_climb(gene, cells, no_prior, FREE, beta, work)
-    reached = nb_cauchy_climb(gene, cells, prior, FREE, beta, work) and reached
-    near_reached = nb_cauchy_climb(gene, cells, prior, HELD, near, work)
-    near_reached = nb_cauchy_climb(gene, cells, prior, FREE, near, work) and near_reached
+    reached = nb_cauchy_climb(gene, plan, no_prior, FREE, beta, work)
+    reached = nb_cauchy_climb(gene, plan, prior, FREE, beta, work) and reached
+    near_reached = nb_cauchy_climb(gene, plan, prior, HELD, near, work)
+    near_reached = nb_cauchy_climb(gene, plan, prior, FREE, near, work) and near_reached
     if near_reached and not (reached and abs(near[prior.place] - beta[prior.place]) <= SAME_MODE):
-        if not reached or loss(gene, cells, prior, near, work) < loss(gene, cells, prior, beta, work):
+        if not reached or loss(gene, plan, prior, near, work) < loss(gene, plan, prior, beta, work):
             for k in range(beta.shape[0]):
                 beta[k] = near[k]
         reached = True

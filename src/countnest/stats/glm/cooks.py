@@ -65,8 +65,8 @@ def _robust_dispersion(normalized: FloatArray, layout: Layout) -> FloatArray:
     large = np.flatnonzero(layout.cell_sizes >= MIN_CELL)
     if len(large):
         sizes = layout.cell_sizes[large]
-        place = np.argsort(layout.cells.of_sample, kind="stable")
-        samples = place[np.isin(layout.cells.of_sample[place], large)]
+        place = np.argsort(layout.of_sample, kind="stable")
+        samples = place[np.isin(layout.of_sample[place], large)]
         rules = [next((trim, scale) for most, trim, scale in TRIM if size <= most) for size in sizes]
     else:  # all samples as one cell
         sizes, samples, rules = np.array([layout.n_samples]), np.arange(layout.n_samples), [TRIM[-1][1:]]

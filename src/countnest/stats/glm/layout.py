@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, as_float, as_int
-from countnest.kernels.algebra.cells import Cells
+from countnest.kernels.algebra.elimination import Plan
 from countnest.stats.glm.householder import householder_qr, inverse_triangle, ordered_product
 from countnest.stats.glm.standard import Standard, standardize
-from countnest.stats.glm.structure import Plan, plan_elimination
+from countnest.stats.glm.structure import plan_elimination
 
 __all__ = ["Layout"]
 
@@ -25,10 +25,10 @@ class Layout:
     ----------
     matrix
         X, (n, p).
-    cells
-        Its distinct rows, see `kernels.algebra.cells.Cells`.
     plan
-        How its normal equations are worked out.
+        Its distinct rows, the cells, and how its normal equations are worked out: `kernels.algebra.elimination`.
+    of_sample
+        (n,) the cell of each sample, numbered by appearance.
     cell_sizes
         (C,) number of samples of each cell.
     basis
@@ -45,8 +45,8 @@ class Layout:
     """
 
     matrix: FloatArray
-    cells: Cells
     plan: Plan
+    of_sample: IntArray
     cell_sizes: IntArray
     basis: FloatArray
     rows: FloatArray
@@ -69,8 +69,8 @@ class Layout:
         basis, triangle = householder_qr(matrix)
         return cls(
             matrix,
-            _compress(rows, of_sample),
             plan_elimination(rows, of_sample),
+            as_int(of_sample),
             as_int(sizes),
             as_float(basis),
             as_float(ordered_product(matrix, inverse_triangle(triangle))),
@@ -90,8 +90,8 @@ class Layout:
         rows, of_sample, sizes = _distinct_rows(matrix)
         return cls(
             matrix,
-            _compress(rows, of_sample),
             plan_elimination(rows, of_sample),
+            as_int(of_sample),
             as_int(sizes),
             as_float(np.linalg.pinv(matrix).T),
             matrix,
@@ -136,7 +136,7 @@ class Layout:
     @property
     def samples_per_cell(self) -> IntArray:
         """(n,) size of the cell of each sample."""
-        return self.cell_sizes[self.cells.of_sample]
+        return self.cell_sizes[self.of_sample]
 
 
 def _distinct_rows(matrix: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
@@ -149,9 +149,3 @@ def _distinct_rows(matrix: FloatArray) -> tuple[FloatArray, IntArray, IntArray]:
     of_sample = np.array([index[key] for key in keys], dtype=np.int64)
     _, first, sizes = np.unique(of_sample, return_index=True, return_counts=True)
     return matrix[first], of_sample, sizes
-
-
-def _compress(rows: FloatArray, of_sample: IntArray) -> Cells:
-    cell, column = np.nonzero(rows)
-    start = np.searchsorted(cell, np.arange(len(rows) + 1))
-    return Cells(as_int(of_sample), as_int(start), as_int(column), as_float(rows[cell, column]))

@@ -65,7 +65,7 @@ def separated_by_cells(counted: BoolArray, used: BoolArray, contrasts: FloatArra
     first, which = distinct(flags if len(used) == 1 else np.hstack([flags, used[rows]]))
     patterns = rows[first]
     empty = ~counted[patterns] & (used if len(used) == 1 else used[patterns])
-    _, cells = np.unique(layout.cells.of_sample, return_index=True)
+    _, cells = np.unique(layout.of_sample, return_index=True)
     basis, triangle = orthonormal(layout.matrix[cells])
     asked = np.linalg.solve(triangle.T, contrasts.T).T
     length = np.linalg.norm(asked, axis=1, keepdims=True)
@@ -207,7 +207,7 @@ def cell_flags(counts: FloatArray, layout: Layout, weights: FloatArray | None) -
 
 def _in_cells(samples: BoolArray, layout: Layout) -> BoolArray:
     """Return which cells (G, C) have one of the samples (G, n)."""
-    of_sample = layout.cells.of_sample
+    of_sample = layout.of_sample
     if layout.n_cells == layout.n_samples:
         return samples  # cells are numbered by appearance
     order = np.argsort(of_sample, kind="stable")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,25 +29,10 @@ from countnest.kernels.algebra.elimination import (
     RIGHT,
     SAMPLE_CELL,
     UPDATE,
+    Plan,
 )
 
-__all__ = ["Plan", "plan_elimination"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """How the sums over a model matrix and its normal equations are worked out; see `kernels.algebra.elimination`.
-
-    Attributes
-    ----------
-    index
-        Sizes, places and operations.
-    numbers
-        What they are done with.
-    """
-
-    index: IntArray
-    numbers: FloatArray
+__all__ = ["plan_elimination"]
 
 
 def plan_elimination(rows: FloatArray, of_sample: IntArray) -> Plan:

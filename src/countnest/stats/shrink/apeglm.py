@@ -183,7 +183,7 @@ def shrink_coefficient(
         if not early:
             nb_log_start_block(k, some.size_factors, layout.basis, layout.triangle, b)
         nb_cauchy_block(
-            k, np.log(some.size_factors), some.weights, some.dispersion, layout.cells, layout.n_cells, place, scale,
+            k, np.log(some.size_factors), some.weights, some.dispersion, layout.plan, place, scale,
             OTHERS_SD**-2, early, b, var, end,
         )  # fmt: skip
         beta[genes], variance[genes], reached[genes] = b, var, end
