@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from countnest.api.access import find_outliers as find_outliers
     from countnest.api.access import predict as predict
     from countnest.api.access import residuals as residuals
-    from countnest.api.dataset import DESeqDataSet as DESeqDataSet
+    from countnest.api.deseq2 import DESeqDataSet as DESeqDataSet
     from countnest.api.examples import make_example_dataset as make_example_dataset
     from countnest.api.htseq import dataset_from_htseq as dataset_from_htseq
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix

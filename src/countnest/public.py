@@ -11,7 +11,7 @@ MODULES = ("datasets", "errors", "plots", "simulate")
 
 _BY_HOME = {
     "api.access": ("covariance", "find_outliers", "predict", "residuals"),
-    "api.dataset": ("DESeqDataSet",),
+    "api.deseq2": ("DESeqDataSet",),
     "api.examples": ("make_example_dataset",),
     "api.htseq": ("dataset_from_htseq",),
     "api.normalization": ("estimate_size_factors_for_matrix",),

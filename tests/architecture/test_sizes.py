@@ -15,7 +15,7 @@ MAX_DEPTH = 22
 # Names that say nothing about what is in a file.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "core", "misc", "common", "base", "impl"}
 # Files that are to be cut: no name is added here.
-LONG_FILES = {"api.dataset", "api.held", "api.transformations", "containers.results", "kernels.r_search.apeglm",
+LONG_FILES = {"api.dataset", "api.deseq2", "api.transformations", "containers.results", "kernels.r_search.apeglm",
               "queries.query"}  # fmt: skip
 # Kernels whose loop over lanes or samples is one piece: to cut it would hand a dozen arrays from part to part.
 LONG_KERNELS = {
@@ -33,12 +33,12 @@ LONG_KERNELS = {
 }
 # Public functions with the arguments of DESeq2's, of a figure or of a simulation, which users name one by one.
 WIDE_PUBLIC = {
-    "AskedData.effect",
+    "Asking.effect",
     "BoundQuery.test",
     "DESeqDataSet.deseq",
     "answer_options",
     "DESeqDataSet.results",
-    "HeldData.__init__",
+    "CountDataSet.__init__",
     "effect",
     "example",
     "groups",
@@ -48,9 +48,9 @@ WIDE_PUBLIC = {
     "plot_counts",
 }
 # Functions that are to be cut: no name is added here.
-TOO_LONG = {"BoundQuery.test", "HeldData.__init__", "_design_of_formula", "lfc_shrink", "make_table"}
-TOO_WIDE = {"estimate_dispersions", "explain_query", "fit_model", "flag_outliers", "make_table", "points",
-            "predict_means", "shrink_apeglm", "shrink_dispersions", "shrink_normal"}  # fmt: skip
+TOO_LONG = {"BoundQuery.test", "CountDataSet.__init__", "_design_of_formula", "lfc_shrink"}
+TOO_WIDE = {"estimate_dispersions", "explain_query", "fit_model", "flag_outliers", "points",
+            "predict_means", "shrink_apeglm", "shrink_dispersions"}  # fmt: skip
 
 
 def lines_of(node):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from countnest.api.held import HeldData, require_data_set
+from countnest.api.dataset import require_data_set
 from countnest.api.inputs import by_label, given_numbers, probability
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.containers.gene_info import symbol_hint
@@ -22,11 +22,14 @@ from countnest.options import ResidualType, check_flags, check_option
 from countnest.queries.estimable import contrast_matrix, estimable
 from countnest.signature import checked_arguments
 
+if TYPE_CHECKING:
+    from countnest.api.deseq2 import DESeqDataSet
+
 __all__ = ["covariance", "find_outliers", "predict", "residuals"]
 
 
 @checked_arguments
-def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
+def covariance(dds: DESeqDataSet, gene: str | Sequence[str]) -> pd.DataFrame:
     """Return the covariance of the maximum likelihood coefficients of a gene, log2 units squared.
 
     Parameters
@@ -55,7 +58,7 @@ def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
     R counterpart: the covariance matrix behind the standard errors of contrasts in DESeq2::results.
     """
     require_data_set(dds, "covariance")
-    fitted = dds._deseq2_fit()
+    fitted = dds._last_fit()
     one = isinstance(gene, str)
     names = _gene_labels("gene", gene)
     values = coefficient_covariance(fitted.state, fitted.layout, _places(dds, names), fitted.engine)
@@ -68,7 +71,7 @@ def covariance(dds: HeldData, gene: str | Sequence[str]) -> pd.DataFrame:
 
 @checked_arguments
 def residuals(
-    dds: HeldData, type: ResidualType = "deviance", *, replaced: bool = False, seed: int | None = 1
+    dds: DESeqDataSet, type: ResidualType = "deviance", *, replaced: bool = False, seed: int | None = 1
 ) -> pd.DataFrame:
     """Return what the model leaves unexplained, genes x samples.
 
@@ -98,7 +101,7 @@ def residuals(
     require_data_set(dds, "residuals")
     check_option("type", type, ResidualType)
     check_flags(replaced=replaced)
-    fitted = dds._deseq2_fit()
+    fitted = dds._last_fit()
     counts = fitted.counts_used if replaced else fitted.data.matrix
     if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
         raise OptionError(f"seed={seed!r} must be a whole number of 0 or more, or None.")
@@ -108,7 +111,7 @@ def residuals(
 
 @checked_arguments
 def predict(
-    dds: HeldData,
+    dds: DESeqDataSet,
     new_samples: pd.DataFrame,
     *,
     size_factors: float | Sequence[float] | pd.Series[float] = 1.0,
@@ -159,7 +162,7 @@ def predict(
     >>> predict(dds, pd.DataFrame({"dex": ["trt"], "cell": ["N61311"]}))  # doctest: +SKIP
     """
     require_data_set(dds, "predict")
-    fitted = dds._deseq2_fit()
+    fitted = dds._last_fit()
     for name, level in (("interval", interval), ("count_interval", count_interval)):
         if level is not None:
             probability(name, level)
@@ -199,7 +202,7 @@ def _gene_labels(option: str, genes: object) -> list[str]:
     return labels
 
 
-def _places(dds: HeldData, genes: Sequence[str]) -> IntArray:
+def _places(dds: DESeqDataSet, genes: Sequence[str]) -> IntArray:
     """Return where some genes are."""
     places: IntArray = np.asarray(dds.gene_names.get_indexer(pd.Index(genes, dtype=object)), dtype=np.int64)
     unknown = [str(gene) for gene, place in zip(genes, places, strict=True) if place < 0]
@@ -274,7 +277,7 @@ def _size_factors(values: Any, cells: pd.Index) -> FloatArray:  # noqa: ANN401 (
 
 
 @checked_arguments
-def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
+def find_outliers(dds: DESeqDataSet, *, level: float = 0.01) -> pd.DataFrame:
     """Return the counts that the model cannot explain: the rule of ``results(outliers="model")``, gene by gene.
 
     Parameters
@@ -297,7 +300,7 @@ def find_outliers(dds: HeldData, *, level: float = 0.01) -> pd.DataFrame:
     """
     require_data_set(dds, "find_outliers")
     probability("level", level)
-    fitted = dds._deseq2_fit()
+    fitted = dds._last_fit()
     counts = fitted.counts_used
     found = model_outliers(counts, fitted.state, fitted.layout, level=level, engine=fitted.engine)
     rows = np.flatnonzero(found.flagged)

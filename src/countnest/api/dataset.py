@@ -1,519 +1,370 @@
-"""The data set and the steps of the analysis as methods."""
+"""The data set, whatever the method: counts, samples, a design, size factors, and fits under names."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Collection, Sequence
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import is_dataclass, replace
 from typing import Any, Self
 
 import pandas as pd
 
-from countnest.api.answer_options import answer_options
-from countnest.api.asked import AskedData
-from countnest.api.inputs import chosen_samples, not_negative, positive_number, reduced_design
-from countnest.api.normalization import given_normalization
-from countnest.api.priors import make_prior
-from countnest.api.results import kind_of_test, results_of
+from countnest.api.announcement import announce
+from countnest.api.asking import Asking
+from countnest.api.handling import Handling
+from countnest.api.inputs import (
+    given_lengths,
+    given_normalization_factors,
+    given_size_factors,
+    given_weights,
+)
 from countnest.arrays import FloatArray
-from countnest.containers.results import Results
-from countnest.design.design import check_residual_df, check_varying
-from countnest.errors import OptionError, counted, listing, warn
-from countnest.methods.cost import expected_cost
-from countnest.methods.deseq2.analysis import Model, normalize, replace_outliers, with_dispersions, with_fit
-from countnest.methods.deseq2.beta_prior import PriorModel
-from countnest.methods.deseq2.outliers import ReplacementRule
+from countnest.containers.counts import count_data
+from countnest.containers.gene_info import matched_info
+from countnest.counterparts import Answering
+from countnest.design.build import build_design
+from countnest.design.levels.text import level_text
+from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.errors import (
+    MissingStepError,
+    NormalizationError,
+    OptionError,
+    counted,
+    kind_of,
+    listing,
+    warn,
+)
+from countnest.methods.deseq2.analysis import normalize, with_weights
+from countnest.methods.deseq2.stages import Normalized
+from countnest.methods.fit import Fit, StoredFit
+from countnest.methods.normalization import Normalization
 from countnest.options import (
-    AltHypothesis,
-    DispersionSharing,
-    FitType,
-    ModelMatrixType,
-    OutlierRule,
-    PAdjust,
+    Orientation,
     SizeFactorType,
-    TestType,
     check_flags,
     check_option,
 )
-from countnest.parallel.pool import active_pool
 from countnest.parallel.run import Engine
-from countnest.remedies import option
+from countnest.progress import progress
+from countnest.protected import protected
 from countnest.signature import checked_methods
-from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
-from countnest.stats.inference.adjust import Adjustment
-from countnest.stats.inference.filter import FilterFunction
 
-__all__ = ["DESeqDataSet"]
+__all__ = ["SETTABLE", "CountDataSet", "require_data_set"]
+
+# What to do instead of an edit of a copy.
+SETTABLE = "take a copy to work with, dds.{0}.copy(), or set the whole of it, dds.{0} = {1}."
 
 
 @checked_methods
-class DESeqDataSet(AskedData):
-    """Counts, samples and a design; after `deseq`, the fitted model.
+class CountDataSet(Handling, Asking, Answering):
+    """Counts, samples, a design, size factors and fits, whatever the method: the base of `DESeqDataSet`.
 
-    Parameters
-    ----------
-    counts
-        Raw counts: a DataFrame in either orientation, a NumPy array, a SciPy sparse matrix or an AnnData object. It is
-        copied, never changed. Samples are matched by label where both sides have labels.
-    samples
-        Sample sheet: one row for each sample. None: the `obs` of an AnnData object.
-    design
-        A formula such as "~ batch + condition", or a model matrix as a DataFrame.
-    reference
-        Reference level of factors, {"condition": "untreated"}.
-    levels
-        All levels of factors in their order, {"dose": ["low", "mid", "high"]}; the first is the reference, unless
-        `reference` names another. Without it, levels stand in the order of the numbers that they carry (0, 5, 15, 120;
-        30min, 2h, 1d), where that is beyond doubt, of categories, or of text. The order is told, and queries that
-        depend on it, such as "consecutive", explain it. A number whose levels are named is a factor.
-    blocks
-        Factors whose levels are blocks, within which questions are answered; by default those that are nested in
-        others.
-    numeric_ok
-        Numeric variables with values 1, 2, ..., k that are measurements, though they look like labels.
-    same_as
-        A formula of the same model, which gives the columns of a matrix their meaning: questions about cells can then
-        be asked of it.
-    size_factors, normalization_factors
-        Factors to use instead of estimating them: one for each sample, or a genes x samples matrix.
-    avg_tx_length
-        Average transcript lengths, a genes x samples matrix as tximport gives it, which are corrected for when the
-        sequencing depth is estimated.
-    weights
-        Observation weights, a genes x samples matrix of numbers that are not negative, such as the probabilities that
-        zeros belong to the negative binomial part of a zero-inflated model. A gene whose counts all have weight 0 is
-        one without counts. As in R, counts of weight 0 still enter the values from which the fits start, and with them
-        the dispersions, mostly in the fourth digit or later; to leave a sample out altogether, drop it.
-    orientation
-        Decides where the labels do not: "genes_by_samples" or "samples_by_genes".
-    layer
-        Layer of an AnnData object that holds the counts; None: X.
-    gene_info
-        What else is known of the genes: a DataFrame, or a Series of symbols, matched by the labels in its index.
-        Columns of `counts` that describe the genes, and the `var` of an AnnData object, are kept as well; see the
-        attribute `gene_info`.
-    cells_ok
-        Take a thousand samples and more of which most counts are zero. They look like single cells, whose counts are to
-        be summed by sample, `pseudobulk`, and are refused otherwise.
-    n_threads
-        Number of threads of everything that the data set does. None: the environment variable COUNTNEST_NUM_THREADS or,
-        without it, all processors that this process may use.
-    quiet
-        Say nothing of reference levels, orders of levels, and what was done to the design; the design's `report` has
-        it, too. Warnings are given all the same.
-
-    Notes
-    -----
-    R counterpart: DESeq2::DESeqDataSetFromMatrix.
-
-    Examples
-    --------
-    >>> import countnest as cn
-    >>> study = cn.datasets.load("pasilla")
-    >>> dds = cn.DESeqDataSet(
-    ...     study.counts, study.samples, design="~ type + condition", reference={"condition": "untreated"}
-    ... )
-    >>> dds.results_names()
-    ['Intercept', 'type_single.read_vs_paired.end', 'condition_treated_vs_untreated']
+    Attributes and methods that begin with an underscore are internal to `countnest.api`; a method returns the record
+    that its name says, or raises `MissingStepError` naming the missing step.
     """
 
-    # ---- the steps ----
+    _quiet = False  # whether it says nothing of its design
+    _last = ""  # the name of the fit of the last analysis
 
-    def deseq(
+    truth: pd.DataFrame | None
+    """Of simulated data, by gene: trueIntercept and trueBeta, log2, and trueDisp; None of real data."""
+
+    def __init__(
         self,
+        counts: Any,  # noqa: ANN401 (any of five kinds of table; the door sorts them out)
+        samples: pd.DataFrame | None = None,
+        design: str | pd.DataFrame | FloatArray = "~ 1",
         *,
-        test: TestType = "Wald",
-        reduced: str | pd.DataFrame | FloatArray | None = None,
-        fit_type: FitType | TrendFunction = "parametric",
-        sharing: DispersionSharing = "MAP",
-        size_factor_type: SizeFactorType = "ratio",
-        min_replicates_for_replace: float = 7,
-        use_t: bool = False,
-        beta_prior: bool = False,
-        model_matrix_type: ModelMatrixType | None = None,
-        minmu: float = 0.5,
+        reference: Mapping[str, str] | None = None,
+        levels: Mapping[str, Sequence[Any]] | None = None,
+        blocks: Collection[str] | None = None,
+        numeric_ok: Collection[str] = (),
+        same_as: str | None = None,
+        size_factors: Any = None,  # noqa: ANN401
+        normalization_factors: Any = None,  # noqa: ANN401
+        avg_tx_length: Any = None,  # noqa: ANN401
+        weights: Any = None,  # noqa: ANN401
+        orientation: Orientation | None = None,
+        layer: str | None = None,
+        gene_info: pd.DataFrame | pd.Series | None = None,
+        cells_ok: bool = False,
         n_threads: int | None = None,
         quiet: bool = False,
-    ) -> Self:
-        """Run the whole analysis: size factors, dispersions, model, outliers. The data set is changed at the end.
-
-        Parameters
-        ----------
-        test
-            "Wald", or "LRT" for the likelihood ratio test against `reduced`.
-        reduced
-            Reduced formula, or model matrix, of the likelihood ratio test.
-        fit_type
-            Of the dispersion trend: "parametric" (a local regression replaces it where it does not fit), "local" or
-            "mean"; or the trend itself: a function of means (G,) that returns dispersions, such as the
-            `dispersion_trend` of another data set.
-        sharing
-            "MAP": dispersions are shrunken towards the trend. "gene_est_only": every gene keeps its own estimate, and
-            no trend is fitted. "fit_only": every gene gets that of the trend.
-        size_factor_type
-            "ratio", "poscounts" where every gene has a zero, or "iterate"; see `estimate_size_factors`. Average
-            transcript lengths of the data set are corrected for with the first two. Factors that were given, or
-            estimated before, are kept.
-        min_replicates_for_replace
-            Outlier counts of samples with at least this many replicates are replaced; np.inf for never.
-        use_t
-            Compare Wald statistics with a t distribution on the residual degrees of freedom; not with "LRT".
-        beta_prior
-            Shrink the coefficients by normal priors, and test the shrunken ones: what `results`, `coef` and `genes`
-            show. Questions (`effect`, `query` and so on) are answered without priors. `lfc_shrink` shrinks fold
-            changes and leaves the tests as they are, which is to be preferred.
-        model_matrix_type
-            With `beta_prior`: "expanded", a coefficient for every level of a factor, so that no level is special; or
-            "standard", those of the design. None: "expanded".
-        minmu
-            Floor of the fitted means in the weights.
-        n_threads
-            Number of threads, of this step and of everything that the data set does afterwards. None: as before,
-            see the attribute `n_threads`. The results do not depend on it.
-        quiet
-            No progress display.
-
-        Notes
-        -----
-        R counterpart: DESeq2::DESeq.
-        """
-        engine = self._engine(n_threads, quiet)
-        _check_dispersions(fit_type, sharing)
-        check_option("size_factor_type", size_factor_type, SizeFactorType)
-        positive_number("min_replicates_for_replace", min_replicates_for_replace, least=3, infinite=True)
-        prior = make_prior(self._design, test, beta_prior, model_matrix_type)
-        model = self._model(test, reduced, use_t=use_t, minmu=minmu, prior=prior)
-        check_residual_df(self._design)
-        if self._layout.is_intercept_only:
-            warn("the design is ~ 1 (just an intercept): there is nothing to compare. Is this intended?")
-        self._tell_cost(model, engine)
-        counts = self._data.matrix
-        state = self._normalize(size_factor_type, engine)
-        state = with_dispersions(
-            state, counts, self._layout, fit_type=fit_type, sharing=sharing, min_mu=minmu, engine=engine
+    ) -> None:
+        check_flags(quiet=quiet)
+        self._quiet = quiet
+        self._last_engine = Engine(n_threads=n_threads, progress=progress(quiet=False))
+        self._data = count_data(
+            counts, samples, orientation=orientation, layer=layer, gene_info=gene_info, cells_ok=cells_ok
         )
-        state = with_fit(state, counts, model, engine)
-        if math.isfinite(min_replicates_for_replace):
-            rule = ReplacementRule(min_replicates_for_replace)
-            state = replace_outliers(state, counts, model, rule, engine)
-        self._keep(state, engine)
-        self._warn_of_convergence()
-        return self
-
-    def estimate_size_factors(
-        self,
-        *,
-        type: SizeFactorType = "ratio",
-        locfunc: Callable[[FloatArray], Any] | None = None,
-        control_genes: Any = None,  # noqa: ANN401 (labels, truth values or positions)
-        geo_means: Any = None,  # noqa: ANN401 (Series, sequence)
-        norm_matrix: Any = None,  # noqa: ANN401 (DataFrame, array)
-    ) -> Self:
-        """Estimate size factors, in place of any that there are; `deseq` then keeps them.
-
-        With `norm_matrix`, or average transcript lengths in the data set, normalization factors are estimated.
-
-        Parameters
-        ----------
-        type
-            "ratio": the median of ratios to the geometric mean of every gene. "poscounts": geometric means of the
-            positive counts, where every gene has a zero. "iterate": likeliest size factors and dispersions in turn;
-            it uses none of the other arguments.
-        locfunc
-            In place of the median: a function of the log ratios of a sample.
-        control_genes
-            Genes to use: labels, truth values, or positions from 0 (whole numbers are positions).
-        geo_means
-            Geometric means to use instead of those of these counts, one for each gene, such as those of an earlier
-            study; 0 leaves a gene out. The size factors are divided by their geometric mean. "poscounts" has its own.
-        norm_matrix
-            Genes x samples, positive: what else the counts of a gene are proportional to. Average transcript lengths
-            go before it.
-
-        Notes
-        -----
-        R counterpart: DESeq2::estimateSizeFactors.
-        """
-        check_option("type", type, SizeFactorType)
-        counts, engine = self._data.matrix, self._engine_aside()
-        given = given_normalization(
-            self._data, lengths=self._lengths, weights=self._weights, locfunc=locfunc, control_genes=control_genes,
-            geo_means=geo_means, norm_matrix=norm_matrix,
-        )  # fmt: skip
-        self._state = self._weighted(normalize(counts, None, type, engine, normalization=given), engine)
-        self._given, self._given_by_gene = self._state.factors, self._state.by_gene
-        self._factors_estimated = True
-        return self
-
-    def estimate_dispersions(
-        self,
-        *,
-        fit_type: FitType | TrendFunction = "parametric",
-        sharing: DispersionSharing = "MAP",
-        minmu: float = 0.5,
-        n_threads: int | None = None,
-        quiet: bool = False,
-    ) -> Self:
-        """Estimate dispersions; size factors come first. Arguments as in `deseq`.
-
-        To give dispersions instead, set `dispersions`.
-
-        Notes
-        -----
-        R counterparts: DESeq2::estimateDispersions; `sharing="gene_est_only"`: DESeq2::estimateDispersionsGeneEst and
-        the assignment of its estimates; a function as `fit_type`: the assignment of DESeq2::dispersionFunction.
-        """
-        engine = self._engine(n_threads, quiet)
-        _check_dispersions(fit_type, sharing)
-        positive_number("minmu", minmu)
-        check_residual_df(self._design)
-        state = self._normalized()
-        state = with_dispersions(
-            state, self._data.matrix, self._layout, fit_type=fit_type, sharing=sharing, min_mu=minmu, engine=engine
+        self._design = build_design(
+            design,
+            self._data.sheet,
+            reference=reference,
+            levels=levels,
+            numeric_ok=numeric_ok,
+            blocks=blocks,
+            same_as=same_as,
         )
-        self._keep(state, engine)
-        return self
-
-    def nbinom_wald_test(
-        self,
-        *,
-        use_t: bool = False,
-        beta_prior: bool = False,
-        model_matrix_type: ModelMatrixType | None = None,
-        minmu: float = 0.5,
-        n_threads: int | None = None,
-        quiet: bool = False,
-    ) -> Self:
-        """Fit the model for Wald tests; dispersions come first. Arguments as in `deseq`.
-
-        Notes
-        -----
-        Counts that were replaced as outliers stay replaced: the dispersions of their genes are those of the replaced
-        counts.
-        R counterpart: DESeq2::nbinomWaldTest.
-        """
-        prior = make_prior(self._design, "Wald", beta_prior, model_matrix_type)
-        model = self._model("Wald", None, use_t=use_t, minmu=minmu, prior=prior)
-        return self._fit_step(model, self._engine(n_threads, quiet))
-
-    def nbinom_lrt(
-        self,
-        reduced: str | pd.DataFrame | FloatArray,
-        *,
-        minmu: float = 0.5,
-        n_threads: int | None = None,
-        quiet: bool = False,
-    ) -> Self:
-        """Fit the full and the reduced model for likelihood ratio tests; dispersions come first.
-
-        Notes
-        -----
-        Counts that were replaced as outliers stay replaced, as in `nbinom_wald_test`.
-        R counterpart: DESeq2::nbinomLRT.
-        """
-        return self._fit_step(self._model("LRT", reduced, use_t=False, minmu=minmu), self._engine(n_threads, quiet))
-
-    def replace_outliers(
-        self,
-        *,
-        trim: float = 0.2,
-        cooks_cutoff: float | None = None,
-        min_replicates: float = 7,
-        which_samples: Collection[object] | None = None,
-        n_threads: int | None = None,
-        quiet: bool = False,
-    ) -> Self:
-        """Replace outlier counts and fit their genes again, with other rules than `deseq` has; the fit comes first.
-
-        Parameters
-        ----------
-        trim
-            Fraction of the samples left out at either end of the mean that takes the place of an outlier.
-        cooks_cutoff
-            Cook's distance above which a count is an outlier; None: the 99 % quantile of F(p, n - p).
-        min_replicates
-            Counts of samples with at least this many replicates are replaced.
-        which_samples
-            Labels, or truth values, of the samples whose counts are replaced, whatever their replicates.
-        n_threads, quiet
-            As in `deseq`.
-
-        Notes
-        -----
-        The counts before and the mean before stay at hand: `counts()`, and baseMeanBeforeReplace in `genes`.
-        R counterpart: DESeq2::replaceOutliers, and the second fit of DESeq2::DESeq.
-        """
-        engine = self._engine(n_threads, quiet)
-        positive_number("min_replicates", min_replicates, least=3)
-        if not_negative("trim", trim) >= 0.5:
-            raise OptionError(f"trim={trim!r} must be a fraction, 0 or more and below 0.5.")
-        if cooks_cutoff is not None:
-            positive_number("cooks_cutoff", cooks_cutoff)
-        state = self._fitted()
-        fit = state.fit
-        if state.replacement is not None:
-            raise OptionError(
-                "outliers were replaced already: start from a fit without, deseq(min_replicates_for_replace=np.inf)."
+        # what the design was built with: another one can be built alike, for other samples or from a file
+        self._design_options: dict[str, Any] = {
+            "design": copy.deepcopy(design),
+            "reference": None if reference is None else dict(reference),
+            "levels": None if levels is None else {name: list(map(level_text, own)) for name, own in levels.items()},
+            "blocks": None if blocks is None else tuple(blocks),
+            "numeric_ok": tuple(numeric_ok),
+            "same_as": same_as,
+        }
+        self._layout = Layout.of(self._design.matrix)
+        self._numeric_ok = tuple(numeric_ok)
+        self._weights = None if weights is None else given_weights(weights, self._data)
+        self._given: FloatArray | None = None
+        self._given_by_gene = normalization_factors is not None
+        self._factors_estimated = False  # whether those that are kept were estimated, not given
+        self._state: Normalized | None = None
+        self._fits: dict[str, StoredFit] = {}
+        self.truth = None
+        self._lengths: FloatArray | None = None
+        if avg_tx_length is not None:
+            _refuse_both(size_factors, normalization_factors)
+            self._lengths = given_lengths(avg_tx_length, self._data)
+        if size_factors is not None and normalization_factors is not None:
+            raise NormalizationError(
+                "size_factors and normalization_factors are both given, but only one of them can be used: "
+                "normalization factors include the size factors. Leave one out."
             )
-        if fit.reduced is not None:
-            raise OptionError(
-                "after a likelihood ratio test outliers are replaced by deseq(test='LRT', "
-                "min_replicates_for_replace=...): use nbinom_wald_test() first."
-            )
-        samples = None if which_samples is None else chosen_samples(which_samples, self._data.samples)
-        rule = ReplacementRule(min_replicates, samples, cooks_cutoff, trim)
-        priors = self._priors()
-        model = Model(self._layout, use_t=fit.df is not None, min_mu=fit.min_mu, prior=priors.model if priors else None)
-        self._keep(replace_outliers(state, self._data.matrix, model, rule, engine), engine)
-        self._warn_of_convergence()
-        return self
+        if normalization_factors is not None:
+            self._given = given_normalization_factors(normalization_factors, self._data)
+        elif size_factors is not None:
+            self._given = given_size_factors(size_factors, self._data)
+        announce(self._design, progress(quiet))
 
-    def results(
-        self,
-        contrast: object = None,
-        *,
-        name: str | None = None,
-        list_values: Sequence[float] = (1.0, -1.0),
-        test: TestType | None = None,
-        alpha: float = 0.1,
-        lfc_threshold: float = 0.0,
-        alt_hypothesis: AltHypothesis = "greaterAbs",
-        independent_filtering: bool = True,
-        cooks_cutoff: float | bool | None = None,
-        outliers: OutlierRule = "cooks",
-        p_adjust: PAdjust | Adjustment = "BH",
-        filter: object = None,
-        theta: float | Sequence[float] | FloatArray | None = None,
-        filter_fun: FilterFunction | None = None,
-        add_mle: bool = False,
-        confint: float | None = None,
-    ) -> Results:
-        """Return the table of genes for one comparison; without one, for the last coefficient.
+    def __repr__(self) -> str:
+        return facts_as_text(*self._described())
 
-        Parameters
-        ----------
-        contrast
-            (factor, numerator level, denominator level); or ([names], [names]), the first added and the second
-            subtracted; or one number for each coefficient.
-        name
-            One coefficient.
-        list_values
-            Weights of the two lists of names.
-        test
-            "Wald" for Wald tests after a likelihood ratio test; None: the test that was run.
-        alpha
-            False discovery rate for which independent filtering is tuned.
-        lfc_threshold
-            Test against this log2 fold change.
-        alt_hypothesis
-            "greaterAbs" (the p-value averaged over the two ends of the null interval), "greaterAbsUPSHOT" (over the
-            whole of it), "greaterAbs2014" (doubled for the nearer end), "lessAbs", "greater" or "less".
-        independent_filtering
-            Leave out genes of low mean count where that finds more.
-        cooks_cutoff
-            Cook's distance above which a p-value is withheld; None or True: the 99 % quantile of F(p, n - p); False or
-            infinite: never. It holds with outliers="model", too.
-        outliers
-            "cooks": p-values are withheld by Cook's distance, which needs cells with three samples. "model": also where
-            a count is far from what the model expects, which works in nested, paired and continuous designs too;
-            `find_outliers` tells the sample. Genes whose observation weights leave fewer than two residual degrees of
-            freedom are not looked at.
-        p_adjust
-            How p-values are adjusted: "BH", "BY", "holm", "hochberg", "hommel", "bonferroni" or "none"; "storey" for
-            q-values; the name of a method of statsmodels, such as "fdr_tsbh"; or a function of the p-values that are
-            not missing, which returns their adjusted values.
-        filter
-            The statistic by which genes are filtered instead of the mean count: a Series by gene label, or one number
-            for each gene. It must say nothing about the p-values of genes that do not change.
-        theta
-            The fractions of genes that filtering tries to leave out; one number: that fraction.
-        filter_fun
-            A function ``f(p_values, filter_statistic, alpha)`` that takes the place of filtering and adjustment, for
-            methods that weight genes instead of leaving some out, such as independent hypothesis weighting. It gets
-            NaN for missing p-values and returns adjusted ones, or a record that has them as `padj`.
-            `stats.inference.filter.filtered_by` has an example.
-        add_mle
-            With `beta_prior`: add the fold changes without priors, as the column lfcMLE.
-        confint
-            Add confidence intervals of this level, such as 0.95, as the columns ciLower and ciUpper (log2): the fold
-            change and its standard error times a quantile of the normal or, where the test uses it, the t distribution.
+    def _repr_html_(self) -> str:
+        return facts_as_html(*self._described())
+
+    def _described(self) -> tuple[str, dict[str, str]]:
+        """Return what the data set is, in a line and a few facts."""
+        n_genes, n = self._data.shape
+        design = self._design.formula or f"matrix of {counted(len(self._design.names), 'column')}"
+        references = [f"{name} {levels[0]}" for name, levels in self._design.levels.items()]
+        facts = {
+            "coefficients": first_of(self._coefficients()),
+            "reference levels": first_of(references),
+            "gene_info": first_of(self._data.gene_info),
+            "with": ", ".join(self._peculiarities()),
+        }
+        size = f"{counted(n_genes, 'gene')} x {counted(n, 'sample')}"
+        title = f"{type(self).__name__}: {size}, design {design}, {self._status()}"
+        return title, {what: value for what, value in facts.items() if value}
+
+    def _status(self) -> str:
+        """Return how far the analysis has come."""
+        return first_of(self.fits) or "not fitted"
+
+    def _coefficients(self) -> tuple[str, ...]:
+        """Return the names of the coefficients."""
+        return self._design.names
+
+    def _peculiarities(self) -> list[str]:
+        """Return what sets this analysis apart from the usual one."""
+        found = {
+            "observation weights": self._weights is not None,
+            "average transcript lengths": self._lengths is not None,
+            "normalization factors": self._factors()[1],
+        }
+        return [what for what, there in found.items() if there]
+
+    # ---- what it holds ----
+
+    @property
+    def n_threads(self) -> int | None:
+        """Number of threads of everything that the data set does; it can be set, and a step that is given one sets it.
+
+        None: the environment variable COUNTNEST_NUM_THREADS or, without it, all processors that this process may use.
+        Saved files do not hold it.
+        """
+        return self._last_engine.n_threads
+
+    @n_threads.setter
+    def n_threads(self, value: int | None) -> None:
+        self._last_engine = replace(self._last_engine, n_threads=value)
+
+    @property
+    def gene_names(self) -> pd.Index:
+        """Labels of the genes."""
+        return self._data.genes
+
+    @property
+    def gene_info(self) -> pd.DataFrame:
+        """What else is known of the genes, such as symbols: one row for each gene; without columns where nothing is.
+
+        It comes with the counts: columns beside them that describe the genes, or the `var` of an AnnData object. What
+        is set, a DataFrame or a Series of symbols, is matched by the labels of the genes and takes its place; None
+        removes it. Results carry it, and figures show the symbols.
 
         Notes
         -----
-        R counterpart: DESeq2::results.
+        R counterpart: rowData(dds), before the analysis.
         """
-        fit = self._deseq2_fit()
-        options = answer_options(
-            self._data.genes,
-            kind=kind_of_test(fit, test),
-            on_blocks="warn",
-            alpha=alpha,
-            lfc_threshold=lfc_threshold,
-            alt_hypothesis=alt_hypothesis,
-            independent_filtering=independent_filtering,
-            cooks_cutoff=cooks_cutoff,
-            outliers=outliers,
-            p_adjust=p_adjust,
-            filter=filter,
-            theta=theta,
-            filter_fun=filter_fun,
-            confint=confint,
-        )
-        return results_of(fit, options, contrast=contrast, name=name, list_values=list_values, add_mle=add_mle)
+        return protected(self._data.gene_info.copy(), SETTABLE.format("gene_info", "frame"))
+
+    @gene_info.setter
+    def gene_info(self, given: pd.DataFrame | pd.Series | None) -> None:
+        self._data = replace(self._data, gene_info=matched_info(given, None, self._data.genes))
+
+    @property
+    def size_factors(self) -> pd.Series[float] | None:
+        """Size factors of the samples; None before they are estimated and where normalization factors replace them."""
+        factors, by_gene = self._factors()
+        if factors is None or by_gene:
+            return None
+        found = pd.Series(factors[0].copy(), index=self._data.samples, name="sizeFactor")
+        return protected(found, SETTABLE.format("size_factors", "values"))
+
+    @size_factors.setter
+    def size_factors(self, values: Any) -> None:  # noqa: ANN401
+        self._put_factors(given_size_factors(values, self._data), by_gene=False)
+
+    @property
+    def normalization_factors(self) -> pd.DataFrame | None:
+        """Normalization factors, genes x samples; None before they are estimated and where size factors are used."""
+        factors, by_gene = self._factors()
+        if factors is None or not by_gene:
+            return None
+        return protected(self._frame(factors.copy()), SETTABLE.format("normalization_factors", "values"))
+
+    @normalization_factors.setter
+    def normalization_factors(self, values: Any) -> None:  # noqa: ANN401
+        self._put_factors(given_normalization_factors(values, self._data), by_gene=True)
+
+    # ---- its fits ----
+
+    @property
+    def fits(self) -> dict[str, str]:
+        """The fits that queries can be answered from, each with its method.
+
+        A query is answered from the last analysis, or from one of these by ``query.test(fit="name")``. A new design,
+        new size factors, and a choice of genes or samples drop them all.
+        """
+        return {name: self._fit(name).method for name in self._fits}
+
+    def add_fit(self, name: str, fit: StoredFit) -> Self:
+        """Add a fit of any method under a name; see `methods.fit.StoredFit` for what it has to offer."""
+        if not isinstance(name, str) or not name or name == self._last:
+            raise OptionError(f"name={name!r} cannot name a fit; give text, other than '{self._last}'.")
+        if not (is_dataclass(fit) and callable(getattr(fit, "bind", None))):
+            raise OptionError(f"fit= must be a dataclass with a method bind(data, design, engine); got {kind_of(fit)}.")
+        self._fits = {**self._fits, name: fit}
+        return self
+
+    def remove_fit(self, name: str) -> Self:
+        """Remove a fit that was kept or added."""
+        check_option("name", name, self._fits)
+        self._fits = {other: fit for other, fit in self._fits.items() if other != name}
+        return self
 
     # ---- inside ----
 
-    def _model(
-        self,
-        test: TestType,
-        reduced: str | pd.DataFrame | FloatArray | None,
-        *,
-        use_t: bool,
-        minmu: float,
-        prior: PriorModel | None = None,
-    ) -> Model:
-        check_option("test", test, TestType)
-        check_varying(self._design)
-        check_flags(use_t=use_t)
-        positive_number("minmu", minmu)
-        if test == "LRT" and use_t:
-            raise OptionError(
-                f"{option('use_t', True)} is for Wald tests; the likelihood ratio test compares with a chi-square "
-                "distribution. Leave it out."
-            )
-        null = reduced_design(test, reduced, self._design, self._numeric_ok)
-        if null is None:
-            return Model(self._layout, test=test, use_t=use_t, min_mu=float(minmu), prior=prior)
-        return Model(self._layout, Layout.of(null.matrix), null.formula, "LRT", False, float(minmu))
+    def _engine(self, n_threads: int | None, quiet: bool) -> Engine:
+        """Return how blocks of genes are worked on: by the threads of the data set, unless others are asked for."""
+        check_flags(quiet=quiet)
+        threads = self.n_threads if n_threads is None else n_threads
+        return replace(self._last_engine, n_threads=threads, progress=progress(quiet))
 
-    def _fit_step(self, model: Model, engine: Engine) -> Self:
-        self._keep(with_fit(self._dispersed(), self._data.matrix, model, engine), engine)
-        self._warn_of_convergence()
-        return self
+    def _engine_aside(self) -> Engine:
+        """Return the engine of verbs without a display: it announces the compiler, unless the last step was quiet."""
+        return replace(self._last_engine, progress=self._last_engine.progress.aside())
 
-    def _tell_cost(self, model: Model, engine: Engine) -> None:
-        """Say before a long or large analysis what to expect of it."""
-        layouts = [model.layout] if model.reduced is None else [model.layout, model.reduced]
-        n_genes = int(self._data.counted.sum())
-        pool = active_pool()
-        n_threads = engine.threads if pool is None else pool.n_workers * (engine.n_threads or 1)
-        cost = expected_cost(n_genes, layouts, n_threads, self._data.matrix.n_bytes)
-        if cost.is_notable:
-            engine.progress.note(f"this will take {cost}; Ctrl-C leaves the data set as it is")
+    def _keep(self, state: Normalized, engine: Engine) -> None:
+        """Put what a step found in its place; the data set goes on with the threads of the step, and as quietly."""
+        self._state, self._last_engine = state, engine
 
-    def _warn_of_convergence(self) -> None:
-        fit = self._fitted().fit
-        lost = self._data.genes[(fit.prior or fit).converged == 0]
-        if len(lost):
-            column = "betaConv" if fit.reduced is None else "fullBetaConv"
+    def _put_factors(self, factors: FloatArray, *, by_gene: bool) -> None:
+        self._given, self._given_by_gene, self._factors_estimated = factors, by_gene, False
+        self._drop()
+
+    def _drop(self) -> None:
+        """Drop everything that was estimated, and all fits."""
+        self._state, self._fits = None, {}
+
+    def _factors(self) -> tuple[FloatArray | None, bool]:
+        """Return the factors in use, and whether they are normalization factors."""
+        if self._state is None:
+            return self._given, self._given_by_gene
+        return self._state.factors, self._state.by_gene
+
+    def _normalize(self, kind: SizeFactorType, engine: Engine) -> Normalized:
+        heeded = Normalization(lengths=self._lengths, weights=self._weights)
+        state = normalize(self._data.matrix, self._given, kind, engine, self._given_by_gene, heeded)
+        return self._weighted(state, engine)
+
+    def _weighted(self, state: Normalized, engine: Engine) -> Normalized:
+        """Return the state with the observation weights, where there are any."""
+        if self._weights is None:
+            return state
+        state = with_weights(state, self._data.matrix, self._weights, self._layout, engine)
+        fail = state.moments.weights_fail
+        if fail is not None and fail.any():
             warn(
-                f"{counted(len(lost), 'gene')} did not converge in beta: {listing(lost)}; labelled in "
-                f"genes['{column}']."
+                "the weights as supplied won't allow parameter estimation, producing a degenerate design matrix, for "
+                f"{counted(int(fail.sum()), 'gene')}: {listing(self._data.genes[fail])}. They are not fitted; see "
+                "genes['weightsFail']."
             )
+        return state
+
+    def _normalized(self) -> Normalized:
+        if self._state is None:
+            if self._given is None:
+                raise MissingStepError(
+                    "there are no size factors yet: call deseq(), or estimate_size_factors(), or set size_factors."
+                )
+            self._state = self._normalize("ratio", self._engine_aside())
+        return self._state
+
+    def _last_fit(self) -> Fit:
+        """Return the fit of the last analysis, with the counts that it was made of."""
+        raise MissingStepError("there is no fit yet: run an analysis, or name one of the fits, fit='name'.")
+
+    def _fit(self, name: str | None = None) -> Fit:
+        """Return one of the fits; None: that of the last analysis."""
+        if name is None or name == self._last:
+            return self._last_fit()
+        check_option("fit", name, (self._last, *self._fits))
+        return self._fits[name].bind(self._data, self._design, self._engine_aside())
+
+    def _is_untouched(self) -> bool:
+        """Return whether nothing has been estimated."""
+        return self._state is None and not self._fits
+
+    def _has_estimates(self) -> bool:
+        """Return whether more than size factors has been estimated."""
+        return bool(self._fits) or (self._state is not None and type(self._state) is not Normalized)
+
+    def _frame(self, values: FloatArray) -> pd.DataFrame:
+        return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)
 
 
-def _check_dispersions(fit_type: FitType | TrendFunction, sharing: DispersionSharing) -> None:
-    """Check how dispersions are asked for."""
-    if not callable(fit_type):
-        check_option("fit_type", fit_type, FitType)
-    check_option("sharing", sharing, DispersionSharing)
+def require_data_set(value: object, verb: str) -> None:
+    """Raise `OptionError` unless `value`, the first argument of a function, is a data set."""
+    if isinstance(value, CountDataSet):
+        return
+    ours = type(value).__module__.startswith(("countnest.api.", "countnest.containers."))
+    advice = (
+        "Give the data set that it was made of"
+        if ours
+        else "Make one with cn.DESeqDataSet(counts, samples, design=...)"
+    )
+    raise OptionError(f"{verb} needs a DESeqDataSet; got {kind_of(value)}. {advice}.")
+
+
+def _refuse_both(size_factors: object, normalization_factors: object) -> None:
+    """Raise `NormalizationError` where factors come beside average transcript lengths, which make factors too."""
+    for name, values in (("size_factors", size_factors), ("normalization_factors", normalization_factors)):
+        if values is not None:
+            raise NormalizationError(
+                f"avg_tx_length and {name} are both given, but lengths serve to estimate factors; give one of them."
+            )

@@ -5,29 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
-from countnest.api.dataset import DESeqDataSet
-from countnest.arrays import FloatArray, IntArray
+from countnest.api.deseq2 import DESeqDataSet
+from countnest.arrays import FloatArray
 from countnest.signature import checked_arguments
 from countnest.simulate.example import DispersionCurve, example, falling_dispersion
 
-__all__ = ["ExampleDataSet", "make_example_dataset"]
-
-
-class ExampleDataSet(DESeqDataSet):
-    """A simulated data set that knows the truth.
-
-    Attributes
-    ----------
-    truth
-        By gene: trueIntercept and trueBeta, log2, and trueDisp.
-    """
-
-    truth: pd.DataFrame
-
-    def _truth_of(self, genes: IntArray) -> None:
-        self.truth = self.truth.iloc[genes]
+__all__ = ["make_example_dataset"]
 
 
 @checked_arguments
@@ -41,7 +25,7 @@ def make_example_dataset(
     disp_mean_rel: DispersionCurve = falling_dispersion,
     size_factors: Sequence[float] | FloatArray | None = None,
     seed: int | np.random.Generator = 1,
-) -> ExampleDataSet:
+) -> DESeqDataSet:
     """Return a simulated data set of `n` genes and `m` samples in two groups, `condition` A and B.
 
     `simulate` has studies with more to set, nested ones among them.
@@ -63,8 +47,8 @@ def make_example_dataset(
 
     Returns
     -------
-    ExampleDataSet
-        A `DESeqDataSet`, not yet fitted, whose attribute `truth` has trueIntercept, trueBeta and trueDisp of each gene.
+    DESeqDataSet
+        Not yet fitted; a data set whose attribute `truth` has trueIntercept, trueBeta and trueDisp of each gene.
 
     Raises
     ------
@@ -87,7 +71,7 @@ def make_example_dataset(
         genes=n, samples=m, beta_sd=beta_sd, intercept_mean=intercept_mean, intercept_sd=intercept_sd,
         dispersion=disp_mean_rel, size_factors=size_factors, rng=seed,
     )  # fmt: skip
-    dds = ExampleDataSet(
+    dds = DESeqDataSet(
         study.counts, study.samples, study.design, reference=study.reference, orientation="genes_by_samples"
     )
     dds.truth = study.truth

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from countnest.api.dataset import DESeqDataSet
+from countnest.api.deseq2 import DESeqDataSet
 from countnest.arrays import FloatArray
 from countnest.errors import CountsError, SamplesError, listing
 from countnest.files import FilePath

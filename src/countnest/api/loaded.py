@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from countnest.api.held import HeldData
 from countnest.errors import FileError
 from countnest.files import FilePath
 from countnest.methods.chunks import Genes
@@ -16,6 +16,9 @@ from countnest.methods.deseq2.stages import Dispersed, Normalized
 from countnest.methods.deseq2.steps import base_moments
 from countnest.methods.deseq2.validity import impossible, misfits
 from countnest.methods.fit import STORED
+
+if TYPE_CHECKING:
+    from countnest.api.deseq2 import DESeqDataSet
 
 __all__ = ["check_parts", "check_state"]
 
@@ -45,7 +48,7 @@ def check_parts(data: Mapping[str, object], options: Mapping[str, object], path:
         raise _misfit(path, f"its options are {sorted(options)}")
 
 
-def check_state(dds: HeldData, path: FilePath) -> None:
+def check_state(dds: DESeqDataSet, path: FilePath) -> None:
     """Raise `FileError` unless what was given and estimated belongs to the counts."""
     shape, state = dds._data.shape, dds._state
     given = shape if dds._given_by_gene is True else (1, shape[1])
@@ -62,7 +65,7 @@ def check_state(dds: HeldData, path: FilePath) -> None:
     _check_fits(dds, path)
 
 
-def _check_fits(dds: HeldData, path: FilePath) -> None:
+def _check_fits(dds: DESeqDataSet, path: FilePath) -> None:
     """Check the fits that were kept or added."""
     if not isinstance(dds._fits, dict) or not all(isinstance(name, str) for name in dds._fits):
         raise _misfit(path, "its fits are of another type")
@@ -74,7 +77,7 @@ def _check_fits(dds: HeldData, path: FilePath) -> None:
             raise _misfit(path, f"the fit '{name}': {wrong[0]}")
 
 
-def _check_analysis(dds: HeldData, state: object, path: FilePath) -> None:
+def _check_analysis(dds: DESeqDataSet, state: object, path: FilePath) -> None:
     if not isinstance(state, Normalized):
         raise _misfit(path, "its estimates are of another type")
     genes, samples = dds._data.shape

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from countnest.api.held import HeldData, require_data_set
+from countnest.api.dataset import require_data_set
 from countnest.methods.deseq2.stages import Dispersed, Fitted, at_stage
 from countnest.signature import checked_arguments
 
+if TYPE_CHECKING:
+    from countnest.api.deseq2 import DESeqDataSet
+
 __all__ = ["remove_results"]
 
-Held = TypeVar("Held", bound=HeldData)
+Held = TypeVar("Held", bound=DESeqDataSet)
 
 
 @checked_arguments

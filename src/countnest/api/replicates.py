@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.dataset import DESeqDataSet
-from countnest.api.held import require_data_set
+from countnest.api.dataset import require_data_set
+from countnest.api.deseq2 import DESeqDataSet
 from countnest.api.inputs import by_label
 from countnest.arrays import BoolArray, IntArray
 from countnest.containers.matrix import InMemory

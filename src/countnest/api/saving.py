@@ -7,9 +7,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from countnest.api.dataset import DESeqDataSet
-from countnest.api.examples import ExampleDataSet
-from countnest.api.held import require_data_set
+from countnest.api.dataset import require_data_set
+from countnest.api.deseq2 import DESeqDataSet
 from countnest.api.loaded import check_parts, check_state
 from countnest.api.redesign import usable_options
 from countnest.errors import CountnestWarning, FileError, listing
@@ -70,8 +69,8 @@ def save(dds: DESeqDataSet, path: FilePath) -> None:
         "names": dds.design.names,
         "state": {name: getattr(dds, name) for name in HELD},
     }
-    if isinstance(dds, ExampleDataSet):
-        content["truth"] = getattr(dds, "truth", None)
+    if dds.truth is not None:
+        content["truth"] = dds.truth
     write_archive(content, path, (*RECORDS, *fit.STORED))
 
 
@@ -110,13 +109,12 @@ def _rebuilt(content: dict[str, object], path: FilePath) -> DESeqDataSet:
     counts = pd.DataFrame(data["counts"], index=data["genes"], columns=data["samples"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CountnestWarning)  # they were given when the data set was made
-        make = ExampleDataSet if isinstance(truth, pd.DataFrame) else DESeqDataSet
-        dds = make(
+        dds = DESeqDataSet(
             counts, data["sheet"], orientation="genes_by_samples", gene_info=data.get("gene_info"), cells_ok=True,
             quiet=True, **usable_options(options, data["sheet"]),
         )  # fmt: skip
         dds._design_options = options
-    if isinstance(truth, pd.DataFrame) and isinstance(dds, ExampleDataSet):
+    if isinstance(truth, pd.DataFrame):
         dds.truth = truth
     matrix = np.asarray(content["matrix"])
     same = dds.design.names == content["names"] and dds.design.matrix.shape == matrix.shape

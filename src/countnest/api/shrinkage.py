@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from countnest.api.comparison import chosen_query, require_difference, results_of_query
-from countnest.api.held import HeldData, require_data_set
+from countnest.api.dataset import require_data_set
 from countnest.api.inputs import not_negative, probability
 from countnest.api.query import BoundQuery
 from countnest.api.results import only
@@ -31,6 +32,9 @@ from countnest.signature import checked_arguments
 from countnest.stats.inference.adjust import is_adjustment
 from countnest.stats.shrink.svalue import s_values
 
+if TYPE_CHECKING:
+    from countnest.api.deseq2 import DESeqDataSet
+
 __all__ = ["lfc_shrink"]
 
 # Fold changes that differ by less, relative or absolute, are of the same comparison.
@@ -39,7 +43,7 @@ SAME = 1e-5
 
 @checked_arguments
 def lfc_shrink(
-    dds: HeldData,
+    dds: DESeqDataSet,
     *,
     coef: str | None = None,
     contrast: object = None,
@@ -134,7 +138,7 @@ def lfc_shrink(
     if confint is not None:
         probability("confint", confint)
     threshold = None if lfc_threshold is None else not_negative("lfc_threshold", lfc_threshold)
-    fit = replace(dds._deseq2_fit(), engine=engine)
+    fit = replace(dds._last_fit(), engine=engine)
     refuse_prior(fit.model)
     asked = chosen_query(fit, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
     if res is not None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from countnest.api.held import HeldData, require_data_set
+from countnest.api.dataset import require_data_set
 from countnest.api.inputs import given_norm_matrix
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.matrix import InMemory
@@ -30,6 +30,9 @@ from countnest.stats.glm.layout import Layout
 from countnest.stats.norm.size_factors import normalized_counts
 from countnest.stats.transform.rlog import sparse_share
 
+if TYPE_CHECKING:
+    from countnest.api.deseq2 import DESeqDataSet
+
 __all__ = ["fpkm", "fpm", "norm_transform", "rlog", "variance_stabilizing_transformation", "vst"]
 
 # The share of sparse genes above which the regularized logarithm warns.
@@ -38,7 +41,7 @@ SPARSE = 0.1
 
 @checked_arguments
 def vst(
-    dds: HeldData,
+    dds: DESeqDataSet,
     *,
     blind: bool = True,
     nsub: int = 1000,
@@ -99,7 +102,7 @@ def vst(
 
 @checked_arguments
 def variance_stabilizing_transformation(
-    dds: HeldData,
+    dds: DESeqDataSet,
     *,
     blind: bool = True,
     fit_type: FitType = "parametric",
@@ -122,7 +125,7 @@ def variance_stabilizing_transformation(
 
 @checked_arguments
 def rlog(
-    dds: HeldData,
+    dds: DESeqDataSet,
     *,
     blind: bool = True,
     fit_type: FitType = "parametric",
@@ -190,7 +193,7 @@ def rlog(
 
 
 @checked_arguments
-def norm_transform(dds: HeldData, *, f: Callable[[FloatArray], Any] = np.log2, pc: float = 1.0) -> Transformed:
+def norm_transform(dds: DESeqDataSet, *, f: Callable[[FloatArray], Any] = np.log2, pc: float = 1.0) -> Transformed:
     """Apply a function to normalized counts plus a pseudo-count: log2(normalized + 1).
 
     Parameters
@@ -225,7 +228,7 @@ def norm_transform(dds: HeldData, *, f: Callable[[FloatArray], Any] = np.log2, p
 
 
 @checked_arguments
-def fpm(dds: HeldData, *, robust: bool = True) -> pd.DataFrame:
+def fpm(dds: DESeqDataSet, *, robust: bool = True) -> pd.DataFrame:
     """Return fragments per million mapped fragments, genes x samples.
 
     Parameters
@@ -248,7 +251,7 @@ def fpm(dds: HeldData, *, robust: bool = True) -> pd.DataFrame:
 
 
 @checked_arguments
-def fpkm(dds: HeldData, lengths: Any = None, *, robust: bool = True) -> pd.DataFrame:  # noqa: ANN401 (several kinds)
+def fpkm(dds: DESeqDataSet, lengths: Any = None, *, robust: bool = True) -> pd.DataFrame:  # noqa: ANN401 (several kinds)
     """Return fragments per kilobase and million mapped fragments, genes x samples.
 
     Parameters
@@ -285,14 +288,14 @@ def fpkm(dds: HeldData, lengths: Any = None, *, robust: bool = True) -> pd.DataF
 # ---- inside ----
 
 
-def _state(dds: HeldData, engine: Engine) -> Normalized:
+def _state(dds: DESeqDataSet, engine: Engine) -> Normalized:
     """Return the state of the data set, or a first one that is not kept."""
     if dds._state is not None:
         return dds._state
     return dds._normalize("ratio", engine)
 
 
-def _unfitted(dds: HeldData, state: Normalized, blind: bool, engine: Engine) -> tuple[Normalized, Layout]:
+def _unfitted(dds: DESeqDataSet, state: Normalized, blind: bool, engine: Engine) -> tuple[Normalized, Layout]:
     """Return the state and the layout with which dispersions are to be estimated."""
     counts = dds._data.counts
     if blind:
@@ -308,7 +311,7 @@ def _held_trend(state: Normalized) -> DispersionTrend | None:
 
 
 def _stabilized(
-    dds: HeldData, blind: bool, nsub: int | None, fit_type: FitType, like: Transformed | None, engine: Engine
+    dds: DESeqDataSet, blind: bool, nsub: int | None, fit_type: FitType, like: Transformed | None, engine: Engine
 ) -> Transformed:
     check_option("fit_type", fit_type, FitType)
     _check_like(like, "vst")
@@ -335,7 +338,7 @@ def _check_like(like: Any, method: TransformMethod) -> None:  # noqa: ANN401 (ch
         raise OptionError(f"like= must be a transformation made by {made} of other samples; it is {shown}.")
 
 
-def _of_genes(values: pd.Series[float], dds: HeldData) -> FloatArray:
+def _of_genes(values: pd.Series[float], dds: DESeqDataSet) -> FloatArray:
     """Return values (G,) of the genes of the data set."""
     genes = dds._data.genes
     missing = genes[~genes.isin(values.index)]
@@ -347,7 +350,7 @@ def _of_genes(values: pd.Series[float], dds: HeldData) -> FloatArray:
     return as_float(values.loc[genes])
 
 
-def _warn_of_new_genes(intercept: FloatArray, dds: HeldData) -> None:
+def _warn_of_new_genes(intercept: FloatArray, dds: DESeqDataSet) -> None:
     new = ~np.isfinite(intercept) & dds._data.counted
     if new.any():
         warn(
@@ -367,7 +370,7 @@ def _warn_of_sparse_genes(normalized: FloatArray) -> None:
         )
 
 
-def _per_million(dds: HeldData, robust: bool) -> FloatArray:
+def _per_million(dds: DESeqDataSet, robust: bool) -> FloatArray:
     """Return fragments per million (G, n)."""
     counts = dds._data.counts
     library = counts.sum(axis=0)
@@ -376,18 +379,18 @@ def _per_million(dds: HeldData, robust: bool) -> FloatArray:
     return as_float(1e6 * counts / library)
 
 
-def _size_factors(dds: HeldData) -> FloatArray:
+def _size_factors(dds: DESeqDataSet) -> FloatArray:
     """Return the size factors (n,) of the data set, or estimated ones."""
     factors = dds.size_factors
     return _ratio_factors(dds, dds._data.counts) if factors is None else as_float(factors.to_numpy())
 
 
-def _ratio_factors(dds: HeldData, values: FloatArray) -> FloatArray:
+def _ratio_factors(dds: DESeqDataSet, values: FloatArray) -> FloatArray:
     """Return size factors (n,) of values (G, n)."""
     return estimate_size_factors(InMemory(values), engine=dds._engine_aside())
 
 
-def _lengths(dds: HeldData, lengths: Any) -> tuple[bool, FloatArray]:  # noqa: ANN401 (checked here)
+def _lengths(dds: DESeqDataSet, lengths: Any) -> tuple[bool, FloatArray]:  # noqa: ANN401 (checked here)
     """Return whether the lengths are by sample, and lengths (G, n)."""
     data = dds._data
     if lengths is None:

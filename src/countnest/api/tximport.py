@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from countnest.api.dataset import DESeqDataSet
+from countnest.api.deseq2 import DESeqDataSet
 from countnest.arrays import FloatArray
 from countnest.containers.given import refused_kind
 from countnest.errors import CountsError, OptionError

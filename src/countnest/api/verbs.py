@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-from countnest.api.dataset import DESeqDataSet
-from countnest.api.held import require_data_set
+from countnest.api.dataset import require_data_set
+from countnest.api.deseq2 import DESeqDataSet
 from countnest.signature import checked_arguments
 
 __all__ = [

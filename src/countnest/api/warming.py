@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 
 from countnest.api.access import covariance
-from countnest.api.dataset import DESeqDataSet
+from countnest.api.deseq2 import DESeqDataSet
 from countnest.api.examples import make_example_dataset
 from countnest.api.shrinkage import lfc_shrink
 from countnest.api.transformations import rlog

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
-import countnest.api.handled as module
+import countnest.api.handling as module
 from countnest.errors import (
     ContrastError,
     CountnestError,
@@ -401,7 +401,7 @@ def test_attributes_that_do_not_exist_cannot_be_set(fitted):
 
 
 def test_the_examples_run():
-    found = doctest.DocTestFinder().find(module.HandledData, globs={})
+    found = doctest.DocTestFinder().find(module.Handling, globs={})
     tests = [test for test in found if test.examples]
     assert {test.name.rpartition(".")[2] for test in tests} == {"__getitem__", "design", "samples"}
     for test in tests:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from countnest.api.handled import HandledData
 from countnest.api.query import BoundQuery, bind
 from countnest.design.levels.order import text_order_sentences
 from countnest.progress import progress
@@ -15,12 +14,26 @@ from countnest.queries.grammar import parse_query
 from countnest.queries.query import Query
 from countnest.signature import checked_methods
 
-__all__ = ["AskedData"]
+if TYPE_CHECKING:
+    from countnest.containers.counts import CountData
+    from countnest.design.design import Design
+    from countnest.methods.fit import Fit
+    from countnest.parallel.run import Engine
+
+__all__ = ["Asking"]
 
 
 @checked_methods
-class AskedData(HandledData):
-    """A data set that answers questions; `DESeqDataSet` adds the steps that must come before."""
+class Asking:
+    """The part of `CountDataSet` that makes queries."""
+
+    if TYPE_CHECKING:  # what it needs of the data set
+        _data: CountData
+        _design: Design
+        _quiet: bool
+
+        def _fit(self, name: str | None = None) -> Fit: ...
+        def _engine_aside(self) -> Engine: ...
 
     def _asked(self, query: Query) -> BoundQuery:
         """Return a question that this data set answers; say where it goes by an order that is only that of text."""

@@ -6,13 +6,12 @@ import copy
 import inspect
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 import pandas as pd
 
 from countnest.api.announcement import announce
-from countnest.api.held import HeldData
 from countnest.api.redesign import checked_design, is_same_model, lost, options_of_part, redesigned
 from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.containers.counts import CountData, matched_sheet
@@ -21,21 +20,36 @@ from countnest.containers.selection import Noun, chosen_places, select
 from countnest.counterparts import unknown_name
 from countnest.design.design import Design
 from countnest.errors import CountsError, DesignError, OptionError, SamplesError, UnknownNameError, counted, warn
-from countnest.methods.deseq2.stages import Dispersed
 from countnest.progress import progress
 from countnest.protected import protected
 from countnest.signature import checked_methods
 from countnest.stats.glm.layout import Layout
 
-__all__ = ["HandledData"]
+__all__ = ["Handling"]
 
 # What was told once already in this session.
 _TOLD: set[str] = set()
 
 
 @checked_methods
-class HandledData(HeldData):
-    """A data set with a size, of which parts and copies can be taken; `AskedData` adds the questions."""
+class Handling:
+    """The part of `CountDataSet` that makes it a thing to handle: size, copies, parts, a new design or sheet."""
+
+    if TYPE_CHECKING:  # what it needs of the data set
+        _data: CountData
+        _design: Design
+        _layout: Layout
+        _design_options: dict[str, Any]
+        _given: FloatArray | None
+        _given_by_gene: bool
+        _factors_estimated: bool
+        _quiet: bool
+        truth: pd.DataFrame | None
+
+        def _drop(self) -> None: ...
+        def _factors(self) -> tuple[FloatArray | None, bool]: ...
+        def _has_estimates(self) -> bool: ...
+        def _is_untouched(self) -> bool: ...
 
     __iter__ = None  # neither genes nor samples go without saying
 
@@ -140,7 +154,7 @@ class HandledData(HeldData):
 
     def _keep_genes(self, places: IntArray) -> None:
         """Leave out the other genes, and what was estimated with them."""
-        if isinstance(self._state, Dispersed):
+        if self._has_estimates():
             _tell_once(
                 "a data set of some of the genes keeps the size factors; dispersions and the fit, which borrow from "
                 "all genes, are dropped. The results of these genes in the whole analysis are res.table.loc[genes]."
@@ -151,15 +165,13 @@ class HandledData(HeldData):
             values = getattr(self, name)
             whole = name == "_given" and not self._given_by_gene
             setattr(self, name, values if whole else rows_of(values, places))
-        self._truth_of(places)
-
-    def _truth_of(self, genes: IntArray) -> None:
-        """Keep what a data set knows of these genes beyond its analysis; an example data set knows the truth."""
+        if self.truth is not None:
+            self.truth = self.truth.iloc[places]
 
     def _keep_samples(self, places: IntArray) -> None:
         """Leave out the other samples, build the design again, and drop what was estimated."""
         n = len(self._data.samples)
-        if self._state is not None:
+        if not self._is_untouched():
             _tell_once(
                 "a data set of some of the samples is not analysed yet: everything that was estimated is dropped; size "
                 "factors that were given stay."
@@ -235,7 +247,7 @@ class HandledData(HeldData):
 
     def _take_design(self, design: Design) -> None:
         """Take another design of the same samples, and say what it is and what it costs."""
-        is_fitted = isinstance(self._state, Dispersed)
+        is_fitted = self._has_estimates()
         self._put_design(design)
         self._keep_factors()
         announce(design, progress(self._quiet))
