@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["remove_results"]
 
-Held = TypeVar("Held", bound=DESeqDataSet)
+Held = TypeVar("Held", bound="DESeqDataSet")
 
 
 @checked_arguments

@@ -238,7 +238,7 @@ def test_a_failure_leaves_the_data_set_as_it_was(dds, monkeypatch, step, error, 
         raise error(step)
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"countnest.api.{'held' if step == 'normalize' else 'dataset'}.{step}", fail)
+        patch.setattr(f"countnest.api.{'dataset' if step == 'normalize' else 'deseq2'}.{step}", fail)
         with pytest.raises(error, match=step):
             dds.deseq(fit_type="mean", use_t=True, quiet=True)
     if state == "new":
