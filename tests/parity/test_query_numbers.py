@@ -34,7 +34,7 @@ from test_queries import BETWEEN48, NESTED48, QUERIES94, WITHIN48
 
 from countnest.api.query import bind
 from countnest.errors import CountnestWarning
-from countnest.stats.glm import fit, means, variance
+from countnest.stats.glm import fit, irls, variance
 from countnest.stats.glm.inputs import LN2
 
 R = "reference"
@@ -199,7 +199,7 @@ def distance_from_deseq2(query, coefficients):
 def without_ridge():
     """Make the ridge penalty so small that it does not show."""
     with ExitStack() as patches:
-        for module in (fit, means, variance):
+        for module in (fit, irls, variance):
             patches.enter_context(patch.object(module, "RIDGE_LOG2", 1e-12 * LN2**2))
         yield
 

@@ -22,7 +22,6 @@ from countnest.design.design import check_residual_df, check_varying
 from countnest.errors import MissingStepError, OptionError, counted, listing, warn
 from countnest.methods.cost import expected_cost
 from countnest.methods.deseq2.analysis import (
-    Model,
     normalize,
     original_moments,
     replace_outliers,
@@ -31,11 +30,11 @@ from countnest.methods.deseq2.analysis import (
 )
 from countnest.methods.deseq2.beta_prior import PriorModel
 from countnest.methods.deseq2.fit import DESeq2Fit, StoredDESeq2Fit
-from countnest.methods.deseq2.fitted import dispersion_means_of, means_of, observed_cooks
+from countnest.methods.deseq2.fitted import means_of, observed_cooks
 from countnest.methods.deseq2.outliers import ReplacementRule
 from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
 from countnest.methods.deseq2.stages import Dispersed, Fitted, at_stage
-from countnest.methods.deseq2.steps import given_dispersions
+from countnest.methods.deseq2.steps import Model, dispersion_means_of, given_dispersions
 from countnest.options import (
     AltHypothesis,
     DispersionSharing,

@@ -22,7 +22,7 @@ from countnest.parallel.run import Engine
 from countnest.progress import Mute
 from countnest.stats.glm.inputs import NBInputs
 
-__all__ = ["GeneChunk", "Genes", "over_genes", "without_counts"]
+__all__ = ["GeneChunk", "Genes", "expand", "over_genes", "without_counts"]
 
 Result = TypeVar("Result")
 ByGene = Mapping[str, npt.NDArray[Any]]
@@ -233,3 +233,10 @@ def _without_counts(chunk: GeneChunk, *, samples: BoolArray) -> BoolArray:
     for i, chosen in enumerate(samples):
         np.logical_not(np.any(positive, axis=1, where=chosen), out=empty[:, i])
     return empty
+
+
+def expand(rows: BoolArray, values: FloatArray) -> FloatArray:
+    """Return `values` of the genes `rows` (G,) at their places among all genes; NaN elsewhere."""
+    whole = np.full((len(rows), *values.shape[1:]), np.nan)
+    whole[rows] = values
+    return whole

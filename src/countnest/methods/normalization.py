@@ -11,7 +11,6 @@ from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.matrix import CountMatrix, InMemory
 from countnest.errors import warn
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
-from countnest.methods.iterate import iterated_size_factors
 from countnest.options import SizeFactorType
 from countnest.parallel.run import Engine
 from countnest.stats.norm.factors import normalization_factors, over_geometric_mean
@@ -79,6 +78,8 @@ def estimate_factors(counts: CountMatrix, kind: SizeFactorType, given: Normaliza
     engine.progress.step("estimating size factors")
     if kind == "iterate":
         _warn_unused(given, _WRITTEN, "type='iterate'")
+        from countnest.methods.iterate import iterated_size_factors  # late: it takes steps that follow on this one
+
         return iterated_size_factors(counts.whole(), engine, given.weights)[np.newaxis, :]
     if kind == "poscounts":
         _warn_unused(given, ("geo_means",), "type='poscounts'")

@@ -13,15 +13,14 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, rows_of
 from countnest.containers.matrix import InMemory
 from countnest.errors import DesignError, OptionError, counted
-from countnest.methods.chunks import GeneChunk, Genes, over_genes
+from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
 from countnest.methods.deseq2.stages import Normalized, at_stage
 from countnest.methods.deseq2.steps import (
     base_moments,
-    expand,
     failing_weights,
+    fitted_trend,
     genewise_dispersions,
     require_genes,
-    trend_of,
 )
 from countnest.options import FitType
 from countnest.parallel.run import Engine
@@ -145,11 +144,7 @@ def estimate_trend(
     rows = ~state.moments.all_zero if genes is None else genes & ~state.moments.all_zero
     chosen = Genes(InMemory(counts), state.factors, state.weights).at(rows)
     genewise = genewise_dispersions(chosen, state.moments, layout, engine=engine)
-    engine.progress.step("mean-dispersion relationship")
-    trend = trend_of(state.moments.mean[rows], genewise.alpha[rows], layout, fit_type)
-    if trend.note:
-        engine.progress.note(trend.note)
-    return trend
+    return fitted_trend(state.moments.mean[rows], genewise.alpha[rows], layout, fit_type, engine)
 
 
 def trend_values(trend: DispersionTrend, state: Normalized) -> FloatArray:

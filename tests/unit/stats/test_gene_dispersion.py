@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from countnest.stats.dispersion.genewise import dispersion_means, estimate_genewise
+from countnest.containers.matrix import InMemory
+from countnest.methods.chunks import Genes
+from countnest.methods.deseq2 import steps
+from countnest.parallel.run import Engine
+from countnest.stats.dispersion.genewise import dispersion_means
 from countnest.stats.dispersion.map import shrink_dispersions
-from countnest.stats.dispersion.posterior import grid_search, line_search, max_dispersion
+from countnest.stats.dispersion.posterior import DispersionPosterior, grid_search, line_search, max_dispersion
+from countnest.stats.dispersion.trend import DispersionTrend, MeanTrend
 from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.inputs import LN2, RIDGE_LOG2, NBInputs
 from countnest.stats.glm.layout import Layout
@@ -22,10 +27,20 @@ def profile(counts, mu, X, *prior):
 
 
 def estimated(counts, f, X, min_mu=0.5):
-    """Return the gene-wise dispersions and the means that they were estimated with."""
-    layout = Layout.of(X)
-    found = estimate_genewise(counts, f[None], layout, min_mu=min_mu)
-    return found, dispersion_means(counts, f[None], layout, found.beta, min_mu=min_mu)
+    """Return the gene-wise dispersions of counts, and the means that they were estimated with."""
+    found = steps.genewise_dispersions(
+        Genes(InMemory(counts), f[None]), moments_of(counts, f), Layout.of(X), min_mu=min_mu, engine=Engine(n_threads=1)
+    )
+    return found, dispersion_means(counts, f[None], Layout.of(X), found.beta, min_mu=min_mu)
+
+
+def moments_of(counts, f):
+    return steps.base_moments(Genes(InMemory(counts), f[None]), Engine(n_threads=1))
+
+
+def shrunken(own, trend, counts, mu, layout, prior_var, var_log_disp_ests):
+    prior = DispersionTrend(MeanTrend(float(trend[0])), var_log_disp_ests, prior_var)
+    return shrink_dispersions(own, trend, DispersionPosterior(counts, mu, layout), prior)
 
 
 @pytest.fixture(params=["one_way", "two_way"])
@@ -72,7 +87,7 @@ def test_genewise_estimates_are_maxima(study):
 
 def test_counts_that_vary_less_than_poisson_have_the_smallest_dispersion():
     X = twins.one_way()
-    found = estimate_genewise(np.full((1, 9), 500.0), np.ones((1, 9)), Layout.of(X))
+    found, _ = estimated(np.full((1, 9), 500.0), np.ones(9), X)
     assert found.alpha[0] <= 1e-7
 
 
@@ -80,7 +95,7 @@ def test_counts_of_single_samples_have_the_largest_dispersion():
     X = np.ones((30, 1))
     counts = np.zeros((1, 30))
     counts[0, 0] = 1e6
-    found = estimate_genewise(counts, np.ones((1, 30)), Layout.of(X))
+    found, _ = estimated(counts, np.ones(30), X)
     assert found.alpha[0] == pytest.approx(30.0, rel=0.2)
     assert found.alpha[0] <= 30.0
 
@@ -90,7 +105,7 @@ def test_shrinkage_goes_between_the_gene_and_the_trend(study):
     layout = Layout.of(X)
     own, mu = estimated(counts, f, X)
     trend = np.full(len(counts), 0.2)
-    found = shrink_dispersions(own.alpha, trend, counts, mu, layout, prior_var=0.5, var_log_disp_ests=2.0)
+    found = shrunken(own.alpha, trend, counts, mu, layout, prior_var=0.5, var_log_disp_ests=2.0)
     inside = (own.alpha > 1e-3) & (own.alpha < 5.0)
     low, high = np.minimum(own.alpha, trend), np.maximum(own.alpha, trend)
     assert (found.map_alpha[inside] >= low[inside] * np.exp(-COARSE)).all()
@@ -106,9 +121,9 @@ def test_shrinkage_starts_at_the_gene_unless_it_is_far_below_the_trend():
     layout = Layout.of(X)
     counts, _, mu, _ = twins.simulate(X, 4, seed=8)
     own, trend = np.array([0.0199, 0.0201, 0.1, 1e-8]), np.full(4, 0.2)
-    found = shrink_dispersions(own, trend, counts, mu, layout, prior_var=0.5, var_log_disp_ests=2.0)
+    found = shrunken(own, trend, counts, mu, layout, prior_var=0.5, var_log_disp_ests=2.0)
     start = np.log([0.2, 0.0201, 0.1, 0.2])  # a tenth of the trend decides
-    expected = line_search(start, counts, mu, layout, prior_mean=np.log(trend), prior_variance=0.5)
+    expected = line_search(DispersionPosterior(counts, mu, layout, prior_mean=np.log(trend), prior_variance=0.5), start)
     np.testing.assert_array_equal(found.n_iter, expected.n_iter)
     np.testing.assert_array_equal(found.map_alpha, np.exp(expected.log_alpha))
 
@@ -119,7 +134,7 @@ def test_narrow_priors_give_the_trend_and_wide_ones_the_gene(study):
     own, mu = estimated(counts, f, X)
     trend = np.full(len(counts), 0.1)
     narrow, wide = (
-        shrink_dispersions(own.alpha, trend, counts, mu, layout, prior_var=variance, var_log_disp_ests=9.0).map_alpha
+        shrunken(own.alpha, trend, counts, mu, layout, prior_var=variance, var_log_disp_ests=9.0).map_alpha
         for variance in (1e-6, 1e6)
     )
     np.testing.assert_allclose(narrow, trend, rtol=1e-3)
@@ -133,7 +148,7 @@ def test_outliers_keep_their_own_dispersion():
     layout = Layout.of(X)
     counts, _, mu, _ = twins.simulate(X, 5, seed=7)
     own = np.array([0.1, 0.1 * np.exp(2.0) * 0.999, 0.1 * np.exp(2.0) * 1.001, 9.0, 1e-8])
-    found = shrink_dispersions(own, np.full(5, 0.1), counts, mu, layout, prior_var=0.4, var_log_disp_ests=1.0)
+    found = shrunken(own, np.full(5, 0.1), counts, mu, layout, prior_var=0.4, var_log_disp_ests=1.0)
     np.testing.assert_array_equal(found.outlier, [False, False, True, True, False])  # two standard deviations above
     np.testing.assert_array_equal(found.alpha, np.where(found.outlier, own, found.map_alpha))
 
@@ -142,7 +157,7 @@ def test_line_search_without_prior_mean_has_no_prior(study):
     X, counts, f, alpha = study
     layout = Layout.of(X)
     mu = np.maximum(fit_nb_glm(counts, NBInputs(f[None], alpha), layout).mu, 0.5)
-    found = line_search(np.log(alpha), counts, mu, layout)
+    found = line_search(DispersionPosterior(counts, mu, layout), np.log(alpha))
     for g in range(len(counts)):
         assert found.initial[g] == pytest.approx(twins.log_posterior(np.log(alpha[g]), counts[g], mu[g], X), rel=1e-10)
         assert found.final[g] == pytest.approx(twins.log_posterior(found.log_alpha[g], counts[g], mu[g], X), rel=1e-7)
@@ -152,7 +167,7 @@ def test_grid_search_is_near_the_maximum(study):
     X, counts, f, alpha = study
     layout = Layout.of(X)
     mu = np.maximum(fit_nb_glm(counts, NBInputs(f[None], alpha), layout).mu, 0.5)
-    found = grid_search(counts, mu, layout)
+    found = grid_search(DispersionPosterior(counts, mu, layout))
     low, high = np.log(1e-8), np.log(max_dispersion(len(X)))
     for g in range(len(counts)):
         expected = twins.grid_search(low, high, lambda a, g=g: twins.log_posterior(a, counts[g], mu[g], X))

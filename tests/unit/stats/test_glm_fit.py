@@ -6,8 +6,9 @@ import scipy.optimize
 
 from countnest.stats.glm.fit import at_bound, fit_nb_glm
 from countnest.stats.glm.inputs import LN2, RIDGE_LOG2, NBInputs
+from countnest.stats.glm.irls import hat_values
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.means import fitted_means, hat_values
+from countnest.stats.glm.means import fitted_means
 from countnest.stats.glm.quasinewton import search_rows
 from countnest.stats.glm.variance import contrast_variance
 from unit.kernels import twins

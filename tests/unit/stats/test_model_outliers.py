@@ -11,11 +11,19 @@ import countnest as cn
 from countnest.errors import OptionError
 from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.inputs import NBInputs
+from countnest.stats.glm.irls import hat_values
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.means import fitted_means, hat_values
+from countnest.stats.glm.means import fitted_means
 from countnest.stats.glm.outlier import flag_outliers, prior_df, studentized_residuals
 
 SPIKED = slice(0, None, 10)
+
+
+def flagged(counts, mu, hat, trend, layout, *, prior_var, residual_df=None, weights=None, level=0.01):
+    """Return the outliers of counts about fitted means, given the dispersions of the trend."""
+    rest = layout.residual_df if residual_df is None else residual_df
+    residual, df = studentized_residuals(counts, mu, hat, trend, rest, prior_var=prior_var, weights=weights)
+    return flag_outliers(residual, df, layout, weights=weights, level=level)
 
 
 def outliers(counts, sheet, design, reference):
@@ -26,7 +34,7 @@ def outliers(counts, sheet, design, reference):
     rows = ~state.moments.all_zero
     k, beta = counts.to_numpy(dtype=np.float64)[rows], state.fit.beta[rows]
     inputs = NBInputs(state.factors, state.dispersions.final[rows])
-    found = flag_outliers(
+    found = flagged(
         k,
         fitted_means(beta, state.factors, dds._layout),
         hat_values(k, inputs, dds._layout, beta, state.fit.optimized[rows]),
@@ -114,7 +122,7 @@ def test_without_a_prior_it_is_the_outlier_test_of_linear_models():
     mu = np.exp([fit.fittedvalues for fit in fits])
     hat = np.array([fit.get_influence().hat_matrix_diag for fit in fits])
     alpha = np.full(len(mu), 1e-6 / 9.0)
-    found = flag_outliers(np.exp(log_counts), mu, hat, alpha, layout, prior_var=1e8, level=0.3)
+    found = flagged(np.exp(log_counts), mu, hat, alpha, layout, prior_var=1e8, level=0.3)
     tables = [fit.outlier_test(method="bonferroni") for fit in fits]
     np.testing.assert_array_equal(found.sample, [np.abs(table[:, 0]).argmax() for table in tables])
     expected = np.array([table[:, 2].min() for table in tables])
@@ -130,7 +138,7 @@ def test_samples_that_fit_themselves_and_genes_without_fit_are_not_called():
     mu[3] = hat[3] = np.nan
     residual, _ = studentized_residuals(counts, mu, hat, alpha, layout.residual_df, prior_var=0.5)
     assert np.isnan(residual[:, 0]).all()
-    found = flag_outliers(counts, mu, hat, alpha, layout, prior_var=0.5)
+    found = flagged(counts, mu, hat, alpha, layout, prior_var=0.5)
     assert (found.sample[3], found.flagged[3]) == (-1, False)
     assert np.isnan(found.p_value[3])
     assert (np.delete(found.sample, 3) > 0).all()
@@ -156,10 +164,10 @@ def test_samples_of_weight_zero_are_as_if_they_were_not_there():
     weights[:, [1, 6]] = 0.0
     kept = np.flatnonzero(weights[0])
     fit = fit_nb_glm(counts, NBInputs(np.ones((1, n)), alpha, weights), layout)
-    found = flag_outliers(
+    found = flagged(
         counts, fit.mu, fit.hat, alpha, layout, prior_var=0.5, weights=weights, residual_df=np.full(genes, 7.0)
     )
-    expected = flag_outliers(
+    expected = flagged(
         counts[:, kept], fit.mu[:, kept], fit.hat[:, kept], alpha, Layout.of(matrix[kept]), prior_var=0.5
     )
     assert expected.flagged.sum() >= 5

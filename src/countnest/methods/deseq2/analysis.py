@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from countnest.arrays import FloatArray
-from countnest.containers.matrix import CountMatrix
+import numpy as np
+
+from countnest.arrays import FloatArray, rows_of
+from countnest.containers.matrix import CountMatrix, InMemory
 from countnest.errors import counted
 from countnest.methods.chunks import Genes
-from countnest.methods.deseq2.beta_prior import PriorModel, fit_beta_prior, refit_beta_prior
-from countnest.methods.deseq2.outliers import ReplacementRule, find_replacements, refit, with_observed_cooks
-from countnest.methods.deseq2.stages import BaseMoments, Dispersed, Fitted, Normalized, at_stage
-from countnest.methods.deseq2.steps import base_moments, estimate_dispersions, failing_weights, fit_model
+from countnest.methods.deseq2.beta_prior import fit_beta_prior, refit_beta_prior
+from countnest.methods.deseq2.outliers import ReplacementRule, find_replacements, with_observed_cooks
+from countnest.methods.deseq2.stages import BaseMoments, Dispersed, Fitted, Normalized, Replacement, at_stage, merged
+from countnest.methods.deseq2.steps import Model, base_moments, estimate_dispersions, failing_weights, fit_model
 from countnest.methods.normalization import Normalization, estimate_factors
-from countnest.options import DispersionSharing, FitType, SizeFactorType, TestType
+from countnest.options import DispersionSharing, FitType, SizeFactorType
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import scaled_weights
 
-__all__ = ["Model", "normalize", "original_moments", "replace_outliers", "with_dispersions", "with_fit", "with_weights"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Model:
-    """What is fitted and tested.
-
-    Attributes
-    ----------
-    layout
-        Of the model matrix.
-    reduced, reduced_description
-        Layout of the reduced matrix of a likelihood ratio test, and how it was written.
-    test
-        "Wald" or "LRT".
-    use_t
-        Whether Wald statistics are compared with a t distribution.
-    min_mu
-        Floor of the means in weights.
-    prior
-        The model whose coefficients get normal priors; None: maximum likelihood alone.
-    """
-
-    layout: Layout
-    reduced: Layout | None = None
-    reduced_description: str | None = None
-    test: TestType = "Wald"
-    use_t: bool = False
-    min_mu: float = 0.5
-    prior: PriorModel | None = None
+__all__ = ["normalize", "original_moments", "replace_outliers", "with_dispersions", "with_fit", "with_weights"]
 
 
 def normalize(
@@ -124,18 +97,8 @@ def with_fit(state: Dispersed, counts: CountMatrix, model: Model, engine: Engine
     replaced counts.
     """
     used = state.counts_used(counts)
-    fit = fit_model(
-        Genes(used, state.factors, state.weights),
-        state.moments,
-        model.layout,
-        state.dispersions.final,
-        test=model.test,
-        reduced=model.reduced,
-        reduced_description=model.reduced_description,
-        use_t=model.use_t,
-        min_mu=model.min_mu,
-        engine=engine,
-    )
+    genes = Genes(used, state.factors, state.weights)
+    fit = fit_model(genes, state.moments, model, state.dispersions.final, engine)
     fitted = at_stage(Fitted, state, fit=fit)
     fitted = replace(fitted, fit=with_observed_cooks(fitted, counts, model.layout, engine))
     if model.prior is None:
@@ -144,7 +107,7 @@ def with_fit(state: Dispersed, counts: CountMatrix, model: Model, engine: Engine
 
 
 def replace_outliers(state: Fitted, counts: CountMatrix, model: Model, rule: ReplacementRule, engine: Engine) -> Fitted:
-    """Return the state after outlier counts were replaced and their genes fitted anew; the same if there are none."""
+    """Return the state after outlier counts were replaced and their genes fitted again; the same if there are none."""
     replacement = find_replacements(counts, state, model.layout, rule, engine)
     if replacement is None:
         return state
@@ -152,9 +115,50 @@ def replace_outliers(state: Fitted, counts: CountMatrix, model: Model, rule: Rep
         f"-- replacing outliers and refitting for {counted(int(replacement.flagged.sum()), 'gene')} "
         f"({rule}; the original counts are kept in counts())"
     )
-    after = refit(replacement, state, counts, model.layout, reduced=model.reduced, engine=engine)
+    after = _refit(replacement, state, counts, model, engine)
     fit = after.fit
     if fit.prior is None or model.prior is None or not replacement.refitted.any():
         return after
     prior = refit_beta_prior(fit.prior, after, after.counts_used(counts), model.prior, replacement.refitted, engine)
     return replace(after, fit=replace(fit, prior=prior))
+
+
+def _refit(replacement: Replacement, state: Fitted, counts: CountMatrix, model: Model, engine: Engine) -> Fitted:
+    """Return a fitted state with the flagged genes fitted to their replaced counts, without priors.
+
+    The trend and the prior of the dispersions stay; Cook's distances stay those of the original `counts` (G, n).
+    """
+    rows, before, fit = replacement.refitted, state.dispersions, state.fit
+    moments = _moments_after(replacement, state, engine)
+    if not rows.any():
+        return replace(state, moments=moments, replacement=replacement)
+    k = replacement.counts[rows[replacement.flagged]]
+    genes = Genes(InMemory(k), rows_of(state.factors, rows), rows_of(state.weights, rows))
+    part = BaseMoments(moments.mean[rows], moments.variance[rows], moments.all_zero[rows])
+    new = estimate_dispersions(
+        genes, part, model.layout, min_mu=fit.min_mu, engine=engine,
+        fit_type="parametric" if before.trend is None else before.trend,
+        sharing="gene_est_only" if before.sharing == "given" else before.sharing,
+    )  # fmt: skip
+    description = fit.reduced.description if fit.reduced else None
+    same = replace(
+        model, reduced_description=description, test=fit.test, use_t=fit.df is not None, min_mu=fit.min_mu, prior=None
+    )
+    refitted = fit_model(genes, part, same, new.final, engine)
+    reduced = None
+    if fit.reduced and refitted.reduced:
+        reduced = merged(fit.reduced, refitted.reduced, rows, replacement.emptied)
+    fit = replace(merged(fit, refitted, rows, replacement.emptied), reduced=reduced)
+    dispersions = merged(before, new, rows, np.zeros_like(rows))
+    after = replace(state, moments=moments, dispersions=dispersions, fit=fit, replacement=replacement)
+    return replace(after, fit=with_observed_cooks(after, counts, model.layout, engine))
+
+
+def _moments_after(replacement: Replacement, state: Fitted, engine: Engine) -> BaseMoments:
+    """Return the moments (G,) with those of the flagged genes from their replaced counts."""
+    flagged, fail = replacement.flagged, state.moments.weights_fail
+    genes = Genes(InMemory(replacement.counts), rows_of(state.factors, flagged))
+    new = base_moments(
+        genes, engine, weights=rows_of(state.raw_weights, flagged), weights_fail=None if fail is None else fail[flagged]
+    )
+    return merged(state.moments, new, flagged, np.zeros_like(flagged))

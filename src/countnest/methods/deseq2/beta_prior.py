@@ -13,11 +13,9 @@ from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.design.prior_design import PriorDesign
 from countnest.errors import OptionError
-from countnest.methods.chunks import GeneChunk, Genes, over_genes
+from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
 from countnest.methods.deseq2.fitted import variance_chunk
-from countnest.methods.deseq2.inference import Estimates
-from countnest.methods.deseq2.stages import BetaPrior, Fitted, ModelFit
-from countnest.methods.deseq2.steps import expand
+from countnest.methods.deseq2.stages import BetaPrior, Estimates, Fitted, ModelFit
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import fit_nb_glm

@@ -23,13 +23,13 @@ from countnest.methods.deseq2.inference import (
 )
 from countnest.methods.deseq2.ratio import likelihood_ratio
 from countnest.methods.deseq2.stages import Fitted, ModelFit
-from countnest.methods.deseq2.steps import t_df
 from countnest.methods.deseq2.validity import impossible, misfits
 from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.glm.cooks import cooks_cutoff as usual_cutoff
 from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.weight import residual_df
 from countnest.stats.inference.lrt import likelihood_ratio_test
 
 __all__ = ["REDUCED", "DESeq2Fit", "StoredDESeq2Fit"]
@@ -173,7 +173,7 @@ class DESeq2Fit:
 
     def _df(self, kind: str) -> float | FloatArray | None:
         """Return the degrees of freedom of t and F tests; None: normal and chi-square."""
-        return t_df(self.layout, self.state.weights) if kind == "t" else self.model.df
+        return residual_df(self.layout, self.state.weights) if kind == "t" else self.model.df
 
     def _against_reduced(self) -> tuple[FloatArray, FloatArray]:
         """Return statistic and p-value (G,) of the likelihood ratio test against the reduced model."""

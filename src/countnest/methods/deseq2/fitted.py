@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, rows_of
+from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
-from countnest.methods.deseq2.stages import Dispersed, Fitted
+from countnest.methods.deseq2.stages import Fitted
 from countnest.parallel.run import Engine
-from countnest.stats.dispersion.genewise import genewise_means, mean_inverse_factor
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
+from countnest.stats.glm.irls import hat_values
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.means import fitted_means, hat_values
+from countnest.stats.glm.means import fitted_means
 from countnest.stats.glm.variance import contrast_covariance, contrast_variance
 from countnest.stats.norm.size_factors import normalized_counts
 
@@ -20,7 +20,6 @@ __all__ = [
     "contrast_covariances",
     "contrast_variances",
     "cooks_of",
-    "dispersion_means_of",
     "fitted_genes",
     "means_of",
     "observed_cooks",
@@ -83,29 +82,6 @@ def contrast_covariances(
 
 def _covariance_chunk(chunk: GeneChunk, *, contrasts: FloatArray, layout: Layout, min_mu: float) -> FloatArray:
     return contrast_covariance(contrasts, chunk["beta"], chunk.inputs(min_mu), layout)
-
-
-def dispersion_means_of(state: Dispersed, counts: CountMatrix, layout: Layout, engine: Engine) -> FloatArray:
-    """Return the means (G, n) that the dispersions were estimated with; missing for genes without counts.
-
-    Notes
-    -----
-    R counterpart: the assay "mu" that DESeq2::estimateDispersions leaves.
-    """
-    rows = ~state.moments.all_zero
-    by_gene = {"mean": state.moments.mean, "variance": state.moments.variance}
-    genes = Genes(state.counts_used(counts), state.factors, state.weights, by_gene).at(rows)
-    return over_genes(
-        _dispersion_means_chunk, genes, layout=layout, min_mu=state.dispersions.min_mu, engine=engine,
-        inverse_factor=mean_inverse_factor(rows_of(state.factors, rows)),
-    )  # fmt: skip
-
-
-def _dispersion_means_chunk(chunk: GeneChunk, *, layout: Layout, inverse_factor: float, min_mu: float) -> FloatArray:
-    return genewise_means(
-        chunk.counts, chunk.size_factors, layout, base=(chunk["mean"], chunk["variance"]), weights=chunk.weights,
-        inverse_factor=inverse_factor, min_mu=min_mu,
-    )  # fmt: skip
 
 
 def cooks_of(state: Fitted, counts: CountMatrix, layout: Layout, engine: Engine, rows: BoolArray) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
 from countnest.containers.matrix import CountMatrix
 from countnest.errors import MissingStepError, OptionError
-from countnest.methods.chunks import GeneChunk, Genes, over_genes
+from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
 from countnest.methods.deseq2.fitted import (
     contrast_covariances,
     contrast_variances,
@@ -18,22 +18,22 @@ from countnest.methods.deseq2.fitted import (
     observed_cooks,
     observed_max_cooks,
 )
-from countnest.methods.deseq2.stages import Fitted
-from countnest.methods.deseq2.steps import expand, t_df
+from countnest.methods.deseq2.stages import Estimates, Fitted
 from countnest.methods.fit import RowTests
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import at_bound
 from countnest.stats.glm.inputs import LN2
+from countnest.stats.glm.irls import hat_values
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.means import fitted_means, hat_values
-from countnest.stats.glm.outlier import ModelOutliers, flag_outliers
+from countnest.stats.glm.means import fitted_means
+from countnest.stats.glm.outlier import ModelOutliers, flag_outliers, studentized_residuals
 from countnest.stats.glm.separation import cell_flags, separated, separated_by_cells
+from countnest.stats.glm.weight import residual_df
 from countnest.stats.inference.lrt import row_basis
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
 __all__ = [
-    "Estimates",
     "at_bound_only",
     "cooks_outliers",
     "estimate",
@@ -48,14 +48,6 @@ LARGER_COUNTS = 3
 MIN_OUTLIER_DF = 2
 # Flags of genes and cells that are looked at together.
 FLAGS = 1 << 27
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Estimates:
-    """Contrasts of the coefficients: log2 fold changes and their standard errors, (G, k)."""
-
-    lfc: FloatArray
-    se: FloatArray
 
 
 def estimate(contrasts: FloatArray, state: Fitted, layout: Layout, engine: Engine) -> Estimates:
@@ -141,7 +133,7 @@ def separated_by_design(
     flags = over_genes(_cell_flags_chunk, genes, layout=layout, engine=engine)
     found = np.empty((len(flags.counted), len(contrasts)), dtype=np.bool_)
     step = max(1, FLAGS // layout.n_cells)
-    for start in range(0, len(found), step):  # genes of all blocks together: few patterns of zeros occur, and often
+    for start in range(0, len(found), step):  # genes of all chunks together: few patterns of zeros occur, and often
         rows = slice(start, start + step)
         used = np.ones((1, layout.n_cells), np.bool_) if state.weights is None else _unpacked(flags.used[rows], layout)
         found[rows] = separated_by_cells(_unpacked(flags.counted[rows], layout), used, contrasts, layout)
@@ -205,7 +197,7 @@ def model_outliers(
             f"the model-based rule for outliers needs {MIN_OUTLIER_DF} residual degrees of freedom; this design leaves "
             f"{layout.residual_df}."
         )
-    df = np.broadcast_to(np.asarray(t_df(layout, state.weights)), len(fit.beta))
+    df = np.broadcast_to(np.asarray(residual_df(layout, state.weights)), len(fit.beta))
     genes = fitted_genes(state, counts).with_arrays(
         trend=dispersions.fitted, residual_df=as_float(np.where(df >= MIN_OUTLIER_DF, df, np.nan))
     )
@@ -221,10 +213,10 @@ def _model_outliers_chunk(
     counts, beta = chunk.counts, chunk["beta"]
     mu = fitted_means(beta, chunk.size_factors, layout)
     hat = hat_values(counts, chunk.inputs(min_mu), layout, beta, chunk["optimized"])
-    return flag_outliers(
-        counts, mu, hat, chunk["trend"], layout, prior_var=prior_var, level=level, weights=chunk.weights,
-        residual_df=chunk["residual_df"],
-    )  # fmt: skip
+    residual, df = studentized_residuals(
+        counts, mu, hat, chunk["trend"], chunk["residual_df"], prior_var=prior_var, weights=chunk.weights
+    )
+    return flag_outliers(residual, df, layout, weights=chunk.weights, level=level)
 
 
 def cooks_outliers(

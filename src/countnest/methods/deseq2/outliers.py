@@ -1,30 +1,24 @@
-"""Replace outlier counts and fit their genes again.
+"""Outlier counts by Cook's distance, and what replaces them.
 
 Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, "Cook's distance for outlier detection".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from countnest.arrays import BoolArray, as_float, rows_of
-from countnest.containers.matrix import CountMatrix, InMemory
-from countnest.methods.chunks import Genes
+from countnest.containers.matrix import CountMatrix
 from countnest.methods.deseq2.fitted import cooks_of, observed_max_cooks
-from countnest.methods.deseq2.stages import BaseMoments, Dispersions, Fitted, ModelFit, ReducedFit, Replacement
-from countnest.methods.deseq2.steps import base_moments, estimate_dispersions, fit_model, no_counts
-from countnest.options import DispersionSharing
+from countnest.methods.deseq2.stages import Fitted, ModelFit, Replacement
 from countnest.parallel.run import Engine
 from countnest.stats.glm.cooks import cooks_cutoff, replacement_counts
 from countnest.stats.glm.layout import Layout
-from countnest.stats.norm.size_factors import normalized_counts
+from countnest.stats.norm.size_factors import no_counts, normalized_counts
 
-__all__ = ["ReplacementRule", "find_replacements", "refit", "with_observed_cooks"]
-
-Record = TypeVar("Record", Dispersions, ModelFit, ReducedFit)
+__all__ = ["ReplacementRule", "find_replacements", "with_observed_cooks"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,65 +80,6 @@ def find_replacements(
     return Replacement(flagged, replaced, refitted, emptied, replaceable, state.moments.mean, cooks)
 
 
-def refit(
-    replacement: Replacement,
-    state: Fitted,
-    counts: CountMatrix,
-    layout: Layout,
-    *,
-    reduced: Layout | None = None,
-    engine: Engine,
-) -> Fitted:
-    """Return a fitted state with the flagged genes fitted to their replaced counts.
-
-    The trend and the prior stay; Cook's distances stay those of the original `counts` (G, n).
-    """
-    rows = replacement.refitted
-    dispersions, fit = state.dispersions, state.fit
-    moments = _moments_after(replacement, state, engine)
-    if not rows.any():
-        return replace(state, moments=moments, replacement=replacement)
-    k = replacement.counts[rows[replacement.flagged]]
-    genes = Genes(InMemory(k), rows_of(state.factors, rows), rows_of(state.weights, rows))
-    part = BaseMoments(moments.mean[rows], moments.variance[rows], moments.all_zero[rows])
-    new = estimate_dispersions(
-        genes,
-        part,
-        layout,
-        min_mu=fit.min_mu,
-        sharing=_sharing(dispersions),
-        known=dispersions.trend,
-        engine=engine,
-    )
-    description = fit.reduced.description if fit.reduced else None
-    refitted = fit_model(
-        genes, part, layout, new.final, test=fit.test, reduced=reduced, reduced_description=description,
-        use_t=fit.df is not None, min_mu=fit.min_mu, engine=engine,
-    )  # fmt: skip
-    merged = _merge(fit, refitted, rows, replacement.emptied)
-    reduced_fit = None
-    if fit.reduced and refitted.reduced:
-        reduced_fit = _merge(fit.reduced, refitted.reduced, rows, replacement.emptied)
-    merged_dispersions = _merge(dispersions, new, rows, np.zeros_like(rows))
-    after = replace(
-        state, dispersions=merged_dispersions, fit=replace(merged, reduced=reduced_fit), replacement=replacement
-    )
-    return replace(after, moments=moments, fit=with_observed_cooks(after, counts, layout, engine))
-
-
-def _moments_after(replacement: Replacement, state: Fitted, engine: Engine) -> BaseMoments:
-    """Return the moments (G,) with those of the flagged genes from their replaced counts."""
-    flagged, before = replacement.flagged, state.moments
-    fail = before.weights_fail
-    genes = Genes(InMemory(replacement.counts), rows_of(state.factors, flagged))
-    new = base_moments(
-        genes, engine, weights=rows_of(state.raw_weights, flagged), weights_fail=None if fail is None else fail[flagged]
-    )
-    mean, variance, all_zero = before.mean.copy(), before.variance.copy(), before.all_zero.copy()
-    mean[flagged], variance[flagged], all_zero[flagged] = new.mean, new.variance, new.all_zero
-    return BaseMoments(mean, variance, all_zero, fail)
-
-
 def with_observed_cooks(state: Fitted, counts: CountMatrix, layout: Layout, engine: Engine) -> ModelFit:
     """Return the fit of a state, of replaced counts, with the largest Cook's distances of the `counts` as observed.
 
@@ -157,21 +92,3 @@ def with_observed_cooks(state: Fitted, counts: CountMatrix, layout: Layout, engi
     if gone.all():
         return replace(fit, max_cooks=np.full(len(fit.max_cooks), np.nan))
     return replace(fit, max_cooks=observed_max_cooks(state, counts, layout, engine, without=gone))
-
-
-def _sharing(dispersions: Dispersions) -> DispersionSharing:
-    """Return how dispersions of replaced counts are made; where they were given, they are estimated gene by gene."""
-    return "gene_est_only" if dispersions.sharing == "given" else dispersions.sharing
-
-
-def _merge(whole: Record, part: Record, rows: BoolArray, emptied: BoolArray) -> Record:
-    """Return `whole` with the genes `rows` taken from `part`, which holds them alone, and `emptied` genes missing."""
-    merged: dict[str, Any] = {}
-    for field in fields(whole):
-        old, new = getattr(whole, field.name), getattr(part, field.name)
-        if isinstance(old, np.ndarray):
-            values = old.copy()
-            values[rows] = new
-            values[emptied] = np.nan if values.dtype == np.float64 else False
-            merged[field.name] = values
-    return replace(whole, **merged)

@@ -5,7 +5,7 @@ G genes, n samples, p coefficients; values are missing (NaN) for all-zero genes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -20,15 +20,18 @@ __all__ = [
     "BetaPrior",
     "Dispersed",
     "Dispersions",
+    "Estimates",
     "Fitted",
     "ModelFit",
     "Normalized",
     "ReducedFit",
     "Replacement",
     "at_stage",
+    "merged",
 ]
 
 Stage = TypeVar("Stage", bound="Normalized")
+Record = TypeVar("Record", "BaseMoments", "Dispersions", "ModelFit", "ReducedFit")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,6 +171,14 @@ class ModelFit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Estimates:
+    """Contrasts of the coefficients: log2 fold changes and their standard errors, (G, k)."""
+
+    lfc: FloatArray
+    se: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Replacement:
     """Outlier counts that were replaced.
 
@@ -271,3 +282,16 @@ def at_stage(stage: type[Stage], state: Normalized, **changes: Any) -> Stage:  #
     """Return a state at another stage: the fields that both stages have, and `changes`."""
     kept = {field.name: getattr(state, field.name) for field in fields(stage) if hasattr(state, field.name)}
     return stage(**(kept | changes))
+
+
+def merged(whole: Record, part: Record, rows: BoolArray, emptied: BoolArray) -> Record:
+    """Return `whole` with the genes `rows` taken from `part`, which holds them alone, and `emptied` genes missing."""
+    changed: dict[str, Any] = {}
+    for field in fields(whole):
+        old, new = getattr(whole, field.name), getattr(part, field.name)
+        if isinstance(old, np.ndarray):
+            values = old.copy()
+            values[rows] = new
+            values[emptied] = np.nan if values.dtype == np.float64 else False
+            changed[field.name] = values
+    return replace(whole, **changed)

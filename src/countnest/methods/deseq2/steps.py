@@ -5,40 +5,52 @@ Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from countnest.arrays import BoolArray, FloatArray, as_float, rows_of
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
+from countnest.containers.matrix import CountMatrix
 from countnest.errors import OptionError
-from countnest.methods.chunks import GeneChunk, Genes, over_genes
-from countnest.methods.deseq2.stages import BaseMoments, Dispersions, ModelFit, ReducedFit
+from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
+from countnest.methods.deseq2.stages import BaseMoments, Dispersed, Dispersions, ModelFit, ReducedFit
 from countnest.options import DispersionSharing, FitType, TestType
 from countnest.parallel.run import Engine
-from countnest.stats.dispersion.genewise import GeneWise, dispersion_means, estimate_genewise, mean_inverse_factor
+from countnest.stats.dispersion.genewise import (
+    dispersion_means,
+    estimate_genewise,
+    has_linear_means,
+    mean_inverse_factor,
+    rough_dispersions,
+)
 from countnest.stats.dispersion.map import Shrunken, shrink_dispersions
+from countnest.stats.dispersion.posterior import DispersionPosterior
 from countnest.stats.dispersion.prior import prior_variance
 from countnest.stats.dispersion.trend import DispersionTrend, TrendFunction, fit_trend, log_residual_variance
 from countnest.stats.glm.cooks import cooks_distance, max_cooks
 from countnest.stats.glm.fit import fit_nb_glm
+from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import scaled_weights, weighted_counts, weights_suffice
-from countnest.stats.norm.size_factors import base_mean, base_variance, normalized_counts
+from countnest.stats.glm.weight import residual_df, scaled_weights, weighted_counts, weights_suffice
+from countnest.stats.norm.size_factors import base_mean, base_variance, no_counts, normalized_counts
+
+if TYPE_CHECKING:
+    from countnest.methods.deseq2.beta_prior import PriorModel
 
 __all__ = [
+    "GeneWiseFits",
+    "Model",
     "base_moments",
+    "dispersion_means_of",
     "estimate_dispersions",
-    "expand",
     "failing_weights",
     "fit_model",
+    "fitted_trend",
     "genewise_dispersions",
     "given_dispersions",
-    "no_counts",
     "require_genes",
-    "t_df",
-    "trend_of",
     "with_missing",
 ]
 
@@ -78,10 +90,9 @@ def estimate_dispersions(
     moments: BaseMoments,
     layout: Layout,
     *,
-    fit_type: FitType | TrendFunction = "parametric",
+    fit_type: FitType | TrendFunction | DispersionTrend = "parametric",
     sharing: DispersionSharing = "MAP",
     min_mu: float = 0.5,
-    known: DispersionTrend | None = None,
     engine: Engine,
 ) -> Dispersions:
     """Estimate gene-wise dispersions, fit their trend, and shrink them towards it.
@@ -93,14 +104,13 @@ def estimate_dispersions(
     layout
         Of the model matrix.
     fit_type
-        Of the trend; a function of the mean is taken as the trend.
+        Of the trend; a function of the mean is taken as the trend, and a trend that was fitted to other genes with its
+        prior.
     sharing
         What becomes the final dispersion: "MAP", shrunken towards the trend; "gene_est_only", the gene-wise estimate,
         without any trend; "fit_only", the trend.
     min_mu
         Floor of the means.
-    known
-        A trend and prior to use instead of fitting them to these genes.
     engine
         Threads, blocks, progress.
 
@@ -119,15 +129,14 @@ def estimate_dispersions(
     genewise = genewise_dispersions(genes, moments, layout, min_mu=min_mu, engine=engine)
     if sharing == "gene_est_only":
         return _unshared(genewise, rows, min_mu)
-    if known is None:
-        engine.progress.step("mean-dispersion relationship")
-        known = trend_of(moments.mean[rows], genewise.alpha[rows], layout, fit_type)
-        if known.note:
-            engine.progress.note(known.note)
-    fitted = expand(rows, known(moments.mean[rows]))
+    if isinstance(fit_type, DispersionTrend):
+        trend = fit_type
+    else:
+        trend = fitted_trend(moments.mean[rows], genewise.alpha[rows], layout, fit_type, engine)
+    fitted = expand(rows, trend(moments.mean[rows]))
     shrunken = over_genes(
         _shrink_chunk, genes.with_arrays(genewise=genewise.alpha, fitted=fitted, beta=genewise.beta), layout=layout,
-        prior=known, min_mu=min_mu, engine=engine, text="final dispersion estimates",
+        prior=trend, min_mu=min_mu, engine=engine, text="final dispersion estimates",
     )  # fmt: skip
     return Dispersions(
         genewise=genewise.alpha,
@@ -137,40 +146,88 @@ def estimate_dispersions(
         map_iter=with_missing(rows, shrunken.n_iter),
         final=fitted if sharing == "fit_only" else shrunken.alpha,
         outlier=with_missing(rows, shrunken.outlier),
-        trend=known,
+        trend=trend,
         sharing=sharing,
         min_mu=min_mu,
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneWiseFits:
+    """Gene-wise dispersions, each (G,), and the coefficients of the means that they were estimated with.
+
+    `beta` (G, p) are natural log; (G, 0) where the means are a linear projection.
+    """
+
+    alpha: FloatArray
+    n_iter: IntArray
+    beta: FloatArray
+
+
 def genewise_dispersions(
     genes: Genes, moments: BaseMoments, layout: Layout, *, min_mu: float = 0.5, engine: Engine
-) -> GeneWise:
+) -> GeneWiseFits:
     """Return the gene-wise dispersions (G,) of genes with counts, given the moments (G,) of all."""
-    size_factors = genes.size_factors if genes.index is None else rows_of(genes.size_factors, genes.index)
     return over_genes(
         _genewise_chunk, genes.with_arrays(mean=moments.mean, variance=moments.variance), layout=layout,
-        inverse_factor=mean_inverse_factor(size_factors), min_mu=min_mu, engine=engine,
-        text="gene-wise dispersion estimates",
+        inverse_factor=_mean_inverse_factor(genes), min_mu=min_mu, engine=engine, text="gene-wise dispersion estimates",
     )  # fmt: skip
 
 
-def _genewise_chunk(chunk: GeneChunk, *, layout: Layout, inverse_factor: float, min_mu: float) -> GeneWise:
-    return estimate_genewise(
-        chunk.counts, chunk.size_factors, layout, base=(chunk["mean"], chunk["variance"]), weights=chunk.weights,
-        inverse_factor=inverse_factor, min_mu=min_mu,
+def dispersion_means_of(state: Dispersed, counts: CountMatrix, layout: Layout, engine: Engine) -> FloatArray:
+    """Return the means (G, n) that the dispersions were estimated with; missing for genes without counts.
+
+    Notes
+    -----
+    R counterpart: the assay "mu" that DESeq2::estimateDispersions leaves.
+    """
+    by_gene = {"mean": state.moments.mean, "variance": state.moments.variance}
+    genes = Genes(state.counts_used(counts), state.factors, state.weights, by_gene).at(~state.moments.all_zero)
+    return over_genes(
+        _genewise_means_chunk, genes, layout=layout, inverse_factor=_mean_inverse_factor(genes),
+        min_mu=state.dispersions.min_mu, engine=engine,
     )  # fmt: skip
+
+
+def _mean_inverse_factor(genes: Genes) -> float:
+    return mean_inverse_factor(genes.size_factors if genes.index is None else rows_of(genes.size_factors, genes.index))
+
+
+def _genewise_chunk(chunk: GeneChunk, *, layout: Layout, inverse_factor: float, min_mu: float) -> GeneWiseFits:
+    start, beta = _mean_coefficients(chunk, layout, inverse_factor, min_mu)
+    found = estimate_genewise(_likelihood(chunk, layout, beta, min_mu), start)
+    return GeneWiseFits(found.alpha, found.n_iter, beta)
+
+
+def _genewise_means_chunk(chunk: GeneChunk, *, layout: Layout, inverse_factor: float, min_mu: float) -> FloatArray:
+    _, beta = _mean_coefficients(chunk, layout, inverse_factor, min_mu)
+    return dispersion_means(chunk.counts, chunk.size_factors, layout, beta, min_mu=min_mu)
+
+
+def _mean_coefficients(
+    chunk: GeneChunk, layout: Layout, inverse_factor: float, min_mu: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return rough dispersions (k,), and the coefficients of the means as `GeneWiseFits` has them."""
+    counts, size_factors = chunk.counts, chunk.size_factors
+    start = rough_dispersions(counts, size_factors, layout, chunk["mean"], chunk["variance"], inverse_factor)
+    if has_linear_means(layout, chunk.weights):
+        return start, np.empty((len(counts), 0))
+    inputs = NBInputs(size_factors, start, chunk.weights, min_mu)
+    return start, fit_nb_glm(counts, inputs, layout, only_means=True).beta
+
+
+def _likelihood(chunk: GeneChunk, layout: Layout, beta: FloatArray, min_mu: float) -> DispersionPosterior:
+    """Return the posterior of the dispersions at the means of these coefficients, without prior."""
+    mu = dispersion_means(chunk.counts, chunk.size_factors, layout, beta, min_mu=min_mu)
+    return DispersionPosterior(chunk.counts, mu, layout, chunk.weights)
 
 
 def _shrink_chunk(chunk: GeneChunk, *, layout: Layout, prior: DispersionTrend, min_mu: float) -> Shrunken:
-    mu = dispersion_means(chunk.counts, chunk.size_factors, layout, chunk["beta"], min_mu=min_mu)
-    return shrink_dispersions(
-        chunk["genewise"], chunk["fitted"], chunk.counts, mu, layout, weights=chunk.weights,
-        prior_var=prior.disp_prior_var, var_log_disp_ests=prior.var_log_disp_ests,
-    )  # fmt: skip
+    likelihood = _likelihood(chunk, layout, chunk["beta"], min_mu)
+    return shrink_dispersions(chunk["genewise"], chunk["fitted"], likelihood, prior)
 
 
-def _unshared(genewise: GeneWise, rows: BoolArray, min_mu: float) -> Dispersions:
+def _unshared(genewise: GeneWiseFits, rows: BoolArray, min_mu: float) -> Dispersions:
     """Return gene-wise dispersions as final ones."""
     missing = np.full(len(rows), np.nan)
     return Dispersions(
@@ -202,30 +259,52 @@ def require_genes(moments: BaseMoments) -> None:
         )
 
 
-def trend_of(mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType | TrendFunction) -> DispersionTrend:
-    """Return the trend of gene-wise dispersions (G,) over means (G,), and the width of the prior around it."""
+def fitted_trend(
+    mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType | TrendFunction, engine: Engine
+) -> DispersionTrend:
+    """Return the trend of gene-wise dispersions (k,) over means (k,), and the width of the prior around it."""
+    engine.progress.step("mean-dispersion relationship")
     trend, note = fit_trend(mean, alpha, fit_type)
     fitted = trend(mean)
     spread = log_residual_variance(alpha, fitted)
+    if note:
+        engine.progress.note(note)
     return DispersionTrend(trend, spread, prior_variance(alpha, fitted, spread, layout.residual_df), note)
 
 
-def fit_model(
-    genes: Genes,
-    moments: BaseMoments,
-    layout: Layout,
-    dispersion: FloatArray,
-    *,
-    test: TestType = "Wald",
-    reduced: Layout | None = None,
-    reduced_description: str | None = None,
-    use_t: bool = False,
-    min_mu: float = 0.5,
-    engine: Engine,
-) -> ModelFit:
-    """Fit the model, its Cook's distances and, for the likelihood ratio test, the reduced model.
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What is fitted and tested.
 
-    `dispersion` (G,) is missing for all-zero genes; everything else as in `estimate_dispersions`.
+    Attributes
+    ----------
+    layout
+        Of the model matrix.
+    reduced, reduced_description
+        Layout of the reduced matrix of a likelihood ratio test, and how it was written.
+    test
+        "Wald" or "LRT".
+    use_t
+        Whether Wald statistics are compared with a t distribution.
+    min_mu
+        Floor of the means in weights.
+    prior
+        The model whose coefficients get normal priors; None: maximum likelihood alone.
+    """
+
+    layout: Layout
+    reduced: Layout | None = None
+    reduced_description: str | None = None
+    test: TestType = "Wald"
+    use_t: bool = False
+    min_mu: float = 0.5
+    prior: PriorModel | None = None
+
+
+def fit_model(genes: Genes, moments: BaseMoments, model: Model, dispersion: FloatArray, engine: Engine) -> ModelFit:
+    """Fit a model, its Cook's distances and, for the likelihood ratio test, the reduced model; without priors.
+
+    `dispersion` (G,) is missing for all-zero genes.
 
     Notes
     -----
@@ -233,15 +312,17 @@ def fit_model(
     """
     fitted = genes.at(~moments.all_zero).with_arrays(dispersion=dispersion)
     fit = over_genes(
-        _fit_chunk, fitted, layout=layout, test=test, min_mu=min_mu, engine=engine, text="fitting model and testing"
-    )
+        _fit_chunk, fitted, layout=model.layout, test=model.test, min_mu=model.min_mu, engine=engine,
+        text="fitting model and testing",
+    )  # fmt: skip
     null = None
-    if reduced is not None:
+    if model.reduced is not None:
         null = over_genes(
-            _fit_reduced_chunk, fitted, layout=reduced, df=layout.n_coefficients - reduced.n_coefficients,
-            description=reduced_description, min_mu=min_mu, engine=engine, text="fitting the reduced model",
+            _fit_reduced_chunk, fitted, layout=model.reduced, description=model.reduced_description,
+            df=model.layout.n_coefficients - model.reduced.n_coefficients, min_mu=model.min_mu, engine=engine,
+            text="fitting the reduced model",
         )  # fmt: skip
-    return replace(fit, df=t_df(layout, genes.weights) if use_t else None, reduced=null)
+    return replace(fit, df=residual_df(model.layout, genes.weights) if model.use_t else None, reduced=null)
 
 
 def _fit_chunk(chunk: GeneChunk, *, layout: Layout, test: TestType, min_mu: float) -> ModelFit:
@@ -271,27 +352,6 @@ def _fit_reduced_chunk(
     return ReducedFit(fit.loglik, as_float(fit.converged), df, description)
 
 
-def t_df(layout: Layout, weights: FloatArray | None) -> float | FloatArray:
-    """Return the degrees of freedom of t tests: samples less coefficients, weights counted instead of samples."""
-    if weights is None:
-        return float(layout.residual_df)
-    df = weights.sum(axis=1) - layout.n_coefficients
-    return as_float(np.where(df > 0.0, df, np.nan))
-
-
-def no_counts(counts: FloatArray) -> BoolArray:
-    """Return the genes (G,) without any count."""
-    empty: BoolArray = np.logical_not(np.any(counts, axis=1))
-    return empty
-
-
 def with_missing(rows: BoolArray, values: npt.NDArray[Any]) -> FloatArray:
     """Return whole numbers or truth values (G,) as floats, NaN where a gene is not among the `rows` (G,)."""
     return np.where(rows, values.astype(np.float64), np.nan)
-
-
-def expand(rows: BoolArray, values: np.ndarray) -> FloatArray:
-    """Return `values` of the genes `rows` at their places among all genes; NaN elsewhere."""
-    whole = np.full((len(rows), *values.shape[1:]), np.nan)
-    whole[rows] = values
-    return whole

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, rows_of
-from countnest.stats.dispersion.posterior import MAX_ITER, MIN_DISPERSION, grid_search, line_search, max_dispersion
-
-if TYPE_CHECKING:
-    from countnest.stats.glm.layout import Layout
+from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.stats.dispersion.posterior import (
+    MAX_ITER,
+    MIN_DISPERSION,
+    DispersionPosterior,
+    grid_search,
+    line_search,
+    max_dispersion,
+)
+from countnest.stats.dispersion.trend import DispersionTrend
 
 __all__ = ["Shrunken", "shrink_dispersions"]
 
@@ -43,40 +47,23 @@ class Shrunken:
 
 
 def shrink_dispersions(
-    genewise: FloatArray,
-    fitted: FloatArray,
-    counts: FloatArray,
-    mu: FloatArray,
-    layout: Layout,
-    *,
-    weights: FloatArray | None = None,
-    prior_var: float,
-    var_log_disp_ests: float,
+    genewise: FloatArray, fitted: FloatArray, likelihood: DispersionPosterior, prior: DispersionTrend
 ) -> Shrunken:
-    """Shrink gene-wise dispersions (G,) towards the trend `fitted` (G,), given counts and means (G, n).
+    """Shrink gene-wise dispersions (G,) towards the trend at the means of the genes, `fitted` (G,).
 
-    `weights` are (1, n) or (G, n) observation weights.
+    `likelihood` has the counts and their means, and no prior yet; `prior` its width.
 
     Notes
     -----
     R counterpart: DESeq2::estimateDispersionsMAP.
     """
-    prior_mean = np.log(fitted)
-    start = np.log(np.where(genewise > START_FRACTION * fitted, genewise, fitted))
-    search = line_search(start, counts, mu, layout, weights=weights, prior_mean=prior_mean, prior_variance=prior_var)
+    centre = np.log(fitted)
+    posterior = replace(likelihood, prior_mean=centre, prior_variance=prior.disp_prior_var)
+    search = line_search(posterior, np.log(np.where(genewise > START_FRACTION * fitted, genewise, fitted)))
     map_alpha = np.exp(search.log_alpha)
     rows = np.flatnonzero(search.n_iter == MAX_ITER)
     if len(rows):
-        map_alpha[rows] = np.exp(
-            grid_search(
-                counts[rows],
-                mu[rows],
-                layout,
-                weights=rows_of(weights, rows),
-                prior_mean=prior_mean[rows],
-                prior_variance=prior_var,
-            )
-        )
-    map_alpha = np.clip(map_alpha, MIN_DISPERSION, max_dispersion(layout.n_samples))
-    outlier = np.log(genewise) > prior_mean + OUTLIER_SD * np.sqrt(var_log_disp_ests)
+        map_alpha[rows] = np.exp(grid_search(posterior.at(rows)))
+    map_alpha = np.clip(map_alpha, MIN_DISPERSION, max_dispersion(likelihood.layout.n_samples))
+    outlier = np.log(genewise) > centre + OUTLIER_SD * np.sqrt(prior.var_log_disp_ests)
     return Shrunken(np.where(outlier, genewise, map_alpha), map_alpha, outlier, search.n_iter)

@@ -1,19 +1,27 @@
-"""Maximise the Cox-Reid adjusted posterior of log(dispersion) for every gene, by line search and by grid."""
+"""Maximize the Cox-Reid adjusted posterior of the log dispersion of every gene, by line search and by grid."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
+from countnest.arrays import FloatArray, IntArray, rows_of
 from countnest.kernels.negbin.dispersion import nb_logalpha_fit_block, nb_logalpha_grid_block
 
 if TYPE_CHECKING:
     from countnest.stats.glm.layout import Layout
 
-__all__ = ["MAX_ITER", "MIN_DISPERSION", "LineSearch", "grid_search", "line_search", "max_dispersion"]
+__all__ = [
+    "MAX_ITER",
+    "MIN_DISPERSION",
+    "DispersionPosterior",
+    "LineSearch",
+    "grid_search",
+    "line_search",
+    "max_dispersion",
+]
 
 MIN_DISPERSION = 1e-8
 MAX_ITER = 100
@@ -26,6 +34,50 @@ def max_dispersion(n_samples: int) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DispersionPosterior:
+    """The Cox-Reid adjusted log posterior of the log dispersion of each gene, as a function of it.
+
+    Attributes
+    ----------
+    counts, mu
+        (G, n) counts and means.
+    layout
+        Of the model matrix.
+    given_weights
+        (1, n) or (G, n) observation weights; None: all one.
+    prior_mean, prior_variance
+        (G,) means and variance of the normal prior on the log dispersion; no prior without a mean.
+    """
+
+    counts: FloatArray
+    mu: FloatArray
+    layout: Layout
+    given_weights: FloatArray | None = None
+    prior_mean: FloatArray | None = None
+    prior_variance: float = np.inf
+
+    @property
+    def weights(self) -> FloatArray:
+        """(1, n) or (G, n) observation weights."""
+        return np.ones((1, self.layout.n_samples)) if self.given_weights is None else self.given_weights
+
+    @property
+    def centre(self) -> FloatArray:
+        """(G,) means of the prior; 0 without one."""
+        return np.zeros(len(self.counts)) if self.prior_mean is None else self.prior_mean
+
+    def at(self, genes: IntArray) -> DispersionPosterior:
+        """Return the posterior of some genes."""
+        return replace(
+            self,
+            counts=self.counts[genes],
+            mu=self.mu[genes],
+            given_weights=rows_of(self.given_weights, genes),
+            prior_mean=None if self.prior_mean is None else self.prior_mean[genes],
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class LineSearch:
     """Outcome of the line search, each (G,): natural log dispersion, iterations, log posterior before and after."""
 
@@ -35,48 +87,27 @@ class LineSearch:
     final: FloatArray
 
 
-def line_search(
-    start: FloatArray,
-    counts: FloatArray,
-    mu: FloatArray,
-    layout: Layout,
-    *,
-    weights: FloatArray | None = None,
-    prior_mean: FloatArray | None = None,
-    prior_variance: float = np.inf,
-) -> LineSearch:
-    """Maximise from `start` (G,), log dispersions, given counts and means (G, n).
-
-    `weights` are (1, n) or (G, n) observation weights. The prior on the log dispersion is normal with `prior_mean` (G,)
-    and `prior_variance`; none without a mean.
-    """
+def line_search(posterior: DispersionPosterior, start: FloatArray) -> LineSearch:
+    """Maximize from `start` (G,), log dispersions."""
+    counts, plan = posterior.counts, posterior.layout.working.plan
     n_genes = len(counts)
-    centre = np.zeros(n_genes) if prior_mean is None else prior_mean
-    v = np.ones((1, layout.n_samples)) if weights is None else weights
     out = LineSearch(np.empty(n_genes), np.empty(n_genes, dtype=np.int64), np.empty(n_genes), np.empty(n_genes))
     order = np.argsort(counts.sum(axis=1))  # genes of similar counts side by side are quicker
-    plan = layout.working.plan
     nb_logalpha_fit_block(
-        order, start, counts, mu, v, plan.index, plan.numbers, centre, prior_variance, TOLERANCE, MAX_ITER,
+        order, start, counts, posterior.mu, posterior.weights, plan.index, plan.numbers,
+        posterior.centre, posterior.prior_variance, TOLERANCE, MAX_ITER,
         out.log_alpha, out.n_iter, out.initial, out.final,
     )  # fmt: skip
     return out
 
 
-def grid_search(
-    counts: FloatArray,
-    mu: FloatArray,
-    layout: Layout,
-    *,
-    weights: FloatArray | None = None,
-    prior_mean: FloatArray | None = None,
-    prior_variance: float = np.inf,
-) -> FloatArray:
+def grid_search(posterior: DispersionPosterior) -> FloatArray:
     """Return log dispersions (G,) that are best on a grid of 20 points and on a finer one around its best point."""
-    n_genes = len(counts)
-    centre = np.zeros(n_genes) if prior_mean is None else prior_mean
-    v = np.ones((1, layout.n_samples)) if weights is None else weights
+    layout = posterior.layout
     low, high = float(np.log(MIN_DISPERSION)), float(np.log(max_dispersion(layout.n_samples)))
-    log_alpha, plan = np.empty(n_genes), layout.working.plan
-    nb_logalpha_grid_block(low, high, counts, mu, v, plan.index, plan.numbers, centre, prior_variance, log_alpha)
+    log_alpha, plan = np.empty(len(posterior.counts)), layout.working.plan
+    nb_logalpha_grid_block(
+        low, high, posterior.counts, posterior.mu, posterior.weights, plan.index, plan.numbers,
+        posterior.centre, posterior.prior_variance, log_alpha,
+    )  # fmt: skip
     return log_alpha

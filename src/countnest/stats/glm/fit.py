@@ -15,8 +15,8 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.kernels.negbin.density import nb_loglik_block
 from countnest.stats.glm.inputs import LN2, RIDGE_LOG2, NBInputs
-from countnest.stats.glm.irls import MAX_ITER, fit_irls, least_squares_start
-from countnest.stats.glm.means import fitted_means, hat_values, in_working_columns
+from countnest.stats.glm.irls import MAX_ITER, fit_irls, hat_values, least_squares_start
+from countnest.stats.glm.means import fitted_means
 from countnest.stats.glm.newton import distance_to_maximum, maximize
 from countnest.stats.glm.quasinewton import search_rows
 from countnest.stats.glm.separation import separated
@@ -174,7 +174,7 @@ def highest_loglik(start: FloatArray, counts: FloatArray, inputs: NBInputs, layo
     Other arguments are those of `fit_nb_glm`.
     """
     ridge = FADED * RIDGE_LOG2 * layout.ridge / LN2**2
-    beta, _ = maximize(in_working_columns(start, layout), counts, inputs, layout.working, ridge)
+    beta, _ = maximize(layout.in_working_columns(start), counts, inputs, layout.working, ridge)
     mu = fitted_means(beta, inputs.size_factors, layout.working)
     loglik = np.empty(len(start))
     nb_loglik_block(counts, mu, inputs.weights, inputs.dispersion, np.zeros(len(start)), loglik)
@@ -240,6 +240,6 @@ def at_bound(beta: FloatArray, n_iter: FloatArray | IntArray, layout: Layout) ->
     """
     found = np.zeros(len(beta), dtype=np.bool_)
     lost = np.flatnonzero(n_iter >= MAX_ITER)
-    own = np.abs(in_working_columns(beta[lost], layout)) / LN2
+    own = np.abs(layout.in_working_columns(beta[lost])) / LN2
     found[lost] = (np.abs(own - BOUND_LOG2) < AT_BOUND).any(axis=1)
     return found

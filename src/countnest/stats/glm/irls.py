@@ -1,4 +1,4 @@
-"""Negative binomial GLMs by iteratively reweighted least squares."""
+"""Negative binomial GLMs by iteratively reweighted least squares, and the hat values of their last step."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.negbin.inference import nb_log_inference_block
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.kernels.negbin.inference import nb_log_hat_block, nb_log_inference_block
 from countnest.kernels.negbin.irls import nb_log_irls_block, nb_log_start_block
-from countnest.stats.glm.inputs import LN2, NBInputs
+from countnest.stats.glm.inputs import LN2, RIDGE_LOG2, NBInputs
 
 if TYPE_CHECKING:
     from countnest.stats.glm.layout import Layout
 
-__all__ = ["MAX_ITER", "IRLSFit", "fit_irls", "least_squares_start"]
+__all__ = ["MAX_ITER", "IRLSFit", "fit_irls", "hat_values", "least_squares_start"]
 
 TOLERANCE = 1e-8
 MAX_ITER = 100
@@ -70,3 +70,28 @@ def fit_irls(
     with np.errstate(invalid="ignore"):
         se = np.sqrt(np.maximum(variance, 0.0))
     return IRLSFit(beta, se, mu, hat, loglik, n_iter)
+
+
+def hat_values(
+    counts: FloatArray, inputs: NBInputs, layout: Layout, beta: FloatArray, optimized: BoolArray
+) -> FloatArray:
+    """Return the diagonals (G, n) of the hat matrices of a fit without priors, to the last bit as it had them.
+
+    Those of `optimized` genes (G,) are as IRLS left them, so IRLS is run again for these genes.
+    """
+    if layout.is_intercept_only:
+        mu = inputs.size_factors * np.exp(beta)
+        weight = inputs.weights * (mu / (1.0 + inputs.dispersion[:, None] * mu))
+        return as_float(weight / weight.sum(axis=1)[:, None])
+    hat = np.empty((len(beta), layout.n_samples))
+    working, ridge = layout.working, RIDGE_LOG2 * layout.ridge
+    nb_log_hat_block(
+        layout.in_working_columns(beta), inputs.size_factors, inputs.weights, inputs.dispersion,
+        working.plan.index, working.plan.numbers, ridge / LN2**2, inputs.min_mu, hat,
+    )  # fmt: skip
+    if optimized.any():
+        genes = np.flatnonzero(optimized)
+        some, k = inputs.at(genes), counts[genes]
+        start = least_squares_start(k, some.size_factors, working)
+        hat[optimized] = fit_irls(k, some, working, start, ridge).hat
+    return hat

@@ -108,6 +108,10 @@ class Layout:
         """(p,) ridges of the coefficients of the working columns, as multiples of the usual one."""
         return np.ones(self.n_coefficients) if self.standard is None else self.standard.ridge
 
+    def in_working_columns(self, beta: FloatArray) -> FloatArray:
+        """Return coefficients (G, p) of the working columns, from those of the columns as given."""
+        return beta if self.standard is None else self.standard.taken(beta)
+
     @property
     def n_samples(self) -> int:
         """Number of samples, n."""

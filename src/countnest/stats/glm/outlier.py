@@ -51,37 +51,20 @@ class ModelOutliers:
 
 
 def flag_outliers(
-    counts: FloatArray,
-    mu: FloatArray,
-    hat: FloatArray,
-    alpha: FloatArray,
-    layout: Layout,
-    *,
-    prior_var: float,
-    level: float = 0.01,
-    weights: FloatArray | None = None,
-    residual_df: float | FloatArray | None = None,
+    residual: FloatArray, df: FloatArray, layout: Layout, *, weights: FloatArray | None = None, level: float = 0.01
 ) -> ModelOutliers:
     """Return the genes with a count that the model cannot explain.
 
     Parameters
     ----------
-    counts, mu, hat
-        (G, n) counts, fitted means and hat values.
-    alpha
-        (G,) dispersions of the trend. The gene's own would be inflated by the very count that is looked for.
+    residual, df
+        `studentized_residuals` (G, n) and their degrees of freedom.
     layout
         Of the model matrix, with two residual degrees of freedom or more.
-    prior_var
-        Variance of the log dispersions around the trend, without that of their estimates.
+    weights
+        (1, n) or (G, n) observation weights of the fit; samples of weight zero are not looked at. None: all one.
     level
         Probability that a gene without an outlier is flagged.
-    weights
-        (1, n) or (G, n) observation weights of the fit; samples of weight zero are not looked at. None: all count
-        alike.
-    residual_df
-        Residual degrees of freedom, one number or (G,), NaN for genes that are not looked at; None: those of the
-        layout.
 
     Notes
     -----
@@ -89,12 +72,10 @@ def flag_outliers(
     share what is left over, as the two sibs of a family do, one high count and one low count explain the data equally
     well: the high one is reported, as counts go astray upwards more often. The gene is flagged either way.
     """
-    rest = layout.residual_df if residual_df is None else residual_df
-    residual, df = studentized_residuals(counts, mu, hat, alpha, rest, prior_var=prior_var, weights=weights)
     missing = np.isnan(residual)
     residual = np.where(missing, 0.0, residual)
     size = np.abs(residual)
-    looked_at = counts.shape[1] if weights is None else np.count_nonzero(weights, axis=1)
+    looked_at = residual.shape[1] if weights is None else np.count_nonzero(weights, axis=1)
     p_value = np.minimum(2.0 * scipy.special.stdtr(df, -size.max(axis=1)) * looked_at, 1.0)
     sample = _named(residual, np.argmax(size, axis=1), layout)
     nothing = missing.all(axis=1)
@@ -124,11 +105,26 @@ def studentized_residuals(
 ) -> tuple[FloatArray, FloatArray]:
     """Return externally studentized likelihood residuals (G, n) and their degrees of freedom, one number or (G,).
 
+    Parameters
+    ----------
+    counts, mu, hat
+        (G, n) counts, fitted means and hat values.
+    alpha
+        (G,) dispersions of the trend. The gene's own would be inflated by the very count that is looked for.
+    residual_df
+        Residual degrees of freedom, one number or (G,), NaN for genes that are not looked at.
+    prior_var
+        Variance of the log dispersions around the trend, without that of their estimates.
+    weights
+        (1, n) or (G, n) observation weights of the fit; None: all one.
+
+    Notes
+    -----
     With deviance residuals d and Pearson residuals r, deleting sample j lowers the deviance D of its gene by about
     g_j^2 = d_j^2 + r_j^2 h_j / (1 - h_j). The scale of the others is (d0 + D - g_j^2) / (d0 + n - p - 1): that of the
     trend, 1, on d0 prior degrees of freedom, and what the other samples say. It is not taken below 1, as the deviance
     of small counts is less than its degrees of freedom. Observation weights multiply d^2 and r^2, and their sum takes
-    the place of n. Arguments as in `flag_outliers`.
+    the place of n.
     """
     d, r = deviance_residuals(counts, mu, alpha), pearson_residuals(counts, mu, alpha)
     v = np.ones((1, counts.shape[1])) if weights is None else weights

@@ -18,7 +18,7 @@ from countnest.stats.norm.size_factors import normalized_counts
 if TYPE_CHECKING:
     from countnest.stats.glm.layout import Layout
 
-__all__ = ["scaled_weights", "weighted_counts", "weights_suffice"]
+__all__ = ["residual_df", "scaled_weights", "weighted_counts", "weights_suffice"]
 
 
 def weighted_counts(counts: FloatArray, factors: FloatArray, weights: FloatArray | None) -> FloatArray:
@@ -52,6 +52,17 @@ def weights_suffice(weights: FloatArray, layout: Layout) -> BoolArray:
     ranks = [_full_rank(matrix[some]) and _full_rank(matrix[enough], drop_empty=True) for some, enough in halves]
     usable[unclear] = np.array(ranks, dtype=np.bool_)[which]
     return usable
+
+
+def residual_df(layout: Layout, weights: FloatArray | None) -> float | FloatArray:
+    """Return the residual degrees of freedom: samples less coefficients, or with weights (G, n) their sums instead.
+
+    They are missing where they are not above zero.
+    """
+    if weights is None:
+        return float(layout.residual_df)
+    df = weights.sum(axis=1) - layout.n_coefficients
+    return as_float(np.where(df > 0.0, df, np.nan))
 
 
 def _full_rank(matrix: FloatArray, *, drop_empty: bool = False) -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "check_factors",
     "log_geometric_means",
     "log_size_factors",
+    "no_counts",
     "normalized_counts",
     "row_mean",
     "size_factors_from_logs",
@@ -149,6 +150,12 @@ def log_size_factors(by_sample: FloatArray, log_means: FloatArray, location: Loc
 def normalized_counts(counts: FloatArray, factors: FloatArray) -> FloatArray:
     """Return counts (G, n) divided by factors: (1, n) size factors or (G, n) normalization factors."""
     return counts / factors
+
+
+def no_counts(counts: FloatArray) -> BoolArray:
+    """Return the genes (G,) without any count."""
+    empty: BoolArray = np.logical_not(np.any(counts, axis=1))
+    return empty
 
 
 def base_mean(normalized: FloatArray) -> FloatArray:
