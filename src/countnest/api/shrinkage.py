@@ -15,7 +15,8 @@ from countnest.api.inputs import not_negative, probability
 from countnest.api.query import BoundQuery
 from countnest.api.results import only
 from countnest.arrays import FloatArray
-from countnest.containers.results import Results, ResultsInfo
+from countnest.containers.info import ResultsInfo
+from countnest.containers.results import Results
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
 from countnest.methods.adjustment import MEAN, Adjuster
 from countnest.methods.answer import AnswerOptions, answer, unchanged_genes

@@ -13,7 +13,9 @@ import numpy as np
 
 from countnest.cli.found import Answered, Compared
 from countnest.cli.request import Request
-from countnest.containers.results import Results, ResultsInfo, summarize
+from countnest.containers.info import ResultsInfo
+from countnest.containers.results import Results
+from countnest.containers.summary import summarize
 from countnest.version import installed_version
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from countnest.cli.queries import answer_queries, query_files, read_queries
 from countnest.cli.record import Run, run_record
 from countnest.cli.request import Request
 from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
-from countnest.containers.results import Results, summarize
+from countnest.containers.results import Results
+from countnest.containers.summary import summarize
 from countnest.design.levels.order import order_sentences
 from countnest.errors import counted
 from countnest.files import whole_folder

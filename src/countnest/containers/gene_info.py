@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from countnest.containers.schema import COLUMNS
 from countnest.containers.similar import text_labels
 from countnest.errors import OptionError, counted, kind_of, listing, suggestion, warn
 from countnest.options import Orientation
@@ -47,10 +48,7 @@ _NUMBER = re.compile(r"\s*[+-]?\d[\d.,'\s]*(?:[eE][+-]?\d+)?\s*")
 _LOOKED_AT = 200  # values of a column of text
 _LIST = ";"
 # What tables of results call their own columns, all of them and the index.
-_RESERVED = {
-    "gene", "contrast", "baseMean", "log2FoldChange", "lfcMLE", "lfcSE", "ciLower", "ciUpper", "stat", "df", "pvalue",
-    "padj", "padj_screen", "padj_stagewise", "padj_reason", "separated", "svalue",
-}  # fmt: skip
+_RESERVED = {"gene", "contrast", *COLUMNS}
 
 
 def _plain(name: object) -> str:

@@ -15,8 +15,10 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
+from countnest.containers.info import ResultsInfo
 from countnest.containers.result_set import ResultsSet
-from countnest.containers.results import JOINT_CHANGE, Results, ResultsInfo
+from countnest.containers.results import Results
+from countnest.containers.schema import JOINT_CHANGE
 from countnest.errors import ContrastError, OptionError, listing, warn
 from countnest.methods.adjustment import Adjusted, Adjuster
 from countnest.methods.chunks import Genes, without_counts

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
-from countnest.containers.results import summarize
+from countnest.containers.summary import summarize
 from unit.api.simulated import study
 
 

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from countnest.containers.info import ResultsInfo
 from countnest.containers.narrow import GeneTable, as_text
 from countnest.containers.result_set import ResultsSet
-from countnest.containers.results import Results, ResultsInfo
+from countnest.containers.results import Results
 from countnest.errors import ContrastError, CountnestError, OptionError, UnknownColumnError, UnknownNameError
 from unit.api.simulated import study
 

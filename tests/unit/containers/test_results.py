@@ -5,7 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.containers.results import Results, ResultsInfo, summarize
+from countnest.containers.info import ResultsInfo
+from countnest.containers.results import Results
+from countnest.containers.summary import summarize
 from countnest.errors import FileError, OptionError
 
 NAN = np.nan

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from countnest.containers.info import ResultsInfo
 from countnest.containers.result_set import ResultsSet
-from countnest.containers.results import Results, ResultsInfo
+from countnest.containers.results import Results
 from countnest.containers.table_file import write_table
 from countnest.containers.transformed import Transformed
 from countnest.errors import FileError

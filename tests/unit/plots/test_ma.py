@@ -4,8 +4,9 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from countnest.containers.info import ResultsInfo
 from countnest.containers.result_set import ResultsSet
-from countnest.containers.results import Results, ResultsInfo
+from countnest.containers.results import Results
 from countnest.errors import OptionError
 from countnest.plots import plot_ma
 

@@ -1,0 +1,139 @@
+"""The record of how a table of results was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from countnest.arrays import FloatArray, IntArray
+from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.errors import counted
+from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.remedies import advised
+from countnest.version import installed_version
+
+__all__ = ["ResultsInfo"]
+
+# What the fold changes are, by how they were shrunken.
+_ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ashr", "normal": "MAP, normal"}
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
+class ResultsInfo:
+    """What was asked and done to make a table of results.
+
+    Attributes
+    ----------
+    label
+        The comparison in words: 'dex trt vs untrt'.
+    method
+        The method of the fit that was asked: 'DESeq2'.
+    test
+        'Wald' or 'LRT', or what the kind of test of another method is called.
+    formula, reduced
+        The full formula, and the reduced one of a likelihood ratio test; None for a design given as a matrix.
+    alpha
+        The false discovery rate for which independent filtering was tuned.
+    lfc_threshold, alt_hypothesis
+        The threshold on the log2 fold change and the side of it that was tested.
+    independent_filtering
+        Whether genes of low mean count were left out of the adjustment.
+    filter_statistic
+        What genes were filtered by: 'baseMean', or the name of the statistic that was given.
+    filter_threshold, filter_theta
+        The smallest filter statistic that was kept, by default a mean of normalized counts; and the quantile that it
+        is.
+    filter_num_rej
+        The quantiles that were tried and the number of rejections at each.
+    cooks_cutoff
+        The Cook's distance above which a p-value was withheld; None: no gene was checked.
+    outliers
+        By which rule p-values were withheld: 'cooks', or 'model' for the model-based rule as well.
+    p_adjust
+        The method of adjustment, or the name of the function that adjusted.
+    filter_fun
+        The name of the function that took the place of filtering and adjustment; None without one.
+    shrinkage
+        How the fold changes were shrunken; None: they are maximum likelihood estimates.
+    prior_scale
+        The scale of the Cauchy prior of apeglm, log2; None without one.
+    shrunken_test
+        Whether the p-values are those of the shrunken fold changes, and not of the maximum likelihood estimates.
+    confint
+        The level of the intervals of the fold changes, the columns ciLower and ciUpper; None: there are none.
+    annotation
+        The last columns of the table, which say what is known of the genes besides their counts.
+    version
+        The version of countnest.
+    """
+
+    label: str
+    method: str = "DESeq2"
+    test: str = "Wald"
+    formula: str | None = None
+    reduced: str | None = None
+    alpha: float = 0.1
+    lfc_threshold: float = 0.0
+    alt_hypothesis: AltHypothesis = "greaterAbs"
+    independent_filtering: bool = True
+    filter_threshold: float = 0.0
+    filter_theta: float | None = None
+    filter_num_rej: tuple[FloatArray, FloatArray | IntArray] | None = None
+    cooks_cutoff: float | None = None
+    outliers: OutlierRule = "cooks"
+    p_adjust: str = "BH"
+    filter_statistic: str = "baseMean"
+    filter_fun: str | None = None
+    shrinkage: ShrinkType | None = None
+    prior_scale: float | None = None
+    shrunken_test: bool = False
+    confint: float | None = None
+    annotation: tuple[str, ...] = ()
+    version: str = field(default_factory=installed_version)
+
+    def __repr__(self) -> str:
+        return facts_as_text(*self._described())
+
+    def _repr_html_(self) -> str:
+        return facts_as_html(*self._described())
+
+    def _described(self) -> tuple[str, dict[str, str]]:
+        """Return the record as a title and a line for each field that says something, quantiles by their number."""
+        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "label"}
+        if self.filter_num_rej is not None:
+            shown["filter_num_rej"] = f"rejections at {counted(len(self.filter_num_rej[0]), 'quantile')}"
+        facts = {name: _fact(value) for name, value in shown.items() if value is not None and value != ()}
+        return f"ResultsInfo: {self.label}", facts
+
+    def words(self) -> dict[str, str]:
+        """Return the words that fill the meanings of columns, see `schema.Column`."""
+        posterior = "posterior interval (normal approximation)"
+        interval = "confidence interval" if self.shrinkage is None else posterior
+        ratio = f"'{self.formula or 'full'}' vs '{self.reduced or 'reduced'}'"
+        return {
+            "label": self.label,
+            "tested": ratio if self.test == "LRT" else self.label,
+            "estimate": _ESTIMATES[self.shrinkage],
+            "error": "standard error" if self.shrinkage is None else "posterior SD",
+            "interval": f"{100 * (self.confint or 0):g} % {interval}",
+            "statistic": self.test,
+            "test": "LRT" if self.test == "LRT" else f"{self.test} test",
+            "adjustment": self.p_adjust,
+            "infinite": self._infinite(),
+            "small": f" or |log2 fold change| < {self.lfc_threshold:g}" if self.lfc_threshold > 0 else "",
+        }
+
+    def _infinite(self) -> str:
+        """Return what is infinite where a group has no count, and what the p-value is worth."""
+        change = f"the {'' if self.shrinkage is None else 'maximum likelihood '}fold change is infinite"
+        if self.shrunken_test:
+            return change
+        if self.test == "LRT":
+            return f"{change}, and the p-value holds"
+        likelihood = advised("test('lrt')", "--query-test lrt")
+        return f"{change} and its Wald p-value is not to be trusted; ask for the likelihood ratio test, {likelihood}"
+
+
+def _fact(value: object) -> str:
+    if isinstance(value, tuple):
+        return first_of(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

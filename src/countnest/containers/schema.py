@@ -1,0 +1,71 @@
+"""The columns of tables of results: what each holds, in which unit, and the codes of `padj_reason`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+__all__ = ["COLUMNS", "JOINT_CHANGE", "REASONS", "Column", "column_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of results.
+
+    Attributes
+    ----------
+    meaning
+        What it holds, in words; braces are filled from the record of a table: {label}, {tested}, {estimate}, {error},
+        {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}.
+    unit
+        'log2', 'counts' (normalized), 'probability', 'statistic', 'degrees of freedom', 'code', or 'true or false'.
+    """
+
+    meaning: str
+    unit: str
+
+
+# What the fold changes of the rows of a joint test are called, before the label of the row.
+JOINT_CHANGE = "log2FoldChange."
+
+# In the order in which tables have them.
+COLUMNS: Mapping[str, Column] = MappingProxyType(
+    {
+        "baseMean": Column("mean of normalized counts for all samples", "counts"),
+        "log2FoldChange": Column("log2 fold change ({estimate}): {label}", "log2"),
+        JOINT_CHANGE: Column("log2 fold change (MLE): {row}", "log2"),
+        "lfcMLE": Column("log2 fold change (MLE): {label}", "log2"),
+        "lfcSE": Column("{error}: {label}", "log2"),
+        "ciLower": Column("lower end of the {interval}: {label}", "log2"),
+        "ciUpper": Column("upper end of the {interval}: {label}", "log2"),
+        "stat": Column("{statistic} statistic: {tested}", "statistic"),
+        "df": Column("degrees of freedom of the t distribution, or of the denominator of F", "degrees of freedom"),
+        "pvalue": Column("{test} p-value: {tested}", "probability"),
+        "padj": Column("{adjustment} adjusted p-values", "probability"),
+        "padj_screen": Column("{adjustment} adjusted p-values of the joint test, which screens genes", "probability"),
+        "padj_stagewise": Column(
+            "stage-wise adjusted p-values; missing for genes that the screen leaves out", "probability"
+        ),
+        "padj_reason": Column("tested, or why padj is missing", "code"),
+        "separated": Column("whether a group has no count at all: {infinite}", "true or false"),
+        "svalue": Column("s-value (false sign{small}): {label}", "probability"),
+    }
+)
+
+# What `padj_reason` says, by its code.
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "tested": "the adjusted p-value is there",
+        "all_zero": "no counts",
+        "outlier": "one sample has undue influence on the fit, by Cook's distance, or a count is far from the model",
+        "low_count": "left out by independent filtering",
+        "not_estimated": "too few samples carry weight to fit the model",
+        "at_bound": "a coefficient ended at the bound of the search",
+    }
+)
+
+
+def column_of(name: str) -> Column | None:
+    """Return the column of this name, also of a row of a joint test; None for one that no analysis makes."""
+    return COLUMNS.get(JOINT_CHANGE if name.startswith(JOINT_CHANGE) else name)
