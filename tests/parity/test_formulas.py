@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from countnest.design.build import build_design, choose_coding, code_formula
+from countnest.design.build import build_design, choose_coding, formula_coders
 from countnest.design.formula import parse_formula
 from countnest.design.rank import find_dependence
 from countnest.design.samples import prepare_samples
@@ -41,7 +41,8 @@ def designs():
 
 def code(formula, sheet):
     parsed = parse_formula(formula, sheet.columns)
-    return code_formula(parsed, prepare_samples(sheet, parsed.variables), sheet)
+    coders, rows = formula_coders(parsed, prepare_samples(sheet, parsed.variables), sheet)
+    return [coder.code(rows) for coder in coders]
 
 
 @pytest.fixture(scope="module")

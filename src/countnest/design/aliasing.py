@@ -1,4 +1,4 @@
-"""Columns that the samples cannot tell from earlier ones: dropped when nesting is the reason, refused otherwise."""
+"""Columns that are combinations of earlier ones: dropped if nesting is the reason, an error otherwise."""
 
 from __future__ import annotations
 
@@ -17,44 +17,25 @@ from countnest.errors import ConfoundedDesignError, listing
 
 __all__ = ["Aliasing", "aliasing_notes", "complete_rows", "find_aliasing"]
 
-# Cells of the complete layout that are looked at; a random part of them where there are more.
+# Cells of the complete layout to examine; a random subset if there are more.
 MOST_CELLS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Aliasing:
-    """Which of q columns are kept and why the others are not.
-
-    Attributes
-    ----------
-    kept
-        Places of the p independent columns.
-    zero
-        Places of the columns that are zero in all samples.
-    aliased
-        Places of the columns that are combinations of earlier ones because factors are nested.
-    """
+    """The positions of the columns to keep, of those that are zero, and of those aliased because of nesting."""
 
     kept: tuple[int, ...]
     zero: tuple[int, ...]
     aliased: tuple[int, ...]
 
-    @property
-    def places(self) -> IntArray:
-        """Places of the p independent columns, shape (p,)."""
-        return np.array(self.kept, dtype=np.int64)
-
-    def dropped(self, columns: Sequence[str]) -> tuple[str, ...]:
-        """Return the names of the columns that are not kept, in their order."""
-        return tuple(columns[place] for place in sorted((*self.zero, *self.aliased)))
-
 
 def find_aliasing(coded: CodedMatrix, coder: Coder, nesting: Nesting, sheet: pd.DataFrame) -> Aliasing:
     """Return the columns to keep.
 
-    The columns are looked at in the complete layout too: every level of the crossed factors with every level of the
+    The columns are also examined in the complete layout: every level of the crossed factors with every level of the
     others that occurs within its parents. Columns that depend on each other there do so because of nesting, whatever
-    the samples; an effect that is lost only in the samples was asked for and cannot be had.
+    the samples. An effect lost only in the samples is confounded, which is an error.
 
     Parameters
     ----------
@@ -74,7 +55,7 @@ def find_aliasing(coded: CodedMatrix, coder: Coder, nesting: Nesting, sheet: pd.
 
     Notes
     -----
-    R counterpart: the NA coefficients of stats::lm, which come without an explanation.
+    R counterpart: the NA coefficients of stats::lm, which are not explained.
     """
     zero = zero_columns(coded.matrix)
     places = np.flatnonzero(~zero)
@@ -93,10 +74,7 @@ def find_aliasing(coded: CodedMatrix, coder: Coder, nesting: Nesting, sheet: pd.
 
 
 def complete_rows(sheet: pd.DataFrame, coder: Coder, nesting: Nesting) -> pd.DataFrame:
-    """Return the rows of the complete layout, after those of the samples.
-
-    Numbers are drawn from those of the samples, independently of everything else.
-    """
+    """Return the samples and the rows of the complete layout; their numbers are drawn from the samples."""
     rng = np.random.default_rng(0)
     codes = np.empty((1, 0), dtype=np.int64)
     names = nesting.outermost_first(coder.levels)
@@ -105,7 +83,7 @@ def complete_rows(sheet: pd.DataFrame, coder: Coder, nesting: Nesting) -> pd.Dat
         codes = _crossed(codes, parents, sheet, names, place, coder.levels)
         if len(codes) > MOST_CELLS:
             codes = codes[np.sort(rng.choice(len(codes), MOST_CELLS, replace=False))]
-    if len(codes) < len(sheet):  # numbers need rows
+    if len(codes) < len(sheet):  # numeric columns need enough rows
         codes = np.repeat(codes, 1 + 2 * len(sheet) // len(codes), axis=0)
     rows = {name: [coder.levels[name][code] for code in codes[:, i]] for i, name in enumerate(names)}
     numbers = [name for name in sheet.columns if name not in rows]
@@ -137,7 +115,7 @@ def _crossed(
 def aliasing_notes(
     coded: CodedMatrix, aliasing: Aliasing, nesting: Nesting, levels: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Return sentences about the columns that were dropped; `levels` are those of each factor."""
+    """Return notes on the columns that were dropped; `levels` are those of each factor."""
     notes = []
     if aliasing.aliased:
         terms = {coded.terms[place] for place in (*aliasing.aliased, *aliasing.kept)}

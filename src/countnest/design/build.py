@@ -1,4 +1,4 @@
-"""The design of an analysis: a model matrix with names, from a formula or from a matrix, checked."""
+"""The design of an analysis, built from a formula or a model matrix and checked."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pandas as pd
 from countnest.arrays import as_float
 from countnest.design.aliasing import aliasing_notes, find_aliasing
 from countnest.design.collinear import collinearity_warnings
-from countnest.design.design import Coding, Design, encode
-from countnest.design.encoding import Block, CodedMatrix, Coder, r_blocks
+from countnest.design.design import Coding, Design
+from countnest.design.encoding import CodedMatrix, Coder, r_blocks
 from countnest.design.formula import LearntExpression, ParsedFormula, full_rank_terms, learn_expression, parse_formula
 from countnest.design.individuals import label_warnings, refuse_numeric_labels, unneeded_notes
 from countnest.design.levels.options import by_factor, checked_orders, require_names
@@ -25,13 +25,7 @@ from countnest.design.rank import check_rank, find_dependence, zero_columns
 from countnest.design.samples import PreparedSamples, number_warnings, prepare_samples
 from countnest.errors import DesignError, listing, warn
 
-__all__ = [
-    "Coding",
-    "build_design",
-    "choose_coding",
-    "code_formula",
-    "encode",
-]
+__all__ = ["build_design", "choose_coding", "formula_coders"]
 
 
 def build_design(
@@ -44,7 +38,7 @@ def build_design(
     blocks: Collection[str] | None = None,
     same_as: str | None = None,
 ) -> Design:
-    """Return the design that a formula or a model matrix describes.
+    """Return the design of a formula or a model matrix.
 
     Parameters
     ----------
@@ -56,16 +50,16 @@ def build_design(
     reference
         Reference level of each factor, such as ``{"dex": "untrt"}``; by default the first level.
     levels
-        All levels of factors in their order, such as ``{"minute": ["0", "5", "15"]}``; by default that of the numbers
-        that the levels carry, of categories, or of text. A number whose levels are named is a factor.
+        All levels of factors in their order, such as ``{"minute": ["0", "5", "15"]}``; by default the order of the
+        numbers in the levels, of categories, or of text. A number whose levels are given becomes a factor.
     numeric_ok
-        Numeric variables with the values 1, 2, ..., k that are measurements, though they look like labels.
+        Numeric variables with the values 1, 2, ..., k that are measurements, although they look like labels.
     blocks
-        Factors whose levels are blocks, such as families, within which questions are answered. By default those that
-        are nested in others, by the samples or as a numbering such as ``ind`` in ``treat1:ind``.
+        Factors whose levels are blocks, such as families, within which effects are compared. By default those nested
+        in others, by the samples or as a numbering such as ``ind`` in ``treat1:ind``.
     same_as
-        A formula of the same model, for a design whose columns were made by hand: it tells what they mean, so that
-        questions about cells can be answered in its coefficients.
+        A formula of the same model, for a design whose columns were made by hand: it gives them a meaning, so that
+        cells can be compared in terms of its coefficients.
 
     Returns
     -------
@@ -75,11 +69,11 @@ def build_design(
     Raises
     ------
     FormulaError
-        The formula does not parse or names what the sheet lacks.
+        The formula cannot be parsed, or uses a column that the sheet lacks.
     SamplesError
-        A variable has missing values, or levels that cannot be told apart.
+        A variable has missing values, or levels that cannot be distinguished.
     ConfoundedDesignError
-        Effects cannot be separated; columns that are dependent because factors are nested are dropped instead.
+        Effects cannot be separated. Columns that are dependent because factors are nested are dropped instead.
     RankError
         The columns of a given matrix are linearly dependent.
     NumericIdError
@@ -90,9 +84,9 @@ def build_design(
     Warns
     -----
     CountnestWarning
-        An unexpected reference level, levels that may be slips, integers that may be labels, large numbers; columns
-        that are nearly collinear; variables with one value in all samples, whose terms are left out: such a design
-        cannot be fitted.
+        An unexpected reference level, levels that may be misspelt, integers that may be labels, large numbers, nearly
+        collinear columns; variables with one value in all samples, whose terms are left out, so that the design cannot
+        be fitted.
 
     Notes
     -----
@@ -113,16 +107,16 @@ def build_design(
         return _design_of_formula(design, sheet, reference, levels, numeric_ok, blocks)
     for option, given in (("reference", reference), ("levels", levels)):
         if given:
-            _warn([f"{option} is ignored: a model matrix was given, which fixes the reference levels."])
+            warn(f"{option} is ignored: a model matrix was given, which fixes the reference levels.")
     return _design_of_matrix(read_matrix(design, sheet), sheet)
 
 
 def _with_meaning(design: Design, meant: Design) -> Design:
-    """Return a design with the cells of another one of the same column space."""
+    """Return a design with the cells of another design of the same column space."""
     ranks = [find_dependence(np.hstack(each)).rank for each in ((meant.matrix,), (design.matrix, meant.matrix))]
     if not design.matrix.shape[1] == ranks[0] == ranks[1]:
         raise DesignError(
-            f"same_as='{meant.formula}' is another model: the design has {design.matrix.shape[1]} dimensions, the "
+            f"same_as='{meant.formula}' is a different model: the design has {design.matrix.shape[1]} dimensions, the "
             f"formula {ranks[0]}, and both together {ranks[1]}."
         )
     return replace(
@@ -138,30 +132,6 @@ def _with_meaning(design: Design, meant: Design) -> Design:
         orders=meant.orders,
         constant=meant.constant,
     )
-
-
-def code_formula(
-    parsed: ParsedFormula, prepared: PreparedSamples, sheet: pd.DataFrame
-) -> tuple[CodedMatrix, CodedMatrix]:
-    """Return R's model matrix of a formula, and one that is structurally of full rank.
-
-    Parameters
-    ----------
-    parsed
-        The formula.
-    prepared
-        The checked samples.
-    sheet
-        The sample sheet as it was given, n rows; expressions are computed from it.
-
-    Returns
-    -------
-    r, full_rank : CodedMatrix
-        Both with all-zero columns and without regard to their rank.
-    """
-    rows = _rows(parsed, prepared, sheet)
-    r, full_rank = (coder.code(rows) for coder in _coders(parsed, prepared, _learn(parsed, sheet)))
-    return r, full_rank
 
 
 def _design_of_formula(
@@ -187,39 +157,29 @@ def _design_of_formula(
     codes = {name: prepared.codes(name) for name in prepared.levels}
     nesting = find_nesting(codes, parsed.terms, prepared.levels, _known_blocks(blocks, prepared))
     _warn((*prepared.warnings, *label_warnings(parsed.terms, codes, prepared.levels, nesting)))
-    expressions = _learn(parsed, sheet)
-    _warn([message for learnt in expressions.values() for message in _large_numbers(learnt)])
-    coders = _coders(parsed, prepared, expressions)
-    rows = _rows(parsed, prepared, sheet)
-    full, coding, notes = choose_coding(coders[0].code(rows), coders[1].code(rows))
-    coder = coders[0] if coding == "r" else coders[1]
+    (r, full_rank), rows = formula_coders(parsed, prepared, sheet)
+    _warn([message for learnt in r.expressions.values() for message in _large_numbers(learnt)])
+    full, coding, notes = choose_coding(r.code(rows), full_rank.code(rows))
+    coder = r if coding == "r" else full_rank
     aliasing = find_aliasing(full, coder, nesting, rows)
     if not aliasing.kept:
         raise DesignError(f"the design '{parsed.text}' has no columns; write '~ 1' for a design without variables.")
-    coded = full.take(aliasing.places)
-    refuse_duplicates(coded.names)
-    refuse_duplicates(coded.columns)
-    _warn(collinearity_warnings(coded.matrix, coded.columns))
-    return Design(
-        matrix=as_float(coded.matrix),
-        names=coded.names,
-        columns=coded.columns,
+    notes = [
+        *prepared.notes,
+        *unneeded_notes(parsed.terms, prepared, numeric_ok),
+        *notes,
+        *aliasing_notes(full, aliasing, nesting, prepared.levels),
+    ]
+    return _design(
+        full,
+        aliasing.kept,
         formula=parsed.text,
         variables=parsed.variables,
         levels=prepared.levels,
         intercept=parsed.intercept,
         sheet=prepared.sheet,
-        dropped=aliasing.dropped(full.columns),
-        terms=coded.terms,
         coding=coding,
-        notes=(
-            *prepared.notes,
-            *unneeded_notes(parsed.terms, prepared, numeric_ok),
-            *notes,
-            *aliasing_notes(full, aliasing, nesting, prepared.levels),
-        ),
-        full=full,
-        kept=aliasing.kept,
+        notes=tuple(notes),
         coder=coder,
         nesting=nesting,
         orders=prepared.orders,
@@ -228,38 +188,48 @@ def _design_of_formula(
 
 
 def _design_of_matrix(full: CodedMatrix, sheet: pd.DataFrame) -> Design:
-    """Return the design of a given model matrix, all-zero columns dropped."""
-    kept = np.flatnonzero(~zero_columns(full.matrix))
-    coded = full.take(kept)
-    dropped = tuple(name for name in full.columns if name not in coded.columns)
-    if not coded.columns:
-        raise DesignError("the model matrix has no column that is not zero.")
+    """Return the design of a given model matrix, without its all-zero columns."""
+    zero = zero_columns(full.matrix)
+    if zero.all():
+        raise DesignError("every column of the model matrix is zero.")
+    coded, dropped = full.take(~zero), full.take(zero).columns
     refuse_duplicates(coded.names)
     check_rank(coded.matrix, coded.columns)
-    notes = (f"Columns that are zero in all samples were dropped: {listing(dropped)}.",) if dropped else ()
-    _warn(collinearity_warnings(coded.matrix, coded.columns))
-    return Design(
-        matrix=as_float(coded.matrix),
-        names=coded.names,
-        columns=coded.columns,
+    return _design(
+        full,
+        np.flatnonzero(~zero).tolist(),
         formula=None,
         variables=(),
         levels={},
         intercept=() in coded.terms,
         sheet=sheet.copy(),
-        dropped=dropped,
-        terms=coded.terms,
         coding="matrix",
-        notes=notes,
-        full=full,
-        kept=tuple(int(place) for place in kept),
+        notes=(f"Columns that are zero in all samples were dropped: {listing(dropped)}.",) if dropped else (),
         coder=None,
         nesting=Nesting(),
     )
 
 
+def _design(full: CodedMatrix, kept: Sequence[int], **others: Any) -> Design:  # noqa: ANN401 (the other fields)
+    """Return the design with the kept columns, checked."""
+    coded = full.take(np.array(kept, dtype=np.int64))
+    refuse_duplicates(coded.names)
+    refuse_duplicates(coded.columns)
+    _warn(collinearity_warnings(coded.matrix, coded.columns))
+    return Design(
+        matrix=as_float(coded.matrix),
+        names=coded.names,
+        columns=coded.columns,
+        terms=coded.terms,
+        dropped=tuple(name for place, name in enumerate(full.columns) if place not in kept),
+        full=full,
+        kept=tuple(kept),
+        **others,
+    )
+
+
 def _without_constants(parsed: ParsedFormula, prepared: PreparedSamples) -> tuple[ParsedFormula, PreparedSamples]:
-    """Return the formula without the variables that have one value in all samples, and a warning about them."""
+    """Return the formula without the variables that have one value in all samples, with a warning about them."""
     constant = prepared.constant
     problem = " ".join(constant.values())
     terms = tuple(term for term in parsed.terms if not constant.keys() & set(term))
@@ -283,27 +253,40 @@ def _warn(messages: Collection[str]) -> None:
 
 
 def _known_blocks(blocks: Collection[str] | None, prepared: PreparedSamples) -> Collection[str] | None:
-    """Return the blocks, refusing those that are not factors of the design."""
+    """Return the blocks; raise `DesignError` if some are not factors of the design."""
     unknown = [name for name in blocks or () if name not in prepared.levels and name not in prepared.constant]
     if isinstance(blocks, str) or unknown:
         wrong = [blocks] if isinstance(blocks, str) else unknown
         raise DesignError(
-            f"blocks={blocks!r}: {listing(wrong)} should be a list of factors of the design, which are "
+            f"blocks={blocks!r}: {listing(wrong)} must be a list of factors of the design, which are "
             f"{listing(prepared.levels, 20)}."
         )
     return blocks if blocks is None else [name for name in blocks if name in prepared.levels]
 
 
-def _rows(parsed: ParsedFormula, prepared: PreparedSamples, sheet: pd.DataFrame) -> pd.DataFrame:
-    """Return the variables of the formula: factors as prepared, everything else as it was given."""
-    used = sheet[list(parsed.variables)]
-    return used.assign(**{name: prepared.sheet[name] for name in prepared.levels})
+def formula_coders(
+    parsed: ParsedFormula, prepared: PreparedSamples, sheet: pd.DataFrame
+) -> tuple[tuple[Coder, Coder], pd.DataFrame]:
+    """Return R's coding of a formula, one that is structurally of full rank, and the rows that they encode.
 
-
-def _learn(parsed: ParsedFormula, sheet: pd.DataFrame) -> dict[str, LearntExpression]:
-    """Compute the expressions of the terms for the samples."""
-    names = dict.fromkeys(name for term in parsed.terms for name in term)
-    return {name: learn_expression(parsed.expressions[name], sheet) for name in names if name in parsed.expressions}
+    Parameters
+    ----------
+    parsed
+        The formula.
+    prepared
+        The checked samples.
+    sheet
+        The sample sheet as it was given, n rows, from which expressions are computed.
+    """
+    names = tuple(dict.fromkeys(name for term in parsed.terms for name in term))
+    computed = [name for name in names if name in parsed.expressions]
+    expressions = {name: learn_expression(parsed.expressions[name], sheet) for name in computed}
+    r, full_rank = (
+        Coder(blocks(parsed.terms, parsed.intercept, set(prepared.levels)), names, prepared.levels, expressions)
+        for blocks in (r_blocks, full_rank_terms)
+    )
+    rows = sheet[list(parsed.variables)].assign(**{name: prepared.sheet[name] for name in prepared.levels})
+    return (r, full_rank), rows
 
 
 def _large_numbers(learnt: LearntExpression) -> list[str]:
@@ -312,24 +295,11 @@ def _large_numbers(learnt: LearntExpression) -> list[str]:
     return [text for values, suffix in columns for text in number_warnings(values, learnt.expression.name + suffix)]
 
 
-def _coders(
-    parsed: ParsedFormula, prepared: PreparedSamples, expressions: Mapping[str, LearntExpression]
-) -> tuple[Coder, Coder]:
-    """Return R's coding of a formula, and one that is structurally of full rank."""
-    names = tuple(dict.fromkeys(name for term in parsed.terms for name in term))
-    codings: list[list[Block]] = [
-        r_blocks(parsed.terms, parsed.intercept, set(prepared.levels)),
-        full_rank_terms(parsed.terms, parsed.intercept, set(prepared.levels)),
-    ]
-    r, full_rank = (Coder(blocks, names, prepared.levels, expressions) for blocks in codings)
-    return r, full_rank
-
-
 def choose_coding(r: CodedMatrix, full_rank: CodedMatrix) -> tuple[CodedMatrix, Coding, list[str]]:
-    """Return R's columns, unless they are dependent or too few where the other coding is not; and a note.
+    """Return R's columns, unless they are dependent or too few and the others are not; and notes.
 
-    R's rule counts a factor as spanned by any earlier term that contains it, so that ``~ a:b`` has one column too many
-    and ``~ a:x + a:b`` (x a number) lacks columns. The first stops R, the second does not.
+    R's rule takes a factor as spanned by any earlier term that contains it, so that ``~ a:b`` has one column too many
+    and ``~ a:x + a:b`` (x a number) lacks columns. The first is an error in R, the second is not.
     """
     of_r, of_other = (find_dependence(coded.matrix[:, ~zero_columns(coded.matrix)]) for coded in (r, full_rank))
     too_few = of_other.rank > of_r.rank
@@ -339,9 +309,9 @@ def choose_coding(r: CodedMatrix, full_rank: CodedMatrix) -> tuple[CodedMatrix, 
     shown = ", ".join(full_rank.columns[:6]) + (", ..." if len(full_rank.columns) > 6 else "")
     fault = f"spans {of_r.rank} of {of_other.rank} dimensions of the model" if too_few else "is not of full rank"
     note = (
-        f"R's coding of this formula {fault}, because the formula leaves out margins of its interactions; the model is "
+        f"R's coding of this formula {fault}, because the formula omits margins of its interactions; the model is "
         f"coded against reference levels instead, with the coefficients {shown}."
     )
     if not of_r.dependent:
-        _warn([f"{note} R would fit the smaller model without a message; add the main effects to say what you mean."])
+        warn(f"{note} R would fit the smaller model without a message; add the main effects to be explicit.")
     return full_rank, "formulaic", [note]

@@ -1,4 +1,4 @@
-"""Columns of a model matrix that nearly depend on each other: what is estimated of them is mostly noise."""
+"""Nearly collinear columns of a model matrix, whose estimates are mostly noise."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from countnest.errors import listing
 
 __all__ = ["collinearity_warnings", "scaled_condition"]
 
-# A condition number beyond this is that of a column which others give to four digits.
+# At this condition number other columns determine a column to four digits.
 LARGEST_CONDITION = 1e4
-# Columns take part in a near dependence with more than this share of its largest weight.
+# Columns with more than this share of the largest weight are part of a near dependence.
 SHARE = 0.1
 
 
 def collinearity_warnings(matrix: FloatArray, columns: Sequence[str]) -> list[str]:
-    """Return a warning where columns of X (n, p), of full rank, nearly depend on each other."""
+    """Return a warning if columns of X (n, p), of full rank, are nearly collinear."""
     condition, weights = scaled_condition(matrix)
     if condition <= LARGEST_CONDITION:
         return []
     near = [column for column, weight in zip(columns, weights, strict=True) if weight > SHARE * weights.max()]
     return [
         f"the columns {listing(near, 8)} of the design are nearly collinear: the condition number of the scaled "
-        f"columns is {condition:.1e}. These samples hardly tell their effects apart, so that standard errors are very "
-        "large. Leave one of the columns out, or replace one by its difference from the other, if that was meant."
+        f"columns is {condition:.1e}. These samples can hardly separate their effects, so standard errors are very "
+        "large. Leave out one of the columns, or replace it by its difference from the other."
     ]
 
 
 def scaled_condition(matrix: FloatArray) -> tuple[float, FloatArray]:
     """Return the condition number of X (n, p), and the size of each column's weight (p,) in its nearest dependence.
 
-    Columns have length one, so that units make no difference. Nor does the origin of a number: it is taken less its
-    mean where the model has an intercept, or, for the slope of a group, a column of this group. So are all columns
-    beside an intercept, which is then left out.
+    Columns are scaled to length one, so that units make no difference. Numbers are centred if the model has an
+    intercept or, for the slope of a group, a column of this group, so that origins make no difference. With an
+    intercept all columns are centred, and it is left out.
     """
     p = matrix.shape[1]
     codes = np.isin(matrix, (-1.0, 0.0, 1.0)).all(axis=0)

@@ -1,4 +1,4 @@
-"""The record of a design: a model matrix, its names, and how rows for any cell are coded."""
+"""The record of a design: a model matrix, its names, and the encoding of rows for any cell."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ADVICE = (
 
 
 class LevelOptions(TypedDict):
-    """The arguments that decide how the levels of factors are coded."""
+    """The arguments that decide the encoding of factors."""
 
     levels: dict[str, tuple[str, ...]]
     reference: dict[str, str]
@@ -40,7 +40,7 @@ class LevelOptions(TypedDict):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Design:
-    """A model matrix of full column rank and everything that later steps ask about it.
+    """A model matrix of full column rank, and what later steps need to know about it.
 
     Attributes
     ----------
@@ -51,37 +51,37 @@ class Design:
     columns
         The p names of R's model matrix: '(Intercept)', 'dextrt', 'genotypeII:conditionB'.
     formula
-        The formula, or None when a matrix was given.
+        The formula; None if a matrix was given.
     variables
-        Columns of the sample sheet that the formula uses, by first appearance.
+        Columns of the sample sheet that the formula uses, in order of appearance.
     levels
         Levels of each factor; the first is the reference.
     intercept
         Whether there is an intercept.
     sheet
-        The prepared sample sheet: the factors of the formula are categoricals, ordered ones where the order is known.
+        The prepared sample sheet: the factors of the formula are categoricals, ordered if the order is known.
     dropped
-        Names of the columns that were dropped: all zero, or combinations of earlier ones because of nesting.
+        Names of dropped columns: all zero, or combinations of earlier ones because of nesting.
     terms
-        For each of the p columns the term of the formula that it belongs to, a tuple of variables and expressions;
-        () for the intercept. For a matrix each other column is a term of its own.
+        The term of the formula of each of the p columns, a tuple of variables and expressions; () for the intercept.
+        In a given matrix every other column is a term.
     coding
-        'r': columns as in R; 'formulaic': columns of full rank where R's rule gives none; 'matrix': a matrix was given.
+        'r': columns as in R; 'formulaic': columns of full rank where those of R are not; 'matrix': a matrix was given.
     notes
-        What was done, in sentences for the user.
+        Notes for the user.
     full
-        The q >= p columns before any was dropped, shape (n, q).
+        The q >= p columns, shape (n, q), before any were dropped.
     kept
-        Places of the p columns among these; empty when the columns were made by hand and `full` is what they mean.
+        Positions of the p columns among these; empty if the columns were made by hand and `full` gives their meaning.
     coder
-        Codes other rows as the samples were coded; None when a matrix was given.
+        The encoder of other rows; None if a matrix was given.
     nesting
-        Which factors are nested in which.
+        The nesting of the factors.
     orders
-        The order of the levels of each factor, for comparisons that depend on one.
+        The order of the levels of each factor.
     constant
-        Variables of the formula with one value in all samples, and what is wrong with that: their terms are left out,
-        and the model cannot be fitted.
+        Variables of the formula with one value in all samples, with the problem: their terms are left out, and the
+        model cannot be fitted.
     """
 
     matrix: FloatArray
@@ -124,7 +124,7 @@ class Design:
         return facts_as_html(*self._described())
 
     def _described(self) -> tuple[str, dict[str, str]]:
-        """Return what the design is, in a line and a few facts; `report` says more."""
+        """Return a title and a few facts; `report` has more."""
         n, p = self.matrix.shape
         factors = [f"{name} ({first_of(levels)})" for name, levels in self.levels.items()]
         facts = {
@@ -137,7 +137,7 @@ class Design:
         return title, {what: value for what, value in facts.items() if value}
 
     def report(self) -> Report:
-        """Return what the design is: cells, columns, rank, nesting, reference levels, and what it can answer."""
+        """Return a description: cells, columns, rank, nesting, reference levels, and answerable queries."""
         from countnest.queries.report import design_report
 
         return design_report(self)
@@ -148,26 +148,26 @@ class Design:
         return tuple(name for name in self.variables if name not in self.levels)
 
     def codes(self, factor: str) -> IntArray:
-        """Return the level of each sample, shape (n,), as a place in `levels`."""
+        """Return the level of each sample, shape (n,), as a position in `levels`."""
         return level_codes(self.sheet[factor], self.levels[factor])
 
     def in_order(self, factor: str) -> tuple[str, ...]:
-        """Return the levels of a factor in their order, where it is known, otherwise with the reference first."""
+        """Return the levels of a factor in their order if it is known, otherwise with the reference first."""
         order = self.orders.get(factor)
         return order.levels if order is not None and order.is_known else self.levels[factor]
 
     def level_options(self) -> LevelOptions:
-        """Return the arguments `levels` and `reference` by which another formula codes the factors alike."""
+        """Return the arguments `levels` and `reference` that make another formula encode factors in the same way."""
         return {
             "levels": {name: self.in_order(name) for name in self.levels},
             "reference": {name: levels[0] for name, levels in self.levels.items()},
         }
 
     def require_variable(self, name: str) -> None:
-        """Raise `ContrastError` unless a formula was given that uses this variable."""
+        """Raise `ContrastError` unless the design has a formula that uses this variable."""
         if self.coder is None:
             raise ContrastError(
-                "a model matrix was given as the design, so its cells are not known; give a formula, or ask with the "
+                "a model matrix was given as the design, so its cells are not known; give a formula, or use the "
                 f"coefficients: {listing(self.names, 20)}."
             )
         if not isinstance(name, str) or name not in self.variables:
@@ -190,7 +190,7 @@ class Design:
 
 
 def check_varying(design: Design) -> None:
-    """Raise `DesignError` where a variable of the design has one value in all samples."""
+    """Raise `DesignError` if a variable of the design has one value in all samples."""
     if design.constant:
         raise DesignError(" ".join(design.constant.values()))
 
@@ -225,8 +225,8 @@ def encode(design: Design, cells: pd.DataFrame) -> FloatArray:
     design
         A design that was made from a formula.
     cells
-        m rows with a column for each variable of the design: levels of the factors, values of the numbers. Expressions
-        such as ``scale(age)`` use what they learnt from the samples.
+        m rows with a column for each variable of the design: levels of factors, values of numbers. Expressions such as
+        ``scale(age)`` use the parameters learnt from the samples.
 
     Returns
     -------
@@ -249,5 +249,5 @@ def encode(design: Design, cells: pd.DataFrame) -> FloatArray:
         for level in dict.fromkeys(cells[variable]) if variable in design.levels else ():
             design.require_level(variable, level)
     if design.coder is None:
-        raise ContrastError("a model matrix was given as the design, so new cells cannot be coded; give a formula.")
+        raise ContrastError("a model matrix was given as the design, so new cells cannot be encoded; give a formula.")
     return design.coder.matrix(cells)

@@ -1,7 +1,7 @@
 """The encoding of a formula: R's rule for the coding of factors, the names of the columns, and rows for any cell.
 
-A *component* is what a term multiplies: a factor, a numeric variable or an expression. A *block* is one group of
-columns: a product of components, each factor with all its levels or without the reference level.
+A *component* of a term is a factor, a numeric variable or an expression. A *block* is a group of columns: a product of
+components, each factor with all its levels or without the reference level.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["Block", "CodedMatrix", "Coder", "Component", "code_columns", "factor
 
 Term = tuple[str, ...]
 
-# The term of the formula, and its components with True where all levels get a column.
+# A term of the formula, and its components with True if all levels get a column.
 Block = tuple[Term, tuple[tuple[str, bool], ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """What a term multiplies.
+    """A factor of a product of columns.
 
     Attributes
     ----------
@@ -39,11 +39,11 @@ class Component:
     values
         Shape (n, q): one indicator for each level of a factor, or the q columns of a numeric expression.
     labels
-        The q levels, or what is appended to the name of a numeric expression ('' for a single column).
+        The q levels, or the suffixes of the names of a numeric expression ('' for a single column).
     categorical
         Whether it is a factor.
     written
-        The labels in the names of the results, where they differ; see `name.written_levels`.
+        The labels in the names of results, if they differ; see `names.written_levels`.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class CodedMatrix:
-    """A model matrix with what is known about its q columns, all-zero columns included.
+    """A model matrix with names and meanings of its q columns, including all-zero columns.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class CodedMatrix:
     terms
         The term of the formula for each column.
     cells
-        The factors and levels whose product each column is.
+        The factors and levels of each column.
     """
 
     matrix: FloatArray
@@ -83,7 +83,7 @@ class CodedMatrix:
     cells: tuple[tuple[tuple[str, str], ...], ...]
 
     def take(self, kept: IntArray | BoolArray) -> CodedMatrix:
-        """Return the columns at these places, shape of `kept` (q,) if bool."""
+        """Return some of the columns; `kept` has positions or is a mask of shape (q,)."""
         places = np.arange(len(self.columns))[kept]
         return CodedMatrix(
             matrix=np.ascontiguousarray(self.matrix[:, places]),
@@ -95,26 +95,16 @@ class CodedMatrix:
 
 
 def factor_component(name: str, codes: IntArray, levels: Sequence[str]) -> Component:
-    """Return the component of a factor: one indicator column for each level.
-
-    Parameters
-    ----------
-    name
-        The factor.
-    codes
-        Level of each sample, shape (n,).
-    levels
-        Names of the levels, the reference first.
-    """
+    """Return the component of a factor, given codes of shape (n,) and levels with the reference first."""
     values = (codes[:, None] == np.arange(len(levels))).astype(np.float64)
     return Component(name, values, tuple(levels), categorical=True, written=written_levels(name, levels))
 
 
 def r_blocks(terms: Sequence[Term], intercept: bool, categorical: Collection[str]) -> list[Block]:
-    """Return the blocks of columns that R makes of the terms.
+    """Return the blocks of columns of R's model matrix.
 
-    A factor v in a term T loses its reference level when T without v is empty or is contained in any preceding term;
-    otherwise it gets all its levels. Without an intercept the first factor of the formula gets all its levels.
+    A factor v of a term T loses its reference level if T without v is empty or is contained in a preceding term;
+    otherwise it keeps all its levels. Without an intercept the first factor of the formula keeps all its levels.
 
     Parameters
     ----------
@@ -150,22 +140,7 @@ def r_blocks(terms: Sequence[Term], intercept: bool, categorical: Collection[str
 
 
 def code_columns(blocks: Sequence[Block], components: Mapping[str, Component], n: int) -> CodedMatrix:
-    """Return the columns of the blocks with their names; the first variable of a term varies fastest.
-
-    Parameters
-    ----------
-    blocks
-        What to code, in the order of the columns.
-    components
-        The components by name.
-    n
-        Number of samples.
-
-    Returns
-    -------
-    CodedMatrix
-        Values of shape (n, q) and names.
-    """
+    """Return the columns of the blocks, shape (n, q), with their names; the first variable of a term varies fastest."""
     compare = ((), ()) in blocks  # DESeq2 writes '_vs_' only in designs with an intercept
     coded = [column for block in blocks for column in _block_columns(block, components, n, compare)]
     return CodedMatrix(
@@ -199,7 +174,7 @@ def _block_columns(block: Block, components: Mapping[str, Component], n: int, co
 
 
 def _label_places(piece: Component, full: bool) -> range:
-    """Return the places of the labels of a component that get a column."""
+    """Return the positions of the labels that get a column."""
     return range(1 if piece.categorical and not full else 0, len(piece.labels))
 
 
@@ -218,18 +193,18 @@ def _column(term: Term, pieces: Sequence[Component], chosen: Sequence[int], main
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coder:
-    """How the columns of a model matrix are made, for the samples and for any other rows.
+    """The encoding of the columns of a model matrix, for the samples and for any other rows.
 
     Attributes
     ----------
     blocks
-        The blocks of columns in their order.
+        The blocks of columns.
     names
         Factors, numeric variables and expressions of the terms.
     levels
         Levels of each factor; the first is the reference.
     expressions
-        The expressions by name, with what they learnt from the samples.
+        The expressions by name, with the parameters learnt from the samples.
     """
 
     blocks: Sequence[Block]
@@ -238,7 +213,7 @@ class Coder:
     expressions: Mapping[str, LearntExpression]
 
     def code(self, rows: pd.DataFrame) -> CodedMatrix:
-        """Return the columns, shape (m, q), for m rows that hold levels of the factors and values of the numbers."""
+        """Return the columns, shape (m, q), of m rows of levels of the factors and values of the numbers."""
         components = {name: self._component(name, rows) for name in self.names}
         return code_columns(self.blocks, components, len(rows))
 

@@ -1,7 +1,7 @@
-"""What a factor of a term means: a column of the sample sheet, or an expression in the closed language of formulas.
+"""Factors of terms: columns of the sample sheet, and expressions in the closed language of formulas.
 
-The code of an expression is written anew from a checked syntax tree. It has numbers, short text, names that stand for
-columns, arithmetic, comparisons and calls of known functions, so that it can be evaluated whoever wrote the formula.
+The code of an expression is generated from a checked syntax tree. It has numbers, short text, names of columns,
+arithmetic, comparisons and calls of known functions only, so that a formula from any source can be evaluated.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ DEEPEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A factor of a term that is computed from columns of the sample sheet.
+    """A factor of a term computed from columns of the sample sheet.
 
     Attributes
     ----------
     name
-        The expression as R writes it in the names of columns, such as 'poly(age, 2)' or 'I(age^2)'.
+        The expression as in R's names of columns, such as 'poly(age, 2)' or 'I(age^2)'.
     code
         The expression in Python, checked, with the columns renamed to plain identifiers.
     columns
-        Column of the sample sheet for each of these identifiers.
+        The column of the sample sheet for each of these identifiers.
     """
 
     name: str
@@ -70,12 +70,12 @@ class Variable:
 
 
 def read_factor(call: str, known: Sequence[str], formula: str) -> Variable | Expression:
-    """Return what a function call in a formula means.
+    """Return the variable or expression of a function call in a formula.
 
     Parameters
     ----------
     call
-        The call, from the name of the function to the closing parenthesis.
+        The call, including the closing parenthesis.
     known
         Columns of the sample sheet.
     formula
@@ -84,12 +84,12 @@ def read_factor(call: str, known: Sequence[str], formula: str) -> Variable | Exp
     Returns
     -------
     Variable or Expression
-        A column that is taken as a factor, or checked code.
+        A column to use as a factor, or checked code.
 
     Raises
     ------
     FormulaError
-        Unknown columns or functions, or anything else that is not in the language of formulas.
+        Unknown columns or functions, or anything else outside the language of formulas.
     """
     if call.partition("(")[0] in FACTOR_FUNCTIONS:
         return Variable(_wrapped_column(call, known, formula), wrapped=True)
@@ -106,7 +106,7 @@ def _tree(code: str, call: str, formula: str) -> ast.expr:
     try:
         return ast.parse(code, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        refuse(formula, f"cannot be read: '{shortened(call)}' is no expression")
+        refuse(formula, f"cannot be read: '{shortened(call)}' is not an expression")
 
 
 def require_known(name: str, known: Sequence[str], formula: str) -> None:
@@ -119,7 +119,7 @@ def require_known(name: str, known: Sequence[str], formula: str) -> None:
 
 
 def _with_identifiers(call: str, known: Sequence[str], formula: str) -> tuple[str, dict[str, str]]:
-    """Return an expression in Python with plain identifiers for the columns, and what these mean."""
+    """Return an expression in Python with plain identifiers for the columns, and their columns."""
     identifiers: dict[str, str] = {}
     code, at = [], 0
     while at < len(call):
@@ -145,7 +145,7 @@ def _with_identifiers(call: str, known: Sequence[str], formula: str) -> tuple[st
 
 
 def _require_function(name: str, call: str, formula: str) -> None:
-    """Refuse a function that is not known, with its plain name where there is one: `log` for `np.log`."""
+    """Raise `FormulaError` for an unknown function; suggest a known one, such as `log` for `np.log`."""
     if name in KNOWN_FUNCTIONS:
         return
     plain = name.rpartition(".")[2]
@@ -154,7 +154,7 @@ def _require_function(name: str, call: str, formula: str) -> None:
 
 
 class _Checking:
-    """Refuses what is not in the language of formulas."""
+    """A check that an expression is in the language of formulas."""
 
     def __init__(self, formula: str, call: str, columns: Mapping[str, str]) -> None:
         self.formula, self.call, self.columns = formula, call, columns
@@ -165,12 +165,12 @@ class _Checking:
     def value(self, node: ast.expr, depth: int) -> None:
         """Check an expression."""
         if depth > DEEPEST:
-            self._refuse(f"more than {DEEPEST} operations in each other")
+            self._refuse(f"more than {DEEPEST} nested operations")
         match node:
             case ast.Name(id=name) if name in self.columns:
                 pass
             case ast.Constant(value=bool()):
-                self._refuse("a logical value that is no option")
+                self._refuse("a logical value that is not an option")
             case ast.Constant(value=int() | float() as number):
                 self._number(number)
             case ast.Constant(value=str()):
@@ -199,7 +199,7 @@ class _Checking:
             self._refuse("a number that is too large")
 
     def _compared(self, node: ast.expr, depth: int) -> None:
-        """Check a side of a comparison, which may be text."""
+        """Check one side of a comparison, which may be text."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if not node.value.isprintable() or set(node.value) & set("'\"`\\"):
                 self._refuse("text with quotes, backticks or unprintable characters")
@@ -207,7 +207,7 @@ class _Checking:
         self.value(node, depth)
 
     def _call(self, call: ast.Call, function: str, depth: int) -> None:
-        """Check the call of a known function: one expression, then options that are plain values."""
+        """Check the call of a known function: an expression, then options with plain values."""
         known = FUNCTIONS[function]
         if not call.args or isinstance(call.args[0], ast.Starred) or len(call.args) > 1 + min(len(known), 2):
             takes = f", then {listing(known, 20)} by name" if known else ""
@@ -223,12 +223,12 @@ WORDS: Mapping[type[ast.expr], str] = {
     ast.List: "brackets",
     ast.Tuple: "several values",
     ast.Compare: "a chain of comparisons",
-    ast.Call: "a call of what is no function",
+    ast.Call: "a call of something that is not a function",
 }
 
 
 def _plain(node: ast.expr) -> object:
-    """Return the value of an option that is a number, logical value, text, or a list of numbers; None for others."""
+    """Return the value of an option: a number, logical value, text, or list of numbers; None for anything else."""
     match node:
         case ast.Constant(value=bool() | int() | float() | str()):
             return node.value
@@ -240,20 +240,20 @@ def _plain(node: ast.expr) -> object:
 
 
 class _Floats(ast.NodeTransformer):
-    """Makes the numbers that are calculated with floats: 9**9**9 of whole numbers would not end."""
+    """Conversion of numbers in arithmetic to floats: 9**9**9 would not end with whole numbers."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Leave the options as they are."""
+        """Leave options unchanged."""
         node.args[0] = self.visit(node.args[0])
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        """Make a number a float."""
+        """Convert a number to a float."""
         return ast.Constant(float(node.value)) if isinstance(node.value, int | float) else node
 
 
 class _Renaming(ast.NodeTransformer):
-    """Gives the columns their own names back."""
+    """Restoration of the names of columns."""
 
     def __init__(self, columns: Mapping[str, str]) -> None:
         self.columns = columns
@@ -278,5 +278,5 @@ def _wrapped_column(call: str, known: Sequence[str], formula: str) -> str:
 
 
 def _r_name(expr: str) -> str:
-    """Return an expression as R writes it: no spaces around '^' and '/'."""
+    """Return an expression as R writes it, without spaces around '^' and '/'."""
     return expr.replace(" ** ", "^").replace(" / ", "/")

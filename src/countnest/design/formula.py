@@ -1,6 +1,6 @@
-"""Formulas: what a text such as ``~ batch + dex`` says, read and evaluated with formulaic.
+"""Formulas such as ``~ batch + dex``: parsing, and evaluation by formulaic.
 
-This is the only module that imports formulaic, and it does so when a formula is read.
+This is the only module that imports formulaic, and it does so only when a formula is evaluated.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 Term = tuple[str, ...]
 
-# Functions of the language of formulas that formulaic lacks or has otherwise.
+# Functions of the language of formulas that formulaic lacks or defines differently.
 OWN_FUNCTIONS: Mapping[str, Any] = {
     "abs": np.abs,
     "exp10": lambda x: np.power(10.0, x),
@@ -43,7 +43,7 @@ BARS = re.compile(r"\([^()]*\|[^()]*\)")
 
 @dataclass(frozen=True, slots=True)
 class ParsedFormula:
-    """What a formula says.
+    """A parsed formula.
 
     Attributes
     ----------
@@ -53,11 +53,11 @@ class ParsedFormula:
         Whether the model has an intercept.
     terms
         Terms without the intercept in R's order: by degree, then as written. Each is a tuple of variables and names
-        of expressions, by first appearance in the formula.
+        of expressions, in order of appearance.
     variables
-        Columns of the sample sheet that the formula uses, by first appearance.
+        Columns of the sample sheet that the formula uses, in order of appearance.
     categorical
-        Variables that are wrapped in ``C()`` or ``factor()``.
+        Variables wrapped in ``C()`` or ``factor()``.
     computed
         Variables that occur only inside expressions.
     expressions
@@ -74,12 +74,11 @@ class ParsedFormula:
 
 
 def parse_formula(formula: str, columns: Iterable[object]) -> ParsedFormula:
-    """Read a formula.
+    """Parse a formula; nothing is evaluated.
 
-    Terms may use ``+ - : * / ^ ( )``, columns of the sample sheet (in backticks when their name is not plain) and the
+    Terms may use ``+ - : * / ^ ( )``, columns of the sample sheet (in backticks unless their name is plain) and the
     functions of `language.FUNCTIONS`, whose arguments may use arithmetic and comparisons. ``C(x)``, ``factor(x)`` and
-    ``as.factor(x)`` all mean: take the column `x` as a factor, as if it held text; the factor is called `x`. Nothing
-    else can be said, and nothing is evaluated here.
+    ``as.factor(x)`` all use the column `x` as a factor of that name, as if it contained text.
 
     Parameters
     ----------
@@ -96,8 +95,8 @@ def parse_formula(formula: str, columns: Iterable[object]) -> ParsedFormula:
     Raises
     ------
     FormulaError
-        The formula does not parse, has a left-hand side or random effects, names an unknown variable or function, or
-        has anything else that is not in the language.
+        The formula cannot be parsed, has a left-hand side or random effects, uses an unknown variable or function, or
+        has anything else outside the language.
 
     Notes
     -----
@@ -133,7 +132,7 @@ def parse_formula(formula: str, columns: Iterable[object]) -> ParsedFormula:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LearntExpression:
-    """An expression with what it learnt from the samples: the mean of ``scale(x)``, the knots of ``bs(x)``.
+    """An expression with parameters learnt from the samples: the mean of ``scale(x)``, the knots of ``bs(x)``.
 
     Attributes
     ----------
@@ -142,9 +141,9 @@ class LearntExpression:
     values
         Its values for the samples, shape (n, q).
     suffixes
-        What R appends to the name for each of the q columns: '' for a single one, '1', '2', ... for ``poly``.
+        The suffixes of the names of the q columns in R: '' for a single one, '1', '2', ... for ``poly``.
     spec
-        formulaic's record of what was learnt.
+        formulaic's record of the parameters.
     """
 
     expression: Expression
@@ -164,12 +163,12 @@ class LearntExpression:
         computed = _computed(name, lambda: self.spec.get_model_matrix(_data(self.expression, cells), OWN_FUNCTIONS))
         values = _numbers(name, computed)
         if not np.isfinite(values).all():
-            raise FormulaError(f"'{name}' is missing or infinite for the values asked for.")
+            raise FormulaError(f"'{name}' is missing or infinite for the given values.")
         return values
 
 
 def learn_expression(expression: Expression, sheet: pd.DataFrame) -> LearntExpression:
-    """Compute an expression for all samples, and keep what it learns from them.
+    """Compute an expression for all samples, and keep the parameters learnt from them.
 
     Parameters
     ----------
@@ -181,12 +180,12 @@ def learn_expression(expression: Expression, sheet: pd.DataFrame) -> LearntExpre
     Returns
     -------
     LearntExpression
-        Values of shape (n, q), what is appended to the names of the columns, and the state for new rows.
+        Values of shape (n, q), suffixes of the names of columns, and parameters for new rows.
 
     Raises
     ------
     FormulaError
-        The expression cannot be computed, or gives text.
+        The expression cannot be computed, or its values are text.
     DesignError
         The expression is missing or infinite for some samples.
 
@@ -197,13 +196,13 @@ def learn_expression(expression: Expression, sheet: pd.DataFrame) -> LearntExpre
     from formulaic import Formula, model_matrix
     from formulaic.parser.types import Factor, Term
 
-    # a term is handed over, not text: nothing reads the code as a formula once more
+    # a term instead of text, so that the code is not parsed as a formula again
     code = Formula([Term([Factor(expression.code, eval_method="python")])])
     data = _data(expression, sheet)
     computed = _computed(expression.name, lambda: model_matrix(code, data, context=OWN_FUNCTIONS, na_action="ignore"))
     if any(kind is Factor.Kind.CATEGORICAL for kind, _ in computed.model_spec.encoder_state.values()):
         raise FormulaError(
-            f"'{expression.name}' gives text, not numbers; make it a column of the sample sheet and use that."
+            f"'{expression.name}' has text values, not numbers; make it a column of the sample sheet and use that."
         )
     values = _numbers(expression.name, computed)
     _refuse_high_degree(expression.name, values)
@@ -218,12 +217,12 @@ def learn_expression(expression: Expression, sheet: pd.DataFrame) -> LearntExpre
 
 
 def _data(expression: Expression, sheet: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that an expression uses, under the names that its code has for them."""
+    """Return the columns that an expression uses, under their identifiers in its code."""
     return pd.DataFrame({alias: _values(sheet[column]) for alias, column in expression.columns.items()})
 
 
 def _computed(name: str, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 (formulaic's ModelMatrix)
-    """Return what formulaic computes, or raise `FormulaError` with its reason."""
+    """Return the result of formulaic; raise `FormulaError` with its reason if it fails."""
     from formulaic.errors import FormulaicError
 
     try:
@@ -243,22 +242,9 @@ def _numbers(name: str, computed: pd.DataFrame) -> FloatArray:
 def full_rank_terms(
     terms: Sequence[Term], intercept: bool, categorical: Collection[str]
 ) -> list[tuple[Term, tuple[tuple[str, bool], ...]]]:
-    """Return a coding of the terms that is structurally of full rank, whatever margins the formula leaves out.
+    """Return the blocks of columns of a coding that is structurally of full rank, even if margins are omitted.
 
-    Parameters
-    ----------
-    terms
-        Terms without the intercept, in R's order.
-    intercept
-        Whether the model has an intercept.
-    categorical
-        The variables that are factors.
-
-    Returns
-    -------
-    list
-        For each block of columns the term of the formula that it belongs to, and its variables with True where all
-        levels get a column and False where the reference level gets none. The intercept is ``((), ())``.
+    Parameters and result are those of `encoding.r_blocks`; a term may have several blocks.
     """
     from formulaic import Formula, model_matrix
 
@@ -277,7 +263,7 @@ def full_rank_terms(
 
 
 def _right_hand_side(formula: str) -> str:
-    """Return the formula as '~ ...'; refuse what belongs to formulas elsewhere, but not here."""
+    """Return the formula as '~ ...'; raise `FormulaError` for syntax that is not supported."""
     if not isinstance(formula, str):
         raise FormulaError(f"a formula must be text such as '~ batch + condition'; got {kind_of(formula)}.")
     before, tilde, after = formula.partition("~")
@@ -306,7 +292,7 @@ def _right_hand_side(formula: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the first line of a message, without colours and full stop."""
+    """Return the first line of a message without colour codes and full stop."""
     if "inhomogeneous" in str(error):  # no knots within the samples
         return "a natural cubic spline needs df of at least 3, or 2 with constraints='center'"
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines() or [type(error).__name__]
@@ -314,7 +300,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _factor(token: Token, known: Sequence[str], text: str) -> Variable | Expression:
-    """Return the variable or the expression that a factor of a term means."""
+    """Return the variable or the expression of a factor of a term."""
     if token.kind == "call":
         return read_factor(token.text, known, text)
     require_known(token.text, known, text)
@@ -322,7 +308,7 @@ def _factor(token: Token, known: Sequence[str], text: str) -> Variable | Express
 
 
 def _refuse_both_kinds(plain: Sequence[Variable], expressions: Collection[str], text: str) -> None:
-    """Refuse a variable that is used both as it is and wrapped in ``C()``, or is called like an expression."""
+    """Raise `FormulaError` for a variable used both as it is and in ``C()``, or named like an expression."""
     wrapped = {factor.name for factor in plain if factor.wrapped}
     both = wrapped & {factor.name for factor in plain if not factor.wrapped}
     if both:
@@ -345,11 +331,11 @@ def _values(column: pd.Series[Any]) -> npt.NDArray[Any]:
 
 
 def _refuse_high_degree(name: str, values: FloatArray) -> None:
-    """Raise `FormulaError` for a polynomial (n, q) of a degree that the different values do not reach, as in R."""
+    """Raise `FormulaError` for a polynomial (n, q) with too few distinct values for its degree, as in R."""
     n_different, degree = len(np.unique(values, axis=0)), values.shape[1]
     if _is_polynomial(name) and degree >= n_different > 1:
         raise FormulaError(
-            f"'{name}' has {degree} columns, but there are only {n_different} different values in the samples. Ask for "
+            f"'{name}' has {degree} columns, but the samples have only {n_different} different values. Use "
             f"a degree of at most {n_different - 1}."
         )
 
@@ -359,9 +345,9 @@ def _is_polynomial(name: str) -> bool:
 
 
 def _suffixes(name: str, columns: list[str]) -> tuple[str, ...]:
-    """Return what distinguishes the columns of an expression: '1', '2' of 'poly(x, 2)[1]', 'poly(x, 2)[2]'."""
+    """Return the suffixes of the columns of an expression: '1', '2' of 'poly(x, 2)[1]', 'poly(x, 2)[2]'."""
     if len(columns) == 1:
         return ("",)
-    if _is_polynomial(name):  # those of raw ones are counted from 0 in formulaic
+    if _is_polynomial(name):  # formulaic counts the columns of raw polynomials from 0
         return tuple(str(degree) for degree in range(1, len(columns) + 1))
     return tuple(column.rpartition("[")[2].rstrip("]") for column in columns)

@@ -1,4 +1,4 @@
-"""Labels of individuals: numbers taken for measurements, numbers used again in other groups, numbers made anew."""
+"""Labels of individuals: numbers mistaken for measurements, numbers reused in other groups, renumbering."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["label_warnings", "refuse_numeric_labels", "renest", "unneeded_notes"
 def refuse_numeric_labels(
     terms: Sequence[tuple[str, ...]], prepared: PreparedSamples, numeric_ok: Collection[str]
 ) -> None:
-    """Raise `NumericIdError` for a number in an interaction with a factor whose values are 1, 2, ..., k, repeated.
+    """Raise `NumericIdError` for a number with values 1, 2, ..., k, repeated, in an interaction with a factor.
 
-    Such a number is almost always the label of an individual; as a number it would get a slope for each level of the
-    factor, and the individuals no coefficients of their own.
+    It is almost always the label of an individual; as a number it would get a slope for each level of the factor, and
+    the individuals no coefficients.
     """
     for name, term, k in _numberings(terms, prepared):
         if name not in numeric_ok:
@@ -38,7 +38,7 @@ def refuse_numeric_labels(
 def unneeded_notes(
     terms: Sequence[tuple[str, ...]], prepared: PreparedSamples, numeric_ok: Collection[str]
 ) -> list[str]:
-    """Return the note about variables of `numeric_ok` that do not look like labels: it may mean another one."""
+    """Return a note on variables of `numeric_ok` that do not look like labels, if there are any."""
     alike = {name for name, _, _ in _numberings(terms, prepared)}
     unneeded = [name for name in numeric_ok if name not in alike]
     if not unneeded:
@@ -52,7 +52,7 @@ def unneeded_notes(
 def _numberings(
     terms: Sequence[tuple[str, ...]], prepared: PreparedSamples
 ) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Yield each number that looks like a label, the term where it meets a factor, and its largest value."""
+    """Yield each number that looks like a label, its term with a factor, and its largest value."""
     for term in terms:
         factors = [name for name in term if name in prepared.levels]
         for name in term:
@@ -64,7 +64,7 @@ def _numberings(
 
 
 def _refuse_numbering(name: str, k: int, term: Sequence[str], factors: Sequence[str]) -> None:
-    measured = advised(f"say numeric_ok=('{name}',)", f"fit it in Python, where numeric_ok=('{name}',) allows it")
+    measured = advised(f"use numeric_ok=('{name}',)", f"fit it in Python, where numeric_ok=('{name}',) allows it")
     raise NumericIdError(
         f"'{name}' in the term '{':'.join(term)}' is numeric with the values 1 to {k}, so the model would fit a slope "
         f"over the numbers of '{name}' in each level of {listing(factors)}, not one coefficient for each individual. "
@@ -79,9 +79,9 @@ def label_warnings(
     levels: Mapping[str, Sequence[str]],
     nesting: Nesting,
 ) -> list[str]:
-    """Return the warnings about labels of individuals that seem to be used again in other groups.
+    """Return warnings about labels of individuals that seem to be reused in other groups.
 
-    The main effect of a factor with the levels 1, 2, ..., k that is crossed with two or more other factors gives the
+    If a factor with the levels 1, 2, ..., k is crossed with two or more other factors, its main effect gives
     individuals with the same number in different groups one coefficient.
     """
     messages = []
@@ -93,18 +93,18 @@ def label_warnings(
         if len(crossed) >= 2 and name not in nesting.data:
             messages.append(
                 f"the levels of '{name}' are the numbers 1 to {len(levels[name])} and each occurs in several levels of "
-                f"{listing(crossed)}. If '{name}' numbers individuals anew in each group, number 1 of one group and "
-                f"number 1 of another would share a coefficient: write '{crossed[0]}:{name}' in place of '{name}', or "
-                "give each individual a label of its own."
+                f"{listing(crossed)}. If '{name}' numbers individuals within each group, number 1 of one group and "
+                f"number 1 of another share a coefficient: write '{crossed[0]}:{name}' in place of '{name}', or "
+                "give each individual a unique label."
             )
     return messages
 
 
 @checked_arguments
 def renest(samples: pd.DataFrame, factor: str, within: str | Sequence[str]) -> pd.Series[Any]:
-    """Return the levels of a nested factor numbered anew within each level of the factors above it.
+    """Return the levels of a nested factor, renumbered within each level of the factors above it.
 
-    Queries need no such numbers; they are for export to programs that do.
+    Queries do not need such numbers; they are for export to programs that do.
 
     Parameters
     ----------
@@ -113,12 +113,12 @@ def renest(samples: pd.DataFrame, factor: str, within: str | Sequence[str]) -> p
     factor
         The nested factor, such as 'family'.
     within
-        The factor, or factors, that it is nested in.
+        The factor or factors in which it is nested.
 
     Returns
     -------
     pandas.Series
-        For each sample '1', '2', ..., as text, in order of appearance.
+        '1', '2', ... for each sample, as text, in order of appearance.
 
     Raises
     ------

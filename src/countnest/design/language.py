@@ -1,4 +1,4 @@
-"""The closed language of formulas: operators and functions that a formula may have. Nothing else is ever evaluated."""
+"""The closed language of formulas: the operators and functions that a formula may use."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from countnest.errors import FormulaError, listing, suggestion
 
 __all__ = ["FACTOR_FUNCTIONS", "FUNCTIONS", "KNOWN_FUNCTIONS", "check_option", "near", "refuse", "shortened"]
 
-# Both mean: take the column as a factor.
+# Functions that make a column a factor.
 FACTOR_FUNCTIONS = frozenset({"C", "factor"})
 
 SPLINE = ("df", "knots", "lower_bound", "upper_bound", "constraints", "extrapolation")
 
-# Functions of the values of a column, with the names of their options. The first two options may be given by position.
+# Functions of columns with the names of their options. The first two options may be given by position.
 FUNCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     dict.fromkeys(("I", "abs", "center", "exp", "exp10", "exp2", "log", "log10", "log1p", "log2", "sqrt"), ())
     | {
@@ -30,28 +30,28 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 KNOWN_FUNCTIONS = tuple(sorted(FACTOR_FUNCTIONS.union(FUNCTIONS)))
 
-# More columns than this no spline or polynomial has.
+# Largest number of columns of a spline or polynomial.
 MOST_COLUMNS = 100
 SHOWN = 80
 
 
 def shortened(text: str) -> str:
-    """Return a formula as messages show it: printable, and not longer than a line."""
+    """Return a formula for messages: printable, and no longer than a line."""
     plain = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
     return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'log'?)" where known names are like this one, otherwise ''."""
+    """Return " (did you mean 'log'?)" if a known name is similar, otherwise ''."""
     found = suggestion(name, known).strip()
     return f" ({found[0].lower()}{found[1:]})" if found else ""
 
 
 def refuse(formula: str, problem: str) -> NoReturn:
-    """Raise `FormulaError` for what is not in the language, and say what is."""
+    """Raise `FormulaError` for a formula outside the language, and describe the language."""
     raise FormulaError(
-        f"the formula '{shortened(formula)}' {problem}. A formula has columns of the sample sheet, + - : * / ^ ( ) and "
-        f"the functions {listing(KNOWN_FUNCTIONS, 50)}; compute anything else as a column of the sample sheet."
+        f"the formula '{shortened(formula)}' {problem}. A formula may use columns of the sample sheet, + - : * / ^ ( ) "
+        f"and the functions {listing(KNOWN_FUNCTIONS, 50)}; compute anything else as a column of the sample sheet."
     )
 
 
@@ -99,19 +99,7 @@ OPTIONS: Mapping[str, _Option] = MappingProxyType(
 
 
 def check_option(function: str, option: str | None, value: object, formula: str) -> None:
-    """Raise `FormulaError` unless a function takes this option with this value.
-
-    Parameters
-    ----------
-    function
-        One of `FUNCTIONS`.
-    option
-        Name of the option.
-    value
-        A number, logical value, text, or a list of numbers; None for anything else.
-    formula
-        The whole formula, for messages.
-    """
+    """Raise `FormulaError` unless a function takes this option with this value; `formula` is for messages."""
     known = FUNCTIONS[function]
     if option not in known:
         takes = f"takes {listing(known, 20)}" if known else "takes one argument and no options"

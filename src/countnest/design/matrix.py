@@ -1,4 +1,4 @@
-"""A model matrix as users give it."""
+"""Model matrices given by users."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["no_design", "read_matrix"]
 
 
 def no_design(design: object, advice: str = "") -> DesignError:
-    """Return the error about what is neither a formula nor a model matrix."""
+    """Return the error for an object that is neither a formula nor a model matrix."""
     return DesignError(
         f"a design is a formula such as '~ batch + condition', or a model matrix; got {kind_of(design)}.{advice}"
     )
 
 
 def read_matrix(design: object, sheet: pd.DataFrame) -> CodedMatrix:
-    """Return the columns of a model matrix that a user gives; each is a term of its own but for the intercept.
+    """Return the columns of a given model matrix; each column but the intercept is a term.
 
     Parameters
     ----------
@@ -63,11 +63,11 @@ def _matrix_values(design: object, sheet: pd.DataFrame) -> tuple[FloatArray, tup
 
 
 def _array(design: object) -> npt.NDArray[Any]:
-    """Return an array, or rows in a list, as an array."""
+    """Return an array or a list of rows as an array."""
     try:
         values = np.asarray(design)
     except ValueError as error:  # rows of different lengths
-        raise no_design(design, " All its rows have the same length.") from error
+        raise no_design(design, " All rows must have the same length.") from error
     if values.ndim != 2 and not isinstance(design, np.ndarray):
         raise no_design(design)
     return values
@@ -92,7 +92,7 @@ def _matched_rows(design: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:
 
 
 def _finite(values: npt.NDArray[Any], columns: tuple[str, ...]) -> FloatArray:
-    """Return the values as float64; name the columns that are not finite numbers."""
+    """Return the values as float64; raise `DesignError` naming columns that are not finite numbers."""
     bad = []
     numbers = np.full(values.shape, np.nan)
     for place, name in enumerate(columns):

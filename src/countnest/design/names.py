@@ -14,7 +14,7 @@ WORDS = ("if", "else", "repeat", "while", "function", "for", "next", "break", "i
 CONSTANTS = ("TRUE", "FALSE", "NULL", "Inf", "NaN", "NA", "NA_integer_", "NA_real_", "NA_character_", "NA_complex_")
 RESERVED = frozenset(WORDS).union(CONSTANTS)
 
-# Signs that tell levels apart, such as CD4+ and CD4-, written as words where '.' would make them the same.
+# Signs that distinguish levels, such as CD4+ and CD4-, and the words for them where '.' would make names equal.
 SIGNS = {
     "+": "plus", "-": "minus", "<": "lt", ">": "gt", "=": "eq", "%": "pct", "/": "per", "*": "star", "&": "and",
     "!": "not", "~": "about",
@@ -24,18 +24,8 @@ SIGNS = {
 def make_names(name: str) -> str:
     """Return `name` as a syntactically valid name of R.
 
-    Characters other than letters, digits, '.' and '_' become '.'; a name that starts with none of a letter and a dot
+    Characters other than letters, digits, '.' and '_' become '.'; a name that starts with neither a letter nor a dot
     (or with a dot and a digit) gets the prefix 'X'; a reserved word gets a trailing dot.
-
-    Parameters
-    ----------
-    name
-        Any text.
-
-    Returns
-    -------
-    str
-        The valid name.
 
     Notes
     -----
@@ -54,7 +44,7 @@ def make_names(name: str) -> str:
 
 
 def _starts_well(name: str) -> bool:
-    """Tell whether `name` starts with a letter, or with a dot that no digit follows."""
+    """Tell whether `name` starts with a letter, or with a dot not followed by a digit."""
     if name[:1] == ".":
         return not name[1:2].isdecimal()
     return name[:1].isalpha()
@@ -66,9 +56,9 @@ def result_name(column: str, *, level: tuple[str, str, str] | None = None) -> st
     Parameters
     ----------
     column
-        Name of the column of R's model matrix, such as '(Intercept)' or 'dextrt'.
+        The name in R's model matrix, such as '(Intercept)' or 'dextrt'.
     level
-        Variable, level and reference level, when the column compares a level with the reference.
+        Variable, level and reference level, if the column compares a level with the reference.
 
     Returns
     -------
@@ -88,25 +78,13 @@ def result_name(column: str, *, level: tuple[str, str, str] | None = None) -> st
 
 
 def written_levels(variable: str, levels: Sequence[str]) -> tuple[str, ...]:
-    """Return levels as the names of coefficients write them: as they are, where R's names tell them apart.
+    """Return the levels of a factor as written in the names of coefficients, so that no two names in R are equal.
 
-    In the others signs become words, and a number follows where that does not suffice.
-
-    Parameters
-    ----------
-    variable
-        The factor.
-    levels
-        Its levels, all different.
-
-    Returns
-    -------
-    tuple of str
-        Of which no two have the same valid name of R.
+    Levels with equal names have their signs written as words, and a number appended if that does not suffice.
 
     Notes
     -----
-    R counterpart: DESeq2 stops, or gives two coefficients one name.
+    R counterpart: DESeq2 stops, or gives two coefficients the same name.
 
     Examples
     --------
@@ -128,7 +106,7 @@ def _name_of_level(variable: str, level: str) -> str:
 
 
 def _in_words(level: str) -> str:
-    """Return a level with its signs as words; a hyphen within it becomes '_'."""
+    """Return a level with its signs as words; a hyphen between letters or digits becomes '_'."""
     pieces = []
     for place, character in enumerate(level):
         inner = character == "-" and level[:place][-1:].isalnum() and level[place + 1 :][:1].isalnum()
@@ -137,18 +115,18 @@ def _in_words(level: str) -> str:
 
 
 def _free(variable: str, text: str, taken: Collection[str]) -> str:
-    """Return a text whose name is not taken, with a number where it would be."""
+    """Return a text whose name is not taken, with a number appended if necessary."""
     numbered = (text if number == 1 else f"{text}.{number}" for number in itertools.count(1))
     return next(each for each in numbered if _name_of_level(variable, each) not in taken)
 
 
 def duplicates(names: Iterable[str]) -> list[str]:
-    """Return the names that occur more than once, each once, in order of first appearance."""
+    """Return the names that occur more than once, in order of appearance."""
     return [name for name, count in Counter(names).items() if count > 1]
 
 
 def refuse_duplicates(names: Iterable[str]) -> None:
-    """Raise `DesignError` when coefficients have the same name."""
+    """Raise `DesignError` if coefficients have the same name."""
     doubled = duplicates(names)
     if doubled:
         raise DesignError(

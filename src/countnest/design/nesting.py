@@ -1,4 +1,4 @@
-"""How factors relate in the samples and in the formula: the same partition, one nested in the other, or crossed."""
+"""Relations of factors in the samples and in the formula: same partition, nested, or crossed."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ __all__ = [
 
 Relation = Literal["same", "nested", "nests", "crossed"]
 
-# The factors whose cells are the blocks, the innermost last: ('family',) or ('treat1', 'ind').
+# Factors whose cells are blocks, the innermost last: ('family',) or ('treat1', 'ind').
 Block = tuple[str, ...]
 
-# Names of columns that number individuals or groups of them, with endings such as '.n', '_id', '2'.
+# Names of columns that label individuals or groups of them, with endings such as '.n', '_id', '2'.
 LABEL_WORDS = (
     "animal|block|brood|clone|colony|couple|dam|donor|fam|family|fish|id|ind|indiv|individual|line|litter|mouse|nest|"
     "pair|participant|pat|patient|person|plant|plot|rat|rep|replicate|sib|sibship|sire|subj|subject|tree|twin|unit"
 )
 LABEL_NAME = re.compile(rf"(?:{LABEL_WORDS})s?(?:[._-]?(?:n|no|nr|num|number|id|nested))*\d*", re.IGNORECASE)
 
-# Names of columns whose numbers mean something, whatever they look like.
+# Names of columns whose numbers have a meaning, even if they look like labels.
 MEANT_NAME = re.compile(
     r".*(?:time|day|week|hour|month|year|dose|conc|stage|age|visit|temp|batch|run|lane|plate|site|cent(?:er|re))s?\d*",
     re.IGNORECASE,
@@ -44,17 +44,17 @@ MEANT_NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Nesting:
-    """Which factors of a design are nested in which.
+    """The nesting of the factors of a design.
 
     Attributes
     ----------
     data
-        For each factor the factors that it is nested in by the samples: each of its levels meets one level of the
-        other, which has fewer levels.
+        For each factor the factors in which it is nested by the samples: each of its levels occurs with one level of
+        the other, which has fewer levels.
     formula
-        For each factor the factors without which it never occurs in a term, though they occur without it.
+        For each factor the factors without which it never occurs in a term, although they occur without it.
     blocks
-        The factors whose cells are blocks: nested by the samples, or numbered anew within others by the formula.
+        The factors whose cells are blocks: nested by the samples, or numbered within others by the formula.
     """
 
     data: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Nesting:
     blocks: tuple[Block, ...] = ()
 
     def parents(self, factor: str) -> tuple[str, ...]:
-        """Return the factors that a factor is nested in, by the samples or as a numbering of blocks."""
+        """Return the factors in which a factor is nested, by the samples or as a numbering of blocks."""
         numbered = [block[:-1] for block in self.blocks if block[-1] == factor and len(block) > 1]
         return tuple(dict.fromkeys([*self.data.get(factor, ()), *(name for outer in numbered for name in outer)]))
 
@@ -97,10 +97,10 @@ def find_nesting(
     levels: Mapping[str, Sequence[str]],
     blocks: Collection[str] | None = None,
 ) -> Nesting:
-    """Return how the factors of a design are nested.
+    """Return the nesting of the factors of a design.
 
-    A factor that the formula nests in others without the samples doing so, such as ``ind`` in ``treat1:ind``, is a
-    numbering of blocks when its name or its levels are those of a label; the treatment in ``treat1:treat2`` is not.
+    A factor nested in others by the formula but not by the samples, such as ``ind`` in ``treat1:ind``, is a numbering
+    of blocks if its name or its levels are those of a label; the treatment in ``treat1:treat2`` is not.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def find_nesting(
     levels
         Levels of each factor.
     blocks
-        The factors that are blocks; None: found by the rules above.
+        The factors that are blocks; None: by the rules above.
     """
     data = {
         inner: outer
@@ -137,8 +137,8 @@ def _nested(
 ) -> bool:
     """Tell whether the samples nest one factor in another.
 
-    Few conditions of which one has a batch of its own are no nesting, though each condition was run in one batch only:
-    the effect of that condition was asked for and is lost. Labels of individuals are nested however few they are.
+    A few conditions, one of them alone in its batch, are not taken as nested although each was run in one batch only:
+    the effect of that condition is confounded. Labels of individuals are nested however few they are.
     """
     if relation(codes[inner], codes[outer]) != "nested":
         return False
@@ -178,18 +178,10 @@ def is_numbering(levels: Sequence[str]) -> bool:
 
 
 def relation(left: IntArray, right: IntArray) -> Relation:
-    """Return how the factor `left` relates to the factor `right`.
+    """Return the relation of the factor `left` to the factor `right`, given codes of shape (n,).
 
-    Parameters
-    ----------
-    left, right
-        Level of each sample, shape (n,).
-
-    Returns
-    -------
-    str
-        'same': each level of one meets one level of the other; 'nested': each level of `left` meets one level of
-        `right`, which has fewer; 'nests': the reverse; 'crossed': anything else.
+    'same': each level of one occurs with one level of the other; 'nested': each level of `left` occurs with one level
+    of `right`, which has fewer; 'nests': the reverse; 'crossed': anything else.
     """
     cells = len(np.unique(np.stack([left, right]), axis=1).T)
     left_determines = cells == len(np.unique(left))
@@ -202,7 +194,7 @@ def relation(left: IntArray, right: IntArray) -> Relation:
 
 
 def empty_cells(left: IntArray, right: IntArray) -> list[tuple[int, int]]:
-    """Return the pairs of levels of `left` and `right`, codes of shape (n,), that no sample has."""
+    """Return the pairs of levels of `left` and `right`, codes of shape (n,), without samples."""
     present = set(zip(left.tolist(), right.tolist(), strict=True))
     pairs = [(a, b) for a in sorted(set(left.tolist())) for b in sorted(set(right.tolist()))]
     return [pair for pair in pairs if pair not in present]

@@ -1,7 +1,7 @@
 """Model matrices for normal priors: the design itself, or one with a column for every level of a factor.
 
-With a column for every level, the prior treats all levels alike, the reference level too, so that shrunken comparisons
-do not depend on which level is the reference. The columns are dependent; the prior identifies the coefficients.
+With a column for every level the prior treats all levels alike, including the reference level, so that shrunken
+comparisons do not depend on the reference. The columns are dependent; the prior identifies the coefficients.
 
 Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, "Expanded design matrices".
 """
@@ -31,10 +31,10 @@ class PriorDesign:
     Attributes
     ----------
     design
-        The design with the q columns of this matrix and their names, as comparisons need it; all else as it was.
+        The design with the q columns of this matrix and their names; everything else is unchanged.
     spread
-        For each of the q columns the contrasts (m, p) of the coefficients of the design proper whose estimates say how
-        wide its prior is; without rows for the intercept, which has none.
+        For each of the q columns the contrasts (m, p) of the original coefficients whose estimates determine the width
+        of its prior; without rows for the intercept, which has no prior.
     expanded
         Whether every level of a factor has a column.
     """
@@ -50,7 +50,7 @@ def prior_design(design: Design, kind: ModelMatrixType) -> PriorDesign:
 
 
 def standard_design(design: Design) -> PriorDesign:
-    """Return the design with a prior of its own for every coefficient but the intercept.
+    """Return the design with a separate prior for every coefficient but the intercept.
 
     Raises
     ------
@@ -70,18 +70,18 @@ def standard_design(design: Design) -> PriorDesign:
 
 
 def expanded_design(design: Design) -> PriorDesign:
-    """Return the design with a column for every level of a factor, besides the intercept.
+    """Return the design with an intercept and a column for every level of a factor.
 
     Parameters
     ----------
     design
-        Of a formula with an intercept and without interactions.
+        A design with a formula, an intercept, and no interactions.
 
     Returns
     -------
     PriorDesign
-        Columns 'Intercept', 'conditionA', 'conditionB', ..., numbers as they are. All levels of a factor share one
-        prior, from the comparisons of each level with each other.
+        Columns 'Intercept', 'conditionA', 'conditionB', ..., and numbers unchanged. All levels of a factor share one
+        prior, from all pairwise comparisons of the levels.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def expanded_design(design: Design) -> PriorDesign:
 
 
 def _comparisons(against_reference: FloatArray) -> FloatArray:
-    """Return the comparisons of each level with each other, from those with the reference level (m, p)."""
+    """Return all pairwise comparisons of levels, from those with the reference level (m, p)."""
     later = [second - first for first, second in itertools.combinations(against_reference, 2)]
     return np.stack([*against_reference, *later])
 
@@ -130,7 +130,7 @@ def _comparisons(against_reference: FloatArray) -> FloatArray:
 def _require_main_effects(design: Design) -> None:
     if design.formula is None:
         raise DesignError(
-            "a column for every level of a factor needs a formula, but the design is a model matrix. Priors can be had "
+            "a column for every level of a factor needs a formula, but the design is a model matrix. Use priors "
             "on its coefficients: lfc_shrink(coef=...), or model_matrix_type='standard'."
         )
     _require_priors_possible(design)
@@ -142,7 +142,7 @@ def _require_main_effects(design: Design) -> None:
     if missing:
         raise DesignError(
             f"some levels of {listing(missing)} have no coefficient in the design '{design.formula}', so that a prior "
-            "that treats all levels alike cannot be estimated. Priors can be had on the coefficients: "
+            "that treats all levels alike cannot be estimated. Use priors on the coefficients: "
             "lfc_shrink(coef=...), or model_matrix_type='standard'."
         )
 
@@ -159,5 +159,5 @@ def _require_priors_possible(design: Design) -> None:
     if design.formula is not None and not design.intercept:
         raise DesignError(
             f"normal priors need an intercept, and the design '{design.formula}' has none: without it the prior would "
-            "pull the levels towards zero counts and not towards each other. Leave out '0 +'."
+            "shrink the levels towards zero counts and not towards each other. Leave out '0 +'."
         )

@@ -1,4 +1,4 @@
-"""Linear dependence among the columns of a model matrix, found exactly and explained in words."""
+"""Linear dependence among the columns of a model matrix, and messages that explain it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from countnest.errors import RankError, listing
 
 __all__ = ["Dependence", "check_rank", "confounding", "find_dependence", "zero_columns"]
 
-# A column, less its mean where there is an intercept, is a combination of earlier ones when what remains of it is
-# shorter than this fraction. R's lm uses the same number, on columns as they are.
+# A column, centred if there is an intercept, is a combination of earlier ones if its remainder is shorter than this
+# fraction. R's lm uses the same number, on columns without centring.
 TOLERANCE = 1e-7
 
-# Weights of a relation that are smaller than this are rounding errors.
+# Smaller weights of a relation are rounding errors.
 SMALL_WEIGHT = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """Which columns are linear combinations of earlier ones.
+    """The columns that are linear combinations of earlier ones.
 
     Attributes
     ----------
     kept
-        Places of the independent columns, in order.
+        Positions of the independent columns, in order.
     dependent
-        For each other column the independent columns and the weights that give it.
+        For each other column the independent columns and their weights.
     """
 
     kept: tuple[int, ...]
@@ -77,7 +77,7 @@ def find_dependence(matrix: FloatArray) -> Dependence:
     for place, column in enumerate(same_size(matrix)[0].T):
         found = basis[:, : len(kept)]
         rest = column.copy()
-        for _ in range(2):  # once more, against the rounding errors of the first time
+        for _ in range(2):  # twice, against rounding errors
             rest = rest - found @ (found.T @ rest)
         length = np.linalg.norm(rest)
         if len(kept) < n and length > TOLERANCE * np.linalg.norm(column):
@@ -107,7 +107,7 @@ def _weights(matrix: FloatArray, kept: Sequence[int], others: Sequence[int]) -> 
 
 
 def check_rank(matrix: FloatArray, columns: Sequence[str]) -> None:
-    """Raise `RankError` unless the columns, shape (n, p), are independent, and say which are not.
+    """Raise `RankError`, naming the dependent columns, unless the columns (n, p) are independent.
 
     Notes
     -----
@@ -123,7 +123,7 @@ def confounding(
     terms: Sequence[tuple[str, ...]] = (),
     factors: Mapping[str, tuple[IntArray, Sequence[str]]] | None = None,
 ) -> str:
-    """Return which columns are combinations of others, why, and what to do about it.
+    """Return a message on which columns are combinations of others, why, and what to do.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def confounding(
     columns
         Names of the columns, p of them.
     terms
-        The term of each column; empty when they are not known.
+        The term of each column; empty if unknown.
     factors
         Codes of shape (n,) and levels of each factor of the design.
     """
@@ -145,12 +145,12 @@ def confounding(
         *_confounded_terms(dependence, terms),
     ]
     advice = _factor_advice(dependence, terms, factors or {})
-    sentences += advice or ["Leave out one of the terms or columns that are tied, or check the sample sheet"]
+    sentences += advice or ["Leave out one of the dependent terms or columns, or check the sample sheet"]
     return ". ".join(sentences) + "."
 
 
 def _relations(dependence: Dependence, columns: Sequence[str], limit: int = 5) -> str:
-    """Return the first relations as equations, and the count of the others."""
+    """Return the first relations as equations, and the number of others."""
     equations = [
         f"{columns[place]} = {_combination(weights, columns)}" for place, weights in dependence.dependent.items()
     ]
@@ -171,7 +171,7 @@ def _combination(weights: Mapping[int, float], columns: Sequence[str], limit: in
 
 
 def _confounded_terms(dependence: Dependence, terms: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return which terms cannot be told apart."""
+    """Return sentences on the terms that cannot be separated."""
     tied: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
     for place, weights in dependence.dependent.items() if terms else ():
         others = (terms[i] for i in weights if terms[i] not in ((), terms[place]))
@@ -188,7 +188,7 @@ def _factor_advice(
     terms: Sequence[tuple[str, ...]],
     factors: Mapping[str, tuple[IntArray, Sequence[str]]],
 ) -> list[str]:
-    """Return what ties the factors of the relations, and what to do about it."""
+    """Return sentences on how the factors of the relations are confounded, and what to do."""
     involved = _involved(dependence, terms)
     names = [name for name in factors if any(name in term for term in involved)]
     pairs = list(itertools.combinations(names, 2))
@@ -205,7 +205,7 @@ def _relation(left: str, right: str, factors: Mapping[str, tuple[IntArray, Seque
 
 
 def _involved(dependence: Dependence, terms: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Return the terms that take part in the relations, in the order of the columns."""
+    """Return the terms of the relations, in the order of the columns."""
     places = set(dependence.dependent).union(*dependence.dependent.values())
     return list(dict.fromkeys(terms[place] for place in sorted(places))) if terms else []
 

@@ -1,4 +1,4 @@
-"""The sample sheet: which columns are factors, their levels and reference levels, and what may be wrong with them."""
+"""The sample sheet: factors, their levels and reference levels, and checks of their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.design.levels.controls import control_levels
 from countnest.design.levels.order import LevelOrder, level_order
 from countnest.design.levels.text import known_level, level_codes, level_text
-from countnest.design.levels.typos import refuse_slips, seen, slip_warnings
+from countnest.design.levels.typos import refuse_same_looking, seen, typo_warnings
 from countnest.design.levels.values import number_objects, refuse_objects
 from countnest.design.names import written_levels
 from countnest.errors import DesignError, SamplesError, counted, listing, suggestion
@@ -23,7 +23,7 @@ from countnest.remedies import advised, as_factor, reference_level
 
 __all__ = ["PreparedSamples", "collation_key", "number_warnings", "prepare_samples"]
 
-# A mean or a standard deviation beyond this makes the coefficients hard to fit; DESeq2 uses the same number.
+# A larger mean or standard deviation makes coefficients hard to fit; DESeq2 uses the same number.
 LARGE_NUMBER = 5.0
 
 # An integer variable with at most this many values is more often a label than a measurement.
@@ -32,23 +32,23 @@ FEW_VALUES = 6
 
 @dataclass(frozen=True, slots=True)
 class PreparedSamples:
-    """A sample sheet whose factors are categoricals, and what was noticed on the way.
+    """A sample sheet whose factors are categoricals, with notes and warnings.
 
     Attributes
     ----------
     sheet
-        Copy of the sample sheet; factors are categoricals without empty levels: ordered ones where the order of the
-        levels is known, otherwise with the reference level first.
+        Copy of the sample sheet; factors are categoricals without empty levels, ordered if the order of the levels is
+        known, otherwise with the reference level first.
     levels
-        Levels of each factor that was asked for; the first is the reference.
+        Levels of each requested factor; the first is the reference.
     orders
-        The order of the levels of each of these factors, which does not depend on the reference where it is known.
+        The order of the levels of each of these factors; if it is known, it does not depend on the reference.
     constant
-        Variables with one value in all samples, and what is wrong with that, in a sentence.
+        Variables with one value in all samples, with the problem in a sentence.
     notes
-        What was done, in sentences.
+        Notes on what was done.
     warnings
-        What deserves attention, in sentences.
+        Warnings for the user.
     """
 
     sheet: pd.DataFrame
@@ -59,13 +59,13 @@ class PreparedSamples:
     warnings: tuple[str, ...] = ()
 
     def codes(self, factor: str) -> IntArray:
-        """Return the level of each sample, shape (n,), as a place in `levels`."""
+        """Return the level of each sample, shape (n,), as a position in `levels`."""
         return level_codes(self.sheet[factor], self.levels[factor])
 
 
 @dataclass(slots=True)
-class _Diary:
-    """What is noticed while the columns are looked at."""
+class _Log:
+    """Notes and warnings collected while columns are checked."""
 
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -81,11 +81,11 @@ def prepare_samples(
     reference: Mapping[str, Any] | None = None,
     orders: Mapping[str, Sequence[Any]] | None = None,
 ) -> PreparedSamples:
-    """Check the variables of a design and turn those that are not numbers into factors.
+    """Check the variables of a design and make those that are not numbers factors.
 
-    Text, object, bool and categorical columns become factors. Their levels stand as the user names them, by the numbers
-    that they carry, in the order of a categorical column, or by code point (bool as FALSE, TRUE); see
-    `order.level_order`. The first is the reference level, unless another one is asked for.
+    Text, object, bool and categorical columns become factors. Their levels have the given order, that of the numbers in
+    them, that of a categorical column, or code point order (bool as FALSE, TRUE); see `levels.order.level_order`. The
+    first is the reference level, unless another one is given.
 
     Parameters
     ----------
@@ -94,14 +94,14 @@ def prepare_samples(
     variables
         Columns that the design uses.
     categorical
-        Those of `variables` that are factors even when they hold numbers.
+        Those of `variables` that are factors even if they contain numbers.
     computed
-        Those of `variables` that occur only inside function calls: checked for missing values and left as they are.
+        Those of `variables` that occur only in function calls: checked for missing values and left unchanged.
     reference
         Reference level of each factor, such as ``{"dex": "untrt"}``.
     orders
-        All levels of a factor in their order, such as ``{"minute": ["0", "5", "15"]}``; a number whose levels are named
-        is a factor.
+        All levels of a factor in their order, such as ``{"minute": ["0", "5", "15"]}``; a number whose levels are given
+        becomes a factor.
 
     Returns
     -------
@@ -111,8 +111,8 @@ def prepare_samples(
     Raises
     ------
     SamplesError
-        Missing or infinite values, dates, levels that differ in nothing that can be seen or only in capital letters, an
-        unknown reference level, an order that does not name all levels.
+        Missing or infinite values, dates, levels without a visible difference or that differ only in case, an unknown
+        reference level, an order that lacks levels.
 
     Notes
     -----
@@ -122,8 +122,8 @@ def prepare_samples(
         doubled = sheet.index[sheet.index.duplicated()].unique()
         raise SamplesError(f"the sample sheet has duplicate labels: {listing(doubled)}. Give each sample one row.")
     wanted, named = dict(reference or {}), dict(orders or {})
-    diary = _Diary()
-    _check_names(sheet, variables, {"reference": wanted, "levels": named}, diary)
+    log = _Log()
+    _check_names(sheet, variables, {"reference": wanted, "levels": named}, log)
     prepared = sheet.copy()
     levels: dict[str, tuple[str, ...]] = {}
     found: dict[str, LevelOrder] = {}
@@ -135,23 +135,23 @@ def prepare_samples(
         if variable in computed:
             _check_computed(column, variable, asked)
         elif _is_number(column) and variable not in (*categorical, *named):
-            _check_number(column, variable, variable in wanted, diary)
+            _check_number(column, variable, variable in wanted, log)
         else:
             if variable not in (*categorical, *named):
-                diary.warnings += number_objects(column, variable)
-            order = _order(column, variable, named.get(variable), diary)
-            levels[variable] = _levels(order, column, variable, wanted, diary)
+                log.warnings += number_objects(column, variable)
+            order = _order(column, variable, named.get(variable), log)
+            levels[variable] = _levels(order, column, variable, wanted, log)
             found[variable] = order if order.is_known else replace(order, levels=levels[variable])
             prepared[variable] = _factor(column, found[variable])
-            _check_levels(levels[variable], variable, len(variables) == 1, diary)
-    return PreparedSamples(prepared, levels, found, diary.constant, tuple(diary.notes), tuple(diary.warnings))
+            _check_levels(levels[variable], variable, len(variables) == 1, log)
+    return PreparedSamples(prepared, levels, found, log.constant, tuple(log.notes), tuple(log.warnings))
 
 
 def collation_key(text: str) -> tuple[str, str, tuple[bool, ...], str]:
-    """Return a key that sorts like the en_US alphabet: punctuation ignored, digits, then a < B < c, then aa < aA.
+    """Return a key that sorts like the en_US locale: punctuation ignored, digits, then a < B < c, then aa < aA.
 
-    Python sorts by code point (B before a), R by the language of the session. The key is an approximation, good
-    enough to tell when the two would disagree about the first level.
+    Python sorts by code point (B before a), R by the locale of the session. The key is an approximation, good enough
+    to detect that the two disagree about the first level.
     """
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if c.isalnum())
     accented = "".join(c for c in text if c.isalnum())
@@ -159,30 +159,17 @@ def collation_key(text: str) -> tuple[str, str, tuple[bool, ...], str]:
 
 
 def number_warnings(values: FloatArray, name: str) -> list[str]:
-    """Return the warnings about a numeric variable of the design: large numbers.
-
-    Parameters
-    ----------
-    values
-        Finite values of one variable, shape (n,).
-    name
-        The variable, as the formula writes it.
-
-    Raises
-    ------
-    DesignError
-        All values are equal.
-    """
+    """Return a warning if the values (n,) of a numeric variable are large; raise `DesignError` if all are equal."""
     if np.ptp(values) == 0:
         raise DesignError(_constant_number(values, name))
-    size = np.abs(values).max()  # squares of the largest numbers are infinite
+    size = np.abs(values).max()  # the squares of the largest numbers overflow
     scaled = values / size
     if max(abs(scaled.mean()), scaled.std(ddof=1)) <= LARGE_NUMBER / size:
         return []
     return [
         f"the numeric variable '{name}' has a mean or standard deviation larger than {LARGE_NUMBER:g}. Its fold change "
-        f"is per unit, and may be too small to read, though its p-values do not depend on the unit; 'scale({name})' in "
-        "the formula gives the one per standard deviation."
+        f"is per unit and may be very small; its p-values do not depend on the unit. 'scale({name})' in the formula "
+        "gives the fold change per standard deviation."
     ]
 
 
@@ -194,7 +181,7 @@ def _constant_number(values: FloatArray, name: str) -> str:
 
 
 def _column(sheet: pd.DataFrame, variable: str) -> pd.Series[Any]:
-    """Return the column of a variable, refusing a name that occurs twice."""
+    """Return the column of a variable; raise `SamplesError` if its name occurs twice."""
     column = sheet[variable]
     if isinstance(column, pd.DataFrame):
         raise SamplesError(f"the sample sheet has {column.shape[1]} columns named '{variable}'; rename all but one.")
@@ -202,9 +189,9 @@ def _column(sheet: pd.DataFrame, variable: str) -> pd.Series[Any]:
 
 
 def _check_names(
-    sheet: pd.DataFrame, variables: Sequence[str], asked: Mapping[str, Mapping[str, Any]], diary: _Diary
+    sheet: pd.DataFrame, variables: Sequence[str], asked: Mapping[str, Mapping[str, Any]], log: _Log
 ) -> None:
-    """Refuse references and orders of columns that do not exist; warn about those that the design does not use."""
+    """Raise `SamplesError` for options of unknown columns; warn about those that the design does not use."""
     columns = [str(column) for column in sheet.columns]
     for option, variable in ((option, variable) for option, names in asked.items() for variable in names):
         if variable not in columns:
@@ -213,22 +200,22 @@ def _check_names(
                 f"{suggestion(variable, columns)} The columns are {listing(columns, 20)}."
             )
         if variable not in variables:
-            diary.warnings.append(f"{option} for '{variable}' is ignored: the design does not use this variable.")
+            log.warnings.append(f"{option} for '{variable}' is ignored: the design does not use this variable.")
 
 
 def _is_number(column: pd.Series[Any]) -> bool:
-    """Tell numbers from what becomes a factor; refuse dates and complex numbers."""
+    """Tell whether a column is numeric; raise `SamplesError` for dates and complex numbers."""
     kind = getattr(column.dtype, "kind", "O")
     if kind in "mMc":
         raise SamplesError(
-            f"the variable '{column.name}' has values of type {column.dtype}, which a design cannot use; turn it into "
-            "text (a factor) or into a number first."
+            f"the variable '{column.name}' has values of type {column.dtype}, which a design cannot use; convert it "
+            "to text (a factor) or to numbers first."
         )
     return kind in "iuf"
 
 
 def _refuse_missing(column: pd.Series[Any], variable: str) -> None:
-    """Raise `SamplesError` when a value is missing or is blank text."""
+    """Raise `SamplesError` if a value is missing or blank."""
     missing: BoolArray = column.isna().to_numpy(dtype=bool)
     if not _is_number(column):
         missing = missing | np.array([isinstance(value, str) and not seen(value) for value in column], dtype=bool)
@@ -245,45 +232,45 @@ def _refuse_missing(column: pd.Series[Any], variable: str) -> None:
 
 
 def _check_computed(column: pd.Series[Any], variable: str, asked: str | None) -> None:
-    """Check a variable that the formula uses only inside function calls; `asked` is what a factor would have."""
+    """Check a variable that the formula uses only in function calls; `asked` is an option for factors given for it."""
     if asked:
         raise SamplesError(f"{asked} for '{variable}': the formula uses it inside a function call, not as a factor.")
     if _is_number(column):
         _refuse_infinite(column.to_numpy(dtype=np.float64), column, variable)
     else:
-        refuse_slips(_samples_of(column), variable)
+        refuse_same_looking(_samples_of(column), variable)
 
 
-def _check_number(column: pd.Series[Any], variable: str, referenced: bool, diary: _Diary) -> None:
-    """Check a numeric variable and note the warnings about it."""
+def _check_number(column: pd.Series[Any], variable: str, referenced: bool, log: _Log) -> None:
+    """Check a numeric variable and log warnings about it."""
     values = column.to_numpy(dtype=np.float64)
     if referenced:
         raise SamplesError(
-            f"reference for '{variable}': it is numeric, not a factor. If it is a label, say so: "
+            f"reference for '{variable}': it is numeric, not a factor. If it is a label, use "
             f"{as_factor(variable, _written(values))}, or write 'C({variable})' in the formula."
         )
     _refuse_infinite(values, column, variable)
     if np.ptp(values) == 0:
-        diary.constant[variable] = _constant_number(values, variable)
+        log.constant[variable] = _constant_number(values, variable)
         return
     distinct = len(np.unique(values))
     if np.all(values == np.round(values)) and (distinct <= FEW_VALUES or distinct <= len(values) / 2):
-        diary.warnings.append(
-            f"the numeric variable '{variable}' has {distinct} different integer values: the model gets one slope for "
+        log.warnings.append(
+            f"the numeric variable '{variable}' has {distinct} different integer values: the model has one slope for "
             "it, not one coefficient for each value. Did you mean for this to be a factor? Then write "
             f"{as_factor(variable, _written(values))}, or 'C({variable})' in the formula."
         )
-    else:  # one piece of advice for each variable
-        diary.warnings += number_warnings(values, variable)
+    else:  # at most one warning for each variable
+        log.warnings += number_warnings(values, variable)
 
 
 def _written(values: FloatArray) -> list[str]:
-    """Return the different values as levels are written, in their order."""
+    """Return the different values in order, as written in levels."""
     return [level_text(value) for value in np.unique(values).tolist()]
 
 
 def _refuse_infinite(values: FloatArray, column: pd.Series[Any], variable: str) -> None:
-    """Raise `SamplesError` when a value is infinite."""
+    """Raise `SamplesError` if a value is infinite."""
     infinite = ~np.isfinite(values)
     if infinite.any():
         labels = column.index[infinite]
@@ -293,34 +280,34 @@ def _refuse_infinite(values: FloatArray, column: pd.Series[Any], variable: str) 
 
 
 def _samples_of(column: pd.Series[Any]) -> dict[str, list[object]]:
-    """Return the samples of each level, in the order in which the levels appear."""
+    """Return the samples of each level, in order of appearance."""
     samples: dict[str, list[object]] = {}
     for label, value in zip(column.index, column, strict=True):
         samples.setdefault(level_text(value), []).append(label)
     return samples
 
 
-def _order(column: pd.Series[Any], variable: str, named: Sequence[Any] | None, diary: _Diary) -> LevelOrder:
-    """Return the order of the levels, and look for slips among them."""
+def _order(column: pd.Series[Any], variable: str, named: Sequence[Any] | None, log: _Log) -> LevelOrder:
+    """Return the order of the levels, after checking them for misspellings."""
     samples = _samples_of(column)
     if not pd.api.types.is_numeric_dtype(column.dtype):
-        refuse_slips(samples, variable, [level_text(value) for value in named or ()])
-        diary.warnings += slip_warnings(samples, variable)
+        refuse_same_looking(samples, variable, [level_text(value) for value in named or ()])
+        log.warnings += typo_warnings(samples, variable)
     order = level_order(column.rename(variable), named)
     if order.dropped:
-        diary.notes.append(f"Levels of '{variable}' without samples were dropped: {listing(order.dropped)}.")
+        log.notes.append(f"Levels of '{variable}' without samples were dropped: {listing(order.dropped)}.")
     return order
 
 
 def _levels(
-    order: LevelOrder, column: pd.Series[Any], variable: str, wanted: Mapping[str, Any], diary: _Diary
+    order: LevelOrder, column: pd.Series[Any], variable: str, wanted: Mapping[str, Any], log: _Log
 ) -> tuple[str, ...]:
     """Return the levels, the reference first."""
     if variable in wanted:
         return _reference_first(order.levels, known_level(wanted[variable], order.levels), variable)
     levels = _reference_first(order.levels, order.reference, variable)
     if order.source != "named":
-        diary.warnings += _reference_warnings(levels, order, column, variable)
+        log.warnings += _reference_warnings(levels, order, column, variable)
     return levels
 
 
@@ -343,7 +330,7 @@ def _reference_first(levels: Sequence[str], reference: str, variable: str) -> tu
 
 
 def _reference_warnings(levels: Sequence[str], order: LevelOrder, column: pd.Series[Any], variable: str) -> list[str]:
-    """Return the warning about a reference level that the user may not expect, if there is one."""
+    """Return a warning about an unexpected reference level, if it is."""
     first = levels[0]
     controls = control_levels(levels)
     if controls and first not in controls:
@@ -355,36 +342,36 @@ def _reference_warnings(levels: Sequence[str], order: LevelOrder, column: pd.Ser
     in_text = min(levels)
     if order.moved and in_text != first:
         return [
-            f"the categories of '{variable}' stand as text, as pandas sorts them, and are taken in the order of their "
-            f"numbers: the reference level is '{first}', not '{in_text}'. Say which one you mean: "
+            f"the categories of '{variable}' are in text order, as sorted by pandas, and are reordered by their "
+            f"numbers: the reference level is '{first}', not '{in_text}'. Set it explicitly: "
             f"{reference_level(variable, first)} or {reference_level(variable, in_text)}."
         ]
     in_r = min(levels, key=collation_key)
     if order.source == "text" and not pd.api.types.is_bool_dtype(column.dtype) and in_r != first:
         return [
-            f"the reference level of '{variable}' is '{first}' (levels are sorted by code point), where R would take "
-            f"'{in_r}' (sorted by the alphabet of the language). Say which one you mean: "
+            f"the reference level of '{variable}' is '{first}' (levels are sorted by code point), where R would use "
+            f"'{in_r}' (sorted by the locale). Set it explicitly: "
             f"{reference_level(variable, in_r)} or {reference_level(variable, first)}."
         ]
     return []
 
 
-def _check_levels(levels: Sequence[str], variable: str, alone: bool, diary: _Diary) -> None:
-    """Note how levels are written that R's names cannot hold, and that a factor has one level."""
+def _check_levels(levels: Sequence[str], variable: str, alone: bool, log: _Log) -> None:
+    """Log levels that are written differently in names of coefficients, and a factor with one level."""
     if len(levels) == 1:
         advice = "use the design '~ 1'" if alone else "leave it out of the design"
-        diary.constant[variable] = (
+        log.constant[variable] = (
             f"the factor '{variable}' has one level only, '{levels[0]}', so it explains no difference; {advice}."
         )
     if any(not re.fullmatch(r"[A-Za-z0-9_.]+", level) for level in levels):
-        diary.notes.append(
+        log.notes.append(
             f"Characters other than letters, digits, '_' and '.' in levels of '{variable}' become '.' in the names of "
             "coefficients."
         )
     written = written_levels(variable, levels)
     changed = [f"'{level}' as '{text}'" for level, text in zip(levels, written, strict=True) if level != text]
     if changed:
-        diary.notes.append(
+        log.notes.append(
             f"Levels of '{variable}' that would have the same name are written differently in the names of the "
             f"coefficients: {', '.join(changed)}."
         )

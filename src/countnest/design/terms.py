@@ -1,7 +1,7 @@
-"""The terms of a formula, worked out as R does, from its text alone: nothing is evaluated.
+"""The terms of a formula, expanded as in R from its text; nothing is evaluated.
 
-A set of terms is a dict without values, which keeps their order. A term is a whole number: bit i stands for the i-th
-factor, and the product of terms is `or`.
+A set of terms is a dict without values, which keeps their order. A term is a whole number: bit i represents the i-th
+factor, so that `or` gives the product of terms.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from countnest.errors import FormulaError
 
 __all__ = ["QUOTED", "Token", "balanced", "read_terms", "tokens"]
 
-# Text in quotes or backticks, which no replacement may touch.
+# Text in quotes or backticks, which replacements must not change.
 QUOTED = r"(`[^`]*`|'[^']*'|\"[^\"]*\")"
 
 LONGEST = 10_000  # characters
-DEEPEST = 50  # parentheses in each other
+DEEPEST = 50  # nested parentheses
 MOST_TERMS = 1_000
 MOST_PRODUCTS = 1_000_000
 
@@ -37,20 +37,14 @@ Terms = dict[int, None]
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a formula: a column, a call with its parentheses, a number, an operator, or the end."""
+    """A token of a formula: a column, a call with its parentheses, a number, an operator, or the end."""
 
     kind: Literal["column", "call", "number", "operator", "end"]
     text: str
 
 
 def tokens(formula: str) -> list[Token]:
-    """Return the pieces of a formula after '~'; the last is the end.
-
-    Raises
-    ------
-    FormulaError
-        The formula is too long, or has characters that no formula has.
-    """
+    """Return the tokens of a formula after '~'; raise `FormulaError` if it is too long or has invalid characters."""
     if len(formula) > LONGEST:
         raise FormulaError(
             f"the formula '{shortened(formula)}' is too long: it has {len(formula)} characters, and at most {LONGEST} "
@@ -70,7 +64,7 @@ def _past_space(formula: str, at: int) -> int:
 
 
 def _next_token(formula: str, at: int) -> tuple[Token, int]:
-    """Return the piece that begins at a place, and where it ends."""
+    """Return the token that begins at a position, and where it ends."""
     quoted = BACKTICKS.match(formula, at)
     if quoted:
         return Token("column", quoted[1]), quoted.end()
@@ -90,7 +84,7 @@ def _next_token(formula: str, at: int) -> tuple[Token, int]:
 
 
 def balanced(formula: str, at: int) -> int:
-    """Return where a parenthesis ends that was opened before a place."""
+    """Return the end of the parenthesis that was opened before a position."""
     depth = 1
     for match in INSIDE.finditer(formula, at):
         depth += {"(": 1, ")": -1}.get(match[0], 0)
@@ -107,29 +101,29 @@ def read_terms(formula: str, name_of: Callable[[Token], str]) -> tuple[bool, lis
     formula
         The right-hand side; it may begin with '~'.
     name_of
-        Gives the name of the factor that a column or a call means; called for each as it is met.
+        Returns the name of the factor of a column or a call; called for each in order.
 
     Returns
     -------
     intercept : bool
     terms
-        In R's order: by degree, then as written. Each is a tuple of factors, by first appearance in the formula.
+        In R's order: by degree, then as written. Each is a tuple of factors in order of appearance.
 
     Raises
     ------
     FormulaError
-        The formula does not parse, is nested too deeply, or has too many terms.
+        The formula cannot be parsed, is nested too deeply, or has too many terms.
 
     Notes
     -----
-    R counterpart: stats::terms.formula. As there, ``0`` and ``- 1`` take the intercept out of the whole model wherever
-    they stand; unlike there, a number is no part of a product.
+    R counterpart: stats::terms.formula. As in R, ``0`` and ``- 1`` remove the intercept of the whole model
+    wherever they occur; unlike in R, a number cannot be part of a product.
     """
     return _Reader(formula, name_of).read()
 
 
 class _Reader:
-    """Reads a formula from left to right."""
+    """A parser that reads a formula from left to right."""
 
     def __init__(self, formula: str, name_of: Callable[[Token], str]) -> None:
         self.formula, self.name_of = formula, name_of
@@ -153,7 +147,7 @@ class _Reader:
         return self.tokens[self.at]
 
     def _take(self, operators: str) -> str:
-        """Go past one of some operators and return it; '' when something else comes."""
+        """Read one of some operators and return it; '' if something else follows."""
         token = self._next
         if token.kind != "operator" or token.text not in operators:
             return ""
@@ -182,7 +176,7 @@ class _Reader:
         return terms
 
     def _number(self) -> bool:
-        """Read a number that is a term by itself; False when something else comes."""
+        """Read a number that is a term; False if something else follows."""
         token, after = self._next, self.tokens[min(self.at + 1, len(self.tokens) - 1)]
         if token.kind != "number" or after.text in (":", "*", "/", "^"):
             return False
@@ -221,7 +215,7 @@ class _Reader:
             for _ in range(int(digits[:9]) - 1):
                 more = self._bounded(self._cross(terms, base))
                 if list(more) == list(terms):
-                    break  # so have all higher powers
+                    break  # higher powers add nothing
                 terms = more
             base = terms
         return terms
@@ -242,7 +236,7 @@ class _Reader:
     def _parenthesis(self) -> Terms:
         self.depth += 1
         if self.depth > DEEPEST:
-            self._fail(f"more than {DEEPEST} parentheses are in each other")
+            self._fail(f"more than {DEEPEST} nested parentheses")
         terms = self._sum()
         if not self._take(")"):
             if self._next.kind == "end":
@@ -252,7 +246,7 @@ class _Reader:
         return terms
 
     def _cross(self, left: Terms, right: Terms) -> Terms:
-        """Return the product of every term with every other one."""
+        """Return the products of all terms of two sets."""
         self.work += len(left) * len(right)
         if self.work > MOST_PRODUCTS:
             self._refuse_many()

@@ -72,7 +72,7 @@ def test_an_order_of_text_is_told_where_another_may_be_meant(capsys):
     assert capsys.readouterr().err == ""
     for ask in (lambda: dds.effect("group", levels="consecutive"), lambda: dds.query("group[consecutive]")):
         ask()
-        assert "group[consecutive] goes by the order high, low, mid (as text); levels=" in capsys.readouterr().err
+        assert "group[consecutive] uses the order high, low, mid (as text); levels=" in capsys.readouterr().err
     dds, _ = told(["high", "low", "mid"], levels={"group": ["low", "mid", "high"]})
     dds.effect("group", levels="consecutive")
     told(["high", "low", "mid"], quiet=True)[0].effect("group", levels="poly")

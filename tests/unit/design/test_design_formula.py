@@ -129,7 +129,7 @@ def test_factor_of_a_name_in_backticks():
         ("~ a*1", "multiplies by '1'; only 0 and 1 have a meaning, as terms"),
         ("~ a + 2", "adds '2', but only 0 and 1"),
         ("~ (a+b)^1.5", "the power is not a whole number"),
-        ("~ ploy(age, 2)", r"which is not known \(did you mean 'poly'\?\)\. A formula has"),
+        ("~ ploy(age, 2)", r"which is not known \(did you mean 'poly'\?\)\. A formula may use"),
         ("~ C(a, contr.sum)", r"only 'C\(column\)' is supported"),
         ("~ C(log(a))", r"only 'C\(column\)' is supported"),
         ("~ C(zz)", "'zz', which is not a column"),
@@ -203,7 +203,7 @@ def test_expressions_of_text_and_bool():
 
 
 def test_expression_errors():
-    with pytest.raises(FormulaError, match="gives text"):
+    with pytest.raises(FormulaError, match="has text values"):
         evaluate("~ I(g)", g=["x", "y"])
     with pytest.raises(FormulaError, match="cannot be computed"):
         evaluate("~ log(g)", g=["x", "y"])
@@ -245,9 +245,9 @@ def test_raw_polynomials_count_from_one():
     [
         (
             "~poly(age, 5)",
-            "5 columns, but there are only 3 different values in the samples. Ask for a degree of at most 2",
+            "5 columns, but the samples have only 3 different values. Use a degree of at most 2",
         ),
-        ("~poly(age, 3, raw=True)", "Ask for a degree of at most 2"),
+        ("~poly(age, 3, raw=True)", "Use a degree of at most 2"),
         ("~cs(age, df=2)", "needs df of at least 3, or 2 with constraints='center'"),
     ],
 )

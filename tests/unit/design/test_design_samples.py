@@ -144,7 +144,7 @@ def test_levels_that_r_would_name_alike_get_names_of_their_own():
     assert design.names == ("Intercept", "g_a_b_vs_c", "g_a.b_vs_c")
     assert design.columns == ("(Intercept)", "ga-b", "ga.b")
     assert f"{note}'a-b' as 'a_b'." in design.notes
-    with pytest.raises(SamplesError, match="not different when written as text"):
+    with pytest.raises(SamplesError, match="not distinct when written as text"):
         prepare(sheet(g=pd.Categorical([1, "1"], categories=[1, "1"])))
 
 
@@ -192,7 +192,7 @@ def test_levels_that_look_like_the_control():
 def test_reference_that_r_would_choose_differently():
     found = prepare(sheet(g=["B", "a", "c"])).warnings
     assert len(found) == 1
-    assert "is 'B' (levels are sorted by code point), where R would take 'a'" in found[0]
+    assert "is 'B' (levels are sorted by code point), where R would use 'a'" in found[0]
     assert prepare(sheet(g=["B", "a", "c"]), reference={"g": "B"}).warnings == ()
     assert prepare(sheet(g=pd.Categorical(["B", "a"], categories=["B", "a"]))).warnings == ()
 
@@ -218,7 +218,7 @@ def test_integers_that_may_be_labels():
 def test_large_numbers(values):
     (found,) = prepare(sheet(x=values)).warnings
     assert "mean or standard deviation larger than 5" in found
-    assert "'scale(x)' in the formula gives the one per standard deviation" in found
+    assert "'scale(x)' in the formula gives the fold change per standard deviation" in found
 
 
 def test_number_warnings_of_moderate_numbers():

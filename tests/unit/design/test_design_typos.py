@@ -5,7 +5,7 @@ import pytest
 from studies import sheet
 
 from countnest.design.build import build_design
-from countnest.design.levels.typos import seen, slip_warnings, spelled
+from countnest.design.levels.typos import seen, spelled, typo_warnings
 from countnest.design.samples import prepare_samples
 from countnest.errors import SamplesError
 
@@ -29,7 +29,7 @@ DIFFERENT = [
 def found(**levels):
     """Return the warnings about levels with so many samples each."""
     names = {level: list(range(count)) for level, count in levels.items()}
-    return slip_warnings(names, "g")
+    return typo_warnings(names, "g")
 
 
 def test_levels_that_cannot_be_told_apart_are_refused():
@@ -101,7 +101,7 @@ def test_what_is_invisible_only_is_missing():
 def test_words_for_a_missing_value_are_told():
     for word in ("NA", "nan", "n/a", "N/A", "#N/A", "<NA>", "-", "?", "missing", "Unknown", "not available"):
         (warning,) = prepare_samples(sheet(g=["a", "b", word, "b", "a", word]), ["g"], reference={"g": "a"}).warnings
-        assert f"read like missing values and are fitted as groups of their own: '{word}' in 2 samples" in warning
+        assert f"look like missing values and are fitted as groups: '{word}' in 2 samples" in warning
         assert f".isin([{word!r}])" in warning
     (lone,) = found(**{"a": 3, "b": 3, "None": 1})
     assert "'None' in 1 sample" in lone
@@ -136,7 +136,7 @@ def test_numbers_written_twice_are_told():
     pairs = [("5", "5.0"), ("05min", "5min"), ("1e-3", "0.001"), ("5 uM", "5uM"), ("1,000", "1000"), ("0,5", "0.50")]
     for pair in pairs:
         (warning,) = found(**{pair[0]: 2, pair[1]: 2, "other": 2})
-        assert "write the same number in different ways" in warning
+        assert "the same number written in different ways" in warning
         assert all(f"'{level}'" in warning for level in pair)
     assert found(**{"5": 2, "50": 2, "1.1": 2}) == []
     for pair in (("0,5", "0,05"), ("v1.1", "v1.10"), ("1_10", "110"), ("5-9", "59")):

@@ -44,7 +44,7 @@ def test_lists_dicts_and_other_objects_are_refused_where_they_are_used():
 
 def test_one_odd_cell_is_named():
     with pytest.raises(
-        SamplesError, match=r"holds a list in 1 sample \('s3'\).*In sample 's3' it is \['b'\]. Make a column"
+        SamplesError, match=r"holds a list in 1 sample \('s3'\).*In sample 's3' it is \['b'\]. Convert the column"
     ):
         prepare_samples(sheet(["a", "a", ["b"], "b"]), ["group"])
 

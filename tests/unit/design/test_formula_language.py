@@ -169,7 +169,7 @@ OTHERS = {
     "~ I(x": "parentheses do not match",
     "~ I(x))": "parentheses do not match",
     "~ (cell": "parentheses do not match",
-    "~" + "(" * 3000 + "x" + ")" * 3000: "parentheses are in each other",
+    "~" + "(" * 3000 + "x" + ")" * 3000: "nested parentheses",
     "~ " + "x + " * 3000 + "x": "too long",
     "~ (" + " + ".join(f"`{i}`" for i in range(40)) + ")^20": "more than 1000 terms",
     "": "empty",

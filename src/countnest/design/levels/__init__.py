@@ -1,1 +1,1 @@
-"""Levels of factors: how they are written, in which order they stand, and what may be wrong with them."""
+"""Levels of factors: their text, their order, and checks for misspellings."""

@@ -1,4 +1,4 @@
-"""Levels that name a control: what others are usually compared with."""
+"""Levels that name a control, with which others are usually compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 __all__ = ["control_levels", "is_control_word"]
 
-# Words that name the untreated, unchanged or first state in the sample sheets of public studies.
+# Words for the untreated, unchanged or first state in sample sheets of public studies.
 UNTREATED = (
     "control controls ctrl ctrls ctl cntrl contr con none untreated untrt unt nontreated nottreated notreatment nodrug "
     "unstim unstimulated nonstimulated uninfected noninfected uninduced noninduced unexposed untransfected "
@@ -19,7 +19,7 @@ GIVEN_INSTEAD = "vehicle veh mock dmso placebo sham saline pbs scramble scramble
 UNCHANGED = "wt wildtype wildtypes parental naive naïve normal healthy normoxia normoxic reference"
 FIRST = "pre before baseline pretreatment predose timezero"
 CONTROL_WORDS = frozenset(" ".join((UNTREATED, GIVEN_INSTEAD, UNCHANGED, FIRST)).split())
-# Shorter words with a number are names of genes and viruses, such as WT1 and EV71.
+# Shorter words with a number name genes and viruses, such as WT1 and EV71.
 LONG_ENOUGH = 4
 
 NO_TIME_OR_DOSE = re.compile(
@@ -32,7 +32,7 @@ NOT = frozenset({"non", "not", "no"})
 
 
 def control_levels(levels: Iterable[str]) -> list[str]:
-    """Return the levels in which a word names a control, or that are a time or a dose of 0.
+    """Return the levels that contain a word for a control, or are a time or a dose of 0.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def control_levels(levels: Iterable[str]) -> list[str]:
 
 
 def is_control_word(level: str) -> bool:
-    """Tell whether a word within a level names a control."""
+    """Tell whether a level contains a word for a control."""
     text = unicodedata.normalize("NFKC", level)
     words = [piece.casefold() for word in WORD.findall(text) for piece in _pieces(word)]
     pairs = [first + second for first, second in itertools.pairwise(words)]
@@ -56,7 +56,7 @@ def _is_zero(text: str) -> bool:
 
 
 def _pieces(word: str) -> list[str]:
-    """Return a word, or its parts: 'si' and 'Ctrl' of siCtrl, 'control' of control2."""
+    """Return the parts of a word: 'si' and 'Ctrl' of siCtrl, 'control' of control2."""
     pieces = HUMPS.split(word)
     bare = [piece.rstrip("0123456789") for piece in pieces]
     return [short if len(short) >= LONG_ENOUGH else piece for piece, short in zip(pieces, bare, strict=True)]

@@ -1,4 +1,4 @@
-"""Numbers in the names of levels: ``5min``, ``day10``, ``0.5uM``; which come first, where that is beyond doubt."""
+"""Numbers in the names of levels, such as ``5min``, ``day10``, ``0.5uM``, and the order that they give."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ DATE = re.compile(r"(\d{4})([-/])(0?[1-9]|1[0-2])(?:\2(0?[1-9]|[12]\d|3[01]))?",
 VERSION = re.compile(r"v(?:er(?:sion)?)?\.?(\d+(?::\d+)*)", re.ASCII | re.IGNORECASE)
 FRACTION = re.compile(rf"(?P<before>{WORD})(\d+)/(\d+)(?P<after>{WORD})", re.ASCII)
 
-# A number without sign; '1e5' and '1E-5' have exponents, but '2E5' may as well be a name.
+# A number without a sign; '1e5' and '1E-5' have exponents, but '2E5' may be a name.
 DIGITS = r"\d+(?:\.\d+)?(?:[eE][+-]\d{1,3}(?!\d)|e\d{1,3}(?!\d))?"
 NUMBER = re.compile(DIGITS, re.ASCII)
-# A sign counts at the beginning and after a letter: 'day-1' beside 'day1'.
+# A sign belongs to the number at the beginning and after a letter: 'day-1' and 'day1'.
 SIGNED = re.compile(rf"(?:(?<![^A-Za-z])[+-])?{DIGITS}", re.ASCII)
 
 ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)(?![^\W_])", re.IGNORECASE)
 THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])", re.ASCII)
 SPACED_THOUSANDS = re.compile(r"(?<![\d.,])(?<!\d )[1-9]\d{0,2}(?: \d{3})+(?! ?\d)", re.ASCII)
 COMMA = re.compile(r"(?<=\d),(?=\d)", re.ASCII)
-# Versions and dates such as 24.12.2023: the numbers between the points are whole.
+# Versions and dates such as 24.12.2023, in which points separate whole numbers.
 POINTS = re.compile(r"(?<![^\W\d_])v(?:er(?:sion)?)?\.?\d+(?:\.\d+)+|\d+(?:\.\d+){2,}", re.ASCII | re.IGNORECASE)
 DASHES = str.maketrans("\N{MINUS SIGN}\N{EN DASH}", "--")
 
@@ -54,11 +54,11 @@ TIMES: dict[str, Decimal] = {
     **dict.fromkeys(("mo", "month", "months"), MONTH),
     **dict.fromkeys(("y", "yr", "yrs", "year", "years"), YEAR),
 }
-# Spelled out, they may stand before the number: 'week 2'.
+# Spelled out, they may precede the number: 'week 2'.
 TIME_WORDS = frozenset(word for word in TIMES if len(word) > 2)
-# Before a number these, too, are followed by a time or an amount, not by the name of an individual.
+# Words before a number that is a time or an amount, not a label of an individual.
 QUANTITY_WORDS = TIME_WORDS.union({"", "t", "d", "h", "w", "hr", "wk", "mo", "yr", "time", "timepoint", "dose", "conc"})
-# Hours after an infection, a fertilization and so on: all levels of a factor count from the same event.
+# Hours after an infection, a fertilization and so on; all levels of a factor refer to the same event.
 AFTER = re.compile(r"(min|h|d|w|mo)(p[a-z])")
 MOLAR = {"fM": -15, "pM": -12, "nM": -9, "uM": -6, "mM": -3, "M": 0}
 MASS = {"fg": -15, "pg": -12, "ng": -9, "ug": -6, "mcg": -6, "mg": -3, "g": 0, "kg": 3}
@@ -67,7 +67,7 @@ PER = re.compile(r"(/(?:[mu]?[lL]|k?g))?$")
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """The text before the numbers of levels, the key of each level, and whether it is a time or an amount."""
+    """The text before the numbers of levels, the sort key of each level, and whether they are times or amounts."""
 
     before: str
     keys: tuple[Key, ...]
@@ -75,19 +75,19 @@ class _Frame:
 
 
 def by_number(levels: Sequence[str], controls: Collection[str] = ()) -> tuple[str, ...] | None:
-    """Return levels in the order of the numbers that they carry; None where that order is not clear.
+    """Return levels in the order of their numbers; None if that order is not clear.
 
-    It is clear where the levels differ in one number and in nothing else; where they are times, concentrations or
-    masses in units that are known; or where all are ranges, dates with the year first, versions or fractions. A level 0
-    needs no unit. After a word, numbers of different length that begin with zeros are labels, such as those of cell
-    lines. Words that name a control stand before times and amounts, and before all others with the number 0.
+    It is clear if the levels differ only in one number; if they are times, concentrations or masses in known units; or
+    if all are ranges, dates with the year first, versions or fractions. A level 0 needs no unit. After a word, numbers
+    of different length that begin with zeros are labels, such as those of cell lines. Controls come before times and
+    amounts; controls with the number 0 come before all others.
 
     Parameters
     ----------
     levels
         Different levels, in the order that equal numbers keep.
     controls
-        Those in which a word names a control.
+        Those that contain a word for a control.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def by_number(levels: Sequence[str], controls: Collection[str] = ()) -> tuple[st
 
 
 def number_keys(levels: Sequence[str]) -> list[tuple[str, ...] | None]:
-    """Return what levels share that write the same numbers in different ways, as '5' and '5.0'; None without one."""
+    """Return keys that are equal for levels with the same numbers, such as '5' and '5.0'; None without a number."""
     found = [(text, NUMBER.findall(text)) for text in _plain_texts(levels)]
     return [
         (*_texts_between(text, NUMBER), *(str(Decimal(number).normalize()) for number in numbers)) if numbers else None
@@ -125,7 +125,7 @@ def number_keys(levels: Sequence[str]) -> list[tuple[str, ...] | None]:
 
 
 def _frame(texts: Sequence[str]) -> _Frame | None:
-    """Return the number of each level; a level that is 0 and nothing else has the unit of the others."""
+    """Return the number of each level; a level that is just 0 has the unit of the others."""
     if len(texts) < 2:
         return None
     compound = _compound_keys(texts)
@@ -144,7 +144,7 @@ def _frame(texts: Sequence[str]) -> _Frame | None:
 
 
 def _one_frame(texts: Sequence[str], pattern: re.Pattern[str]) -> _Frame | None:
-    """Return the numbers of levels that differ in one number and in nothing else."""
+    """Return the numbers of levels that differ only in one number."""
     frames = {_texts_between(text, pattern) for text in texts}
     if len(frames) != 1:
         return None
@@ -157,7 +157,7 @@ def _one_frame(texts: Sequence[str], pattern: re.Pattern[str]) -> _Frame | None:
     if before not in QUANTITY_WORDS and _is_label(columns[place]):
         return None
     numbers = [Decimal(number) for number in columns[place]]
-    if place == 0 and frame[0] == "-":  # a sign, for nothing stands before it
+    if place == 0 and frame[0] == "-":  # a minus sign, because nothing precedes it
         numbers = [number.copy_negate() for number in numbers]
     unit = pattern.split(texts[0])[place + 1].strip("-")
     is_quantity = before in QUANTITY_WORDS or _with_unit(Decimal(1), unit) is not None
@@ -165,7 +165,7 @@ def _one_frame(texts: Sequence[str], pattern: re.Pattern[str]) -> _Frame | None:
 
 
 def _is_label(numbers: Sequence[str]) -> bool:
-    """Tell whether numbers are labels: some begin with zeros, and not to make all of them equally long."""
+    """Tell whether numbers are labels: some begin with zeros that do not pad all of them to one length."""
     whole = [re.match(r"\d+", number.lstrip("+-"), re.ASCII) for number in numbers]
     digits = [found[0] for found in whole if found]
     padded = {len(text) for text in digits if PADDED.match(text)}
@@ -173,7 +173,7 @@ def _is_label(numbers: Sequence[str]) -> bool:
 
 
 def _units(texts: Sequence[str]) -> _Frame | None:
-    """Return times in seconds, or concentrations or masses in their unit, where all levels are the same kind."""
+    """Return times in seconds, or concentrations or masses in their unit, if all levels are of the same kind."""
     found = [_amount(text) for text in texts]
     kinds = {amount[0] for amount in found if amount}
     if None in found or len(kinds) != 1:
@@ -182,7 +182,7 @@ def _units(texts: Sequence[str]) -> _Frame | None:
 
 
 def _amount(text: str) -> tuple[str, Decimal] | None:
-    """Return the kind of a time, concentration or mass, with the word before it, and its size."""
+    """Return the kind of a time, concentration or mass, with the preceding word, and its size."""
     match = re.fullmatch(rf"([A-Za-z]*)\.?({DIGITS})-?([A-Za-z\N{{GREEK SMALL LETTER MU}}][A-Za-z/]*)?", text)
     if match is None or not (match[1] or match[3]):
         return None
@@ -211,10 +211,10 @@ def _with_unit(value: Decimal, unit: str) -> tuple[str, Decimal] | None:
 
 
 def _plain_texts(levels: Sequence[str]) -> list[str]:
-    """Return levels with their numbers written as in a program, and without what separates words.
+    """Return levels with their numbers in the notation of programs, and without spaces between words.
 
-    Commas are thousands marks where all of them can be, and decimal commas otherwise. Whole numbers that points, spaces
-    or underscores separate are separated by colons.
+    Commas are thousands separators if all of them can be, and decimal commas otherwise. Whole numbers separated by
+    points, spaces or underscores become separated by colons.
 
     Examples
     --------
@@ -231,7 +231,7 @@ def _plain_texts(levels: Sequence[str]) -> list[str]:
 
 
 def _texts_between(text: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
-    """Return what stands between the numbers, in small letters."""
+    """Return the text between the numbers, in lower case."""
     return tuple(piece.casefold() for piece in pattern.split(text))
 
 
@@ -243,15 +243,10 @@ def _composed(level: str) -> str:
 
 
 def _compound_keys(texts: Sequence[str]) -> tuple[Key, ...] | None:
-    """Return what levels are sorted by that are ranges, dates, versions or fractions, all of one form; None for others.
+    """Return the sort keys of ranges, dates, versions or fractions, all of one form; None for other texts.
 
-    Ranges must not overlap; '<20', '65+' and single numbers may stand beside them. Fractions are at most 1, for others
-    may be a day and a month.
-
-    Parameters
-    ----------
-    texts
-        Different levels, as `_plain_texts` gives them.
+    Ranges must not overlap; '<20', '65+' and single numbers may occur with them. Fractions are at most 1, because
+    others may be a day and a month.
 
     Examples
     --------
@@ -307,7 +302,7 @@ def _ends(found: re.Match[str]) -> tuple[Decimal, Decimal]:
 
 
 def _alike(texts: Sequence[str], pattern: re.Pattern[str]) -> list[re.Match[str]]:
-    """Return the matches of levels that have the same words before and after; nothing where one does not match."""
+    """Return the matches of texts with the same words before and after; none if a text does not match."""
     found = [each for text in texts if (each := pattern.fullmatch(text))]
     words = {(each["before"].casefold(), each["after"].casefold()) for each in found}
     return found if len(found) == len(texts) and len(words) == 1 else []

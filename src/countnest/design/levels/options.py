@@ -1,4 +1,4 @@
-"""What a user asks of the factors of a design, `reference=` and `levels=`: refused unless it can be read in one way."""
+"""Checks of the arguments `reference=`, `levels=` and others that name factors and levels."""
 
 from __future__ import annotations
 
@@ -16,15 +16,7 @@ FORMS = {
 
 
 def by_factor(option: str, given: object) -> dict[str, Any]:
-    """Return what is asked for each factor; raise `OptionError` unless it is a dict, or None for nothing.
-
-    Parameters
-    ----------
-    option
-        'reference' or 'levels', for the message.
-    given
-        What the user gave.
-    """
+    """Return an argument by factor, 'reference' or 'levels'; raise `OptionError` unless it is a dict or None."""
     if given is None or isinstance(given, Mapping):
         return dict(given or {})
     shown = f"{given!r}" if isinstance(given, (str, int, float, list, tuple, set)) else kind_of(given)
@@ -32,7 +24,7 @@ def by_factor(option: str, given: object) -> dict[str, Any]:
 
 
 def checked_orders(given: object) -> dict[str, Any]:
-    """Return the orders of levels that the user names, by factor; raise `SamplesError` for what has no order."""
+    """Return the given orders of levels by factor; raise `SamplesError` for a value without order."""
     orders = by_factor("levels", given)
     for factor, named in orders.items():
         if (
@@ -45,17 +37,17 @@ def checked_orders(given: object) -> dict[str, Any]:
 
 
 def refuse_unordered(option: str, given: object) -> None:
-    """Raise `ContrastError` for a set where the order counts: it may be another one in the next session."""
+    """Raise `ContrastError` for a set where order matters: it may differ in the next session."""
     if _is_unordered(given):
         raise ContrastError(f"{option}={given!r} is a set, which has no order; give a list.")
 
 
 def require_names(option: str, given: object) -> None:
-    """Raise `OptionError` unless variables are named in a list, a tuple or the like."""
+    """Raise `OptionError` unless names are given in a list, a tuple or similar."""
     if isinstance(given, str) or not isinstance(given, Collection) or not all(isinstance(name, str) for name in given):
         raise OptionError(f"{option}={given!r}: give the names of variables in a list.")
 
 
 def _is_unordered(given: object) -> bool:
-    """Tell whether the parts of an object stand in no order of their own, as those of a set."""
+    """Tell whether an object is a set without order."""
     return isinstance(given, Set) and not isinstance(given, KeysView)

@@ -1,4 +1,4 @@
-"""The order of the levels of a factor: as named, by the numbers they carry, as categories, or as text."""
+"""The order of the levels of a factor: as given, by their numbers, as categories, or as text."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ MOST_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class LevelOrder:
-    """In which order the levels of a factor stand, and where that order comes from.
+    """The order of the levels of a factor, and its source.
 
     Attributes
     ----------
     levels
-        The levels with samples. Where the order means something it does not depend on the reference level; elsewhere
-        the reference is first.
+        The levels with samples. If the order is known it does not depend on the reference level; otherwise the
+        reference is first.
     source
-        'named' by the user, by 'numbers' in their names, 'ordered' categories; or, without a meaning, 'categories' as
-        they are or 'text'.
+        'named' by the user, by 'numbers' in their names, 'ordered' categories; or, without a meaning, unordered
+        'categories' or 'text'.
     dropped
-        Levels without samples, which were left out.
+        Levels without samples, which are left out.
     moved
-        Whether the categories stood as text, which is where pandas puts them, and now stand by their numbers.
+        Whether the categories were in text order, as sorted by pandas, and were reordered by their numbers.
     first
-        The category that stood before all others of such an order, and is the reference; None: the first level.
+        The category that preceded all others of such an order, which is the reference; None: the first level.
     """
 
     levels: tuple[str, ...]
@@ -58,23 +58,23 @@ class LevelOrder:
 
     @property
     def is_known(self) -> bool:
-        """Whether the order means something: later, or more."""
+        """Whether the order has a meaning, such as later or more."""
         return self.source in ("named", "numbers", "ordered")
 
     @property
     def is_as_text(self) -> bool:
-        """Whether three levels and more stand as text does, which need not be the order that is meant."""
+        """Whether three or more levels are in text order, which may not be the intended one."""
         rest = self.levels[1:]  # the reference is first
         return not self.is_known and len(rest) > 1 and list(rest) == sorted(rest)
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the levels stand as text, and would not by the numbers in them."""
+        """Whether the levels are in text order and the numbers in them would give another."""
         return self.is_as_text and sorted(self.levels, key=_by_digits) != sorted(self.levels)
 
     @property
     def reference(self) -> str:
-        """The reference level, unless the user chooses another."""
+        """The default reference level."""
         return self.levels[0] if self.first is None else self.first
 
     def __str__(self) -> str:
@@ -94,24 +94,24 @@ def level_order(column: pd.Series[Any], named: Iterable[Any] | None = None) -> L
     column
         Text, truth values, numbers or categories, without missing values.
     named
-        All its levels in their order, as the user gives them; levels without samples may be among them.
+        All its levels in their order, as given by the user; they may include levels without samples.
 
     Returns
     -------
     LevelOrder
-        As named. Otherwise as ordered categories; by numbers, where the levels carry them and the order is clear; as
-        categories; by value (numbers) or by code point (text). Categories that stand as text, as those of
-        ``astype("category")`` do, count as text.
+        As given. Otherwise as ordered categories; by the numbers in the levels if that order is clear; as categories;
+        by value (numbers) or by code point (text). Categories in text order, as those of ``astype("category")``, count
+        as text.
 
     Raises
     ------
     SamplesError
-        A level is not named, named twice, or in another order than that of ordered categories; categories that are
-        not different when written as text.
+        A level is missing, given twice, or in another order than that of ordered categories; categories that are equal
+        when written as text.
 
     Notes
     -----
-    R counterpart: base::factor, whose levels stand in the order of text in the language of the session.
+    R counterpart: base::factor, whose levels are in text order in the locale of the session.
     """
     used = {level_text(value) for value in column}
     own = _own_order(column, used)
@@ -128,7 +128,7 @@ def level_order(column: pd.Series[Any], named: Iterable[Any] | None = None) -> L
 
 
 def as_factor(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return a column as a categorical of the values that occur, text in the order of `level_order`."""
+    """Return a column as a categorical of the values that occur; text has the order of `level_order`."""
     factor: pd.Series[Any] = column.astype("category").cat.remove_unused_categories()
     if factor.cat.ordered or not all(isinstance(level, str) for level in factor.cat.categories):
         return factor
@@ -136,9 +136,9 @@ def as_factor(column: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def order_sentences(orders: Mapping[str, LevelOrder], quiet: Sequence[str] = ()) -> list[str]:
-    """Return 'order of minute: 0 < 5 < 15 (by their numbers)' for each order that means something and is not of text.
+    """Return 'order of minute: 0 < 5 < 15 (by their numbers)' for each known order other than text order.
 
-    So is the order of text told, where the numbers in the levels would give another; but not of factors in `quiet`.
+    Text order is included if the numbers in the levels would give another, unless the factor is in `quiet`.
     """
     return [
         f"order of {name}: {order}{'; levels= gives another' if order.is_doubtful else ''}"
@@ -148,9 +148,9 @@ def order_sentences(orders: Mapping[str, LevelOrder], quiet: Sequence[str] = ())
 
 
 def text_order_sentences(orders: Mapping[str, LevelOrder], ordered: Mapping[str, str]) -> list[str]:
-    """Return what is to be told where a method, by factor, goes by an order that is only that of text."""
+    """Return notes on factors compared by a method that depends on an order which is only that of text."""
     return [
-        f"{name}[{method}] goes by the order {orders[name]}; levels= of the data set gives another."
+        f"{name}[{method}] uses the order {orders[name]}; levels= of the data set gives another."
         for name, method in ordered.items()
         if name in orders and orders[name].is_as_text
     ]
@@ -163,7 +163,7 @@ def _by_digits(level: str) -> list[tuple[str, float]]:
 
 
 def _own_order(column: pd.Series[Any], used: set[str]) -> LevelOrder:
-    """Return the order that a column has by itself."""
+    """Return the order of a column without a given one."""
     dtype = column.dtype
     if not isinstance(dtype, pd.CategoricalDtype):
         if pd.api.types.is_bool_dtype(dtype):
@@ -174,7 +174,7 @@ def _own_order(column: pd.Series[Any], used: set[str]) -> LevelOrder:
     names = [level_text(value) for value in dtype.categories]
     if len(set(names)) < len(names):
         raise SamplesError(
-            f"the categories of '{column.name}' are not different when written as text: {listing(names)}."
+            f"the categories of '{column.name}' are not distinct when written as text: {listing(names)}."
         )
     if dtype.ordered:
         return _used_of(names, used, "ordered")
@@ -193,7 +193,7 @@ def _of_text(levels: tuple[str, ...]) -> LevelOrder:
 
 
 def _of_categories(plain: LevelOrder, *, is_text: bool) -> LevelOrder:
-    """Return the order of unordered categories: by numbers where they stand so, or where pandas sorted them as text."""
+    """Return the order of unordered categories: by number if they are in that order or sorted as text."""
     levels = plain.levels
     numbered = _by_number(tuple(sorted(levels)))
     if numbered is None:
@@ -213,7 +213,7 @@ def _used_of(names: Sequence[str], used: set[str], source: Source) -> LevelOrder
 
 
 def _known(value: object, levels: Sequence[str]) -> str:
-    """Return the level that a user means; numbers may be written in any way, such as 5.0 for '5'."""
+    """Return the level that a user gave; numbers may be written in any way, such as 5.0 for '5'."""
     text = known_level(value, levels)
     try:
         number = level_text(float(text))
@@ -223,7 +223,7 @@ def _known(value: object, levels: Sequence[str]) -> str:
 
 
 def _named_levels(named: Iterable[Any], own: LevelOrder, variable: str) -> list[str]:
-    """Return the levels that the user names, which must be all that occur."""
+    """Return the levels given by the user, which must include all that occur."""
     levels = [_known(value, own.levels) for value in named]
     twice = [level for place, level in enumerate(levels) if level in levels[:place]]
     if twice:

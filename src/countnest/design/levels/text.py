@@ -1,4 +1,4 @@
-"""Levels of factors: how they are written, whichever way a user writes them."""
+"""The text of levels of factors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOOLEANS = ("TRUE", "FALSE")
 
 
 def level_text(value: object) -> str:
-    """Return the name of a level as R writes it: ``TRUE`` for True, ``1`` for 1.0, other values as their text."""
+    """Return the name of a level as R writes it: ``TRUE`` for True, ``1`` for 1.0, otherwise its text."""
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value)).upper()
     if isinstance(value, (float, np.floating)):
@@ -25,7 +25,7 @@ def level_text(value: object) -> str:
 
 
 def known_level(value: object, levels: Collection[str]) -> str:
-    """Return the name of a level that a user gave: as it is, or a truth value in the way that the levels write it.
+    """Return the name of a level that a user gave; a truth value is written as in the levels.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def known_level(value: object, levels: Collection[str]) -> str:
 
 
 def level_codes(factor: pd.Series[Any], levels: Sequence[str]) -> IntArray:
-    """Return the level of each sample, shape (n,), of a categorical as its place in `levels`, in whatever order."""
+    """Return the level of each sample of a categorical, shape (n,), as a position in `levels`."""
     places = {level: place for place, level in enumerate(levels)}
     own = np.array([places.get(level, -1) for level in factor.cat.categories], dtype=np.int64)
     codes: IntArray = own[np.asarray(factor.cat.codes, dtype=np.int64)]

@@ -1,4 +1,4 @@
-"""Slips in the levels of a factor: what looks the same and is not, and what looks like a missing value."""
+"""Checks of the levels of a factor: levels that look the same, words for missing values, misspellings."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from countnest.design.levels.numbers import number_keys
 from countnest.errors import SamplesError, counted, listing
 from countnest.remedies import advised, level_order
 
-__all__ = ["refuse_slips", "seen", "slip_warnings", "spelled"]
+__all__ = ["refuse_same_looking", "seen", "spelled", "typo_warnings"]
 
-# Letters of other alphabets, and signs, that look like those of ASCII.
+# Letters of other alphabets and signs that look like those of ASCII.
 LIKE_LATIN = str.maketrans(
     # Cyrillic
     "АВЕКМНОРСТУХЅІЈԌԚԜаеорсухѕіјһԁԛԝкм"
@@ -26,11 +26,11 @@ LIKE_LATIN = str.maketrans(
     "ABEZHIKMNOPTYXaoipvkuxu"
     "-------''''\"\"\"//",
 )  # fmt: skip
-# What leaves no ink: categories of Unicode (format, control, unassigned, private), fillers, variation selectors.
+# Invisible characters: categories of Unicode (format, control, unassigned, private), fillers, variation selectors.
 INVISIBLE = frozenset({"Cf", "Cc", "Cn", "Co"})
 FILLERS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0").union(map(chr, range(0xFE00, 0xFE10)))
 
-# Words for a missing value that are no treatment. "None" may be one, and "-" beside "+".
+# Words for a missing value that do not name a treatment. "None" may name one, and so may "-" with "+".
 MISSING_WORDS = frozenset(
     ["na", "n/a", "#n/a", "<na>", "nan", "?", "??", "???", "-", "--", "---", ".", "missing", "unknown", "unk", "tbd"]
 ).union(f"not {word}" for word in ("available", "known", "applicable", "determined", "recorded", "specified"))
@@ -41,8 +41,8 @@ LETTERS = re.compile(r"[A-Z]*[^\W\d_A-Z]+|[A-Z]+|[^\W\d_]+")
 SHORTEST = 3
 
 
-def refuse_slips(samples: Mapping[str, Sequence[object]], variable: str, named: Collection[str] = ()) -> None:
-    """Raise `SamplesError` where levels differ in nothing that can be seen, or only in capital letters.
+def refuse_same_looking(samples: Mapping[str, Sequence[object]], variable: str, named: Collection[str] = ()) -> None:
+    """Raise `SamplesError` if levels have no visible difference, or differ only in case.
 
     Parameters
     ----------
@@ -51,25 +51,20 @@ def refuse_slips(samples: Mapping[str, Sequence[object]], variable: str, named: 
     variable
         The factor, for the message.
     named
-        Levels that the user has named one by one: they may differ in capital letters, as genotypes AA, Aa and aa do.
+        Levels listed by the user: these may differ only in case, as genotypes AA, Aa and aa do.
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for level in samples:
         groups[_skeleton(level)].append(level)
-    slips = [group for group in groups.values() if len(group) > 1 and not _is_meant(group, named)]
-    if slips:
-        raise SamplesError(_slip_message(slips, samples, variable))
+    alike = [group for group in groups.values() if len(group) > 1 and not _is_intended(group, named)]
+    if alike:
+        raise SamplesError(_same_message(alike, samples, variable))
 
 
-def slip_warnings(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
-    """Return what deserves attention: words for a missing value, numbers written twice, a level that may be misspelt.
+def typo_warnings(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
+    """Return warnings about words for missing values, numbers written in two ways, and levels that may be misspelt.
 
-    Parameters
-    ----------
-    samples
-        The samples of each level that occurs.
-    variable
-        The factor, for the messages.
+    `samples` has the samples of each level that occurs.
     """
     if len(samples) < 2:
         return []
@@ -77,7 +72,7 @@ def slip_warnings(samples: Mapping[str, Sequence[object]], variable: str) -> lis
 
 
 def spelled(level: str) -> str:
-    """Return a level with the names of the characters that cannot be told by sight: 'trt<ZERO WIDTH SPACE>'."""
+    """Return a level with invisible and ambiguous characters spelt out: 'trt<ZERO WIDTH SPACE>'."""
     return "".join(_named(c) if c != " " and (_is_blank(c) or _is_disguised(c)) else c for c in level)
 
 
@@ -90,7 +85,7 @@ def _is_blank(character: str) -> bool:
 
 
 def _is_disguised(character: str) -> bool:
-    """Tell whether a character looks like another one, or is an accent that is joined to a letter."""
+    """Tell whether a character looks like another one, or is a combining accent."""
     other = unicodedata.normalize("NFKC", character) != character
     return other or ord(character) in LIKE_LATIN or unicodedata.category(character) == "Mn"
 
@@ -100,53 +95,53 @@ def _is_invisible(character: str) -> bool:
 
 
 def _skeleton(level: str) -> str:
-    """Return what levels share that look the same, or do so in small letters."""
+    """Return a key that is equal for levels that look the same apart from case."""
     return seen(level).casefold()
 
 
 def seen(level: str) -> str:
-    """Return what can be seen of a level: no invisible characters, letters that look Latin as Latin ones."""
+    """Return a level without invisible characters and with letters that look Latin as Latin ones."""
     return " ".join(_inked(level).split())
 
 
 def _inked(level: str) -> str:
-    """Return a level with all its spaces, line breaks among them, and nothing else that is invisible."""
+    """Return a level without invisible characters other than spaces and line breaks."""
     plain = unicodedata.normalize("NFKC", level).translate(LIKE_LATIN)
     return "".join(c for c in plain if c.isspace() or not _is_invisible(c))
 
 
-def _is_meant(group: Sequence[str], named: Collection[str]) -> bool:
-    """Tell whether levels differ in capital letters only, and the user has named all of them."""
+def _is_intended(group: Sequence[str], named: Collection[str]) -> bool:
+    """Tell whether levels differ only in case, and the user listed all of them."""
     return all(level in named for level in group) and len({seen(level) for level in group}) == len(group)
 
 
-def _slip_message(slips: Sequence[Sequence[str]], samples: Mapping[str, Sequence[object]], variable: str) -> str:
+def _same_message(alike: Sequence[Sequence[str]], samples: Mapping[str, Sequence[object]], variable: str) -> str:
     shown = "; ".join(
-        " and ".join(f"'{spelled(level)}' ({listing(samples[level], 3)})" for level in group) for group in slips[:5]
+        " and ".join(f"'{spelled(level)}' ({listing(samples[level], 3)})" for level in group) for group in alike[:5]
     )
-    more = f"; and {len(slips) - 5} more" if len(slips) > 5 else ""
-    remedy = {level: good for group in slips for good in [_best(group, samples)] for level in group if level != good}
-    first, second = slips[0][:2]
+    more = f"; and {len(alike) - 5} more" if len(alike) > 5 else ""
+    remedy = {level: good for group in alike for good in [_best(group, samples)] for level in group if level != good}
+    first, second = alike[0][:2]
     capitals = seen(first) != seen(second)
     other = (
         f"If they are different, name all levels in their order, {level_order(variable)}"
         if capitals
-        else "If they are different, give them names that can be told apart"
+        else "If they are different, give them names that can be distinguished"
     )
     correction = advised(
         f"samples['{variable}'] = samples['{variable}'].replace({_ascii(remedy)})",
-        "write them alike in the sample sheet",
+        "write them in one way in the sample sheet",
     )
     return (
-        f"levels of '{variable}' differ only in {_differences(slips)}: {shown}{more}. If they are the same: "
+        f"levels of '{variable}' differ only in {_differences(alike)}: {shown}{more}. If they are the same: "
         f"{correction}. {other}."
     )
 
 
-def _differences(slips: Sequence[Sequence[str]]) -> str:
-    """Return what levels differ in, in words."""
+def _differences(alike: Sequence[Sequence[str]]) -> str:
+    """Return how the levels differ, in words."""
     found = dict.fromkeys(
-        what for group in slips for a, b in itertools.combinations(group, 2) for what in _difference(a, b)
+        what for group in alike for a, b in itertools.combinations(group, 2) for what in _difference(a, b)
     )
     return " or ".join(found) or "the way in which their characters are composed"
 
@@ -165,14 +160,14 @@ def _difference(one: str, other: str) -> list[str]:
 
 
 def _best(group: Sequence[str], samples: Mapping[str, Sequence[object]]) -> str:
-    """Return what the levels of a group are to be replaced by: one without odd characters that has most samples."""
+    """Return the replacement of a group of levels: the one without odd characters that has most samples."""
     clean = [level for level in group if seen(level) == level]
     best = max(clean or group, key=lambda level: len(samples[level]))
     return best if clean else seen(best)
 
 
 def _ascii(remedy: Mapping[str, str]) -> str:
-    """Return a dict as code, with invisible characters and those that look alike written as escapes."""
+    """Return a dict as code, with escapes for invisible and ambiguous characters."""
     pairs = (f"{_quoted(old)}: {_quoted(new)}" for old, new in remedy.items())
     return f"{{{', '.join(pairs)}}}"
 
@@ -182,14 +177,14 @@ def _quoted(level: str) -> str:
 
 
 def _missing(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
-    """Return the warning about levels that read like missing values, if there are any."""
+    """Return a warning about levels that look like missing values, if there are any."""
     found = [level for level in samples if _is_missing_word(level, samples)]
     if not found or len(found) == len(samples):
         return []
     where = "; ".join(f"'{level}' in {counted(len(samples[level]), 'sample')} ({listing(samples[level])})"
                       for level in found)  # fmt: skip
     return [
-        f"levels of '{variable}' read like missing values and are fitted as groups of their own: {where}. If they are "
+        f"levels of '{variable}' look like missing values and are fitted as groups: {where}. If they are "
         f"missing, leave these samples out: samples = samples[~samples['{variable}'].isin({found!r})]."
     ]
 
@@ -199,7 +194,7 @@ def _is_missing_word(level: str, samples: Mapping[str, Sequence[object]]) -> boo
     if level == SODIUM:
         return False
     if word == "none":
-        # as a control it has replicates, or one treatment beside it
+        # a control has replicates, or is compared with one treatment
         return len(samples[level]) == 1 and len(samples) > 2
     if SIGNS.fullmatch(word) and any(SIGNS.fullmatch(seen(other)) for other in samples if other != level):
         return False
@@ -207,7 +202,7 @@ def _is_missing_word(level: str, samples: Mapping[str, Sequence[object]]) -> boo
 
 
 def _same_numbers(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
-    """Return the warning about levels that write the same number in different ways, if there are any."""
+    """Return a warning about levels that are the same number written in different ways, if there are any."""
     groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for level, key in zip(samples, number_keys(list(samples)), strict=True):
         if key is not None:
@@ -216,27 +211,28 @@ def _same_numbers(samples: Mapping[str, Sequence[object]], variable: str) -> lis
     if not same:
         return []
     return [
-        f"levels of '{variable}' write the same number in different ways and are fitted as different groups: "
-        f"{'; '.join(same[:5])}. If they are the same, write them alike."
+        f"levels of '{variable}' are the same number written in different ways and are fitted as different groups: "
+        f"{'; '.join(same[:5])}. If they are the same, write them in one way."
     ]
 
 
 def _misspelt(samples: Mapping[str, Sequence[object]], variable: str) -> list[str]:
-    """Return the warnings about levels of one sample that differ from a more frequent one by one letter."""
+    """Return warnings about levels with one sample that differ by one letter from a more frequent one."""
     counts = Counter({level: len(labels) for level, labels in samples.items()})
     lone = [level for level, count in counts.items() if count == 1]
-    if len(lone) > len(counts) / 2:  # as in a study with one sample of each individual
+    if len(lone) > len(counts) / 2:  # as in a study with one sample per individual
         return []
     pairs = [(level, other) for level in lone for other in counts if counts[other] > 1 and _by_a_letter(level, other)]
     return [
         f"the level '{level}' of '{variable}' has one sample, {listing(samples[level])}, and differs from '{other}' by "
-        f"one letter. If it is a slip: samples['{variable}'] = samples['{variable}'].replace({_ascii({level: other})})."
+        f"one letter. If it is misspelt: samples['{variable}'] = samples['{variable}'].replace("
+        f"{_ascii({level: other})})."
         for level, other in pairs[:5]
     ]
 
 
 def _by_a_letter(one: str, other: str) -> bool:
-    """Tell whether texts differ in one letter of one word that is no initial: left out, too many, wrong, swapped."""
+    """Tell whether texts differ by one missing, extra, wrong or swapped letter of a word longer than an initial."""
     if LETTERS.sub("", one) != LETTERS.sub("", other):  # digits and signs must be the same
         return False
     words = [LETTERS.findall(text) for text in (one, other)]

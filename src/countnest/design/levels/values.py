@@ -1,4 +1,4 @@
-"""What the cells of a sample sheet may hold where a design uses their column."""
+"""Checks of the values of columns of the sample sheet that a design uses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from countnest.errors import SamplesError, counted, kind_of, listing
 
 __all__ = ["number_objects", "refuse_objects"]
 
-# What a level or a number may be. Dates are not among them, as columns of dates are refused too; missing values are
-# looked for elsewhere.
+# Types of levels and numbers. Dates are not included, because columns of dates are refused; missing values are checked
+# elsewhere.
 _PLAIN = (str, bool, np.bool_, Real, Decimal, pd.Interval, pd.Period)
 
 
 def refuse_objects(column: pd.Series[Any], variable: str) -> None:
-    """Raise `SamplesError` where cells hold lists, dicts or other objects, which have no meaning as levels."""
+    """Raise `SamplesError` if a column has lists, dicts or other objects, which have no meaning as levels."""
     dtype = column.dtype
     values: Iterable[object] = dtype.categories if isinstance(dtype, pd.CategoricalDtype) else column
     if not isinstance(dtype, pd.CategoricalDtype) and dtype != np.dtype(object):
@@ -33,20 +33,20 @@ def refuse_objects(column: pd.Series[Any], variable: str) -> None:
     kinds = ", ".join(dict.fromkeys(kind_of(value) for value in odd))
     raise SamplesError(
         f"the variable '{variable}' holds {kinds} in {counted(len(where), 'sample')} ({listing(where)}); a "
-        f"design can use text and numbers only. In sample {str(where[0])!r} it is {_shown(odd[0])}. Make a column of "
-        f"text or numbers of it, for example samples['{variable}'] = samples['{variable}'].astype(str)."
+        f"design can use only text and numbers. In sample {str(where[0])!r} it is {_shown(odd[0])}. Convert the column "
+        f"to text or numbers, for example samples['{variable}'] = samples['{variable}'].astype(str)."
     )
 
 
 def number_objects(column: pd.Series[Any], variable: str) -> list[str]:
-    """Return a warning where a column of objects, which becomes a factor, holds decimals or fractions."""
+    """Return a warning if a column of objects, which becomes a factor, has decimals or fractions."""
     if column.dtype != np.dtype(object):
         return []
     kinds = dict.fromkeys(kind_of(value) for value in column if isinstance(value, (Decimal, Fraction)))
     if not kinds or not all(isinstance(value, (Real, Decimal)) for value in column):
         return []
     return [
-        f"the variable '{variable}' holds numbers as objects ({', '.join(kinds)}) and is taken as a factor with one "
+        f"the variable '{variable}' holds numbers as objects ({', '.join(kinds)}) and is used as a factor with one "
         f"coefficient for each value. For a slope write samples['{variable}'] = samples['{variable}'].astype(float)."
     ]
 
