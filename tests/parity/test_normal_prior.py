@@ -14,6 +14,7 @@ import pytest
 from reference import movements
 
 import countnest as cn
+from cases import each
 from countnest.design.prior_design import expanded_design, standard_design
 from countnest.methods.answer import unchanged_genes
 from countnest.methods.deseq2.prior_fit import shrunken_fit
@@ -87,7 +88,7 @@ def differ(here, there):
     return ((here / there - 1.0).abs() > 1e-9).to_numpy()
 
 
-@pytest.mark.parametrize("name", TABLES)
+@each("name", TABLES)
 def test_results_with_priors(name):
     model, arguments = TABLES[name]
     expected = table(name)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import reference
 
+from cases import each
 
-@pytest.mark.parametrize("name", reference.NAMES)
+
+@each("name", reference.NAMES)
 def test_the_mean_of_the_counts_is_the_stored_mean(name):
     truth = reference.load(name)
     if "replace" in truth.genes or truth.weights is not None:
@@ -16,7 +18,7 @@ def test_the_mean_of_the_counts_is_the_stored_mean(name):
     assert np.array_equal(truth.counts.sum(axis=1) == 0, truth.genes["allZero"])
 
 
-@pytest.mark.parametrize("name", reference.NAMES)
+@each("name", reference.NAMES)
 def test_tables_have_the_samples_and_genes_of_the_counts(name):
     truth = reference.load(name)
     assert list(truth.design_matrix.index) == list(truth.samples.index) == list(truth.counts.columns)
@@ -31,7 +33,7 @@ def test_tables_have_the_samples_and_genes_of_the_counts(name):
             assert table.index.equals(truth.counts.index)
 
 
-@pytest.mark.parametrize("name", reference.NAMES)
+@each("name", reference.NAMES)
 def test_missing_values_are_where_deseq2_puts_them(name):
     truth = reference.load(name)
     replaced = truth.genes["replace"] == 1 if "replace" in truth.genes else np.zeros(len(truth.genes), dtype=bool)

@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 
 import countnest as cn
+from cases import each
 from countnest.errors import ContrastError, DesignError, OptionError
 from countnest.stats.inference.adjust import adjust
 from unit.api.simulated import study
@@ -376,7 +377,7 @@ def test_a_likelihood_ratio_fit_still_answers_with_fold_changes(lrt, dds):
         np.testing.assert_array_equal(found.table["pvalue"], lrt.results().table["pvalue"])
 
 
-@pytest.mark.parametrize(
+@each(
     ("full", "options", "error", "message"),
     [
         ("~ group", {"test": "LRT"}, OptionError, "requires a 'reduced' design"),

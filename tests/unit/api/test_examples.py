@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 
 import countnest as cn
+from cases import each
 from countnest.api.examples import make_example_dataset
 from countnest.errors import OptionError
 from countnest.simulate.example import example
@@ -70,7 +71,7 @@ def test_an_analysis_finds_the_changes():
     assert np.corrcoef(found[high], dds.truth["trueBeta"][high])[0, 1] > 0.9
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "words"),
     [
         ({"n": 0}, "whole number"),

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from cases import each
 from countnest.api.htseq import dataset_from_htseq
 from countnest.api.normalization import estimate_size_factors_for_matrix
 from countnest.api.tximport import dataset_from_tximport
@@ -331,7 +332,7 @@ def test_lengths_beside_factors_are_refused(other):
         cn.DESeqDataSet(COUNTS, SHEET, "~ group", avg_tx_length=LENGTHS, **{other: factors})
 
 
-@pytest.mark.parametrize(
+@each(
     ("counts", "given", "error", "message"),
     [
         (COUNTS, {"type": "iterate"}, OptionError, "type='iterate' is not known; use one of 'ratio', 'poscounts'"),

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from cases import each
 from countnest.errors import (
     ContrastError,
     CountsError,
@@ -160,7 +161,7 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("ask", "error", "message"), OTHERS)
+@each(("ask", "error", "message"), OTHERS)
 def test_values_of_other_verbs(ask, error, message):
     with pytest.raises(error, match=message):
         ask()

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from cases import each
 from countnest.errors import CountnestWarning, MissingStepError, NormalizationError, OptionError, listing
 from countnest.stats.glm import quasinewton
 from unit.api.simulated import study
@@ -71,7 +72,7 @@ def test_verbs_are_methods(fitted):
     np.testing.assert_array_equal(listed.table["log2FoldChange"], 2 * named.table["log2FoldChange"])
 
 
-@pytest.mark.parametrize(
+@each(
     ("option", "value"),
     [("use_t", True), ("minmu", 20.0), ("fit_type", "mean"), ("size_factor_type", "poscounts"),
      ("test", "LRT"), ("min_replicates_for_replace", 3)],

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from cases import each
 from countnest.containers.counts import CountData, count_data
 from countnest.errors import CountnestWarning, CountsError, OptionError, SamplesError
 
@@ -52,7 +53,7 @@ class TestKinds:
         pd.testing.assert_frame_equal(data.sheet, sheet())
         assert data.sheet.index.equals(data.samples)
 
-    @pytest.mark.parametrize(
+    @each(
         "counts",
         [
             frame().T,
@@ -72,8 +73,8 @@ class TestKinds:
         assert_same(data, count_data(frame(), sheet()))
         assert data.counts.flags.c_contiguous
 
-    @pytest.mark.parametrize("turned", [False, True])
-    @pytest.mark.parametrize(
+    @each("turned", [False, True])
+    @each(
         "convert",
         [
             np.asarray,
@@ -386,8 +387,8 @@ class TestOrientation:
 
 
 class TestValues:
-    @pytest.mark.parametrize("kind", ["frame", "array", "sparse", "transposed"])
-    @pytest.mark.parametrize(
+    @each("kind", ["frame", "array", "sparse", "transposed"])
+    @each(
         ("value", "parts"),
         [
             (np.nan, ("1 count is missing (NaN)", "'g3'", "'s2'", "nan", "Drop")),

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cases import each
 from countnest.design.formula import full_rank_terms, learn_expression, parse_formula
 from countnest.errors import DesignError, FormulaError
 
@@ -16,7 +17,7 @@ def parse(formula):
 
 
 # As terms() of R gives them.
-@pytest.mark.parametrize(
+@each(
     ("formula", "labels"),
     [
         ("~a*b*c", "a b c a:b a:c b:c a:b:c"),
@@ -60,9 +61,7 @@ def test_terms_are_in_the_order_of_r(formula, labels):
     assert parsed.intercept
 
 
-@pytest.mark.parametrize(
-    "formula", ["~a-1", "~-1+a", "~0+a", "~a+0", "~ 0 + a", "~(0+a)", "~(a - 1)", "~a - (a + 1) + a", "~1 + (a + 0)"]
-)
+@each("formula", ["~a-1", "~-1+a", "~0+a", "~a+0", "~ 0 + a", "~(0+a)", "~(a - 1)", "~a - (a + 1) + a", "~1 + (a + 0)"])
 def test_no_intercept(formula):
     parsed = parse(formula)
     assert not parsed.intercept
@@ -103,7 +102,7 @@ def test_factor_of_a_name_in_backticks():
     assert parse("~ C(`my col`)").categorical == {"my col"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("formula", "message"),
     [
         ("y ~ a", r"has a left-hand side.*'~ a'"),
@@ -160,7 +159,7 @@ def evaluate(formula, **columns):
 AGE = [1.0, 2.0, 4.0, 7.0, 11.0, 3.0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("formula", "name", "function"),
     [
         ("~ log(age)", "log(age)", np.log),

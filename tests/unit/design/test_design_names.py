@@ -1,9 +1,8 @@
-import pytest
-
+from cases import each
 from countnest.design.names import duplicates, make_names, result_name, written_levels
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "valid"),
     [
         ("2h", "X2h"), ("_a", "X_a"), (".2a", "X.2a"), (".a", ".a"), ("a b", "a.b"), ("if", "if."), ("TRUE", "TRUE."),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.design.nesting import empty_cells, find_nesting, is_numbering, looks_like_label, relation
 
 
@@ -73,7 +74,7 @@ def test_numberings(levels):
     assert is_numbering(levels)
 
 
-@pytest.mark.parametrize("levels", [["0", "1"], ["1", "3"], ["a1", "b2"], ["A", "B"], ["1"], ["0", "10", "100"]])
+@each("levels", [["0", "1"], ["1", "3"], ["a1", "b2"], ["A", "B"], ["1"], ["0", "10", "100"]])
 def test_other_levels(levels):
     assert not is_numbering(levels)
 

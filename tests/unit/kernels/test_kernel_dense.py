@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.kernels.algebra.dense import cholesky, cholesky_solve, lu_solve
 
 SIZES = [1, 2, 3, 5, 16, 64]
@@ -16,7 +17,7 @@ def lower_triangle(matrix):
     return np.where(np.tri(len(matrix), dtype=bool), matrix, np.nan)
 
 
-@pytest.mark.parametrize("p", SIZES)
+@each("p", SIZES)
 def test_cholesky_factor_and_log_determinant(p):
     matrix = positive_definite(p)
     factor = lower_triangle(matrix)
@@ -32,7 +33,7 @@ def test_log_determinant_does_not_overflow():
     assert expected > 710.0  # exp of it is beyond the largest float
 
 
-@pytest.mark.parametrize("p", SIZES)
+@each("p", SIZES)
 def test_cholesky_solve(p):
     matrix = positive_definite(p)
     right = np.random.default_rng(99).normal(size=p)
@@ -51,7 +52,7 @@ def test_no_factor_without_positive_definiteness(matrix):
     assert np.isnan(cholesky(np.array(matrix)))
 
 
-@pytest.mark.parametrize("p", SIZES)
+@each("p", SIZES)
 def test_equations_with_pivots(p):
     rng = np.random.default_rng(p)
     matrix, right = rng.normal(size=(p, p)), rng.normal(size=p)

@@ -5,6 +5,7 @@ import operator
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.kernels.algebra.elimination import (
     N_CELLS,
     add_ridge,
@@ -109,7 +110,7 @@ def test_comparisons_are_those_of_single_numbers():
         np.testing.assert_array_equal(on_lanes(choice, x, y), expected)
 
 
-@pytest.mark.parametrize("lane", range(LANES))
+@each("lane", range(LANES))
 def test_any_lane_counts(lane):
     x = np.zeros(LANES)
     assert on_lanes(chosen, x).sum() == 0

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import countnest as cn
+from cases import each
 from countnest.methods import cost
 from countnest.methods.cost import Cost, expected_cost
 from countnest.stats.glm.layout import Layout
@@ -32,7 +33,7 @@ def test_memory_is_that_of_the_counts_and_of_blocks():
     assert expected_cost(56_000, [layout(1000)], 4).n_bytes < 2.0 * elsewhere
 
 
-@pytest.mark.parametrize(
+@each(
     ("example", "notable", "text"),
     [
         (Cost(2.0, 1, 0.2 * GB, 8.0 * GB), False, "about 2 s on 1 thread, and about 200 MB of memory"),

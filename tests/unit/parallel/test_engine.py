@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.errors import OptionError
 from countnest.parallel import run
 from countnest.parallel.run import Engine, default_threads
@@ -32,8 +33,8 @@ class Counter(SilentProgress):
         yield advance
 
 
-@pytest.mark.parametrize("n_threads", [1, 3, None])
-@pytest.mark.parametrize(("n_genes", "chunk_size"), [(10, 3), (10, 10), (10, 100), (1, 1), (7, 1)])
+@each("n_threads", [1, 3, None])
+@each(("n_genes", "chunk_size"), [(10, 3), (10, 10), (10, 100), (1, 1), (7, 1)])
 def test_every_row_is_worked_on_once(n_threads, n_genes, chunk_size):
     visits = np.zeros(n_genes)
 
@@ -77,8 +78,8 @@ def test_an_error_in_a_chunk_is_raised(n_threads):
         Engine(n_threads=n_threads, chunk_size=1).run(task, 6)
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, True, "2"])
-@pytest.mark.parametrize("name", ["n_threads", "chunk_size"])
+@each("value", [0, -1, 1.5, True, "2"])
+@each("name", ["n_threads", "chunk_size"])
 def test_numbers_of_threads_and_rows_are_checked(name, value):
     with pytest.raises(OptionError, match=f"{name}={value!r} must be a whole number of 1 or more"):
         Engine(**{name: value})

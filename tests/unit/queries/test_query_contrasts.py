@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cases import each
 from countnest.design.build import build_design
 from countnest.design.prior_design import expanded_design
 from countnest.errors import ContrastError
@@ -121,7 +122,7 @@ def test_names_of_the_intercept():
 
 
 # Labels as DESeq2 prints them.
-@pytest.mark.parametrize(
+@each(
     ("lists", "values", "weights", "label"),
     [
         (
@@ -202,7 +203,7 @@ def test_lists_of_a_matrix_design():
     assert vector(MATRIX, [["genotypeIII.conditionB"], ["genotypeII"]]) == [0, -1, 0, 0, 0, 1]
 
 
-@pytest.mark.parametrize(
+@each(
     ("contrast", "message"),
     [
         (("genotpe", "II", "I"), r"'genotpe' is not in the design.*Did you mean 'genotype'"),

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cases import each
 from countnest.errors import ContrastError, CountnestWarning, StratumError
 from countnest.queries.effects import cell, effect, interaction, means
 from countnest.queries.strata import refuse_between
@@ -197,7 +198,7 @@ def test_a_covariate_of_families_is_between():
     assert effect(both, "age").stratum == "within"
 
 
-@pytest.mark.parametrize(
+@each(
     ("ask", "message"),
     [
         (lambda d: effect(d, "trat"), "'trat' is not in the design.*Did you mean 'treat'"),
@@ -220,7 +221,7 @@ def test_refusals(ask, message):
         ask(design(SIMPLE))
 
 
-@pytest.mark.parametrize(
+@each(
     ("ask", "message"),
     [
         (lambda d: effect(d, "age", levels=(1, 2)), "is a number, so it has no levels"),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.errors import ContrastError
 from countnest.queries.level_contrasts import METHODS, compare
 
@@ -15,7 +16,7 @@ def labels(how):
     return [comparison.label for comparison in compare(LEVELS, how, "g")]
 
 
-@pytest.mark.parametrize(
+@each(
     ("method", "expected"),
     [
         ("reference", [[-1, 1, 0, 0], [-1, 0, 1, 0], [-1, 0, 0, 1]]),
@@ -37,8 +38,8 @@ def test_polynomials_of_five_levels():
     assert [c.label for c in compare("abcdef", "poly", "g")][-2:] == ["quartic", "degree 5"]
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("k", [2, 3, 6])
+@each("method", METHODS)
+@each("k", [2, 3, 6])
 def test_all_methods_compare(method, k):
     found = np.array(weights(method, LEVELS[:k] if k < 5 else "abcdef"))
     np.testing.assert_allclose(found.sum(axis=1), 0, atol=1e-12)
@@ -61,7 +62,7 @@ def test_own_weights():
     assert labels({"father": {"A": -1, "B": 1}, "mother": {"A": -1, "C": 1}}) == ["father", "mother"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("how", "message"),
     [
         ("pairwize", "Did you mean 'pairwise'"),

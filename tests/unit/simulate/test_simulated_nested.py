@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from cases import each
 from countnest import simulate
 from countnest.errors import OptionError
 
@@ -215,7 +216,7 @@ def test_one_family_in_each_group_needs_no_family_term():
     )
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "message"),
     [
         ({"genes": 0}, r"genes=0 .* whole number of at least 1"),

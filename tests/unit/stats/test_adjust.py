@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
+from cases import each
 from countnest.errors import OptionError
 from countnest.options import PAdjust
 from countnest.stats.inference.adjust import adjust, adjustment_name, check_adjustment
@@ -20,8 +21,8 @@ METHODS = {
 }
 
 
-@pytest.mark.parametrize("method", list(METHODS))
-@pytest.mark.parametrize("share_missing", [0.0, 0.3])
+@each("method", list(METHODS))
+@each("share_missing", [0.0, 0.3])
 def test_agrees_with_statsmodels_on_what_is_not_missing(share_missing, method):
     rng = np.random.default_rng(1)
     p = rng.beta(0.4, 2.0, 200)
@@ -46,8 +47,8 @@ def test_known_values():
     np.testing.assert_allclose(adjust(p, "hochberg"), [0.04, np.nan, 0.08, 0.08, 0.5], rtol=1e-14)
 
 
-@pytest.mark.parametrize("method", typing.get_args(PAdjust))
-@pytest.mark.parametrize("p", [[], [np.nan, np.nan], [1.0, 1.0], [0.3]], ids=["no", "missing", "ones", "one"])
+@each("method", typing.get_args(PAdjust))
+@each("p", [[], [np.nan, np.nan], [1.0, 1.0], [0.3]], ids=["no", "missing", "ones", "one"])
 def test_edges_stay_as_they_are(p, method):
     np.testing.assert_array_equal(adjust(np.array(p), method), p)
 

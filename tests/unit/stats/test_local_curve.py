@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.stats.dispersion.local import LocalCurve, fit_local_curve
 
 
@@ -68,7 +69,7 @@ def halved(low, high, bandwidth):
     return [*halved(low, middle, bandwidth), middle, *halved(middle, high, bandwidth)]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@each("seed", range(12))
 def test_vertices_divide_long_cells_in_halves(seed):
     rng = np.random.default_rng(seed)
     x = rng.gamma(rng.uniform(0.3, 3.0), 2.0, 150)

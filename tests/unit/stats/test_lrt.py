@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from cases import each
 from countnest.stats.inference.lrt import is_nested, likelihood_ratio_test
 
 
@@ -31,7 +32,7 @@ def test_p_values_are_uniform_without_a_change():
 FULL = np.column_stack([np.ones(6), [0, 0, 1, 1, 0, 1], [0, 1, 0, 1, 0, 1]]).astype(float)
 
 
-@pytest.mark.parametrize(
+@each(
     ("reduced", "nested"),
     [
         (FULL[:, :1], True),

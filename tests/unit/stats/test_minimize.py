@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
+from cases import each
 from countnest.stats.minimize import minimize_in_box
 from unit.kernels import bounded
 
@@ -19,8 +20,8 @@ def rosenbrock(x):
     return float(scipy.optimize.rosen(x)), scipy.optimize.rosen_der(x)
 
 
-@pytest.mark.parametrize("bound", [1.0, 2.5, 30.0])
-@pytest.mark.parametrize(("seed", "p"), [(1, 1), (2, 2), (3, 4), (4, 9)])
+@each("bound", [1.0, 2.5, 30.0])
+@each(("seed", "p"), [(1, 1), (2, 2), (3, 4), (4, 9)])
 def test_quadratic_minima_inside_and_on_the_faces(seed, p, bound):
     loss = quadratic(seed, p)
     start = np.random.default_rng(seed + 50).normal(0.0, 5.0, p)
@@ -92,8 +93,8 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("bound", [0.5, 3.0, 30.0])
-@pytest.mark.parametrize("name", list(LOSSES))
+@each("bound", [0.5, 3.0, 30.0])
+@each("name", list(LOSSES))
 def test_every_point_is_that_of_the_twin(name, bound):
     loss, start = LOSSES[name]
     (ours, here), (theirs, there) = counting(loss), counting(loss)

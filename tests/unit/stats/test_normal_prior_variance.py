@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.stats.shrink.normal import FLAT_VARIANCE, lfc_weights, normal_prior_variance
 from countnest.stats.shrink.quantile import weighted_quantile
 
 rng = np.random.default_rng(3)
 
 
-@pytest.mark.parametrize("probability", [0.0, 0.05, 0.5, 0.731, 0.95, 1.0])
-@pytest.mark.parametrize("n", [2, 3, 20, 101])
+@each("probability", [0.0, 0.05, 0.5, 0.731, 0.95, 1.0])
+@each("n", [2, 3, 20, 101])
 def test_equal_weights_give_the_plain_quantile(n, probability):
     values = rng.normal(size=n)
     found = weighted_quantile(values, np.full(n, 1.0), probability)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.errors import OptionError
 from countnest.stats.inference.adjust import adjust
 from countnest.stats.inference.qvalue import LAMBDAS, q_values, share_of_true_nulls
@@ -17,8 +18,8 @@ def mixture(m, share, seed):
     return np.concatenate([rng.beta(0.2, 20.0, changed), rng.random(m - changed)])
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("share", [0.5, 0.8, 0.95, 1.0])
+@each("method", METHODS)
+@each("share", [0.5, 0.8, 0.95, 1.0])
 def test_share_is_near_the_truth(method, share):
     found = [share_of_true_nulls(mixture(10_000, share, seed), method=method) for seed in range(20)]
     assert np.mean(found) == pytest.approx(share, abs=0.02)
@@ -78,8 +79,8 @@ def test_false_discoveries_are_as_many_as_promised(method):
     assert 0.07 < false / found < 0.13
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("p", [[0.3], [0.0, 1.0], [1.0] * 5, list(np.linspace(0.01, 0.04, 15))])
+@each("method", METHODS)
+@each("p", [[0.3], [0.0, 1.0], [1.0] * 5, list(np.linspace(0.01, 0.04, 15))])
 def test_few_p_values_are_adjusted_without_a_share(method, p):
     p = np.array(p)
     assert share_of_true_nulls(p, method=method) == 1.0

@@ -1,8 +1,8 @@
 """Working columns: the same space, whatever the units and the origin of the numbers."""
 
 import numpy as np
-import pytest
 
+from cases import each
 from countnest.stats.glm.standard import standardize
 
 n = 12
@@ -17,7 +17,7 @@ def columns(*others):
     return np.column_stack([ONE, GROUP, *others])
 
 
-@pytest.mark.parametrize(
+@each(
     "X",
     [
         columns(),
@@ -36,7 +36,7 @@ def test_columns_that_r_fits_well_stay(X):
     assert standardize(X) is None
 
 
-@pytest.mark.parametrize(
+@each(
     "X",
     [columns(1e-3 * DOSE), columns(1e-6 * DOSE, 1e-6 * DOSE * GROUP), columns(YEAR), columns(YEAR, GROUP * YEAR),
      columns(365.25 * 100 * AGE), np.column_stack([YEAR, ONE]), columns(GROUP + 1e-6 * rng.normal(size=n))],

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import each
 from countnest.stats.glm import subset
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.subset import cross_products, distinct, orthonormal, surely_full_rank
@@ -14,7 +15,7 @@ def rank(matrix):
     return np.linalg.matrix_rank(matrix) if matrix.size else 0
 
 
-@pytest.mark.parametrize("n", [3, 8, 13, 33, 64, 65, 200])
+@each("n", [3, 8, 13, 33, 64, 65, 200])
 def test_distinct_rows(n):
     rng = np.random.default_rng(n)
     rows = rng.random((5, n)) < 0.5

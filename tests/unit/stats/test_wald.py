@@ -5,6 +5,7 @@ import pytest
 import scipy.integrate
 import scipy.stats
 
+from cases import each
 from countnest.errors import OptionError
 from countnest.stats.inference.wald import wald_test
 
@@ -115,7 +116,7 @@ def upshot(b, s, T):
     return wald_test(b, s, threshold=T, alternative="greaterAbsUPSHOT")
 
 
-@pytest.mark.parametrize(("z", "half", "expected"), UPSHOT)
+@each(("z", "half", "expected"), UPSHOT)
 def test_upshot_keeps_its_digits(z, half, expected):
     for sign in (-1.0, 1.0):
         statistic, p = upshot(np.array([sign * z * 0.37]), np.array([0.37]), half * 0.37)
@@ -159,7 +160,7 @@ def test_upshot_of_missing_is_missing():
     np.testing.assert_array_equal(np.isnan(found), [[True, False], [True, False]])
 
 
-@pytest.mark.parametrize("df", [None, 0.5, 1.0, 4.0, 33.3, 1e6, np.linspace(1.0, 200.0, 761)])
+@each("df", [None, 0.5, 1.0, 4.0, 33.3, 1e6, np.linspace(1.0, 200.0, 761)])
 def test_far_tails(df):
     z = np.linspace(-37.5, 37.5, 761)
     tail = scipy.stats.norm.sf if df is None else scipy.stats.t(df).sf
