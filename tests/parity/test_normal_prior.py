@@ -116,7 +116,7 @@ def test_outliers_are_replaced_and_their_genes_fitted_again():
 
 
 def shrunken(dds, make_design, asked, threshold):
-    base = dds._deseq2_fit()
+    base = dds._last_fit()
     fit = shrunken_fit(base, expanded=make_design is expanded_design)
     query = contrast_query(fit.prior.design, **asked)
     found = fit.row_tests(

@@ -104,7 +104,7 @@ def test_variances_are_averages_over_comparisons(dds):
 
 
 def shrunken(dds, make_design, threshold=0.0, **asked):
-    fit = shrunken_fit(dds._deseq2_fit(), expanded=make_design is expanded_design)
+    fit = shrunken_fit(dds._last_fit(), expanded=make_design is expanded_design)
     matrix = contrast_query(fit.prior.design, **asked).matrix
     none = np.zeros((len(dds.gene_names), 1), dtype=bool)
     return fit.row_tests(matrix, "wald", threshold=threshold, alternative="greaterAbs", unchanged=none)
@@ -137,11 +137,11 @@ def test_thresholds(dds):
 
 def test_refusals(dds):
     none = np.zeros((len(dds.gene_names), 1), dtype=bool)
-    fit, contrasts = shrunken_fit(dds._deseq2_fit(), expanded=False), np.array([[0.0, 0.0, 0.0, 1.0]])
+    fit, contrasts = shrunken_fit(dds._last_fit(), expanded=False), np.array([[0.0, 0.0, 0.0, 1.0]])
     with pytest.raises(OptionError, match="lessAbs' needs estimates without prior"):
         fit.row_tests(contrasts, "wald", threshold=1.0, alternative="lessAbs", unchanged=none)
     shrunk = cn.DESeqDataSet(*study(), design="~ batch + group").deseq(quiet=True, beta_prior=True)
     with pytest.raises(OptionError, match="have a normal prior already"):
-        shrunken_fit(shrunk._deseq2_fit(), expanded=False)
+        shrunken_fit(shrunk._last_fit(), expanded=False)
     with pytest.raises(OptionError, match="not tested jointly"):
         fit.joint_test(contrasts, "wald")
