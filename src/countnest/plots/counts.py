@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["CountedStudy", "plot_counts"]
+__all__ = ["CountedStudy", "DesignedStudy", "grouping_columns", "plot_counts"]
 
 # Added to counts before the logarithm, so that zeros have a place.
 _OFFSET: Final = 0.5
@@ -29,12 +29,12 @@ _OFFSET: Final = 0.5
 _SPREAD: Final = 0.24
 
 
-class CountedStudy(Protocol):
-    """A data set, as far as the plot reads it."""
+class DesignedStudy(Protocol):
+    """The part of a data set that plots of one gene share."""
 
     @property
     def design(self) -> Design:
-        """The design, whose last variable is the usual one to group by."""
+        """The design: its last variable is the usual one to group by, and it knows the blocks."""
 
     @property
     def samples(self) -> pd.DataFrame:
@@ -42,7 +42,11 @@ class CountedStudy(Protocol):
 
     @property
     def gene_info(self) -> pd.DataFrame:
-        """What else is known of the genes, such as symbols."""
+        """Annotation of the genes, such as symbols."""
+
+
+class CountedStudy(DesignedStudy, Protocol):
+    """The part of a data set that the plot of counts uses."""
 
     @property
     def size_factors(self) -> pd.Series[float] | None:
@@ -165,9 +169,15 @@ def _columns(dds: CountedStudy, intgroup: str | Sequence[str] | None) -> list[st
                 f"{listing(sheet.columns, 20)}."
             )
         return [dds.design.variables[-1]]
-    names = names_given("intgroup", intgroup)
+    names = grouping_columns(intgroup, sheet)
     if not names:
         raise OptionError(f"intgroup is empty; give one of the columns {listing(sheet.columns, 20)}.")
+    return names
+
+
+def grouping_columns(intgroup: str | Sequence[str], sheet: pd.DataFrame) -> list[str]:
+    """Return the columns of a sample sheet named by `intgroup`; an unknown one is an `OptionError`."""
+    names = names_given("intgroup", intgroup)
     for name in names:
         if name not in sheet:
             raise OptionError(f"intgroup: the sample sheet has no column '{name}'.{suggestion(name, sheet.columns)}")
@@ -184,7 +194,7 @@ def _data(dds: CountedStudy, gene: str, columns: list[str], *, normalized: bool,
 
 
 def _drawn(data: pd.DataFrame, title: str, what: str, pc: float, *, logarithmic: bool, ax: Axes | None) -> Figure:
-    from countnest.plots.figure import BLUE, INK, figure_of, new_axes, points
+    from countnest.plots.figure import BLUE, INK, caption, figure_of, frame, new_axes, points
 
     columns = [str(name) for name in data.columns[1:]]
     places, levels = _places(data[data.columns[1:]])
@@ -197,12 +207,8 @@ def _drawn(data: pd.DataFrame, title: str, what: str, pc: float, *, logarithmic:
         ax.set_xlim(-0.6, len(levels) - 0.4)
     ax.set_xlabel(", ".join(columns), color=INK)
     ax.set_ylabel(f"{what} + {pc:g}" if pc else what, color=INK)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(INK)
-    ax.tick_params(which="both", color=INK, labelcolor=INK)
-    ax.grid(visible=True, which="major", axis="y", color="#E6E8EA", linewidth=0.6)
-    ax.set_axisbelow(True)
-    ax.set_title(title, loc="left", pad=8.0, color=INK, fontweight="bold", fontsize="medium")
+    frame(ax, "y")
+    caption(ax, title, pad=8.0)
     return figure_of(ax)
 
 
@@ -213,7 +219,7 @@ def _width(levels: list[str]) -> float:
 
 
 def _logarithmic(ax: Axes) -> None:
-    """Make the axis of the counts logarithmic, its numbers written out."""
+    """Make the axis of the counts logarithmic, with plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     ax.set_yscale("log")
@@ -223,7 +229,7 @@ def _logarithmic(ax: Axes) -> None:
 
 
 def _places(groups: pd.DataFrame) -> tuple[FloatArray, list[str]]:
-    """Return where the samples stand on the x axis, and the labels of the groups; none for a column of numbers."""
+    """Return the positions of the samples on the x axis, and the labels of the groups; none for numbers."""
     if groups.shape[1] == 1 and pd.api.types.is_numeric_dtype(groups.iloc[:, 0].dtype):
         return groups.iloc[:, 0].to_numpy(dtype=np.float64), []
     factors = [as_factor(groups[name]) for name in groups]

@@ -1,9 +1,9 @@
-"""The common look of the figures; imported only by functions that draw."""
+"""The common style of the figures; imported only by functions that draw."""
 
 from __future__ import annotations
 
 import io
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,9 +18,11 @@ __all__ = [
     "GREY",
     "INK",
     "ORANGE",
+    "PALETTE",
     "NotebookFigure",
     "caption",
     "figure_of",
+    "frame",
     "legend_above",
     "new_axes",
     "points",
@@ -33,13 +35,15 @@ BLUE: Final = "#0072B2"
 ORANGE: Final = "#D55E00"
 GREY: Final = "#A8ADB3"
 INK: Final = "#2F3437"
+# Colours of groups; the yellow of the palette is too faint on white.
+PALETTE: Final = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 class NotebookFigure(Figure):
-    """A figure without pyplot that notebooks show all the same; elsewhere it is saved."""
+    """A figure without pyplot, which notebooks display; elsewhere it can be saved."""
 
     def show(self, warn: bool = True) -> None:  # noqa: ARG002 (the shape of the method)
-        """Refuse to open a window, and say what to do."""
+        """Refuse to open a window, and tell what to do."""
         raise OptionError(
             "this figure has no window: save it, figure.savefig('figure.png'), or leave it as the last line of a cell "
             "of a notebook. For a window, draw into axes of pyplot: ax = plt.figure().add_subplot(), give ax=ax, and "
@@ -70,7 +74,7 @@ def points(
     marker: str = "o",
     label: str | None = None,
 ) -> None:
-    """Draw many small points; they become an image also in vector formats."""
+    """Draw many small points, which are rasterized even in vector formats."""
     ax.scatter(
         x,
         y,
@@ -91,21 +95,26 @@ def rings(ax: Axes, x: FloatArray, y: FloatArray, *, colour: str, zorder: float,
 
 
 def style(ax: Axes, ylabel: str) -> None:
-    """Label the axes, mean counts on a logarithmic scale, and let frame and grid step back."""
+    """Label the axes, with mean counts on a logarithmic scale, and draw the frame."""
     if not any(np.size(collection.get_offsets()) for collection in ax.collections):
         ax.set_xlim(0.1, 1000.0)  # without a point, a logarithmic scale has no limits
     ax.set_xscale("log")
     ax.set_xlabel("mean of normalized counts", color=INK)
     ax.set_ylabel(ylabel, color=INK)
+    frame(ax)
+
+
+def frame(ax: Axes, grid: Literal["both", "x", "y"] = "both") -> None:
+    """Draw a light frame, and a grid behind everything."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(INK)
     ax.tick_params(which="both", color=INK, labelcolor=INK)
-    ax.grid(visible=True, which="major", color="#E6E8EA", linewidth=0.6)
+    ax.grid(visible=True, which="major", axis=grid, color="#E6E8EA", linewidth=0.6)
     ax.set_axisbelow(True)
 
 
 def legend_above(ax: Axes, columns: int) -> None:
-    """Put the legend between title and axes, where it hides no point."""
+    """Put the legend between title and axes, where it does not hide points."""
     legend = ax.legend(
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
@@ -124,13 +133,13 @@ def legend_above(ax: Axes, columns: int) -> None:
             handle.set_sizes([26.0])
 
 
-def caption(ax: Axes, title: str) -> None:
+def caption(ax: Axes, title: str, pad: float = 24.0) -> None:
     """Write the title at the left, above the legend."""
-    ax.set_title(title, loc="left", pad=24.0, color=INK, fontweight="bold", fontsize="medium")
+    ax.set_title(title, loc="left", pad=pad, color=INK, fontweight="bold", fontsize="medium")
 
 
 def figure_of(ax: Axes) -> Figure:
-    """Return the figure that holds the axes, also when they lie in a part of it."""
+    """Return the figure that holds the axes, even if they lie in a subfigure."""
     holder = ax.get_figure()
     while isinstance(holder, SubFigure):
         holder = holder.figure

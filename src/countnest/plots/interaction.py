@@ -13,10 +13,10 @@ from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.gene_info import called, gene_by_name
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
-from countnest.design.design import Design
 from countnest.design.levels.order import as_factor
 from countnest.errors import OptionError, kind_of, suggestion
 from countnest.options import names_given
+from countnest.plots.counts import DesignedStudy
 from countnest.queries.rows import NamedCell
 from countnest.signature import checked_arguments
 
@@ -34,7 +34,7 @@ _GAP: Final = 1.1
 
 
 class AskedMeans(Protocol):
-    """A question for the means of cells, as far as the plot reads it."""
+    """The part of a query for means of cells that the interaction plot uses."""
 
     @property
     def cells(self) -> Sequence[Sequence[NamedCell]]:
@@ -44,20 +44,8 @@ class AskedMeans(Protocol):
         """Return the mean of every gene and its standard error, log2, as fold change and lfcSE."""
 
 
-class FittedStudy(Protocol):
-    """A fitted data set, as far as the plot reads it."""
-
-    @property
-    def design(self) -> Design:
-        """The design, which knows the blocks."""
-
-    @property
-    def samples(self) -> pd.DataFrame:
-        """The sample sheet, factors as categoricals."""
-
-    @property
-    def gene_info(self) -> pd.DataFrame:
-        """What else is known of the genes, such as symbols."""
+class FittedStudy(DesignedStudy, Protocol):
+    """The part of a fitted data set that the interaction plot uses."""
 
     def counts(self, *, normalized: bool) -> pd.DataFrame:
         """Return the counts, genes x samples."""
@@ -86,7 +74,7 @@ class _Gene:
     by_levels: list[str]
 
     def places(self, table: pd.DataFrame) -> FloatArray:
-        """Return where the rows of a table stand on the x axis."""
+        """Return the positions of the rows of a table on the x axis."""
         return (table["x"] + table["by"] * self.step).to_numpy(dtype=np.float64)
 
     @property
@@ -258,15 +246,14 @@ def _draw_means(ax: Axes, drawn: _Gene) -> None:
 
 def _colour(place: int) -> str:
     """Return the colour of a level, from the palette of Okabe and Ito."""
-    from countnest.plots.figure import BLUE, ORANGE
+    from countnest.plots.figure import PALETTE
 
-    colours = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-    return colours[place % len(colours)]
+    return PALETTE[place % len(PALETTE)]
 
 
 def _style(ax: Axes, drawn: _Gene, x: str, by: str | None) -> None:
-    """Label both factors below the axis, shade every other level of `by`, and let frame and grid step back."""
-    from countnest.plots.figure import INK
+    """Label both factors below the axis, shade every other level of `by`, and draw the frame."""
+    from countnest.plots.figure import INK, frame
 
     groups, steps = np.arange(len(drawn.by_levels)), np.arange(len(drawn.x_levels))
     centres = groups * drawn.step + (len(steps) - 1) / 2
@@ -282,13 +269,9 @@ def _style(ax: Axes, drawn: _Gene, x: str, by: str | None) -> None:
         ax.xaxis.remove_overlapping_locs = False
         ax.set_xticks(centres, [f"{by} {level}" for level in drawn.by_levels], minor=True, fontweight="bold")
         ax.tick_params(axis="x", which="minor", length=0.0, pad=20.0)
-    ax.tick_params(which="both", color=INK, labelcolor=INK)
     ax.set_xlabel(x, color=INK)
     ax.set_ylabel(f"log2(normalized count + {_OFFSET:g})", color=INK)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(INK)
-    ax.grid(visible=True, which="major", axis="y", color="#E6E8EA", linewidth=0.6)
-    ax.set_axisbelow(True)
+    frame(ax, "y")
 
 
 def _present(drawn: _Gene) -> BoolArray:

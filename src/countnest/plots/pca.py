@@ -1,4 +1,4 @@
-"""The plot of principal components: which samples are alike."""
+"""The plot of principal components, which shows which samples are alike."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pandas as pd
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.transformed import Transformed
 from countnest.design.levels.order import as_factor
-from countnest.errors import OptionError, SamplesError, counted, listing, suggestion
+from countnest.errors import OptionError, SamplesError, counted, listing
 from countnest.options import check_flags, names_given
+from countnest.plots.counts import grouping_columns
 from countnest.signature import checked_arguments
 from countnest.stats.transform.principal import most_variable, principal_components
 
@@ -69,8 +70,8 @@ def plot_pca(
     """Draw the samples along principal components of the genes that vary most.
 
     Genes are centred and not scaled; the percentages are of the variance of these genes. Both axes have the same scale,
-    so that distances in the figure are distances between samples. The sign of a component says nothing; here its
-    largest loading in absolute value is positive, so that the figure can be reproduced. R leaves the sign to chance.
+    so that distances in the figure are distances between samples. The sign of a component is arbitrary; here its
+    largest loading in absolute value is positive, so that the figure can be reproduced. In R the sign is not fixed.
 
     R counterpart: DESeq2::plotPCA
 
@@ -92,7 +93,7 @@ def plot_pca(
         Draw nothing and return what would be drawn.
     ax
         Axes to draw into; by default those of a new figure. The legend is beside them: a figure with
-        `layout="constrained"` leaves it the room.
+        `layout="constrained"` leaves space for it.
 
     Returns
     -------
@@ -104,7 +105,7 @@ def plot_pca(
     Raises
     ------
     OptionError
-        The values are no finite numbers or do not vary, there is no such component, or the sample sheet has no such
+        The values are not finite numbers or do not vary, there is no such component, or the sample sheet has no such
         column.
     SamplesError
         The sample sheet lacks samples, or holds one twice.
@@ -134,7 +135,7 @@ def _table(transformed: Transformed | pd.DataFrame) -> pd.DataFrame:
     try:
         values = table.to_numpy(dtype=np.float64)
     except (TypeError, ValueError):
-        raise OptionError("the transformed counts have values that are no numbers; give vst(dds).") from None
+        raise OptionError("the transformed counts have values that are not numbers; give vst(dds).") from None
     wrong = ~np.isfinite(values).all(axis=1)
     if wrong.any():
         raise OptionError(
@@ -145,15 +146,12 @@ def _table(transformed: Transformed | pd.DataFrame) -> pd.DataFrame:
 
 
 def _groups(samples: pd.DataFrame | None, intgroup: str | Sequence[str] | None, labels: pd.Index) -> pd.DataFrame:
-    """Return the columns that make the groups, in the order of the samples; no column without `intgroup`."""
-    names = [] if intgroup is None else names_given("intgroup", intgroup)
-    if not names:
+    """Return the columns that form the groups, in the order of the samples; no columns without `intgroup`."""
+    if intgroup is None or not names_given("intgroup", intgroup):
         return pd.DataFrame(index=labels)
     if samples is None:
         raise OptionError(f"intgroup={intgroup!r} needs the sample sheet; give samples=dds.samples.")
-    for name in names:
-        if name not in samples:
-            raise OptionError(f"intgroup: the sample sheet has no column '{name}'.{suggestion(name, samples.columns)}")
+    names = grouping_columns(intgroup, samples)
     missing = labels[~labels.isin(samples.index)]
     if len(missing):
         raise SamplesError(
@@ -177,7 +175,7 @@ def _components(pcs: Sequence[int], *, any_number: bool) -> list[int]:
 
 
 def _data(table: pd.DataFrame, groups: pd.DataFrame, ntop: int, chosen: list[int]) -> tuple[pd.DataFrame, int]:
-    """Return components and groups by sample, and the number of genes they are made of."""
+    """Return components and groups by sample, and the number of genes that were used."""
     if not isinstance(ntop, (int, np.integer)) or isinstance(ntop, bool) or ntop < 1:
         raise OptionError(f"ntop={ntop!r} genes cannot be chosen; give a whole number of 1 or more.")
     values = as_float(table)
@@ -203,7 +201,7 @@ def _is_number(column: pd.Series) -> bool:
 
 
 def _factor(column: pd.Series) -> pd.Series:
-    """Return a column as a factor of the levels that occur; missing values make a level of their own, the last."""
+    """Return a column as a factor of the levels that occur; missing values form the last level."""
     factor = as_factor(column)
     factor = factor.cat.rename_categories([str(level) for level in factor.cat.categories])
     if factor.isna().any():
@@ -212,7 +210,7 @@ def _factor(column: pd.Series) -> pd.Series:
 
 
 def _joined(groups: pd.DataFrame) -> pd.Series:
-    """Return the group of each sample: numbers as they are, otherwise levels joined, in the order of levels."""
+    """Return the group of each sample: numbers unchanged, otherwise levels joined, in the order of levels."""
     if groups.shape[1] == 1 and _is_number(groups.iloc[:, 0]):
         return groups.iloc[:, 0]
     factors = [_factor(groups[name]) for name in groups]
@@ -223,7 +221,7 @@ def _joined(groups: pd.DataFrame) -> pd.Series:
 
 
 def _drawn(data: pd.DataFrame, groups: pd.DataFrame, names: list[str], n_genes: int, ax: Axes | None) -> Figure:
-    from countnest.plots.figure import BLUE, INK, figure_of, new_axes
+    from countnest.plots.figure import BLUE, INK, caption, figure_of, frame, new_axes
 
     scores = data[names].to_numpy(dtype=np.float64)
     own = ax is None
@@ -241,13 +239,8 @@ def _drawn(data: pd.DataFrame, groups: pd.DataFrame, names: list[str], n_genes: 
     shares = data.attrs["percent_var"]
     ax.set_xlabel(f"{names[0]}: {round(100 * shares[0])}% variance", color=INK)
     ax.set_ylabel(f"{names[1]}: {round(100 * shares[1])}% variance", color=INK)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(INK)
-    ax.tick_params(color=INK, labelcolor=INK)
-    ax.grid(visible=True, which="major", color="#E6E8EA", linewidth=0.6)
-    ax.set_axisbelow(True)
-    title = f"Principal components of {n_genes:,} genes"
-    ax.set_title(title, loc="left", pad=8.0, color=INK, fontweight="bold", fontsize="medium")
+    frame(ax)
+    caption(ax, f"Principal components of {n_genes:,} genes", pad=8.0)
     return figure_of(ax)
 
 
@@ -271,7 +264,7 @@ def _legend_columns(n_groups: int) -> int:
 
 
 def _scatter(ax: Axes, scores: FloatArray, colour: str, marker: str, label: str | None = None) -> None:
-    """Draw the samples of a group; thin white borders tell points that overlap."""
+    """Draw the samples of a group; thin white borders separate points that overlap."""
     ax.scatter(
         scores[:, 0], scores[:, 1], s=46.0, color=colour, marker=marker, alpha=0.85, edgecolors="white", linewidths=0.7,
         label=label, zorder=2.2,
@@ -319,10 +312,9 @@ def _looks(group: pd.Series, groups: pd.DataFrame) -> dict[str, tuple[str, str]]
 
     Of two columns each has its own, when there are as many; otherwise the colours are used up before the next marker.
     """
-    from countnest.plots.figure import BLUE, INK, ORANGE
+    from countnest.plots.figure import INK, PALETTE
 
-    # the palette of Okabe and Ito; its yellow is too faint on white
-    colours = (BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK)
+    colours = (*PALETTE, INK)
     levels = group.cat.categories
     places = [divmod(k, len(colours))[::-1] for k in range(len(levels))]
     if groups.shape[1] == 2:

@@ -1,4 +1,4 @@
-"""The plot of sparsity: how far the counts of a gene lie in one sample."""
+"""The plot of sparsity: the share of the counts of a gene that one sample has."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def plot_sparsity(counts: pd.DataFrame, *, ax: Axes | None = None) -> Figure:
     Raises
     ------
     OptionError
-        `counts` has no samples, or values that are missing, negative or no numbers.
+        `counts` has no samples, or values that are missing, negative or not numbers.
     """
     from countnest.plots.figure import BLUE, INK, ORANGE, caption, figure_of, legend_above, new_axes, points, style
 
@@ -80,7 +80,7 @@ def _checked(counts: pd.DataFrame) -> FloatArray:
     try:
         values = as_float(counts.to_numpy())
     except (TypeError, ValueError):
-        raise OptionError("counts has values that are no numbers; give dds.counts(normalized=True).") from None
+        raise OptionError("counts has values that are not numbers; give dds.counts(normalized=True).") from None
     if not (np.isfinite(values) & (values >= 0)).all():
         raise OptionError("counts has missing, infinite or negative values; give dds.counts(normalized=True).")
     return values

@@ -69,7 +69,7 @@ def test_no_gene_with_counts(counts, tmp_path):
     [
         (np.ones((3, 2)), "must be a DataFrame, genes x samples, not ndarray"),
         (pd.DataFrame(index=["g1"]), "no samples"),
-        (pd.DataFrame({"s1": ["a", "b"]}), "no numbers"),
+        (pd.DataFrame({"s1": ["a", "b"]}), "are not numbers"),
         (pd.DataFrame({"s1": [1.0, np.nan]}), "missing, infinite or negative"),
         (pd.DataFrame({"s1": [1.0, -1.0]}), "missing, infinite or negative"),
     ],
