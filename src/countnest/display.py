@@ -5,22 +5,30 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 
-__all__ = ["facts_as_html", "facts_as_text", "first_of"]
+__all__ = ["Described", "first_of"]
 
 
-def facts_as_text(title: str, facts: Mapping[str, str]) -> str:
-    """Return the title, and a line 'what: value' for each fact."""
-    return "\n".join([title, *(f"{what}: {value}" for what, value in facts.items())])
+class Described:
+    """An object that shows itself by a title and a few facts."""
 
+    __slots__ = ()
 
-def facts_as_html(title: str, facts: Mapping[str, str]) -> str:
-    """Return the same as a heading and a table of two columns, everything escaped."""
-    rows = "".join(
-        f'<tr><th style="text-align:left">{html.escape(what)}</th>'
-        f'<td style="text-align:left">{html.escape(value)}</td></tr>'
-        for what, value in facts.items()
-    )
-    return f"<p><b>{html.escape(title)}</b></p><table>{rows}</table>"
+    def _described(self) -> tuple[str, Mapping[str, str]]:
+        """Return the title, and the facts by their names."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        title, facts = self._described()
+        return "\n".join([title, *(f"{what}: {value}" for what, value in facts.items())])
+
+    def _repr_html_(self) -> str:
+        title, facts = self._described()
+        rows = "".join(
+            f'<tr><th style="text-align:left">{html.escape(what)}</th>'
+            f'<td style="text-align:left">{html.escape(value)}</td></tr>'
+            for what, value in facts.items()
+        )
+        return f"<p><b>{html.escape(title)}</b></p><table>{rows}</table>"
 
 
 def first_of(names: Iterable[object], limit: int = 6) -> str:

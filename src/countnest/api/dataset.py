@@ -24,7 +24,7 @@ from countnest.containers.gene_info import matched_info
 from countnest.counterparts import Answering
 from countnest.design.build import build_design
 from countnest.design.levels.text import level_text
-from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.display import Described, first_of
 from countnest.errors import (
     MissingStepError,
     NormalizationError,
@@ -57,7 +57,7 @@ SETTABLE = "take a copy to work with, dds.{0}.copy(), or set the whole of it, dd
 
 
 @checked_methods
-class CountDataSet(Handling, Asking, Answering):
+class CountDataSet(Described, Handling, Asking, Answering):
     """Counts, samples, a design, size factors and fits, whatever the method: the base of `DESeqDataSet`.
 
     Attributes and methods that begin with an underscore are internal to `countnest.api`; a method returns the record
@@ -139,12 +139,6 @@ class CountDataSet(Handling, Asking, Answering):
         elif size_factors is not None:
             self._given = given_size_factors(size_factors, self._data)
         announce(self._design, progress(quiet))
-
-    def __repr__(self) -> str:
-        return facts_as_text(*self._described())
-
-    def _repr_html_(self) -> str:
-        return facts_as_html(*self._described())
 
     def _described(self) -> tuple[str, dict[str, str]]:
         """Return what the data set is, in a line and a few facts."""

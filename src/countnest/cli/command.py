@@ -1,4 +1,4 @@
-"""A command whose options say one thing each, and which tidies up however it ends."""
+"""A command that refuses repeated and empty options, and cleans up however it ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Careful(click.Command):
     """A command that refuses a single option given twice, of which click takes the last, or with an empty value."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Check what was given, then read it."""
+        """Check which options were given, then parse them."""
         if not ctx.resilient_parsing:
             values, _, given = self.make_parser(ctx).parse_args(args=list(args))
             options = [each for each in given if isinstance(each, click.Option) and not each.is_eager]
@@ -42,7 +42,7 @@ def _refuse_empty(ctx: click.Context, options: list[click.Option], values: dict[
 
 
 class Ended(KeyboardInterrupt):
-    """The process is to end, by a signal other than Ctrl-C; what goes on is left in the same way."""
+    """Raised by a signal that ends the process, such as SIGTERM, as Ctrl-C raises KeyboardInterrupt."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Ended(KeyboardInterrupt):
 
 @contextmanager
 def signals_end_it() -> Iterator[None]:
-    """Let SIGTERM, and SIGHUP of a terminal that is closed, end the command as Ctrl-C does: nothing half is left."""
+    """Let SIGTERM, and SIGHUP of a closed terminal, end the command as Ctrl-C does, without incomplete files."""
 
     def end(number: int, _: FrameType | None) -> None:
         raise Ended(number)

@@ -1,4 +1,4 @@
-"""The comparisons of `--contrast`, one or several: their names of files, and their answers."""
+"""The results of the comparisons of `--contrast`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["compare"]
 
 
 def compare(request: Request, dds: DESeqDataSet, contrasts: Sequence[tuple[str, str, str] | None]) -> list[Compared]:
-    """Return the answers to all comparisons; None: what `--name` says, or the last coefficient."""
+    """Return the results of all comparisons; None: that of `--name`, or the last coefficient."""
     return [
         Compared(contrast, _results(request, dds, contrast), *names)
         for contrast, names in zip(contrasts, file_names(len(contrasts)), strict=True)

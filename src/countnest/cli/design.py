@@ -1,4 +1,4 @@
-"""The job of `countnest design`: read the sample sheet, describe the design."""
+"""The command `countnest design`: read the sample sheet, describe the design."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a run: what in it is of an earlier run, and what is somebody else's."""
+"""The folder of a run: which files are from an earlier run, and which are not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_NOBODY: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 def check_out(folder: Path, planned: Collection[str], force: bool) -> None:
-    """Raise `FileError` where a run cannot write its files, or would meet files that are not of a run.
+    """Raise `FileError` if a run cannot write its files, or if the folder holds files that are not from a run.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def check_out(folder: Path, planned: Collection[str], force: bool) -> None:
 
 
 def check_names(folder: Path, planned: Collection[str], force: bool = True) -> None:
-    """Raise `FileError` where a file that is not of a run has the name of one that will be written.
+    """Raise `FileError` if a file that is not from a run has the name of one that will be written.
 
     Without `force` the message says, too, what the files of other names need.
     """
@@ -80,7 +80,7 @@ def earlier_files(folder: Path) -> frozenset[str]:
 
 
 def _others(folder: Path) -> list[str]:
-    """Return what is in a folder and not of an earlier run."""
+    """Return the entries of a folder that are not from an earlier run."""
     if not folder.is_dir():
         return []
     earlier = earlier_files(folder)

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Look for garbage less often: imports alone make a hundred thousand objects to keep."""
+    """Collect garbage less often: imports alone create a hundred thousand objects that stay."""
     thresholds = gc.get_threshold()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *thresholds[1:])
     try:
@@ -236,7 +236,7 @@ Examples:
 @click.argument("study", required=False)
 @_with_options
 def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
-    """Collect the options, and do the job."""
+    """Collect the options and run the analysis."""
     request = Request(**arguments)
     _check(request)
     from countnest.cli.run import run_request  # not before: numpy, pandas and numba take their time
@@ -268,10 +268,10 @@ def design(samples: Path, design: str, reference: dict[str, str], levels: dict[s
 
 
 _WARM_HELP = """\
-Compile everything now, so that no later run waits for the compiler, and say where the compiled code is kept.
+Compile everything now, so that no later run waits for the compiler, and print where the compiled code is kept.
 
 Without this, each part is compiled when it is first used. The folder is that of the environment variable
-COUNTNEST_CACHE_DIR, or the system's place for caches of a user. A new version of countnest or of numba compiles anew.
+COUNTNEST_CACHE_DIR, or the system's place for caches of a user. A new version of countnest or of numba compiles again.
 """
 
 
@@ -288,7 +288,7 @@ def warm(clear: bool) -> None:
 
 
 def _check(request: Request) -> None:
-    """Refuse combinations of options that say too little or contradict each other."""
+    """Refuse combinations of options that are incomplete or contradictory."""
     if request.study is not None and (request.counts or request.samples):
         raise click.UsageError(
             f"The study {request.study!r} brings its own counts and samples. Leave out --counts and --samples, "

@@ -1,4 +1,4 @@
-"""The questions of `--query`: read before the fit, answered after it."""
+"""The queries of `--query`: parsed before the fit, answered after it."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def run_record(
 ) -> dict[str, Any]:
     """Return the record of a run, ready for JSON: missing numbers are None, infinite ones 'inf'.
 
-    Of several comparisons the first stands in the places of a single one, too.
+    With several comparisons, the first one is also given where a single one would be.
     """
     comparisons = [_compared(each, dds, run) for each in compared]
     first = comparisons[0]
@@ -131,7 +131,7 @@ def _numbers(results: Results) -> dict[str, int]:
 
 
 def _query(answered: Answered, request: Request) -> dict[str, Any]:
-    """Return what was asked and found; the vectors are in the order of the columns of the design."""
+    """Return a query and its result; the vectors are in the order of the columns of the design."""
     query = answered.query
     return {
         "text": answered.text,

@@ -1,4 +1,4 @@
-"""What the user asked for on the command line."""
+"""The arguments of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job of `countnest run`: read, fit, test, write, tell."""
+"""The command `countnest run`: read, fit, test, write, report."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _TOP = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Inputs:
-    """The data, and the question that comes with them."""
+    """The data and the comparisons to make."""
 
     counts: pd.DataFrame
     samples: pd.DataFrame
@@ -52,20 +52,20 @@ class _Inputs:
 
 
 def run_request(request: Request) -> None:
-    """Do everything that the user asked for."""
+    """Run an analysis and write its files."""
     started = datetime.now(UTC)
     with warnings_as_lines():
         check_out(request.folder, _planned(request), request.force)
         inputs = _inputs(request)
         dds = _data_set(request, inputs)
-        for contrast in inputs.contrasts:  # a question that cannot be answered stops here
+        for contrast in inputs.contrasts:  # a comparison that cannot be made stops here
             contrast_query(dds.design, contrast, request.name)
         queries = read_queries(request, dds)  # and so does a query
         announce(dds.design, progress(request.quiet))
         _fit(request, dds)
         compared = compare(request, dds, inputs.contrasts)
         answers = answer_queries(request, queries)
-        check_names(request.folder, _planned(request))  # what has come since then
+        check_names(request.folder, _planned(request))  # files that have appeared since
         with whole_folder(request.folder, earlier_files(request.folder)) as folder:
             record = run_record(dds, compared, answers, Run(request, inputs.design, started))
             write_outputs(folder, dds, compared, answers, record)
@@ -96,7 +96,7 @@ def _inputs(request: Request) -> _Inputs:
 
 
 def _study_inputs(request: Request, name: str) -> _Inputs:
-    """Return a shipped study, with what the user wants to be different."""
+    """Return a shipped study, with the changes that the user asked for."""
     study = cn.datasets.load(name)
     design = request.design or study.design
     asked = request.contrast or request.name is not None or request.design is not None
@@ -121,7 +121,7 @@ def _data_set(request: Request, inputs: _Inputs) -> DESeqDataSet:
         reference=inputs.reference,
         levels=inputs.levels,
         orientation=request.orientation,
-        quiet=True,  # what there is to say comes when the questions are understood
+        quiet=True,  # messages come once the queries are parsed
     )
 
 
@@ -141,7 +141,7 @@ def _fit(request: Request, dds: DESeqDataSet) -> None:
 
 
 def _tell_design(request: Request, dds: DESeqDataSet) -> None:
-    """Say what was fitted: the design, the reference levels, and the notes that no progress display has shown."""
+    """Print the design, the reference levels, and the notes that the progress display has not shown."""
     design = dds.design
     click.echo(f"\ndesign: {design.formula}")
     click.echo(f"reference levels: {level_text(design.levels)}")
@@ -159,7 +159,7 @@ def _tell_results(results: Results) -> None:
 
 
 def _tell_query(answered: Answered) -> None:
-    """Say how a query was understood, and how many genes answer it."""
+    """Print how a query was understood, and how many genes are significant."""
     query, alpha = answered.query, answered.parts[0].info.alpha
     found = [f"{counted(count, 'gene')} with padj < {alpha:g}" for count in answered.significant]
     click.echo(f"query: {answered.text.strip()}")

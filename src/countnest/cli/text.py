@@ -46,7 +46,7 @@ def level_text(levels: Mapping[str, Sequence[object]]) -> str:
 
 
 def wrapped(head: str, pieces: Sequence[str], separator: str, indent: int) -> str:
-    """Return a list as lines of at most 100 characters that break between its pieces only, where that is possible."""
+    """Return a list as lines of at most 100 characters, broken between its items where possible."""
     whole = [" ".join(piece.split()).replace(" ", _UNBROKEN) for piece in pieces]
     text = f"{head} {separator.join(whole)}".strip()
     lines = textwrap.wrap(
@@ -56,7 +56,7 @@ def wrapped(head: str, pieces: Sequence[str], separator: str, indent: int) -> st
 
 
 def row_sentences(row: Query) -> list[str]:
-    """Return what explains a query of one row: its cells, or its coefficients, and that it compares blocks if so."""
+    """Return lines that explain a query of one row: its cells or coefficients, and whether it compares blocks."""
     _, *lines = row.explain().splitlines()
     cells = [line for line in lines if line.startswith("    ")]
     others = [line.strip() for line in lines if not line.startswith("    ")]

@@ -1,4 +1,4 @@
-"""Values of options that are more than a word or a number."""
+"""Parsing of option values that are more than a word or a number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job of `countnest warm`: fill the cache of compiled code, or empty it."""
+"""The command `countnest warm`: fill or empty the cache of compiled code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["clear_cache", "fill_cache"]
 
 
 def fill_cache() -> None:
-    """Compile everything, and say how long it took and where it is kept."""
+    """Compile everything, and print how long it took and where it is kept."""
     click.echo("compiling what is not there yet", err=True)
     done = cn.warm()
     what = f"{counted(done.compiled, 'kernel')} compiled" if done.compiled else "everything was compiled before; ready"

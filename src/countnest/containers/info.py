@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.display import Described, first_of
 from countnest.errors import counted
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.remedies import advised
@@ -18,7 +18,7 @@ _ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ash
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
-class ResultsInfo:
+class ResultsInfo(Described):
     """What was asked and done to make a table of results.
 
     Attributes
@@ -89,12 +89,6 @@ class ResultsInfo:
     confint: float | None = None
     annotation: tuple[str, ...] = ()
     version: str = field(default_factory=installed_version)
-
-    def __repr__(self) -> str:
-        return facts_as_text(*self._described())
-
-    def _repr_html_(self) -> str:
-        return facts_as_html(*self._described())
 
     def _described(self) -> tuple[str, dict[str, str]]:
         """Return the record as a title and a line for each field that says something, quantiles by their number."""

@@ -1,4 +1,4 @@
-"""Published studies that come with the package, to try it and to test it on."""
+"""Published studies that come with the package, for examples and tests."""
 
 from countnest.datasets.registry import Study, load, names
 

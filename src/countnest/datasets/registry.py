@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.display import Described, first_of
 from countnest.errors import FileError, counted
 from countnest.options import check_option
 from countnest.remedies import advised
@@ -18,7 +18,7 @@ __all__ = ["Study", "load", "names"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Study:
+class Study(Described):
     """A published study: counts, sample sheet, and the comparison that the documentation makes.
 
     Attributes
@@ -46,12 +46,6 @@ class Study:
     reference: dict[str, str]
     contrast: tuple[str, str, str]
     description: str
-
-    def __repr__(self) -> str:
-        return facts_as_text(*self._described())
-
-    def _repr_html_(self) -> str:
-        return facts_as_html(*self._described())
 
     def _described(self) -> tuple[str, dict[str, str]]:
         n_genes, n = self.counts.shape
@@ -96,7 +90,7 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> Study:
-    """Load a study; every call reads it afresh, so that changing it changes nothing else.
+    """Load a study; every call reads it again, so that changes stay in the returned copy.
 
     Parameters
     ----------
@@ -132,12 +126,12 @@ def load(name: str) -> Study:
 
 
 def _folder(name: str) -> Traversable:
-    """Return where the data are: inside an installed package, or at the top of a source checkout."""
+    """Return the folder of the data: inside an installed package, or at the top of a source checkout."""
     places = (resources.files("countnest.datasets") / "data", Path(__file__).parents[3] / "data")
     for place in places:
         if (place / f"{name}_counts.csv.gz").is_file():
             return place
-    raise FileError(f"the data of '{name}' are not where they should be ({places[0]}); install countnest again.")
+    raise FileError(f"the data of '{name}' are missing ({places[0]}); reinstall countnest.")
 
 
 def _read(file: Traversable, label: str) -> pd.DataFrame:

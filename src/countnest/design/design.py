@@ -13,7 +13,7 @@ from countnest.design.encoding import CodedMatrix, Coder
 from countnest.design.levels.order import LevelOrder
 from countnest.design.levels.text import level_codes
 from countnest.design.nesting import Nesting
-from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.display import Described, first_of
 from countnest.errors import ContrastError, DesignError, counted, listing, suggestion
 from countnest.protected import ProtectedDict, protected, read_only, set_state
 
@@ -39,7 +39,7 @@ class LevelOptions(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Design:
+class Design(Described):
     """A model matrix of full column rank, and what later steps need to know about it.
 
     Attributes
@@ -116,12 +116,6 @@ class Design:
 
     def __deepcopy__(self, _: object) -> Design:
         return self
-
-    def __repr__(self) -> str:
-        return facts_as_text(*self._described())
-
-    def _repr_html_(self) -> str:
-        return facts_as_html(*self._described())
 
     def _described(self) -> tuple[str, dict[str, str]]:
         """Return a title and a few facts; `report` has more."""

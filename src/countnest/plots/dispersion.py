@@ -19,7 +19,7 @@ __all__ = ["FittedTrend", "plot_dispersion"]
 
 
 class FittedTrend(Protocol):
-    """The record of a fitted trend, as far as the plot reads it."""
+    """The part of the record of a fitted trend that the plot uses."""
 
     @property
     def fit_type(self) -> str:
@@ -37,7 +37,7 @@ def plot_dispersion(
 
     Gene-wise estimates, the trend fitted to them and the final values, shrunken towards the trend. Genes with circles
     lie so far above the trend that they keep their gene-wise estimate. Estimates below the lower border are triangles.
-    Where there is no trend, or the dispersions were given, what there is is drawn.
+    Without a trend, or with given dispersions, the rest is drawn.
 
     R counterpart: DESeq2::plotDispEsts
 
@@ -96,7 +96,7 @@ def _values(genes: pd.DataFrame, name: str) -> FloatArray:
 
 
 def _outliers(genes: pd.DataFrame) -> BoolArray:
-    """Return which genes are dispersion outliers; a missing flag is none."""
+    """Return which genes are dispersion outliers; a missing flag counts as no."""
     if "dispOutlier" not in genes:
         return np.zeros(len(genes), dtype=np.bool_)
     return genes["dispOutlier"].eq(True).fillna(False).to_numpy(dtype=np.bool_)

@@ -56,7 +56,7 @@ class FittedStudy(DesignedStudy, Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Gene:
-    """What is drawn of one gene.
+    """The data of one gene that are drawn.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ def plot_interaction(
 
 
 def _gene(dds: FittedStudy, gene: str, x: str, by: str | None, block: str | Sequence[str] | None) -> _Gene:
-    """Return what is drawn: places of samples and of cells, values on the scale of the plot."""
+    """Return the data to draw: positions of samples and cells, values on the scale of the plot."""
     asked = dds.means([x] if by is None else [by, x])  # refuses what is no factor of the design
     normalized = dds.counts(normalized=True)
     sheet = dds.samples

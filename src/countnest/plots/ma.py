@@ -87,7 +87,7 @@ def plot_ma(
 
 
 def _checked(results: object) -> Results:
-    """Return the results of one comparison, or say what to give."""
+    """Return the results of one comparison; anything else is an `OptionError`."""
     if isinstance(results, ResultsSet):
         raise OptionError(
             f"plot_ma draws one comparison; the ResultsSet has {len(results)}: {listing(results)}. Give one of them, "
@@ -104,7 +104,7 @@ def _checked(results: object) -> Results:
 
 
 def _with_counts(results: Results, by: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return baseMean, log2FoldChange and what decides of the genes that can be drawn."""
+    """Return baseMean, log2FoldChange and the deciding column of the genes that can be drawn."""
     columns = results.table[["baseMean", "log2FoldChange", by]].to_numpy(dtype=np.float64)
     drawn = columns[(columns[:, 0] > 0) & np.isfinite(columns[:, 1])]
     return drawn[:, 0], drawn[:, 1], drawn[:, 2]
@@ -123,7 +123,7 @@ def _checked_limits(ylim: tuple[float, float]) -> tuple[float, float]:
 
 
 def _groups(results: Results, change: FloatArray, significant: BoolArray, level: str) -> list[_Group]:
-    """Return label, members and colour of each group, the one at the back first."""
+    """Return label, members and colour of each group, from back to front."""
     from countnest.plots.figure import BLUE, GREY, ORANGE
 
     rest = ("not significant", ~significant, GREY)

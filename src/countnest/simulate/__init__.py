@@ -1,4 +1,4 @@
-"""Simulated studies of which the truth is known, for tests, for error rates and for the vignettes."""
+"""Simulated studies with known truth, for tests, error rates and vignettes."""
 
 from countnest.simulate.groups import groups
 from countnest.simulate.nested import nested

@@ -1,4 +1,4 @@
-"""Check the arguments of a simulation, each with a message that says what to give instead."""
+"""Checks of the arguments of a simulation, with messages that tell what to give instead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def whole_number(name: str, value: object, *, least: int = 1) -> int:
 
 
 def whole_numbers(name: str, value: object, size: int | None = None) -> tuple[int, ...]:
-    """Return `value` as a tuple of integers of at least 1; one number stands for `size` of them."""
+    """Return `value` as a tuple of integers of at least 1; a single number is repeated `size` times."""
     if size is not None and not isinstance(value, Sequence):
         return (whole_number(name, value),) * size
     if not isinstance(value, Sequence) or isinstance(value, str):
@@ -30,7 +30,7 @@ def whole_numbers(name: str, value: object, size: int | None = None) -> tuple[in
 
 
 def number(name: str, value: object, *, above: bool = False) -> float:
-    """Return `value` as a finite number that is not negative, and if `above` not 0 either."""
+    """Return `value` as a finite number of at least 0, or above 0 if `above`."""
     found = _as_float(value)
     if not math.isfinite(found) or found < 0 or (above and found == 0):
         kind = "above 0" if above else "that is 0 or more"
@@ -67,5 +67,5 @@ def level_names(name: str, value: object) -> tuple[str, ...]:
 
 
 def _as_float(value: object) -> float:
-    """Return a real number as a float, anything else as not a number."""
+    """Return a real number as a float, anything else as NaN."""
     return float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan

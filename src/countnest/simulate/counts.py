@@ -13,13 +13,13 @@ from countnest.simulate.argument import interval, number, whole_number
 
 __all__ = ["CountModel", "draw_counts", "generator"]
 
-# Counts are kept below what a 32-bit integer holds; a mean of this size leaves room for the scatter around it.
+# Counts are kept below what a 32-bit integer holds; a mean of this size allows for the scatter around it.
 LARGEST_MEAN = 2e8
 
 
 @dataclass(frozen=True, slots=True)
 class CountModel:
-    """How the genes and the samples of a study differ, apart from treatments and families.
+    """The variation of genes and samples in a study, apart from treatments and families.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The effects of the treatments: which genes have them, how large they are, and what they do to a sample."""
+"""Treatment effects: which genes have them, how large they are, and which samples they apply to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Term:
     Attributes
     ----------
     variables
-        The variables that it joins; one for a main effect.
+        The variables of the term; one for a main effect.
     fraction
         The probability that a gene has it, from 0 to 1.
     sd
@@ -74,7 +74,7 @@ class Effects:
 def draw_effects(
     terms: Sequence[Term], levels: Mapping[str, Sequence[str]], genes: int, rng: np.random.Generator
 ) -> Effects:
-    """Draw the effects: a gene has a term with its probability, and then normal effects on all of the term's levels.
+    """Draw the effects: a gene has a term with the term's probability, and then normal effects at all its levels.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def draw_effects(
     genes
         Number of genes, G.
     rng
-        Source of random numbers. The first genes get the same effects however many follow.
+        Source of random numbers. The effects of the first genes do not depend on how many follow.
     """
     places = [_places(term, levels) for term in terms]
     streams = rng.spawn(2 * len(terms))

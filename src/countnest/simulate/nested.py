@@ -26,7 +26,7 @@ _PARENTS = {"father": ("no", "yes"), "mother": ("no", "yes")}
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Who is in the study: `between` varies between families, `within` inside of them; the first level is reference."""
+    """The plan of a study: `between` varies between families, `within` inside them; first levels are the references."""
 
     between: Mapping[str, tuple[str, ...]]
     within: Mapping[str, tuple[str, ...]]
@@ -249,7 +249,7 @@ def _study(
 
 
 def _nulls(plan: _Plan, effects: Effects) -> dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Return the null hypotheses about the groups of families as a whole, whatever variables make them up."""
+    """Return the null hypotheses about the groups of families as a whole, whichever variables define them."""
     return {
         "null_treat1": np.logical_and.reduce([effects.null(variable) for variable in plan.between]),
         "null_interaction": np.logical_and.reduce([effects.null(variable, "treat2") for variable in plan.between]),

@@ -1,4 +1,4 @@
-"""The records of a simulated study, and how one is put together."""
+"""The records of a simulated study, and their construction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray
-from countnest.display import facts_as_html, facts_as_text, first_of
+from countnest.display import Described, first_of
 from countnest.errors import counted
 from countnest.simulate.counts import CountModel, draw_counts
 from countnest.simulate.effect import Effects, Term, draw_effects
@@ -18,7 +18,7 @@ __all__ = ["Draw", "NestedStudy", "SimulatedStudy", "draw_study", "sample_labels
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SimulatedStudy:
+class SimulatedStudy(Described):
     """A simulated study: counts, sample sheet, and the truth about each gene.
 
     Attributes
@@ -50,12 +50,6 @@ class SimulatedStudy:
     reference: dict[str, str]
     log_means: pd.DataFrame
     size_factors: pd.Series[float]
-
-    def __repr__(self) -> str:
-        return facts_as_text(*self._described())
-
-    def _repr_html_(self) -> str:
-        return facts_as_html(*self._described())
 
     def _described(self) -> tuple[str, dict[str, str]]:
         n_genes, n = self.counts.shape
@@ -119,7 +113,7 @@ def draw_study(
     blocks
         Effects of the family of each sample, shape (G, n), natural log.
     """
-    # Each quantity has its own stream, so that the first genes are the same however many follow.
+    # Each quantity has its own stream, so that the first genes do not depend on how many follow.
     for_base, for_alpha, for_samples, for_effects, for_counts = rng.spawn(5)
     base = model.draw_base(for_base)
     alpha = model.draw_dispersions(base, for_alpha)
@@ -153,6 +147,6 @@ def _truth(
 
 
 def _labels(letter: str, size: int, least: int = 5) -> list[str]:
-    """Return labels of equal length, so that the alphabet keeps their order."""
+    """Return labels of equal length, whose alphabetical order is their order."""
     width = max(least, len(str(size - 1)))
     return [f"{letter}{number:0{width}d}" for number in range(size)]
