@@ -68,5 +68,5 @@ def test_installed_data_come_first(tmp_path, monkeypatch):
 def test_missing_data(tmp_path, monkeypatch):
     monkeypatch.setattr(registry.resources, "files", lambda _: tmp_path)
     monkeypatch.setattr(registry, "__file__", str(tmp_path / "a" / "b" / "c" / "registry.py"))
-    with pytest.raises(FileError, match=r"data of 'pasilla'.*install countnest again"):
+    with pytest.raises(FileError, match=r"data of 'pasilla'.*reinstall countnest"):
         datasets.load("pasilla")
