@@ -15,7 +15,7 @@ from countnest.containers.gene_info import symbol_hint
 from countnest.design.design import Design, encode
 from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
-from countnest.methods.deseq2.access import coefficient_covariance, predict_means, residuals_of
+from countnest.methods.deseq2.access import NewCells, coefficient_covariance, predict_means, residuals_of
 from countnest.methods.deseq2.fitted import means_of
 from countnest.methods.deseq2.inference import model_outliers
 from countnest.options import ResidualType, check_flags, check_option
@@ -177,10 +177,8 @@ def predict(
     cells = _coded_cells(fitted.design, new_samples)
     factors = _size_factors(size_factors, new_samples.index)
     places = np.arange(len(fitted.data.genes)) if genes is None else _places(dds, _gene_labels("genes", genes))
-    found = predict_means(
-        fitted.state, fitted.layout, places, cells, factors, level=interval, count_level=count_interval,
-        engine=fitted.engine,
-    )  # fmt: skip
+    new = NewCells(cells, factors, interval, count_interval)
+    found = predict_means(fitted.state, fitted.layout, places, new, fitted.engine)
     columns: dict[str, Any] = {
         "gene": np.repeat(fitted.data.genes[places].to_numpy(), len(cells)),
         "cell": np.tile(new_samples.index.to_numpy(), len(places)),

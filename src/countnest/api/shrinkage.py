@@ -24,7 +24,8 @@ from countnest.methods.deseq2.beta_prior import refuse_less_abs, refuse_prior
 from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.methods.deseq2.inference import estimate
 from countnest.methods.deseq2.prior_fit import shrunken_fit
-from countnest.methods.deseq2.shrinkage import ShrunkenChanges, shrink_apeglm, shrink_ashr
+from countnest.methods.deseq2.shrinkage import ApeglmOptions, ShrunkenChanges, shrink_apeglm, shrink_ashr
+from countnest.methods.deseq2.stages import Estimates
 from countnest.methods.tables import annotated, with_interval, without_info, without_interval
 from countnest.options import ShrinkType, check_flags, check_option
 from countnest.queries.contrasts import contrast_query
@@ -229,8 +230,8 @@ def _require_errors(se: FloatArray, label: str) -> None:
 def _apeglm(fit: DESeq2Fit, query: Query, threshold: float, converge: bool, adapt: bool) -> ShrunkenChanges:
     lfc, se = _estimates(fit, query)
     shrunken = shrink_apeglm(
-        fit.design, query.matrix[0], lfc, se, fit.data.matrix, fit.state, threshold=threshold, converge=converge,
-        adapt=adapt, engine=fit.engine,
+        fit.design, query.matrix[0], Estimates(lfc[:, np.newaxis], se[:, np.newaxis]), fit.data.matrix, fit.state,
+        ApeglmOptions(threshold, converge, adapt), fit.engine,
     )  # fmt: skip
     if shrunken.failed is not None and shrunken.failed.any():
         genes = fit.data.genes[shrunken.failed]

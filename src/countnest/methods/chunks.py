@@ -1,7 +1,7 @@
 """The one loop over genes: chunk after chunk, on threads here, or on the workers of a cluster.
 
-A chunk is read when its turn comes, and what the steps need of it is gone when its numbers are known: the memory that a
-step takes is that of its chunks, and of a few numbers for each gene.
+A chunk is read when its turn comes, and freed when its results are known: a step takes the memory of the chunks being
+worked on, and of a few numbers for each gene.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ JOBS_PER_WORKER = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneChunk:
-    """Some genes with what a task needs of them; not to be written to.
+    """Data of some genes, as a task gets it; read-only.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class GeneChunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Genes:
-    """All genes with what belongs to them, and which of them are meant.
+    """All genes with their data, and which of them are selected.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Genes:
     by_gene
         Other arrays (G, ...) by name.
     index
-        (k,) which of the G genes are meant, in increasing order; None: all.
+        (k,) which of the G genes are selected, in increasing order; None: all.
     """
 
     counts: CountMatrix | None
@@ -92,7 +92,7 @@ class Genes:
     index: IntArray | None = None
 
     def at(self, rows: BoolArray) -> Genes:
-        """Return the genes `rows` (G,) of all genes."""
+        """Return the genes with those of `rows` (G,) selected."""
         return replace(self, index=None if rows.all() else np.flatnonzero(rows))
 
     def with_arrays(self, **by_gene: npt.NDArray[Any]) -> Genes:
@@ -128,7 +128,7 @@ class Genes:
         return Genes(counts, rows_of(self.size_factors, rows), rows_of(self.weights, rows), by_gene)
 
     def rows(self, chunk: slice) -> slice | IntArray:
-        """Return the rows of some of the genes that are meant; consecutive ones as a slice, read without a copy."""
+        """Return the rows of some of the selected genes; consecutive ones as a slice, which is read without a copy."""
         if self.index is None:
             return slice(chunk.start, min(chunk.stop, len(self)))
         index = self.index[chunk]
@@ -157,14 +157,14 @@ def over_genes(
         of its genes. It is a function of a module, so that it can be sent to another process, and its numbers for a
         gene depend on that gene alone.
     genes
-        The genes; those that are not meant by their `index` are missing in the result (NaN, False or -1).
+        The genes; those that are not selected are missing in the result (NaN, False or -1).
     engine
         Threads, chunks, progress. Where `joblib.parallel_config` is in force its workers do the work, and `n_threads`
         is the number of threads of each of them.
     text
-        Of the progress bar.
+        Label of the progress bar; None: no bar.
     shared
-        What all chunks get.
+        Arguments of the task that are the same for all chunks.
 
     Returns
     -------

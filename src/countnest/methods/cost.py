@@ -1,4 +1,4 @@
-"""What an analysis will cost, roughly: seconds and memory, before it begins."""
+"""A rough estimate of the time and memory of an analysis, before it begins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REDUCED = 0.2
 # Arrays of the size of a chunk that a thread has at the same time, and numbers that are kept of every gene: some, and
 # some for each coefficient.
 ARRAYS, KEPT, KEPT_BY_COEFFICIENT = 14, 40, 8
-# From where on it is worth a word.
+# Seconds and share of the memory above which the cost is announced.
 LONG, LARGE = 10.0, 0.25
 
 

@@ -1,4 +1,4 @@
-"""Size factors and dispersions in turn, each estimated with the others, until the size factors settle.
+"""Size factors and dispersions estimated in turn, each given the other, until the size factors converge.
 
 For data in which every gene has a zero, so that there are no ratios to geometric means.
 """

@@ -1,4 +1,4 @@
-"""Size factors or normalization factors from what a caller gives: which argument goes before which."""
+"""Size factors or normalization factors, and which of the given inputs takes precedence."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Normalization:
     geo_means
         (G,) geometric means; None: of these counts.
     matrix
-        (G, n) positive: what else the counts of a gene are proportional to.
+        (G, n) positive: known effects on the counts, such as GC content.
     lengths
         (G, n) average transcript lengths, in place of `matrix`.
     weights
-        (G, n) observation weights, which "iterate" heeds.
+        (G, n) observation weights, which "iterate" uses.
     """
 
     location: Location | None = None
@@ -64,7 +64,7 @@ class Normalization:
 def estimate_factors(counts: CountMatrix, kind: SizeFactorType, given: Normalization, engine: Engine) -> FloatArray:
     """Return size factors (1, n), or normalization factors (G, n) where a matrix or lengths are given.
 
-    "iterate" uses nothing that is given; lengths go before a matrix; "poscounts" goes before `geo_means`.
+    "iterate" uses nothing that is given; lengths take precedence over a matrix, and "poscounts" over `geo_means`.
 
     Warns
     -----

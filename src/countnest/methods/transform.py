@@ -138,7 +138,7 @@ def estimate_trend(
     genes
         (G,) the genes to estimate it from; None: all.
     engine
-        Threads, blocks, progress.
+        Threads, chunks, progress.
     """
     require_genes(state.moments)
     rows = ~state.moments.all_zero if genes is None else genes & ~state.moments.all_zero

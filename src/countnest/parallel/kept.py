@@ -1,4 +1,4 @@
-"""A few things that were costly to make, made once whichever thread asks first."""
+"""A small cache of costly values, each made once whichever thread asks first."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Value = TypeVar("Value")
 
 
 class Kept(Generic[Value]):
-    """The values that were asked for last.
+    """The most recently requested values.
 
-    A thread that wants what another one is making waits for it; others go on meanwhile.
+    A thread that requests a value which another thread is making waits for it; other threads continue.
 
     Parameters
     ----------
     limit
-        How many are kept. Those that somebody still uses live longer.
+        How many are kept. Values that are still referenced elsewhere live longer.
     """
 
     def __init__(self, limit: int) -> None:
@@ -41,7 +41,7 @@ class Kept(Generic[Value]):
 
 
 class _Entry(Generic[Value]):
-    """A value, from the moment on that it is wanted."""
+    """A value that was requested, made or being made."""
 
     def __init__(self) -> None:
         self._lock = Lock()

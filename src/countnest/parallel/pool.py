@@ -1,4 +1,4 @@
-"""Workers beside this process: those of the joblib backend that is in force, such as a dask cluster."""
+"""Workers outside this process: those of the active joblib backend, such as a dask cluster."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Pool:
 
 
 def active_pool() -> Pool | None:
-    """Return the workers that `joblib.parallel_config` puts in force here; None where it is not used.
+    """Return the workers that `joblib.parallel_config` makes active; None where it is not used.
 
-    Joblib is not imported: who configures it has done so.
+    joblib is never imported here; a caller who configured a backend has imported it.
     """
     if "joblib" not in sys.modules:
         return None
@@ -52,5 +52,5 @@ def active_pool() -> Pool | None:
 
 
 def _is_remote(backend: object) -> bool:
-    """Return whether the workers may be on another machine, so that even a single one is to be used."""
+    """Return whether the workers may be on another machine, so that even a single one is used."""
     return type(backend).__name__ == "DaskDistributedBackend"

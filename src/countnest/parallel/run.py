@@ -27,7 +27,7 @@ CHUNK_SECONDS = 0.1
 # Genes in the first chunks, where nothing is known of what one takes.
 FIRST_CHUNK = 8
 # Seconds that Ctrl-C waits for the threads at most. One that compiles a kernel takes longer: it ends by itself, and
-# what it writes to belongs to nobody any more.
+# nothing reads any more what it writes to.
 PATIENCE = 1.0
 # Seconds between two looks at Ctrl-C, where waiting cannot be interrupted.
 _LOOK = 0.2
@@ -93,7 +93,7 @@ class Engine:
         n_genes
             Number of rows.
         text
-            What the progress bar says; None: no bar.
+            Label of the progress bar; None: no bar.
         first
             Rows in the first chunks, before it is known how long one takes.
         smallest
@@ -123,7 +123,7 @@ class Engine:
 
 
 def _on_threads(n_threads: int, task: Callable[[slice], None], chunks: _Chunks, advance: Callable[[int], None]) -> None:
-    """Let threads take the chunks, and hear of each; Ctrl-C waits for them a second at most."""
+    """Run the chunks on threads and report each one as it finishes. On Ctrl-C, wait at most one second."""
     done: SimpleQueue[int | BaseException] = SimpleQueue()
 
     def work() -> None:
@@ -171,7 +171,7 @@ def _blas() -> ThreadpoolController:
 
 
 def _next(done: SimpleQueue[int | BaseException]) -> int | BaseException:
-    """Return what the threads say next; Ctrl-C comes through on every system."""
+    """Return the next message of the threads; waiting can be interrupted by Ctrl-C on every system."""
     while True:
         try:
             return done.get(timeout=_LOOK)
@@ -204,7 +204,7 @@ class _Chunks:
             return chunk
 
     def took(self, chunk: slice, seconds: float) -> None:
-        """Hear how long a chunk took, for the size of the next.
+        """Adapt the size of the next chunk to the time that one took.
 
         By at most a factor of two at a time: the first chunk may have waited for the compiler.
         """
@@ -214,7 +214,7 @@ class _Chunks:
             self._size = min(max(int(size), self._smallest), self._largest)
 
     def stop(self) -> None:
-        """Hand out no more."""
+        """Hand out no more chunks."""
         with self._lock:
             self._next = self.n_genes
 

@@ -1,4 +1,4 @@
-"""What a fitted analysis can tell besides tests: covariances, fitted and predicted means, residuals."""
+"""Covariances of coefficients, predicted means and residuals of a fitted analysis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.predict import count_limits, mean_limits
 from countnest.stats.glm.residual import deviance_residuals, pearson_residuals, quantile_residuals, raw_residuals
 
-__all__ = ["Prediction", "coefficient_covariance", "predict_means", "residuals_of"]
+__all__ = ["NewCells", "Prediction", "coefficient_covariance", "predict_means", "residuals_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,33 +39,40 @@ def coefficient_covariance(state: Fitted, layout: Layout, genes: IntArray, engin
     return contrast_covariances(np.eye(p), state, layout, engine, genes) / LN2**2
 
 
-def predict_means(
-    state: Fitted,
-    layout: Layout,
-    genes: IntArray,
-    cells: FloatArray,
-    size_factors: FloatArray,
-    *,
-    level: float | None,
-    count_level: float | None,
-    engine: Engine,
-) -> Prediction:
-    """Return the means of some genes in new cells, given as contrasts (m, p) of the coefficients, at size factors (m,).
+@dataclass(frozen=True, slots=True, eq=False)
+class NewCells:
+    """Cells to predict.
 
-    `level` is that of the confidence limits of the mean and `count_level` that of the limits of a new count; None:
-    none.
+    Attributes
+    ----------
+    contrasts
+        (m, p) their linear predictors as contrasts of the coefficients.
+    size_factors
+        (m,) at which to predict.
+    level, count_level
+        Of the confidence limits of the mean, and of the limits of a new count; None: none.
     """
-    estimates = estimate(cells, state, layout, engine)
+
+    contrasts: FloatArray
+    size_factors: FloatArray
+    level: float | None = None
+    count_level: float | None = None
+
+
+def predict_means(state: Fitted, layout: Layout, genes: IntArray, new: NewCells, engine: Engine) -> Prediction:
+    """Return the means of some genes (k,) in new cells."""
+    size_factors = new.size_factors
+    estimates = estimate(new.contrasts, state, layout, engine)
     predictor, se = estimates.lfc[genes] * LN2, estimates.se[genes] * LN2
     with np.errstate(over="ignore"):
         mean = np.exp(predictor) * size_factors
     low = high = count_low = count_high = None
-    if level is not None:
+    if new.level is not None:
         df = state.fit.df
-        low, high = mean_limits(predictor, se, level, df[genes] if isinstance(df, np.ndarray) else df)
+        low, high = mean_limits(predictor, se, new.level, df[genes] if isinstance(df, np.ndarray) else df)
         low, high = low * size_factors, high * size_factors
-    if count_level is not None:
-        count_low, count_high = count_limits(mean, state.dispersions.final[genes], count_level)
+    if new.count_level is not None:
+        count_low, count_high = count_limits(mean, state.dispersions.final[genes], new.count_level)
     return Prediction(mean, low, high, count_low, count_high)
 
 

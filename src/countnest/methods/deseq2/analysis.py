@@ -34,12 +34,12 @@ def normalize(
 ) -> Normalized:
     """Return the first state of an analysis, with `given` factors or with estimated ones.
 
-    `by_gene` says whether the given ones are normalization factors, `normalization` what the estimated ones are to
-    heed.
+    `by_gene` tells whether the given ones are normalization factors; `normalization` holds the inputs for estimating
+    them.
     """
     if given is None:
-        heeded = normalization or Normalization()
-        factors, by_gene = estimate_factors(counts, kind, heeded, engine), heeded.by_gene(kind)
+        inputs = normalization or Normalization()
+        factors, by_gene = estimate_factors(counts, kind, inputs, engine), inputs.by_gene(kind)
     else:
         engine.progress.step(f"using pre-existing {'normalization' if by_gene else 'size'} factors")
         factors = given
@@ -50,7 +50,7 @@ def normalize(
 def with_weights(
     state: Normalized, counts: CountMatrix, weights: FloatArray, layout: Layout, engine: Engine
 ) -> Normalized:
-    """Return the state with observation weights (G, n), which moments and fits then heed."""
+    """Return the state with observation weights (G, n), which moments and fits then use."""
     moments = base_moments(
         Genes(counts, state.factors), engine, weights=weights, weights_fail=failing_weights(weights, layout)
     )

@@ -73,7 +73,7 @@ class PriorModel:
 
 
 def prior_variances(log2_beta: FloatArray, weights: FloatArray, model: PriorModel) -> FloatArray:
-    """Return the variances (q,) of the priors, log2: those of the contrasts that say how wide each is, averaged.
+    """Return the variances (q,) of the priors, log2: averages over the contrasts that determine the width of each.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def fit_beta_prior(
     model
         The model whose coefficients get priors.
     engine
-        Threads, blocks, progress.
+        Threads, chunks, progress.
     variance
         (q,) variances of the priors, log2; None: `prior_variances` of the fit.
 
@@ -135,7 +135,7 @@ def fit_beta_prior(
 def refit_beta_prior(
     prior: BetaPrior, state: Fitted, counts: CountMatrix, model: PriorModel, rows: BoolArray, engine: Engine
 ) -> BetaPrior:
-    """Return the fit with the genes `rows` (G,) fitted anew, to `counts` (G, n), with the same priors.
+    """Return the fit with the genes `rows` (G,) fitted again, to `counts` (G, n), with the same priors.
 
     Genes that `state` has no fit of any more are missing.
     """
@@ -160,7 +160,7 @@ def estimate_with_prior(
         layout=model.layout, ridge=1.0 / prior.variance, min_mu=state.fit.min_mu, engine=engine,
     )  # fmt: skip
     se = np.sqrt(variance[rows])
-    for i in np.flatnonzero(np.count_nonzero(contrasts, axis=1) == 1):  # a coefficient: its standard error is at hand
+    for i in np.flatnonzero(np.count_nonzero(contrasts, axis=1) == 1):  # a coefficient: its standard error is known
         place = np.flatnonzero(contrasts[i])[0]
         se[:, i] = abs(contrasts[i, place]) * prior.se[rows, place]
     return Estimates(expand(rows, beta @ contrasts.T / LN2), expand(rows, se / LN2))

@@ -1,4 +1,4 @@
-"""What the steps do not keep, from what they keep: means, hat values, Cook's distances, variances of contrasts."""
+"""Quantities that are not stored but recomputed from a fit: means, Cook's distances, variances of contrasts."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _means_chunk(chunk: GeneChunk, *, layout: Layout) -> FloatArray:
 
 
 def _alone(genes: Genes, state: Fitted, rows: BoolArray) -> Genes:
-    """Return the genes `rows` (G,) by themselves, of which those are meant that are fitted."""
+    """Return the genes `rows` (G,) by themselves; tasks get those of them that are fitted."""
     return genes.part(np.flatnonzero(rows)).at(state.rows[rows])
 
 

@@ -58,7 +58,7 @@ def estimate(contrasts: FloatArray, state: Fitted, layout: Layout, engine: Engin
     lfc = beta @ contrasts.T / LN2
     se = np.empty_like(lfc)
     single = np.count_nonzero(contrasts, axis=1) == 1
-    for i in np.flatnonzero(single):  # a coefficient: its standard error is at hand
+    for i in np.flatnonzero(single):  # a coefficient: its standard error is known
         k = np.flatnonzero(contrasts[i])[0]
         lfc[:, i] = contrasts[i, k] * beta[:, k] / LN2
         se[:, i] = abs(contrasts[i, k]) * fit.se[rows, k] / LN2

@@ -1,4 +1,4 @@
-"""The likelihood ratio test of a question: the null model follows from it."""
+"""The likelihood ratio test of contrasts: the null model follows from them."""
 
 from __future__ import annotations
 

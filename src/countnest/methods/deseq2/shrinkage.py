@@ -15,14 +15,14 @@ from countnest.design.build import build_design
 from countnest.design.design import Design
 from countnest.errors import CountnestError, CountnestWarning
 from countnest.methods.chunks import GeneChunk, Genes, over_genes, without_counts
-from countnest.methods.deseq2.stages import Dispersed
+from countnest.methods.deseq2.stages import Dispersed, Estimates
 from countnest.parallel.run import Engine
 from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.shrink.apeglm import ApeglmFit, prior_scale, shrink_coefficient, swap_in
 from countnest.stats.shrink.ashr import adaptive_shrinkage
 
-__all__ = ["ShrunkenChanges", "coefficient_for", "shrink_apeglm", "shrink_ashr"]
+__all__ = ["ApeglmOptions", "ShrunkenChanges", "coefficient_for", "shrink_apeglm", "shrink_ashr"]
 
 # So many changes of reference levels are tried before the contrast takes the place of one coefficient.
 MAX_RECODINGS = 64
@@ -55,17 +55,32 @@ class ShrunkenChanges:
     failed: BoolArray | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ApeglmOptions:
+    """How apeglm shrinks.
+
+    Attributes
+    ----------
+    threshold
+        Of `ShrunkenChanges.rate`, log2.
+    converge
+        See `stats.shrink.apeglm.shrink_coefficient`.
+    adapt
+        Whether the estimates give the scale of the prior; otherwise it is 1, natural log.
+    """
+
+    threshold: float = 0.0
+    converge: bool = False
+    adapt: bool = True
+
+
 def shrink_apeglm(
     design: Design,
     contrast: FloatArray,
-    lfc: FloatArray,
-    se: FloatArray,
+    estimates: Estimates,
     counts: CountMatrix,
     state: Dispersed,
-    *,
-    threshold: float = 0.0,
-    converge: bool = False,
-    adapt: bool = True,
+    options: ApeglmOptions,
     engine: Engine,
 ) -> ShrunkenChanges:
     """Shrink one contrast of the coefficients under a Cauchy prior.
@@ -74,21 +89,16 @@ def shrink_apeglm(
     ----------
     design, contrast
         The design, and the weights (p,) of its coefficients.
-    lfc, se
-        (G,) maximum likelihood estimates and standard errors of the contrast, log2, which give the scale of the prior.
+    estimates
+        (G, 1) maximum likelihood estimates and standard errors of the contrast, which give the scale of the prior.
     counts
-        (G, n) as observed: outliers that were replaced for the tests count here, the heavy tails of the prior heed
-        them little.
+        (G, n) as observed: outliers that were replaced for the tests count here, for the prior has heavy tails.
     state
         Of the analysis, with dispersions.
-    threshold
-        Of `ShrunkenChanges.rate`, log2.
-    converge
-        See `stats.shrink.apeglm.shrink_coefficient`.
-    adapt
-        Whether `lfc` and `se` give the scale of the prior; otherwise it is 1, natural log.
+    options
+        How to shrink.
     engine
-        Threads, blocks, progress.
+        Threads, chunks, progress.
 
     Notes
     -----
@@ -98,12 +108,14 @@ def shrink_apeglm(
     alpha = state.dispersions.final
     genes = Genes(counts, state.factors, state.raw_weights)
     rows = np.isfinite(alpha) & ~without_counts(genes, np.ones((1, counts.shape[1]), np.bool_), engine)[:, 0]
-    scale = prior_scale(lfc * LN2, se * LN2) if adapt else FIXED_SCALE
+    scale = FIXED_SCALE
+    if options.adapt:
+        scale = prior_scale(estimates.lfc[:, 0] * LN2, estimates.se[:, 0] * LN2)
     fit = over_genes(
         _apeglm_chunk, genes.at(rows).with_arrays(dispersion=alpha), layout=Layout.of(matrix), place=place, scale=scale,
-        converge=converge, engine=engine, text="shrinking log fold changes (apeglm)",
+        converge=options.converge, engine=engine, text="shrinking log fold changes (apeglm)",
     )  # fmt: skip
-    rate = fit.false_sign_or_small(threshold * LN2)
+    rate = fit.false_sign_or_small(options.threshold * LN2)
     return ShrunkenChanges(fit.mode / LN2, fit.sd / LN2, rate, scale / LN2, rows & ~fit.found)
 
 

@@ -189,7 +189,7 @@ class Replacement:
     counts
         (k, n) their counts after replacement.
     refitted
-        (G,) flagged genes that still have a count and were fitted anew.
+        (G,) flagged genes that still have a count and were fitted again.
     emptied
         (G,) flagged genes whose only counts were outliers.
     replaceable

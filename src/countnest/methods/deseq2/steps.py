@@ -112,7 +112,7 @@ def estimate_dispersions(
     min_mu
         Floor of the means.
     engine
-        Threads, blocks, progress.
+        Threads, chunks, progress.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Shrunken dispersions: the maximum a posteriori between a gene's own data and the trend, and who is exempt from it."""
+"""Shrunken dispersions: maximum a posteriori estimates, and the outliers that are not shrunken."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType | TrendFunc
 
 
 def _fit_parametric(mean: FloatArray, alpha: FloatArray) -> ParametricTrend:
-    """Fit by gamma regression, dropping poorly fitting genes anew in every round."""
+    """Fit by gamma regression, dropping poorly fitting genes in every round."""
     coefficients = np.array(START)
     for _ in range(OUTER_MAX + 1):
         ratio = alpha / (coefficients[0] + coefficients[1] / mean)

@@ -1,4 +1,4 @@
-"""Cook's distances and the counts that they call outliers.
+"""Cook's distances, and the counts that replace outliers.
 
 Sources: Cook (1977), doi:10.2307/1268249; Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 """

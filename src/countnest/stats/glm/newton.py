@@ -35,7 +35,7 @@ ROUNDING = 1e-13
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Problem:
-    """The genes that are looked at: arguments of `maximize`."""
+    """The arguments of `maximize` for some genes."""
 
     counts: FloatArray
     inputs: NBInputs
@@ -51,7 +51,7 @@ class _Problem:
         return np.asarray((self.matrix @ beta[:, :, np.newaxis])[:, :, 0])
 
     def value(self, beta: FloatArray) -> FloatArray:
-        """Return the penalized log-likelihoods (G,), but for what the coefficients have no part in."""
+        """Return the penalized log-likelihoods (G,), without terms that do not depend on the coefficients."""
         eta = self.times(beta)
         alpha = self.inputs.dispersion[:, np.newaxis]
         growth = np.log1p(alpha * (self.inputs.size_factors * np.exp(eta)))
@@ -59,7 +59,7 @@ class _Problem:
         return as_float(loglik - 0.5 * (self.ridge * beta**2).sum(axis=1))
 
     def step(self, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the Newton steps (G, p), and how far they move, in standard errors, what the counts speak of (G,)."""
+        """Return the Newton steps (G, p), and their lengths (G,) in standard errors of what the counts determine."""
         alpha, weights = self.inputs.dispersion[:, np.newaxis], self.inputs.weights
         mu = self.inputs.size_factors * np.exp(self.times(beta))
         grown = 1.0 + alpha * mu

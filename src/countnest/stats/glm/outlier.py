@@ -1,4 +1,4 @@
-"""Outlier counts in designs without replicated cells: what the model expects of a sample against what it has.
+"""Outlier counts in designs without replicated cells, by their studentized residuals.
 
 Cook's distances are compared with a cutoff only for samples of cells with three or more. In nested, paired and
 continuous designs there are none, and an extreme count decides a gene unnoticed.

@@ -39,7 +39,7 @@ def orthonormal(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def blocks(number: int, size: int) -> Iterator[slice]:
-    """Yield slices of subsets of so many subsets that arrays of `size` numbers for each do not fill the memory."""
+    """Yield slices of `number` subsets, so small that arrays of `size` numbers for each subset fit in memory."""
     step = max(1, BLOCK // size)
     for start in range(0, number, step):
         yield slice(start, min(start + step, number))

@@ -50,7 +50,7 @@ def _compute(
     ridge: FloatArray | None,
     out: FloatArray,
 ) -> None:
-    """Let a kernel write what it computes of contrasts of `beta` into `out`."""
+    """Call a kernel that writes variances or covariances of contrasts of `beta` into `out`."""
     precision = (RIDGE_LOG2 * layout.ridge if ridge is None else ridge) / LN2**2
     plan = layout.plan
     if ridge is None and layout.standard is not None:

@@ -1,4 +1,4 @@
-"""Normalization factors: what differs between genes and samples, such as transcript lengths, and sequencing depth.
+"""Normalization factors: effects by gene and sample, such as transcript lengths, and sequencing depth.
 
 Source: Soneson, Love and Robinson (2015), doi:10.12688/f1000research.7563.2.
 """

@@ -1,4 +1,4 @@
-"""Size factors by maximum likelihood, given what is expected of every gene and its dispersion.
+"""Size factors by maximum likelihood, given the expected counts of every gene and its dispersion.
 
 Source: the likelihood is that of Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8.
 """

@@ -37,7 +37,7 @@ Location = Callable[[FloatArray], Any]
 
 
 def usable_genes(log_means: FloatArray, control: BoolArray | None, *, given: bool) -> IntArray:
-    """Return the places of the genes with a geometric mean, among the `control` genes (G,) only if there are any.
+    """Return the indices of the genes with a geometric mean, among the `control` genes (G,) only if there are any.
 
     `log_means` (G,) are logs of geometric means; `given` says whether they were given.
 

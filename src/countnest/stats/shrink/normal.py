@@ -19,7 +19,7 @@ LARGE_LOG2_BETA = 10.0
 
 
 def lfc_weights(mean: FloatArray, dispersion: FloatArray) -> FloatArray:
-    """Return how much the fold changes of each gene tell, (G,): one over the variance of its log counts.
+    """Return the weights (G,) of the fold changes of each gene: one over the variance of its log counts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Regularized logarithm: log2 of normalized counts, shrunken towards the gene's mean where counts say little.
+"""Regularized logarithm: log2 of normalized counts, shrunken towards the gene's mean where counts are low.
 
 Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, methods, "Regularized logarithm".
 """
