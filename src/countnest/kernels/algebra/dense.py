@@ -1,4 +1,8 @@
-"""Matrices of the size of a design: Cholesky factor, log-determinant, equations."""
+"""Matrices of the size of a design: Cholesky factor, log-determinant, equations.
+
+The Cholesky factor is that of apeglm's Hessians: one of them is by differences, and the order of elimination of the
+plan would change the last bits of its results. The equations are those of the quasi-Newton search, which are dense.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""The one decorator for compiled code, and its cache on disk; only `simd` calls numba besides."""
+"""The decorator for compiled code, and its cache on disk; only `vectors` calls numba besides."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import logging
+import operator
 import pickle
 import sys
 from collections.abc import Callable
@@ -13,10 +15,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-import numba.core.caching
-import numba.core.compiler
-import numba.core.runtime
-import numba.core.serialize
 
 from countnest import cache, compilation
 
@@ -25,6 +23,14 @@ __all__ = ["cache_folder", "kernel", "kernels"]
 _numba: Any = numba.core  # without types
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+# What the cache needs of numba that is not public, in numba.core.
+PRIVATE = (
+    "compiler.CompileResult._rebuild",
+    "compiler.CompileResult._reduce",
+    "runtime.rtsys.initialize",
+    "serialize.dumps",
+)
 
 _logger = logging.getLogger("countnest")
 _kernels: list[Any] = []
@@ -37,10 +43,35 @@ def kernel(function: Function) -> Function:
     thread that computed it.
     """
     compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
-    if hasattr(compiled, "signatures"):  # the plain function, where numba is told not to compile
+    if not hasattr(compiled, "signatures"):  # the plain function, where numba is told not to compile
+        return function
+    if lacking() is None and hasattr(compiled, "_cache"):
         compiled._cache = KernelCache(f"{function.__module__}.{function.__qualname__}")
-        _kernels.append(compiled)
+    else:
+        _keep_as_numba_does(compiled)
+    _kernels.append(compiled)
     return cast(Function, compiled)
+
+
+@functools.cache
+def lacking() -> str | None:
+    """Return the first of the names in `PRIVATE` that this version of numba does not have; None: it has them all."""
+    for name in PRIVATE:
+        module, _, inner = name.partition(".")
+        try:
+            operator.attrgetter(inner)(importlib.import_module(f"numba.core.{module}"))
+        except (AttributeError, ImportError):
+            _logger.info(f"numba's own cache keeps the compiled kernels: this version has no numba.core.{name}")
+            return name
+    return None
+
+
+def _keep_as_numba_does(compiled: Any) -> None:  # noqa: ANN401 (numba has no types)
+    """Let numba keep a kernel, beside its source; it does not see changes of what the kernel calls in other files."""
+    try:
+        compiled.enable_caching()
+    except (AttributeError, RuntimeError) as error:  # there is no folder that can be written
+        _logger.info(f"compiled kernels are not kept for the next process: {error!r}")
 
 
 def kernels() -> tuple[Any, ...]:
@@ -56,6 +87,8 @@ def cache_folder() -> Path | None:
     callers, and the versions of the compiler. numba's own cache looks at the file of the kernel alone, and keeps it
     beside the source.
     """
+    if lacking() is not None:
+        return None
     try:
         return cache.kernel_folder(_version_key(Path(__file__).parents[1]))
     except Exception as error:
@@ -71,8 +104,8 @@ def _version_key(sources: Path) -> str:
     return hashlib.sha256(repr((texts, versions, settings)).encode()).hexdigest()[:16]
 
 
-class KernelCache(numba.core.caching._Cache):
-    """A file for each compiled signature, named by the kernel, its signature and the processor.
+class KernelCache:
+    """A file for each compiled signature, named by the kernel, its signature and the processor; in numba's protocol.
 
     There is no index that two processes could write at the same time; a file appears in one move. A file that cannot
     be read is as good as none, and the kernel is compiled.

@@ -9,215 +9,66 @@ comparisons, and the functions below; a float beside them stands for all lanes. 
 well, so that one source serves both. Without the compiler vectors are arrays of NumPy, and one that was taken from an
 array is a view of it: it is not to be changed in place.
 
+Where numba lacks what `vectors` needs of it, there is one lane, and the elements are floats: slower, with the same
+bits.
+
 Functions that pass arrays on to others count references, which costs more than their arithmetic where they are called
 for every lane; such functions loop over the lanes themselves.
 """
 
 from __future__ import annotations
 
+import logging
 import math
-import operator
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import numba.core.cgutils
-import numba.core.imputils
-import numba.extending
-import numba.np.arrayobj
 import numpy as np
 
 from countnest.arrays import FloatArray
 from countnest.kernels.compiler.jit import kernel
 
+vectors: Any
+try:
+    from countnest.kernels.compiler import vectors
+except (AttributeError, ImportError) as error:
+    logging.getLogger("countnest").info(
+        f"one gene is computed at a time: this version of numba has no vectors ({error})"
+    )
+    vectors = None
+
 __all__ = ["LANES", "any_lane", "as_lanes", "exp", "lanewise", "load_row", "log", "new_lanes", "select"]
 
-# Genes that are worked on at once: as many doubles as the widest vector register holds.
-LANES = 8
-ALIGNMENT = 64  # bytes: of a line of the cache
-
-_numba: Any = numba  # without types
-_core, _extending, _arrays = _numba.core, _numba.extending, _numba.np.arrayobj
-ir, types = _core.cgutils.ir, _core.types
-_float, _bool = types.float64, types.boolean
-_Type: Any = types.Type
-_Model: Any = _extending.models.PrimitiveModel
-_Template: Any = _core.typing.templates.AbstractTemplate
+ALIGNMENT = 64  # bytes of a line of the cache
 
 
-class LanesType(_Type):  # type: ignore[misc]
-    """A double of each gene."""
-
-    def can_convert_from(self, _context: object, other: object) -> Any:  # noqa: ANN401
-        """Take a float as the number of all lanes."""
-        return _core.typeconv.Conversion.safe if other == _float else None
-
-    def unify(self, _context: object, other: object) -> Any:  # noqa: ANN401
-        """Of lanes and a float there are lanes."""
-        return self if other == _float else None
+Function = Callable[[float], float]
 
 
-class MaskType(_Type):  # type: ignore[misc]
-    """A truth value of each gene."""
+def _select(condition: bool, one: float, other: float) -> float:
+    return one if condition else other
 
 
-lanes, mask = LanesType("lanes"), MaskType("mask")
-_VECTOR, _BITS = ir.VectorType(ir.DoubleType(), LANES), ir.VectorType(ir.IntType(1), LANES)
+def _unchanged(condition: bool) -> bool:
+    return condition
 
 
-def _model(bits: object) -> type:
-    class Model(_Model):  # type: ignore[misc]
-        def __init__(self, manager: object, of: object) -> None:
-            super().__init__(manager, of, bits)
-
-    return Model
+def _without_last_axis(values: FloatArray) -> FloatArray:
+    return values.reshape(values.shape[:-1])
 
 
-_extending.register_model(LanesType)(_model(_VECTOR))
-_extending.register_model(MaskType)(_model(_BITS))
+def _same(single: Function) -> Function:
+    return single
 
 
-def _spread(builder: Any, value: Any) -> Any:  # noqa: ANN401
-    """Return a vector; a number goes into all of its lanes."""
-    if isinstance(value.type, ir.VectorType):
-        return value
-    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
-
-
-_extending.lower_cast(_float, lanes)(lambda _context, builder, _from, _to, value: _spread(builder, value))
-
-
-def _type(function: object, result: Callable[[tuple[Any, ...]], object]) -> None:
-    """Teach the compiler the type that `function` returns for arguments of some types; None where it takes none."""
-
-    class Template(_Template):  # type: ignore[misc]
-        key = function
-
-        def generic(self, args: tuple[object, ...], _kws: object) -> object:
-            found = result(args)
-            return None if found is None else _core.typing.signature(found, *args)
-
-    _core.typing.templates.infer_global(function, types.Function(Template))
-
-
-def _lower(function: object, build: Callable[..., Any], result: object, *signatures: tuple[object, ...]) -> None:
-    """Teach the compiler `function` of arguments of any of the `signatures`; `build(builder, *values)` emits it."""
-    _type(function, lambda arguments: result if arguments in signatures else None)
-    for signature in signatures:
-        _extending.lower_builtin(function, *signature)(lambda _context, builder, _sig, values: build(builder, *values))
-
-
-_PAIRS = ((lanes, lanes), (lanes, _float), (_float, lanes))
-
-
-def _operator(name: str, places: tuple[object, ...]) -> None:
-    def build(builder: Any, a: Any, b: Any) -> Any:  # noqa: ANN401
-        return getattr(builder, name)(_spread(builder, a), _spread(builder, b))
-
-    for place in places:
-        _lower(place, build, lanes, *_PAIRS)
-
-
-def _comparison(symbol: str, place: object) -> None:
-    def build(builder: Any, a: Any, b: Any) -> Any:  # noqa: ANN401
-        compare = builder.fcmp_unordered if symbol == "!=" else builder.fcmp_ordered
-        return compare(symbol, _spread(builder, a), _spread(builder, b))
-
-    _lower(place, build, mask, *_PAIRS)
-
-
-_operator("fadd", (operator.add, operator.iadd))
-_operator("fsub", (operator.sub, operator.isub))
-_operator("fmul", (operator.mul, operator.imul))
-_operator("fdiv", (operator.truediv, operator.itruediv))
-for _symbol, _place in {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
-                        "!=": operator.ne}.items():  # fmt: skip
-    _comparison(_symbol, _place)
-_lower(operator.neg, lambda builder, a: builder.fneg(a), lanes, (lanes,))
-_lower(operator.and_, lambda builder, a, b: builder.and_(a, b), mask, (mask, mask))
-_lower(operator.or_, lambda builder, a, b: builder.or_(a, b), mask, (mask, mask))
-_lower(operator.invert, lambda builder, a: builder.not_(a), mask, (mask,))
-
-
-def select(condition: bool, one: float, other: float) -> float:
-    """Return `one` where the condition holds, else `other`."""
-    return cast("float", np.where(condition, one, other)[()])
-
-
-def any_lane(condition: bool) -> bool:
-    """Return whether the condition holds in any lane."""
-    return bool(np.any(condition))
-
-
-def _select(builder: Any, condition: Any, one: Any, other: Any) -> Any:  # noqa: ANN401
-    return builder.select(condition, _spread(builder, one), _spread(builder, other))
-
-
-_lower(select, _select, lanes, *((mask, *pair) for pair in (*_PAIRS, (_float, _float))))
-_lower(select, lambda builder, *values: builder.select(*values), _float, (_bool, _float, _float))
-_lower(
-    any_lane,
-    lambda builder, a: builder.icmp_unsigned("!=", builder.bitcast(a, ir.IntType(LANES)), ir.IntType(LANES)(0)),
-    _bool,
-    (mask,),
-)
-_lower(any_lane, lambda _builder, a: a, _bool, (_bool,))
-
-
-def lanewise(single: Callable[[float], float]) -> Callable[[float], float]:
-    """Return `single`, a compiled function of one number, as one that also takes vectors, and works lane by lane."""
-
-    def function(x: float) -> float:
-        each: Any = x
-        return single(x) if np.ndim(each) == 0 else cast("float", np.array([single(one) for one in each]))
-
-    def call(context: Any, builder: Any, value: Any) -> Any:  # noqa: ANN401
-        of = context.typing_context.resolve_value_type(single)
-        signature = of.get_call_type(context.typing_context, (_float,), {})
-        compiled = context.get_function(of, signature)
-        context.add_linking_libs(getattr(compiled, "libs", ()))
-        return compiled(builder, (value,))
-
-    def call_each(context: Any, builder: Any, _sig: object, values: Any) -> Any:  # noqa: ANN401
-        result = ir.Constant(_VECTOR, ir.Undefined)
-        for lane in range(LANES):
-            at = ir.Constant(ir.IntType(32), lane)
-            result = builder.insert_element(result, call(context, builder, builder.extract_element(values[0], at)), at)
-        return result
-
-    _extending.lower_builtin(function, _float)(lambda context, builder, _, values: call(context, builder, values[0]))
-    _extending.lower_builtin(function, lanes)(call_each)
-    _type(function, lambda arguments: arguments[0] if arguments[0] in (lanes, _float) else None)
-    return function
-
-
-exp, log = lanewise(math.exp), lanewise(math.log)
-
-
-def as_lanes(values: FloatArray) -> FloatArray:
-    """Return an array whose elements are the vectors along the last axis, of LANES, of `values`: the same memory."""
-    return values
-
-
-def _view(context: Any, builder: Any, sig: Any, values: Any) -> Any:  # noqa: ANN401
-    make = _arrays.make_array
-    given, result = make(sig.args[0])(context, builder, values[0]), make(sig.return_type)(context, builder)
-    shape, strides = (_core.cgutils.unpack_tuple(builder, each)[:-1] for each in (given.shape, given.strides))
-    items = ir.Constant(given.nitems.type, LANES)
-    _arrays.populate_array(
-        result,
-        data=builder.bitcast(given.data, result.data.type),
-        shape=shape,
-        strides=strides,
-        itemsize=builder.mul(given.itemsize, items),
-        meminfo=given.meminfo,
-        parent=given.parent,
-    )
-    return _core.imputils.impl_ret_borrowed(context, builder, sig.return_type, result._getvalue())
-
-
-_type(as_lanes, lambda arguments: types.Array(lanes, arguments[0].ndim - 1, "C", aligned=False))
-_extending.lower_builtin(as_lanes, types.Array)(_view)
+# Genes that are worked on at once.
+LANES: int = 1 if vectors is None else vectors.LANES
+select: Callable[[bool, float, float], float] = kernel(_select) if vectors is None else vectors.select
+any_lane: Callable[[bool], bool] = kernel(_unchanged) if vectors is None else vectors.any_lane
+as_lanes: Callable[[FloatArray], FloatArray] = kernel(_without_last_axis) if vectors is None else vectors.as_lanes
+lanewise: Callable[[Function], Function] = _same if vectors is None else vectors.lanewise
+exp: Function = math.exp if vectors is None else vectors.exp
+log: Function = math.log if vectors is None else vectors.log
 
 
 @kernel
@@ -227,7 +78,7 @@ def new_lanes(n: int | np.int64) -> FloatArray:
     No vector crosses lines of the cache. A constant n is an `np.int64`: for each literal one there would be another
     compilation.
     """
-    memory = np.empty((n + 1) * LANES)
+    memory = np.empty(n * LANES + ALIGNMENT // 8)
     for i in range(memory.size):
         memory[i] = 1.0
     gap = (-memory.ctypes.data % ALIGNMENT) // memory.itemsize
