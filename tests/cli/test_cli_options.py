@@ -72,7 +72,7 @@ def test_values_are_taken_apart(capsys, requests):
     [
         ((), "Missing --counts and --samples and --design. For example: countnest run --counts"),
         (("--counts", "c.csv", "--design", "~ a"), "Missing --samples. For example"),
-        (("airway", "--counts", "c.csv"), "brings its own counts"),
+        (("airway", "--counts", "c.csv"), "has its own counts"),
         (("airway", "--contrast", "dex,trt,untrt", "--name", "x"), "Give one of them"),
         (("airway", "--contrast", "dex,trt"), "variable,level,level"),
         (("airway", "--contrast", "dex,,untrt"), "variable,level,level"),

@@ -89,7 +89,7 @@ def test_files_of_somebody_else_stop_a_run_before_it_begins(here, capsys):
     before = {each.name: each.stat().st_mtime_ns for each in (here / "out").iterdir()}
     code, out, err = run(capsys, *TWO)
     assert (code, out) == (1, "")
-    assert "'out' holds what no run of countnest has written: 'notes.txt', 'plots'." in err
+    assert "'out' holds files that no run of countnest wrote: 'notes.txt', 'plots'." in err
     assert "--force" in err
     assert {each.name: each.stat().st_mtime_ns for each in (here / "out").iterdir()} == before
     assert run(capsys, *TWO, "--force")[0] == 0
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_known_to_be_of_a_run_is_never_replaced(here, capsys)
         code, _, err = run(capsys, *arguments)
         assert code == 1
         assert "holds 'results.csv', which would be overwritten" in err
-        assert ("Beside 'notes.txt' a run writes with --force only." in err) == (not arguments)
+        assert ("A run writes beside 'notes.txt' with --force only." in err) == (not arguments)
         assert (here / "out" / "results.csv").read_text() == "somebody's"
 
 

@@ -15,13 +15,13 @@ from countnest.files import check_folder
 __all__ = ["RECORD", "check_names", "check_out", "earlier_files"]
 
 RECORD: Final = "run.json"
-# A record is believed as far as it names files that a run may have written.
+# A record is trusted only for files that a run may have written.
 _OURS: Final = re.compile(
     r"(results|query)(_[1-9][0-9]*)?\.csv|ma(_[1-9][0-9]*)?\.png|genes\.csv\.gz|size_factors\.csv|"
     r"normalized_counts\.csv\.gz|dispersion\.png|run\.json"
 )
-# What systems put into folders.
-_OF_NOBODY: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+# Files that operating systems put into folders.
+_OF_THE_SYSTEM: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 def check_out(folder: Path, planned: Collection[str], force: bool) -> None:
@@ -34,28 +34,28 @@ def check_out(folder: Path, planned: Collection[str], force: bool) -> None:
     planned
         Names of the files that will be written.
     force
-        Write beside files of somebody else; they stay as they are, and their names are not taken.
+        Write even if there are other files; they are not changed, and their names are not used.
     """
     check_folder(folder)
     others = _others(folder)
     check_names(folder, planned, force)
     if others and not force:
         raise FileError(
-            f"'{folder}' holds what no run of countnest has written: {listing(others)}. Give another folder, --out; or "
-            "--force, which replaces what an earlier run wrote and leaves everything else alone."
+            f"'{folder}' holds files that no run of countnest wrote: {listing(others)}. Give another folder, --out; or "
+            "--force, which replaces the files of an earlier run and leaves all others alone."
         )
 
 
 def check_names(folder: Path, planned: Collection[str], force: bool = True) -> None:
     """Raise `FileError` if a file that is not from a run has the name of one that will be written.
 
-    Without `force` the message says, too, what the files of other names need.
+    Without `force` the message also tells what to do about files of other names.
     """
     others = _others(folder)
     taken = [name for name in others if name in planned]
     beside = [name for name in others if name not in planned]
     if taken:
-        rest = "" if force or not beside else f" Beside {listing(beside)} a run writes with --force only."
+        rest = "" if force or not beside else f" A run writes beside {listing(beside)} with --force only."
         raise FileError(
             f"'{folder}' holds {listing(taken)}, which would be overwritten, but no '{RECORD}' that says that a run of "
             f"countnest wrote it. Move it away, or give another folder, --out.{rest}"
@@ -85,4 +85,4 @@ def _others(folder: Path) -> list[str]:
         return []
     earlier = earlier_files(folder)
     names = sorted(each.name for each in folder.iterdir())
-    return [name for name in names if name not in earlier and name not in _OF_NOBODY and not is_draft(name)]
+    return [name for name in names if name not in earlier and name not in _OF_THE_SYSTEM and not is_draft(name)]

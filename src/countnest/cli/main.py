@@ -94,7 +94,7 @@ _REFERENCE = click.option(
     metavar="VARIABLE=LEVEL",
     multiple=True,
     callback=as_references,
-    help="The level that others are compared with, such as dex=untrt. For several variables, several times.",
+    help="The level that the others are compared with, such as dex=untrt. Repeat it for further variables.",
 )
 _LEVELS = click.option(
     "--levels",
@@ -102,12 +102,15 @@ _LEVELS = click.option(
     multiple=True,
     callback=as_levels,
     help="All levels of a variable in their order, such as dose=low,mid,high; the first is the reference, unless "
-    "--reference names another. A number whose levels are named is a factor. For several variables, several times.",
+    "--reference names another. A numeric variable with named levels becomes a factor. Repeat it for further "
+    "variables.",
 )
 _DATA = (
     click.option("--counts", type=_FILE, metavar="FILE", help="Table of counts: CSV or TSV, may be compressed."),
     click.option("--samples", type=_FILE, metavar="FILE", help=_SAMPLES_HELP),
-    click.option("--orientation", type=_word(Orientation), help="Which way the counts lie, when labels do not tell."),
+    click.option(
+        "--orientation", type=_word(Orientation), help="Orientation of the counts, if the labels do not tell."
+    ),
     click.option("--design", metavar="FORMULA", help=_FORMULA_HELP),
     _REFERENCE,
     _LEVELS,
@@ -118,22 +121,22 @@ _QUESTION = (
         callback=as_contrasts,
         metavar="VARIABLE,LEVEL,LEVEL",
         multiple=True,
-        help="The comparison, such as dex,trt,untrt. For several comparisons, several times.",
+        help="The comparison, such as dex,trt,untrt. Repeat it for further comparisons.",
     ),
-    click.option("--name", metavar="COEFFICIENT", help="One coefficient, in place of a contrast."),
+    click.option("--name", metavar="COEFFICIENT", help="One coefficient, instead of a contrast."),
     click.option(
         "--query",
         metavar="QUERY",
         multiple=True,
-        help="A question, such as 'treat2[E - None] : treat1[B - A]', answered in a table of its own. For several "
-        "questions, several times.",
+        help="A query, such as 'treat2[E - None] : treat1[B - A]', answered in a table of its own. Repeat it for "
+        "further queries.",
     ),
     click.option("--query-test", type=_word(QueryTest), default="wald", help="How queries are tested."),
     click.option(
         "--allow-fixed-blocks",
         is_flag=True,
         show_default=False,
-        help="Answer queries that compare blocks, such as families, for these particular blocks.",
+        help="Answer queries that compare blocks, such as families, for these blocks alone.",
     ),
     click.option("--alpha", type=_LEVEL, metavar="NUMBER", default=0.1, help="The false discovery rate."),
     click.option(
@@ -169,7 +172,7 @@ _FIT = (
         callback=as_number_or_off,
         metavar="NUMBER",
         default="7",
-        help="Replace extreme counts in groups of so many samples or more; 'off' for none.",
+        help="Replace extreme counts in groups of at least this many samples; 'off' for none.",
     ),
     click.option("--use-t", is_flag=True, show_default=False, help="Take p-values from the t distribution."),
     click.option("--minmu", type=_POSITIVE, metavar="NUMBER", default=0.5, help="The lower bound of fitted means."),
@@ -191,7 +194,7 @@ _RUN = (
         "--force",
         is_flag=True,
         show_default=False,
-        help="Write into a folder that holds files of yours, too; they are left alone.",
+        help="Write even into a folder that holds other files; these are not changed.",
     ),
     click.option("--quiet", is_flag=True, show_default=False, help="Show no progress."),
 )
@@ -276,7 +279,7 @@ COUNTNEST_CACHE_DIR, or the system's place for caches of a user. A new version o
 
 
 @cli.command(cls=Careful, help=_WARM_HELP, short_help="Compile everything ahead of the first run.")
-@click.option("--clear", is_flag=True, show_default=False, help="Remove what was kept, and compile nothing.")
+@click.option("--clear", is_flag=True, show_default=False, help="Empty the cache, and compile nothing.")
 def warm(clear: bool) -> None:
     """Fill or empty the cache."""
     from countnest.cli.warm import clear_cache, fill_cache  # not before: numba takes its time
@@ -291,17 +294,17 @@ def _check(request: Request) -> None:
     """Refuse combinations of options that are incomplete or contradictory."""
     if request.study is not None and (request.counts or request.samples):
         raise click.UsageError(
-            f"The study {request.study!r} brings its own counts and samples. Leave out --counts and --samples, "
+            f"The study {request.study!r} has its own counts and samples. Leave out --counts and --samples, "
             "or the name of the study."
         )
     missing = request.missing()
     if request.study is None and missing:
         raise click.UsageError(
             f"Missing {' and '.join(missing)}. For example: {_EXAMPLE}. "
-            "Or try a study that is shipped with the package: countnest run airway"
+            "Or try a study that comes with the package: countnest run airway"
         )
     if request.contrast and request.name:
-        raise click.UsageError("--contrast and --name are two ways to ask. Give one of them.")
+        raise click.UsageError("--contrast and --name exclude each other. Give one of them.")
     if request.test == "LRT" and request.reduced is None:
         raise click.UsageError("--test LRT needs the design without the terms tested, such as --reduced '~ batch'.")
     if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
@@ -309,6 +312,6 @@ def _check(request: Request) -> None:
     if request.query_test == "lrt" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
         raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald and t.")
     if not request.query and (request.query_test != "wald" or request.allow_fixed_blocks):
-        raise click.UsageError("--query-test and --allow-fixed-blocks are about queries. Give a --query, too.")
+        raise click.UsageError("--query-test and --allow-fixed-blocks apply to queries. Give a --query, too.")
     if request.alt_hypothesis == "lessAbs" and request.lfc_threshold == 0:
         raise click.UsageError("--alt-hypothesis lessAbs needs an --lfc-threshold above 0.")
