@@ -164,12 +164,7 @@ def _design_of_formula(
     aliasing = find_aliasing(full, coder, nesting, rows)
     if not aliasing.kept:
         raise DesignError(f"the design '{parsed.text}' has no columns; write '~ 1' for a design without variables.")
-    notes = [
-        *prepared.notes,
-        *unneeded_notes(parsed.terms, prepared, numeric_ok),
-        *notes,
-        *aliasing_notes(full, aliasing, nesting, prepared.levels),
-    ]
+    unneeded = unneeded_notes(parsed.terms, prepared, numeric_ok)
     return _design(
         full,
         aliasing.kept,
@@ -179,7 +174,7 @@ def _design_of_formula(
         intercept=parsed.intercept,
         sheet=prepared.sheet,
         coding=coding,
-        notes=tuple(notes),
+        notes=(*prepared.notes, *unneeded, *notes, *aliasing_notes(full, aliasing, nesting, prepared.levels)),
         coder=coder,
         nesting=nesting,
         orders=prepared.orders,

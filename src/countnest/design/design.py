@@ -11,7 +11,7 @@ import pandas as pd
 from countnest.arrays import FloatArray, IntArray
 from countnest.design.encoding import CodedMatrix, Coder
 from countnest.design.levels.order import LevelOrder
-from countnest.design.levels.text import level_codes
+from countnest.design.levels.text import level_codes, require_level
 from countnest.design.nesting import Nesting
 from countnest.display import Described, first_of
 from countnest.errors import ContrastError, DesignError, counted, listing, suggestion
@@ -176,11 +176,7 @@ class Design(Described):
 
     def require_level(self, factor: str, level: str) -> None:
         """Raise `ContrastError` unless the factor has this level."""
-        if level not in self.levels[factor]:
-            raise ContrastError(
-                f"'{level}' is not a level of '{factor}'.{suggestion(level, self.levels[factor])} The levels are "
-                f"{listing(self.levels[factor], 20)}."
-            )
+        require_level(level, factor, self.levels[factor])
 
 
 def check_varying(design: Design) -> None:

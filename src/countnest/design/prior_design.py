@@ -93,32 +93,25 @@ def expanded_design(design: Design) -> PriorDesign:
     R counterpart: DESeq2::nbinomWaldTest(modelMatrixType = "expanded").
     """
     _require_main_effects(design)
-    columns: list[FloatArray] = []
-    names: list[str] = []
-    written: list[str] = []
-    terms: list[Term] = []
-    spread: list[FloatArray] = []
+    found: list[tuple[FloatArray, str, str, Term, FloatArray]] = []
     identity = np.eye(len(design.names))
     for term in dict.fromkeys(design.terms):
         places = [place for place, other in enumerate(design.terms) if other == term]
         levels = design.levels.get(term[0]) if term else None
         if levels is None:
-            columns += [design.matrix[:, place] for place in places]
-            names += [design.columns[place] for place in places]
-            written += [design.columns[place] for place in places]
-            spread += [identity[:0] if term == () else identity[place : place + 1] for place in places]
+            for i in places:
+                name, spread = design.columns[i], identity[:0] if term == () else identity[i : i + 1]
+                found.append((design.matrix[:, i], name, name, term, spread))
         else:
-            codes = design.codes(term[0])
-            columns += [as_float(codes == code) for code in range(len(levels))]
-            names += [f"{term[0]}{level}" for level in levels]
-            written += [f"{term[0]}{level}" for level in written_levels(term[0], levels)]
-            spread += [_comparisons(identity[places])] * len(levels)
-        terms += [term] * (len(names) - len(terms))
-    result_names = tuple(result_name(name) for name in written)
+            codes, spread = design.codes(term[0]), _comparisons(identity[places])
+            for code, texts in enumerate(zip(levels, written_levels(term[0], levels), strict=True)):
+                level, written = (f"{term[0]}{text}" for text in texts)
+                found.append((as_float(codes == code), level, written, term, spread))
+    columns, names, shown, terms, spreads = zip(*found, strict=True)
+    result_names = tuple(result_name(name) for name in shown)
     refuse_duplicates(result_names)
-    matrix = as_float(np.stack(columns, axis=1))
-    wide = replace(design, matrix=matrix, names=result_names, columns=tuple(names), terms=tuple(terms))
-    return PriorDesign(wide, tuple(spread), expanded=True)
+    wide = replace(design, matrix=as_float(np.stack(columns, axis=1)), names=result_names, columns=names, terms=terms)
+    return PriorDesign(wide, spreads, expanded=True)
 
 
 def _comparisons(against_reference: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray
 from countnest.design.design import Design
 from countnest.design.levels.options import refuse_unordered
-from countnest.design.levels.text import known_level, level_text
+from countnest.design.levels.text import known_level, level_text, require_level
 from countnest.design.names import result_name, written_levels
 from countnest.errors import ContrastError, listing, suggestion
 from countnest.options import is_number
@@ -144,11 +144,7 @@ def _triple(design: Design, items: Sequence[object]) -> Query:
     levels = _factor_levels(design, factor, items[1:])
     numerator, denominator = (known_level(item, levels) for item in items[1:])
     for level in (numerator, denominator):
-        if level not in levels:
-            raise ContrastError(
-                f"'{level}' is not a level of '{factor}'.{suggestion(level, levels)} The levels are "
-                f"{listing(levels, 20)}."
-            )
+        require_level(level, factor, levels)
     if numerator == denominator:
         raise ContrastError(f"numerator and denominator are both '{numerator}'; they must be different levels.")
     weights: dict[int, float] = {}
@@ -164,13 +160,7 @@ def _triple(design: Design, items: Sequence[object]) -> Query:
 
 def _factor_levels(design: Design, factor: str, pair: Sequence[object]) -> tuple[str, ...]:
     """Return the levels of a factor; raise `ContrastError` unless the design has its main effect."""
-    if factor not in design.variables:
-        columns = [str(column) for column in design.sheet.columns]
-        where = " It is a column of the sample sheet, but the design does not use it." if factor in columns else ""
-        raise ContrastError(
-            f"the factor '{factor}' is not in the design '{design.formula}'.{where}"
-            f"{suggestion(factor, design.variables)} Its variables are {listing(design.variables, 20)}."
-        )
+    design.require_variable(factor)
     if factor not in design.levels:
         values = [level_text(value) for value in sorted(set(design.sheet[factor]))] if factor in design.sheet else []
         raise ContrastError(

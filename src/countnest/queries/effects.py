@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,8 @@ from countnest.remedies import advised
 __all__ = ["ask", "cell", "effect", "interaction", "means"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Factor:
-    """One factor of the product that makes a row: settings of a variable with their weights."""
-
-    label: str
-    settings: tuple[tuple[Cell, float], ...]
-    named: tuple[tuple[tuple[str, str], ...], ...]  # the levels of each setting; none for a number
+# Cells with their weights.
+Terms = Sequence[tuple[Cell, float]]
 
 
 def effect(
@@ -156,19 +151,17 @@ def means(
     """Return the query for the mean of each cell of some factors; arguments as for `effect`."""
     fixed = _fixed(design, at)
     check_weights(design, weights)
-    cells = level_cells(design, _names(by), fixed)
-    parts = [Row("mean", _place({**each, **fixed}), (_named({**each, **fixed}, design, 1.0),)) for each in cells]
-    rows = cell_rows(design, [{**each, **fixed} for each in cells], weights)
-    return _estimable(design, parts, rows, [[{**each, **fixed}] for each in cells], weights, frozenset(_names(by)))
+    cells = [{**each, **fixed} for each in level_cells(design, _names(by), fixed)]
+    parts = [Row("mean", _place(each), (_named(design, each, 1.0),)) for each in cells]
+    return _estimable(design, parts, [[(each, 1.0)] for each in cells], weights, _names(by))
 
 
 def cell(design: Design, *, weights: Weights = "equal", **levels: object) -> Query:
     """Return the query for the mean of one cell; the difference of two such queries is a comparison."""
     fixed = _fixed(design, levels)
     check_weights(design, weights)
-    part = Row(f"cell({describe(fixed)})", (), (_named(fixed, design, 1.0),))
-    compared = frozenset(name for name in fixed if name in design.levels)
-    return _estimable(design, [part], cell_rows(design, [fixed], weights), [[fixed]], weights, compared)
+    part = Row(f"cell({describe(fixed)})", (), (_named(design, fixed, 1.0),))
+    return _estimable(design, [part], [[(fixed, 1.0)]], weights, [name for name in fixed if name in design.levels])
 
 
 def ask(
@@ -188,40 +181,37 @@ def ask(
     twice = [name for name in comparisons if name in names or (name in fixed and name in design.levels)]
     if twice:
         raise ContrastError(f"{listing(twice)} is compared, so it cannot also be held fixed by 'by' or 'at'.")
-    parts, sums = [], []
+    parts, terms = [], []
     for place in level_cells(design, names, fixed):
         here = {**place, **fixed}
-        pieces = [_factors(design, name, how, here) for name, how in comparisons.items()]
+        held = {name: value for name, value in here.items() if name not in comparisons}
+        pieces = [_pieces(design, name, how, here) for name, how in comparisons.items()]
         for combination in itertools.product(*pieces):
-            held = {name: value for name, value in here.items() if name not in comparisons}
-            parts.append(_row(design, combination, here))
-            sums.append(_settings(combination, held))
-    rows = _weighted_rows(design, sums, weights)
-    cells = [[setting for setting, _ in terms] for terms in sums]
-    compared = frozenset(name for name in comparisons if name in design.levels)
-    ordered = {name: how for name, how in comparisons.items() if isinstance(how, str) and name in design.levels}
-    ordered = {name: how for name, how in ordered.items() if how in ORDERED}
-    query = _estimable(design, parts, rows, cells, weights, compared, tuple(comparisons))
+            settings = {name: piece[1] for name, piece in zip(comparisons, combination, strict=True)}
+            factors = [pairs for name, pairs in settings.items() if name in design.levels]
+            cells = tuple(_named(design, each, weight) for each, weight in _product(factors, here))
+            parts.append(Row(" : ".join(label for label, _ in combination), _place(here), cells))
+            terms.append(_product(list(settings.values()), held))
+    compared = [name for name in comparisons if name in design.levels]
+    query = _estimable(design, parts, terms, weights, compared, tuple(comparisons))
+    ordered = {name: how for name in compared if isinstance(how := comparisons[name], str) and how in ORDERED}
     return replace(query, ordered=ordered)
 
 
-def _factors(design: Design, name: str, how: object, here: Cell) -> list[_Factor]:
-    """Return the comparisons of one variable in a cell."""
+def _pieces(design: Design, name: str, how: object, here: Cell) -> list[tuple[str, Terms]]:
+    """Return the comparisons of one variable in a cell: labels, and settings of the variable with their weights."""
     if name not in design.levels:
-        return [_number_factor(design, name, how, here)]
+        return [slope_of(design, name, _slope_given(name, how), here.get(name))]
     levels = possible_levels(design, name, here)
     if isinstance(how, str) and len(levels) < 2:
         raise ContrastError(
             f"the levels of '{name}' cannot be compared where {describe(here)}: only {listing(levels)} occurs there."
         )
-    known = _levels_to_compare(design, name, how, levels)
-    found = []
-    for comparison in compare(known, how, name):
+    found: list[tuple[str, Terms]] = []
+    for comparison in compare(_levels_to_compare(design, name, how, levels), how, name):
         _refuse_across_parents(design, name, comparison)
-        settings = tuple(({name: level}, weight) for level, weight in comparison.weights.items())
-        named = tuple(((name, level),) for level in comparison.weights)
-        label = comparison.label or "weights"
-        found.append(_Factor(f"{name}[{label}]", settings, named))
+        settings = [({name: level}, weight) for level, weight in comparison.weights.items()]
+        found.append((f"{name}[{comparison.label or 'weights'}]", settings))
     return found
 
 
@@ -232,18 +222,15 @@ def _levels_to_compare(design: Design, name: str, how: object, possible: Sequenc
     return [level for level in (design.in_order(name) if how in ORDERED else possible) if level in possible]
 
 
-def _number_factor(design: Design, name: str, how: object, here: Cell) -> _Factor:
-    """Return the slope or the change of a number as a weighted sum of settings."""
+def _slope_given(name: str, how: object) -> Slope:
+    """Return the slope or the change that is given for a number."""
     if isinstance(how, (tuple, list)) and len(how) == 2:
-        slope = finite_change(name, how)
-    elif isinstance(how, Slope):
-        slope = how
-    elif how in ("slope", "sd"):
-        slope = Slope(per="sd" if how == "sd" else None)
-    else:
-        raise ContrastError(f"{name}={how!r}: '{name}' is a number; use 'slope', 'sd' or a pair of values (to, from).")
-    label, settings = slope_of(design, name, slope, here.get(name))
-    return _Factor(label, settings, ((),) * len(settings))
+        return finite_change(name, how)
+    if isinstance(how, Slope):
+        return how
+    if how in ("slope", "sd"):
+        return Slope(per="sd" if how == "sd" else None)
+    raise ContrastError(f"{name}={how!r}: '{name}' is a number; use 'slope', 'sd' or a pair of values (to, from).")
 
 
 def _refuse_across_parents(design: Design, name: str, comparison: Comparison) -> None:
@@ -261,34 +248,18 @@ def _refuse_across_parents(design: Design, name: str, comparison: Comparison) ->
             )
 
 
-def _row(design: Design, combination: Sequence[_Factor], here: Cell) -> Row:
-    """Return the meaning of a product of comparisons."""
-    cells: dict[tuple[tuple[str, str], ...], float] = {}
-    held = tuple((name, str(value)) for name, value in here.items() if name in design.levels)
-    factors = [piece for piece in combination if any(piece.named)]
-    for choice in itertools.product(*(range(len(piece.settings)) for piece in factors)):
-        named = (item for piece, i in zip(factors, choice, strict=True) for item in piece.named[i])
-        levels = (*held, *named)
-        weight = math.prod(piece.settings[i][1] for piece, i in zip(factors, choice, strict=True))
-        cells[levels] = cells.get(levels, 0.0) + weight
-    named_cells = tuple(NamedCell(levels, weight) for levels, weight in cells.items())
-    return Row(" : ".join(piece.label for piece in combination), _place(here), named_cells)
+def _product(pieces: Sequence[Terms], held: Cell) -> Terms:
+    """Return the cells of a product of comparisons with their weights; `held` are the variables held fixed."""
+    return [
+        (
+            {**held, **{name: value for setting, _ in choice for name, value in setting.items()}},
+            math.prod((weight for _, weight in choice), start=1.0),
+        )
+        for choice in itertools.product(*pieces)
+    ]
 
 
-def _settings(combination: Sequence[_Factor], here: Cell) -> list[tuple[dict[str, str | float], float]]:
-    """Return the cells of a product of comparisons with their weights."""
-    found = []
-    for choice in itertools.product(*(piece.settings for piece in combination)):
-        merged: dict[str, str | float] = dict(here)
-        for setting, _ in choice:
-            merged.update(setting)
-        found.append((merged, math.prod(weight for _, weight in choice)))
-    return found
-
-
-def _weighted_rows(
-    design: Design, sums: Sequence[Sequence[tuple[dict[str, str | float], float]]], weights: Weights
-) -> FloatArray:
+def _weighted_rows(design: Design, sums: Sequence[Terms], weights: Weights) -> FloatArray:
     """Return the weighted sums of cells; each cell is encoded once."""
     places: dict[tuple[tuple[str, str | float], ...], int] = {}
     keys = [[(places.setdefault(tuple(sorted(c.items())), len(places)), w) for c, w in terms] for terms in sums]
@@ -299,21 +270,24 @@ def _weighted_rows(
 def _estimable(
     design: Design,
     parts: Sequence[Row],
-    rows: FloatArray,
-    cells: Sequence[Sequence[Cell]],
+    terms: Sequence[Terms],
     weights: Weights,
-    compared: frozenset[str],
+    compared: Sequence[str],
     variables: tuple[str, ...] = (),
 ) -> Query:
     """Return the query of the rows that can be estimated; raise `ContrastError` if none can, or if one is zero."""
+    rows = _weighted_rows(design, terms, weights)
     for part, row in zip(parts, rows, strict=True):
         if np.isfinite(row).all() and np.abs(row).max(initial=0.0) < 1e-12:
             raise ContrastError(_zero_message(design, part, variables))
     able = estimable(design, rows)
-    if not all(able):
-        _report_inestimable(design, parts, cells, weights, able)
+    lost = [place for place, ok in enumerate(able) if not ok]
+    if lost:
+        needed = ([each for each, _ in terms[place]] for place in lost)
+        empty = [text for cells in needed for text in empty_combinations(design, cells, weights)]
+        _report_inestimable([parts[place].label for place in lost], empty, len(lost) == len(parts))
     kept = [place for place, ok in enumerate(able) if ok]
-    query = Query(design, rows[kept], tuple(parts[place] for place in kept), compared)
+    query = Query(design, rows[kept], tuple(parts[place] for place in kept), frozenset(compared))
     contrasts = contrast_matrix(design, query.rows)
     zero = [part.label for part, row in zip(query.parts, contrasts, strict=True) if not row.any()]
     if zero:
@@ -331,17 +305,13 @@ def _zero_message(design: Design, part: Row, variables: tuple[str, ...]) -> str:
     return f"{part.label}: this difference is 0 by assumption in the model '{design.formula}'."
 
 
-def _report_inestimable(
-    design: Design, parts: Sequence[Row], cells: Sequence[Sequence[Cell]], weights: Weights, able: Sequence[bool]
-) -> None:
+def _report_inestimable(labels: Sequence[str], empty: Sequence[str], all_rows: bool) -> None:
     """Raise `ContrastError` if no row can be estimated, otherwise warn about those that cannot."""
-    lost = [place for place, ok in enumerate(able) if not ok]
-    empty = dict.fromkeys(text for place in lost for text in empty_combinations(design, cells[place], weights))
-    reason = f"no samples with {listing(empty)}" if empty else "its cells cannot be separated from other effects"
-    labels = listing(parts[place].label for place in lost)
-    if len(lost) == len(parts):
-        raise ContrastError(f"{labels} cannot be estimated: {reason}.")
-    warn(f"{labels} cannot be estimated and is left out: {reason}.")
+    cause = f"no samples with {listing(dict.fromkeys(empty))}"
+    reason = cause if empty else "its cells cannot be separated from other effects"
+    if all_rows:
+        raise ContrastError(f"{listing(labels)} cannot be estimated: {reason}.")
+    warn(f"{listing(labels)} cannot be estimated and is left out: {reason}.")
 
 
 def _names(by: str | Sequence[str] | None) -> list[str]:
@@ -381,5 +351,5 @@ def _place(here: Cell) -> tuple[tuple[str, str], ...]:
     return tuple((name, value if isinstance(value, str) else f"{value:.6g}") for name, value in here.items())
 
 
-def _named(here: Cell, design: Design, weight: float) -> NamedCell:
+def _named(design: Design, here: Cell, weight: float) -> NamedCell:
     return NamedCell(tuple((name, str(value)) for name, value in here.items() if name in design.levels), weight)

@@ -79,13 +79,7 @@ def r_code(design: Design, labels: Sequence[str], matrix: FloatArray, program: P
     names = _r_names(design, program)
     plain = program == "DESeq2" and not joint and not _is_given(design)
     lines = [*([] if plain else _preamble(design)), *_matrix_lines(names, labels, matrix)]
-    if program == "DESeq2":
-        lines += _deseq2(design, len(labels), joint=joint)
-    elif program == "edgeR":
-        lines += _edger(len(labels), joint=joint)
-    else:
-        lines += _limma(joint=joint)
-    return "\n".join(lines)
+    return "\n".join([*lines, *_call_lines(design, program, len(labels), joint=joint)])
 
 
 def _r_names(design: Design, program: Program) -> tuple[str, ...]:
@@ -147,31 +141,25 @@ def _matrix_lines(names: Sequence[str], labels: Sequence[str], matrix: FloatArra
     return lines
 
 
-def _deseq2(design: Design, k: int, *, joint: bool) -> list[str]:
-    if joint:
+def _call_lines(design: Design, program: Program, k: int, *, joint: bool) -> list[str]:
+    """Return the lines that fit the model and test the columns of L."""
+    if program == "DESeq2" and joint:
         return [
             "null <- X %*% MASS::Null(L)  # the model in which all these differences are zero",
             'dds <- DESeq(dds, test = "LRT", full = X, reduced = null)',
             "results(dds)",
         ]
-    lines = [
-        f"dds <- DESeq(dds{', full = X, betaPrior = FALSE' if _is_given(design) else ''})",
-        "stopifnot(identical(resultsNames(dds), coefficients))",
-    ]
-    if k == 1:
-        return [*lines, "results(dds, contrast = L[, 1])"]
-    return [*lines, "tables <- lapply(seq_len(ncol(L)), function(i) results(dds, contrast = L[, i]))"]
-
-
-def _edger(k: int, *, joint: bool) -> list[str]:
-    lines = ["fit <- glmQLFit(y, X)"]
-    if joint or k == 1:
-        return [*lines, "topTags(glmQLFTest(fit, contrast = L), n = Inf)"]
-    return [*lines, "tables <- lapply(seq_len(ncol(L)), function(i) glmQLFTest(fit, contrast = L[, i]))"]
-
-
-def _limma(*, joint: bool) -> list[str]:
-    lines = ["fit <- eBayes(contrasts.fit(lmFit(v, X), contrasts = L))"]
-    if joint:
-        return [*lines, "topTable(fit, coef = NULL, number = Inf)  # F test of all columns of L"]
-    return [*lines, "tables <- lapply(seq_len(ncol(L)), function(i) topTable(fit, coef = i, number = Inf))"]
+    if program == "DESeq2":
+        given = ", full = X, betaPrior = FALSE" if _is_given(design) else ""
+        fit = [f"dds <- DESeq(dds{given})", "stopifnot(identical(resultsNames(dds), coefficients))"]
+        one, each = "results(dds, contrast = L[, 1])", "results(dds, contrast = L[, i])"
+    elif program == "edgeR":
+        fit = ["fit <- glmQLFit(y, X)"]
+        one, each = "topTags(glmQLFTest(fit, contrast = L), n = Inf)", "glmQLFTest(fit, contrast = L[, i])"
+    else:
+        fit = ["fit <- eBayes(contrasts.fit(lmFit(v, X), contrasts = L))"]
+        one = "topTable(fit, coef = NULL, number = Inf)  # F test of all columns of L"
+        each = "topTable(fit, coef = i, number = Inf)"
+    if joint or (k == 1 and program != "limma"):
+        return [*fit, one]
+    return [*fit, f"tables <- lapply(seq_len(ncol(L)), function(i) {each})"]

@@ -6,7 +6,7 @@ import re
 from typing import Any, NoReturn
 
 from countnest.design.design import Design
-from countnest.design.levels.text import known_level
+from countnest.design.levels.text import known_level, unknown_level
 from countnest.errors import ContrastError, kind_of, listing, suggestion
 from countnest.queries.effects import ask
 from countnest.queries.level_contrasts import WORDS
@@ -213,7 +213,7 @@ class _Reader:
         wrong = high if high not in levels else low
         place = start if high not in levels else min(start + dash + 1 + _spaces(inside[dash + 1 :]), end)
         self._fail(
-            f"'{wrong}' is not a level of '{name}'.{suggestion(wrong, levels)} Its levels are {listing(levels, 20)}",
+            unknown_level(wrong, name, levels),
             place,
         )
 
@@ -259,11 +259,7 @@ class _Reader:
             return number
         levels = self.design.levels[name]
         if value not in levels:
-            self._fail(
-                f"'{value}' is not a level of '{name}'.{suggestion(value, levels)} Its levels are "
-                f"{listing(levels, 20)}",
-                start,
-            )
+            self._fail(unknown_level(value, name, levels), start)
         return value
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from countnest.design.levels.text import known_level, level_text
+from countnest.design.levels.text import known_level, level_text, require_level
 from countnest.errors import ContrastError, listing, suggestion
 from countnest.options import is_number
 
@@ -98,7 +98,7 @@ def _weighted(levels: Sequence[str], label: str, weights: Mapping[Any, Any], fac
     """Return a comparison with given weights, checked."""
     named = {known_level(level, levels): weight for level, weight in weights.items()}
     for level in named:
-        _require_level(levels, level, factor)
+        require_level(level, factor, levels)
     if not _numeric(named):
         raise ContrastError(f"the weights of the levels of '{factor}' must be finite numbers: {dict(weights)!r}.")
     nonzero = {level: float(weight) for level, weight in named.items() if weight}
@@ -113,19 +113,12 @@ def _weighted(levels: Sequence[str], label: str, weights: Mapping[Any, Any], fac
     return Comparison(label, nonzero)
 
 
-def _require_level(levels: Sequence[str], level: str, factor: str) -> None:
-    if level not in levels:
-        raise ContrastError(
-            f"'{level}' is not a level of '{factor}'.{suggestion(level, levels)} The levels are {listing(levels, 20)}."
-        )
-
-
 def _pair(levels: Sequence[str], high: object, low: object, factor: str) -> Comparison:
     """Return the first side minus the second."""
     lists = [list(side) if isinstance(side, (list, tuple)) else [side] for side in (high, low)]
     sides = [[known_level(level, levels) for level in side] for side in lists]
     for level in itertools.chain(*sides):
-        _require_level(levels, level, factor)
+        require_level(level, factor, levels)
     both = set(sides[0]) & set(sides[1])
     if both or not all(sides):
         raise ContrastError(

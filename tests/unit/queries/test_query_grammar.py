@@ -80,7 +80,7 @@ def test_odd_names():
     [
         ("", "the name of a variable expected", 0),
         ("treat2", r"'\[' expected here", 6),
-        ("treat2[E - M]", "'M' is not a level of 'treat2'.*Its levels are 'N', 'E'", 11),
+        ("treat2[E - M]", "'M' is not a level of 'treat2'.*The levels are 'N', 'E'", 11),
         ("treat2[M - E]", "'M' is not a level", 7),
         ("treat2[E - N", r"'\]' expected", 12),
         ("treat2[]", "a comparison expected here", 7),

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from countnest.arrays import IntArray
+from countnest.errors import ContrastError, listing, suggestion
 
-__all__ = ["known_level", "level_codes", "level_text"]
+__all__ = ["known_level", "level_codes", "level_text", "require_level", "unknown_level"]
 
 BOOLEANS = ("TRUE", "FALSE")
 
@@ -44,3 +45,14 @@ def level_codes(factor: pd.Series[Any], levels: Sequence[str]) -> IntArray:
     own = np.array([places.get(level, -1) for level in factor.cat.categories], dtype=np.int64)
     codes: IntArray = own[np.asarray(factor.cat.codes, dtype=np.int64)]
     return codes
+
+
+def unknown_level(level: str, factor: str, levels: Collection[str]) -> str:
+    """Return the message that a factor has no such level."""
+    return f"'{level}' is not a level of '{factor}'.{suggestion(level, levels)} The levels are {listing(levels, 20)}."
+
+
+def require_level(level: str, factor: str, levels: Collection[str]) -> None:
+    """Raise `ContrastError` unless a factor has this level."""
+    if level not in levels:
+        raise ContrastError(unknown_level(level, factor, levels))
