@@ -15,7 +15,8 @@ MAX_DEPTH = 15
 # Names that say nothing about what is in a file.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "core", "misc", "common", "base", "impl"}
 # Files that are to be cut: no name is added here.
-LONG_FILES = {"api.dataset", "api.deseq2", "api.transformations", "containers.results", "kernels.r_search.apeglm"}  # fmt: skip
+LONG_FILES = {"api.dataset", "api.deseq2", "api.transformations", "containers.results",
+              "kernels.r_search.apeglm"}  # fmt: skip
 # Kernels whose loop over lanes or samples is one piece: to cut it would hand a dozen arrays from part to part.
 LONG_KERNELS = {
     "advance",
