@@ -1,6 +1,6 @@
 """The folder of this user in which compiled kernels are kept from one process to the next.
 
-Files in it are read as code, so the folder is private: that of the user, or a temporary one that nobody else can write.
+Files in it are read as code, so the folder is private: that of the user, or a temporary one that only they can write.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import NamedTuple
 __all__ = ["ADVICE", "cache_root", "clear", "drawback", "kernel_folder", "obstacle", "size", "store"]
 
 VARIABLE = "COUNTNEST_CACHE_DIR"
-ADVICE = f"Set {VARIABLE} to a folder in which you, and nobody else, can write."
-# Of these folders, whatever their age, so many stay; the others go once nobody has used them for a day.
+ADVICE = f"Set {VARIABLE} to a folder that only you can write to."
+# Keep this many version folders regardless of age; delete the others after a day without use.
 KEPT = 2
 _DAY = 86400.0
 _DRAFT = ".draft-"
@@ -41,7 +41,7 @@ def cache_root() -> Path:
 
 
 def obstacle() -> str | None:
-    """Return why the folder for caches is a temporary one, in words; None: it is not."""
+    """Return why the folder for caches is a temporary one, or None if it is not."""
     wanted = _wanted_root()
     reason = _writable_root(wanted).obstacle
     return None if reason is None else f"'{wanted}' cannot be used ({reason})"
@@ -95,7 +95,7 @@ def size(folder: Path) -> tuple[int, int]:
 
 
 def store(path: Path, content: bytes) -> None:
-    """Write a file in one move: a reader, or another writer, sees all of it or nothing.
+    """Write a file atomically: a reader or another writer sees all of it or nothing.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def _temporary_root() -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    """Return whether the folder belongs to this user (or to the system) and nobody else can write in it."""
+    """Return whether the folder belongs to this user (or to the system) and only they can write in it."""
     if not hasattr(os, "getuid"):
         return True
     state = folder.lstat() if folder.parent == Path(tempfile.gettempdir()) else folder.stat()
@@ -199,7 +199,7 @@ def _remove_old(root: Path, new: Path) -> None:
 
 
 def _remove_drafts(folder: Path) -> None:
-    """Remove what processes that were killed have left of files."""
+    """Remove the unfinished files of processes that were killed."""
     for draft in folder.glob(f"{_DRAFT}*"):
         with contextlib.suppress(OSError):  # another process tidies up
             if time.time() - draft.stat().st_mtime > _DAY:
@@ -207,6 +207,6 @@ def _remove_drafts(folder: Path) -> None:
 
 
 def _mark_used(folder: Path) -> None:
-    """Let the folder's time say when it was last used."""
+    """Set the time of the folder, which tells when it was last used."""
     with contextlib.suppress(OSError):
         os.utime(folder)

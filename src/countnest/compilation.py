@@ -1,7 +1,7 @@
-"""What is said of the compiler: that it is at work, for how long, and why a later process would wait for it again.
+"""Announcements of compilation: how long it takes, and why a later process would have to compile again.
 
-The cache of kernels tells of each kernel that it does not find, and of each that is compiled. Whoever runs kernels says
-by `listening` whom to tell. Where everything is found, not a word is said.
+The cache of kernels reports each kernel that it does not find, and each that has been compiled. `listening` sets the
+progress display that is told. Nothing is announced if every kernel is found.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 
-# Of each kernel that is called from outside, with all that it calls: seconds of the compiler, and number of kernels.
+# For each kernel that other modules call, including all that it calls: seconds to compile, and number of kernels.
 EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "negbin.moments.rough_dispersion_block": (0.4, 2),
     "negbin.moments.projected_mean_block": (0.3, 1),
@@ -49,12 +49,12 @@ FIT: Final = frozenset(
         "negbin.robust.robust_dispersion_block",
     }
 )
-# Seconds below which nobody waits.
+# Shorter times, in seconds, are not announced.
 WORTH_A_WORD = 0.5
 
 
 class _Here(threading.local):
-    """What goes on in this thread: whom to tell, how deep the compiler is, and the bar of what it compiles."""
+    """State of this thread: the progress display, the depth of nested compilations, and the bar."""
 
     progress: Progress | None = None
     all_of_it: bool = False
@@ -64,7 +64,7 @@ class _Here(threading.local):
 
 
 class _Announced:
-    """What this process has spoken of: a set of kernels, how many they are, and how many of them are compiled."""
+    """What this process has announced: a set of kernels, their number, and how many of them are compiled."""
 
     def __init__(self) -> None:
         self.blocks: set[str] = set()
@@ -80,9 +80,9 @@ _announced = _Announced()
 
 @contextmanager
 def listening(progress: Progress, *, all_of_it: bool = False) -> Iterator[None]:
-    """Tell `progress` of what is compiled in this thread meanwhile; the outermost of several is told.
+    """Report what is compiled in this thread to `progress`; of nested contexts, the outermost one gets the reports.
 
-    `all_of_it` says that every kernel will be needed.
+    `all_of_it` means that every kernel will be needed.
     """
     if _here.progress is not None:
         yield
@@ -96,7 +96,7 @@ def listening(progress: Progress, *, all_of_it: bool = False) -> Iterator[None]:
 
 
 def missed(kernel: str, folder: Path | None, drawback: str | None) -> None:
-    """Hear that a kernel was not found in the folder of compiled kernels (None: there is none), and is compiled now.
+    """Report that a kernel was not found in the folder of compiled kernels, if there is one, and is compiled now.
 
     `drawback` is a sentence on why later processes will compile it again; None: they will not.
     """
@@ -108,7 +108,7 @@ def missed(kernel: str, folder: Path | None, drawback: str | None) -> None:
 
 
 def compiled() -> None:
-    """Hear that the compiler is done with the last kernel that was missed."""
+    """Report that the kernel that was missed last is compiled."""
     if _here.depth == 0:
         return
     _here.depth -= 1
@@ -120,7 +120,7 @@ def compiled() -> None:
 
 
 def not_kept(reason: str, advice: str) -> None:
-    """Hear that a compiled kernel could not be written, and what the user can do about it."""
+    """Report that a compiled kernel could not be written, and what the user can do about it."""
     if _here.progress is not None and not _announced.told_of_keeping:
         _announced.told_of_keeping = True
         text = f"the compiled code cannot be kept ({reason}): the next process compiles again"
@@ -128,7 +128,7 @@ def not_kept(reason: str, advice: str) -> None:
 
 
 def _announce(progress: Progress, kernel: str, folder: Path | None, drawback: str | None) -> None:
-    """Say how long it takes, once for all kernels that go together, and show how far the compiler is."""
+    """Announce the time, once for all kernels that are used together, and show a bar."""
     with _announced.lock:
         if kernel not in _announced.blocks:
             wanted = set(EXPECTED) if _here.all_of_it else FIT if kernel in FIT else {kernel}
@@ -151,7 +151,7 @@ def _close() -> None:
 
 
 def _missing(kernels: Collection[str], folder: Path | None) -> set[str]:
-    """Return the kernels, of those whose time is known, that the folder does not have."""
+    """Return those kernels that have a known time and are not in the folder."""
     kept = set() if folder is None else {file.name.rsplit("-", 1)[0] for file in folder.glob("*.kernel")}
     return {name for name in kernels if name in EXPECTED and name not in kept}
 
@@ -161,4 +161,4 @@ def _text(seconds: float, folder: Path | None, drawback: str | None) -> str:
     if drawback is None:
         return f"compiling, once: {about}"
     _announced.told_of_keeping = True
-    return f"{'compiling, in every process anew' if folder is None else 'compiling'}: {about}. {drawback}"
+    return f"{'compiling in every process' if folder is None else 'compiling'}: {about}. {drawback}"

@@ -19,7 +19,6 @@ LONG_FILES = {"api.dataset", "api.deseq2", "api.transformations", "containers.re
               "kernels.r_search.apeglm"}  # fmt: skip
 # Kernels whose loop over lanes or samples is one piece: to cut it would hand a dozen arrays from part to part.
 LONG_KERNELS = {
-    "advance",
     "cauchy_point",
     "interpolated",
     "nb_cauchy_block",
@@ -29,6 +28,7 @@ LONG_KERNELS = {
     "nb_log_search_block",
     "nb_logalpha_fit_block",
     "nb_logalpha_grid_block",
+    "next_point",
     "scoring_row",
 }
 # Public functions with the arguments of DESeq2's, of a figure or of a simulation, which users name one by one.

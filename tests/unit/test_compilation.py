@@ -115,12 +115,9 @@ def test_why_nothing_is_kept_and_what_to_do(folder, monkeypatch):
     monkeypatch.setattr(cache, "obstacle", lambda: "'/x' cannot be used (Permission denied)")
     compile_all(heard, other)
     anew, temporary = heard.lines
-    assert anew.startswith("compiling, in every process anew: about 7 s. No folder can be made")
+    assert anew.startswith("compiling in every process: about 7 s. No folder can be made")
     assert temporary.startswith("compiling: about 2 s. The compiled code is kept among temporary files only, for '/x'")
-    assert all(
-        line.endswith("Set COUNTNEST_CACHE_DIR to a folder in which you, and nobody else, can write.")
-        for line in heard.lines
-    )
+    assert all(line.endswith("Set COUNTNEST_CACHE_DIR to a folder that only you can write to.") for line in heard.lines)
 
 
 @compiled
@@ -134,7 +131,7 @@ def test_a_full_disk_is_told_once(monkeypatch):
     compile_all(heard, first, second)
     assert heard.lines[1:] == [
         "the compiled code cannot be kept (No space left on device): the next process compiles again. Set "
-        "COUNTNEST_CACHE_DIR to a folder in which you, and nobody else, can write."
+        "COUNTNEST_CACHE_DIR to a folder that only you can write to."
     ]
 
 

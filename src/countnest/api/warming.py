@@ -28,16 +28,16 @@ _GENES, _SAMPLES = 300, 8
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """What `warm` did.
+    """Result of `warm`.
 
     Attributes
     ----------
     seconds
-        That it took.
+        Time it took.
     compiled
-        Number of kernels that were compiled now; the others were there already.
+        Number of kernels compiled by this call; the others had been compiled before.
     folder
-        Where later processes find them; None where nothing can be kept.
+        Where later processes find them; None if nothing can be kept.
     """
 
     seconds: float
@@ -55,7 +55,7 @@ def warm(*, quiet: bool = False) -> Warmed:
     Parameters
     ----------
     quiet
-        Do not say how long it takes, and draw no bar. Where everything was compiled before, nothing is said anyway.
+        Do not announce how long it takes, and show no bar. Nothing is announced if everything was compiled before.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def _misses() -> int:
 
 
 def _walk() -> None:
-    """Go along every path that meets a kernel."""
+    """Run every path that meets a kernel."""
     example = make_example_dataset(_GENES, _SAMPLES, beta_sd=1.0)
     example.n_threads = 1  # it is this thread that listens to the compiler
     dds = _fitted(_with_a_gene_that_irls_loses(example))

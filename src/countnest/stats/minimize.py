@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.kernels.r_search.lbfgsb import CONVERGED, EVALUATE, N_PLACES, N_ROWS, advance, begin
+from countnest.kernels.r_search.lbfgsb import CONVERGED, EVALUATE, N_PLACES, N_ROWS, first_point, next_point
 from countnest.kernels.r_search.line_search import START_VALUE
 
 __all__ = ["Minimum", "minimize_in_box"]
@@ -36,8 +36,10 @@ def minimize_in_box(
     x, state, work = np.empty(p), np.empty(N_PLACES), np.empty((N_ROWS + 2 * p, p))
     outcome = EVALUATE
     with np.errstate(all="ignore"):  # a loss that is no number ends the search
-        begin(as_float(start), float(bound), state, x)
+        first_point(as_float(start), float(bound), state, x)
         while outcome == EVALUATE:
             value, gradient = objective(x.copy())
-            outcome = advance(float(value), as_float(gradient), float(bound), float(factor), max_iter, state, work, x)
+            outcome = next_point(
+                float(value), as_float(gradient), float(bound), float(factor), max_iter, state, work, x
+            )
     return Minimum(x, float(state[START_VALUE]), outcome == CONVERGED)

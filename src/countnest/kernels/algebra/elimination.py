@@ -89,7 +89,7 @@ def cell_predictors(plan: IntArray, numbers: FloatArray, beta: FloatArray, eta_o
 
 @kernel
 def gather_scores(plan: IntArray, numbers: FloatArray, score: FloatArray, vector_out: FloatArray) -> None:
-    """Write X's into `vector_out` (p,), from the summed scores of the cells (C,)."""
+    """Write X's into `vector_out` (p,), from the cells' sums of scores s (C,)."""
     entry, column = plan[ENTRY], plan[COLUMN]
     for k in range(plan[N_COLUMNS]):
         vector_out[k] = 0.0

@@ -81,11 +81,11 @@ def kernels() -> tuple[Any, ...]:
 
 @functools.cache
 def cache_folder() -> Path | None:
-    """Return the folder of the compiled kernels; None, with a line in the log, where nothing can be kept.
+    """Return the folder of the compiled kernels, or None, with a line in the log, if nothing can be kept.
 
-    Its name says what the compiled code depends on: the sources of all kernels, for callees are compiled into their
-    callers, and the versions of the compiler. numba's own cache looks at the file of the kernel alone, and keeps it
-    beside the source.
+    Its name identifies what the compiled code depends on: the sources of all kernels, for callees are compiled into
+    their callers, and the versions of the compiler. numba's own cache looks at the file of the kernel alone, and keeps
+    it beside the source.
     """
     if lacking() is not None:
         return None
@@ -97,7 +97,7 @@ def cache_folder() -> Path | None:
 
 
 def _version_key(sources: Path) -> str:
-    """Return 16 hexadecimal digits that are others for other kernels, compilers and settings of the compiler."""
+    """Return 16 hexadecimal digits that identify the kernels, the compiler and its settings."""
     texts = [(path.relative_to(sources).as_posix(), path.read_bytes()) for path in sorted(sources.rglob("*.py"))]
     versions = (sys.implementation.cache_tag, numba.__version__, version("llvmlite"))
     settings = tuple(getattr(_numba.config, name) for name in ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT"))
@@ -141,11 +141,11 @@ class KernelCache:
         except FileNotFoundError:
             return None
         except Exception as error:
-            _logger.info(f"{self._name} is compiled anew, for '{path}' cannot be read: {error!r}")
+            _logger.info(f"{self._name} is compiled again, because '{path}' cannot be read: {error!r}")
             return None
 
     def save_overload(self, sig: object, data: Any) -> None:  # noqa: ANN401
-        """Keep a compiled function, if possible."""
+        """Write a compiled function to disk, if possible."""
         try:
             self._write(sig, data)
         finally:

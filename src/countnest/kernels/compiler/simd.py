@@ -1,4 +1,4 @@
-"""A number of each of several genes, in the lanes of a vector register, as a type of compiled code.
+"""Vector lanes: eight genes in the lanes of a vector register, as a type of compiled code.
 
 Kernels work on genes independently. Where the arithmetic of eight of them goes on in step, one instruction serves all;
 every lane goes through the operations that the gene would go through alone, so that no bit depends on its neighbours.

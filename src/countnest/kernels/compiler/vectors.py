@@ -33,19 +33,19 @@ _Template: Any = _core.typing.templates.AbstractTemplate
 
 
 class LanesType(_Type):  # type: ignore[misc]
-    """A double of each gene."""
+    """One double for each gene."""
 
     def can_convert_from(self, _context: object, other: object) -> Any:  # noqa: ANN401
-        """Take a float as the number of all lanes."""
+        """Convert a float into a vector of equal lanes."""
         return _core.typeconv.Conversion.safe if other == _float else None
 
     def unify(self, _context: object, other: object) -> Any:  # noqa: ANN401
-        """Of lanes and a float there are lanes."""
+        """Return the common type of lanes and a float, which is lanes."""
         return self if other == _float else None
 
 
 class MaskType(_Type):  # type: ignore[misc]
-    """A truth value of each gene."""
+    """One truth value for each gene."""
 
 
 lanes, mask = LanesType("lanes"), MaskType("mask")
@@ -153,7 +153,7 @@ _lower(any_lane, lambda _builder, a: a, _bool, (_bool,))
 
 
 def lanewise(single: Callable[[float], float]) -> Callable[[float], float]:
-    """Return `single`, a compiled function of one number, as one that also takes vectors, and works lane by lane."""
+    """Return a function that applies `single`, a compiled function of one number, to each lane of a vector."""
 
     def function(x: float) -> float:
         each: Any = x
@@ -183,7 +183,7 @@ exp, log = lanewise(math.exp), lanewise(math.log)
 
 
 def as_lanes(values: FloatArray) -> FloatArray:
-    """Return an array whose elements are the vectors along the last axis, of LANES, of `values`: the same memory."""
+    """Return a view of `values` whose elements are the vectors along its last axis, of length LANES."""
     return values
 
 

@@ -55,7 +55,7 @@ def nb_loglik_zero(mu: float, size: float) -> float:
 
 @kernel
 def nb_loglik_constants(y: float, size: float, remainder: float) -> tuple[float, float, float]:
-    """Return the three terms of `nb_loglik_point` that the mean has no part in, for y > 0."""
+    """Return the three terms of `nb_loglik_point` that do not depend on the mean, for y > 0."""
     n = y + size
     failures = n - size
     rest = stirling_remainder(n) - remainder - stirling_remainder(failures)

@@ -70,7 +70,7 @@ def nb_logalpha_value(
     log_alpha
         Natural logarithm of the dispersion.
     by_sample
-        (9, n): counts, fitted means, observation weights and 1 / mu; the other rows are written.
+        (9, n): counts, means, observation weights and 1 / mu; the other rows are written.
     is_known
         Whether the gamma function of the counts has been written already, see `spread`.
     plan, numbers
@@ -154,10 +154,10 @@ def nb_logalpha_slope(
 
 @kernel
 def different_counts(counts: FloatArray, g: int, lane: int, seen: IntArray, table: FloatArray, place: IntArray) -> int:
-    """Write the different counts of a gene into a lane of `table`, and the place of each count in it into `place`.
+    """Write the distinct counts of a gene into a lane of `table`, and the index of each count in it into `place`.
 
-    Returned is their number; one that is too large for the table, of `table.shape[1]`, is that plus one. `seen` (n,) is
-    -1, and is left so.
+    Return their number, or one more than the table has places, `table.shape[1]`, if there are too many. `seen` (n,) is
+    -1 before and after.
     """
     n, most = counts.shape[1], table.shape[1]
     found = 0
@@ -206,8 +206,8 @@ def spread(
 
 
 @kernel
-def judge(search: FloatArray, state: IntArray, tol: float, initial_out: FloatArray) -> bool:
-    """Accept the values at the proposed points, or halve the steps; return whether any lane needs a slope."""
+def accept_points(search: FloatArray, state: IntArray, tol: float, initial_out: FloatArray) -> bool:
+    """Accept the proposed points, or halve the steps; return whether any lane needs a slope."""
     needed = False
     for lane in range(LANES):
         value, before, slope = search[RESULT, lane], search[VALUE, lane], search[SLOPE, lane]
@@ -230,8 +230,8 @@ def judge(search: FloatArray, state: IntArray, tol: float, initial_out: FloatArr
 
 
 @kernel
-def propose(search: FloatArray, state: IntArray, max_iter: int) -> None:
-    """Propose the next point of every lane, with the slope where it began or rose; done is one after `max_iter`."""
+def next_points(search: FloatArray, state: IntArray, max_iter: int) -> None:
+    """Write the next point of every lane, from the slope where it started or rose; after `max_iter` a lane is done."""
     for lane in range(LANES):
         if state[STATUS, lane] == START or state[STATUS, lane] == RISEN:
             search[SLOPE, lane] = search[RESULT, lane]
@@ -317,12 +317,12 @@ def nb_logalpha_fit_block(
         numbers_of[RESULT] = nb_logalpha_value(
             numbers_of[POINT], by_sample, is_known, plan, numbers, numbers_of[CENTRE], prior_variance, weight, equations
         )
-        if judge(search, state, tol, initial_out):
+        if accept_points(search, state, tol, initial_out):
             numbers_of[RESULT] = nb_logalpha_slope(
                 numbers_of[POINT], by_sample, plan, numbers, numbers_of[CENTRE], prior_variance,
                 weight, squared, quad, equations,
             )  # fmt: skip
-        propose(search, state, max_iter)
+        next_points(search, state, max_iter)
         for lane in range(LANES):
             if state[STATUS, lane] == DONE:
                 g = state[GENE, lane]

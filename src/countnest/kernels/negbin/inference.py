@@ -77,7 +77,7 @@ def new_genes(plan: IntArray, n: int) -> Genes:
 def load_genes(
     begin: int, factors: FloatArray, weights: FloatArray, alpha: FloatArray, beta: FloatArray, genes: Genes
 ) -> int:
-    """Write the genes from `begin` on into the lanes; return how many there are, LANES but at the end of the block."""
+    """Load the genes from `begin` on into the lanes; return how many: LANES, fewer at the end of the block."""
     n_lanes = min(LANES, len(alpha) - begin)
     f_lanes, v_lanes = genes.by_sample[FACTOR], genes.by_sample[WEIGHT]
     for lane in range(n_lanes):
@@ -206,7 +206,7 @@ def nb_log_inference_block(
     hat_out: FloatArray,
     loglik_out: FloatArray,
 ) -> None:
-    """Write what follows from the estimates of `nb_log_irls_block`, which has the other arguments.
+    """Write means, variances, hat values and log-likelihoods at the estimates of `nb_log_irls_block`.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def log_growth(x: float) -> float:
 def nb_log_start_block(
     counts: FloatArray, factors: FloatArray, basis: FloatArray, triangle: FloatArray, beta_out: FloatArray
 ) -> None:
-    """Write least squares starts of log(counts / factors + 0.1) on X = QR into `beta_out` (G, p).
+    """Write starting values into `beta_out` (G, p), by least squares of log(counts / factors + 0.1) on X = QR.
 
     `basis` is Q (n, p), `triangle` R (p, p): back substitution of R beta = Q'z.
     """
@@ -88,7 +88,7 @@ def nb_log_start_block(
 def floored_means(
     plan: IntArray, f: FloatArray, min_mu: float, eta: FloatArray, rate: FloatArray, mu: FloatArray
 ) -> None:
-    """Write exp(eta) of the cells into `rate` (C,), max(f rate, min_mu) into `mu` (n,), after `cell_predictors`."""
+    """Write exp(eta) of the cells into `rate` (C,), and the means max(f rate, min_mu) into `mu` (n,)."""
     for c in range(eta.shape[0]):
         rate[c] = exp(eta[c])
     cell = plan[SAMPLE_CELL]
@@ -166,8 +166,8 @@ def deviance(
 
 
 @kernel
-def advance(tol: float, max_iter: int, state: IntArray, coefficients: FloatArray, ends: FloatArray) -> None:
-    """Take the step of every lane whose gene is not done: its deviance has not converged."""
+def take_steps(tol: float, max_iter: int, state: IntArray, coefficients: FloatArray, ends: FloatArray) -> None:
+    """Take the step of every lane whose gene has not converged, by the change of its deviance."""
     for lane in range(LANES):
         iteration, now = state[ITERATION, lane], ends[DEVIANCE, lane]
         change = abs(now - ends[BEFORE, lane]) / (abs(now) + 0.1)
@@ -266,7 +266,7 @@ def nb_log_irls_block(
             step[k] -= ridge[k] * beta[k]
         of_gene[DETERMINANT] = factorize(plan, equations)
         solve(plan, equations, step)
-        advance(tol, max_iter, state, coefficients, ends)
+        take_steps(tol, max_iter, state, coefficients, ends)
         for lane in range(LANES):
             g = state[GENE, lane]
             if g != FREE and state[DONE, lane]:

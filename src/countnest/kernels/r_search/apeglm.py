@@ -1,4 +1,4 @@
-"""The posterior modes of a coefficient with a Cauchy prior: a search that ends early, as R's does, and one to the end.
+"""Posterior modes of a coefficient with a Cauchy prior, by a search that ends early, as that of R, or by a full one.
 
 The early search is limited-memory BFGS with a line search for the strong Wolfe conditions; where two of them disagree,
 BFGS goes on. Where they stop decides the third to fifth digit of a fold change of large counts, and which of two modes
@@ -189,7 +189,7 @@ def dot(a: FloatArray, b: FloatArray) -> float:
 
 @kernel
 def nb_cauchy_descend(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, memory: Memory, work: Work) -> bool:
-    """Move `beta` (p,) downhill on the negative log posterior until it changes little; return whether that went well.
+    """Move `beta` (p,) downhill on the negative log posterior until it changes little; return whether it succeeded.
 
     The objective is divided by its value at zero, so that the search ends early for large counts.
     """
@@ -273,9 +273,9 @@ def update_metric(t: float, memory: Memory, work: Work) -> bool:
 
 @kernel
 def variable_metric(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, memory: Memory, work: Work) -> bool:
-    """Move `beta` (p,) downhill on the negative log posterior by BFGS; return whether that went well.
+    """Move `beta` (p,) downhill on the negative log posterior by BFGS; return whether the search succeeded.
 
-    The metric starts as the identity and starts anew where a step gains nearly nothing; where the first step after that
+    The metric starts as the identity and is reset where a step gains nearly nothing; where the first step after that
     gains no more, the search ends. The gain is seen relative to an objective that is -1 at the start.
     """
     p = beta.shape[0]
@@ -324,7 +324,7 @@ def variable_metric(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, memo
 def early_mode(
     gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, other: FloatArray, memory: Memory, work: Work
 ) -> bool:
-    """Move `beta` (p,) to where the search from alternating coefficients ends; return whether a mode is there.
+    """Move `beta` (p,) to the end of a search from alternating coefficients; return whether it is a mode.
 
     A second search comes from the opposite coefficients. Where they disagree, another search goes on from the end of
     the first. `other` (p,) is work space.

@@ -1,7 +1,7 @@
 """Bounded limited-memory quasi-Newton minimisation, with the subspace step truncated at the bounds.
 
-The caller evaluates: `begin` writes the first point, and `advance` takes value and gradient there and writes the next
-one, until the search is over. So the function may be a kernel or not.
+The caller evaluates: `first_point` writes the first point, and `next_point` takes value and gradient there and writes
+the next one, until the search is over. So the function may be a kernel or not.
 
 Sources: Byrd, Lu, Nocedal and Zhu (1995), doi:10.1137/0916069 (generalized Cauchy point; subspace minimisation by the
 direct primal method, truncated at the first bound that it meets); Moré and Thuente (1994), doi:10.1145/192115.192132
@@ -28,9 +28,9 @@ from countnest.kernels.r_search.line_search import (
     begin_line,
 )
 
-__all__ = ["CONVERGED", "EVALUATE", "FAILED", "N_PLACES", "N_ROWS", "advance", "begin"]
+__all__ = ["CONVERGED", "EVALUATE", "FAILED", "N_PLACES", "N_ROWS", "first_point", "next_point"]
 
-# What `advance` returns; and, inside, that a line search is to begin.
+# What `next_point` returns; and, inside, that a line search is to begin.
 EVALUATE, CONVERGED, FAILED, BEGIN = 0, 1, 2, 3
 # What `cauchy_point` returns instead of a number of variables.
 LOST_PATH, STILL = -1, -2
@@ -55,7 +55,7 @@ LONGEST_STEP = 1e10
 
 
 @kernel
-def begin(start: FloatArray, bound: float, state: FloatArray, point_out: FloatArray) -> None:
+def first_point(start: FloatArray, bound: float, state: FloatArray, point_out: FloatArray) -> None:
     """Begin a search over |x_k| <= `bound`; write the first point, `start` in the box, into `point_out` (p,).
 
     `state` is (N_PLACES,).
@@ -68,7 +68,7 @@ def begin(start: FloatArray, bound: float, state: FloatArray, point_out: FloatAr
 
 
 @kernel
-def advance(
+def next_point(
     value: float,
     gradient: FloatArray,
     bound: float,
@@ -78,7 +78,7 @@ def advance(
     work: FloatArray,
     point: FloatArray,
 ) -> int:
-    """Take value and gradient (p,) at `point` (p,), and write there where to evaluate next, or where the search ended.
+    """Take value and gradient at `point` (p,), and write the next point to evaluate there, or where the search ended.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def advance(
         old = state[START_VALUE]
         done = old - value <= EPSILON * factor * max(abs(old), abs(value), 1.0)
         if state[BEGUN] > 0.0:
-            learn(gradient, slope, state, work)
+            update_pairs(gradient, slope, state, work)
             state[ITERATION] += 1.0
             outcome = CONVERGED if done else FAILED if state[ITERATION] > max_iter else BEGIN
         state[BEGUN] = 1.0
@@ -147,7 +147,7 @@ def advance(
         misled = True
         if n_free == STILL:
             outcome = CONVERGED
-        elif usable and aim(bound, state, work):
+        elif usable and start_line_search(bound, state, work):
             outcome = EVALUATE
     step = state[STEP]
     row = AT if outcome != EVALUATE else TARGET
@@ -161,10 +161,10 @@ def advance(
 
 
 @kernel
-def learn(gradient: FloatArray, slope: float, state: FloatArray, work: FloatArray) -> None:
-    """Keep the step of the line search and the change to `gradient` (p,), unless its curvature is lost in rounding.
+def update_pairs(gradient: FloatArray, slope: float, state: FloatArray, work: FloatArray) -> None:
+    """Store the step of the line search and the change of the gradient, unless its curvature is lost in rounding.
 
-    `slope` is that along the direction of the search.
+    `gradient` (p,) is the new one, and `slope` its component along the direction of the search.
     """
     p = work.shape[1]
     length, before = state[STEP], state[START_SLOPE]
@@ -185,8 +185,8 @@ def learn(gradient: FloatArray, slope: float, state: FloatArray, work: FloatArra
 
 
 @kernel
-def aim(bound: float, state: FloatArray, work: FloatArray) -> bool:
-    """Begin a line search towards the Cauchy point, or what became of it; return False where that does not go down."""
+def start_line_search(bound: float, state: FloatArray, work: FloatArray) -> bool:
+    """Start a line search towards the minimum of the model; return False if the function does not fall that way."""
     longest, slope = LONGEST_STEP, 0.0
     for k in range(work.shape[1]):
         at = work[AT, k]
@@ -194,11 +194,11 @@ def aim(bound: float, state: FloatArray, work: FloatArray) -> bool:
         slope += work[GRADIENT, k] * way
         work[DIRECTION, k] = way
         work[TARGET, k] = min(max(at + way, -bound), bound)
-        room = math.copysign(bound, way) - at
-        if room * way < 0.0 or (room == 0.0 and way != 0.0):
+        left = math.copysign(bound, way) - at
+        if left * way < 0.0 or (left == 0.0 and way != 0.0):
             longest = 0.0
-        elif abs(way) * longest > abs(room):
-            longest = room / way
+        elif abs(way) * longest > abs(left):
+            longest = left / way
         if not math.isfinite(way):
             return False
     if slope >= 0.0:

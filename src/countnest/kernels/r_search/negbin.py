@@ -19,7 +19,7 @@ from countnest.kernels.algebra.elimination import N_CELLS, SAMPLE_CELL, cell_pre
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.negbin.density import nb_loglik_constants, nb_loglik_rest, nb_loglik_zero
 from countnest.kernels.negbin.special import HALF_LOG_TWO_PI, stirling_remainder
-from countnest.kernels.r_search.lbfgsb import CONVERGED, EVALUATE, N_PLACES, N_ROWS, advance, begin
+from countnest.kernels.r_search.lbfgsb import CONVERGED, EVALUATE, N_PLACES, N_ROWS, first_point, next_point
 
 __all__ = ["nb_log_search_block"]
 
@@ -36,7 +36,7 @@ KEPT_ETA, ETA, RATE = 0, 1, 2
 
 @kernel
 def begin_objective(y: FloatArray, size: float, of_samples: FloatArray, of_cells: FloatArray) -> None:
-    """Write into the work space what a gene's evaluations have in common; `size` is 1 / dispersion."""
+    """Write the terms that all evaluations of a gene share into the work space; `size` is 1 / dispersion."""
     remainder = stirling_remainder(size)
     for j in range(y.shape[0]):
         if y[j] > 0.0:
@@ -168,7 +168,7 @@ def nb_log_search_block(
     prior_sd
         (p,) standard deviations of the normal priors, log2.
     factor, max_iter
-        When to end, see `lbfgsb.advance`.
+        When to end, see `lbfgsb.next_point`.
     log2_beta_out
         (G, p) where each search ended.
     converged_out
@@ -184,9 +184,9 @@ def nb_log_search_block(
         size = 1.0 / alpha[g]
         begin_objective(y, size, of_samples, of_cells)
         point = log2_beta_out[g]
-        begin(start[g], BOX, state, point)
+        first_point(start[g], BOX, state, point)
         outcome = EVALUATE
         while outcome == EVALUATE:
             loss = nb_log_objective_row(point, y, f, v, size, plan, numbers, prior_sd, of_samples, of_cells, gradient)
-            outcome = advance(loss, gradient, BOX, factor, max_iter, state, work, point)
+            outcome = next_point(loss, gradient, BOX, factor, max_iter, state, work, point)
         converged_out[g] = outcome == CONVERGED

@@ -39,7 +39,7 @@ HALVINGS = 60
 HELD, FREE = 1e30, 0.0
 # Two searches that end within this distance have found the same mode.
 SAME_MODE = 1e-6
-# Scale of a Cauchy prior that says nothing.
+# Scale of a Cauchy prior that is flat.
 FLAT = 100.0
 
 
@@ -149,7 +149,7 @@ def cauchy_curvature(b: float, scale: float) -> float:
 
 @kernel
 def gain(t: float, gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, work: Work) -> float:
-    """Return by how much the log posterior grows over `t` steps; as a difference, free of cancellation.
+    """Return the gain in log posterior over `t` steps, as a difference that is free of cancellation.
 
     `work.eta` holds the steps of the cells' predictors.
     """
