@@ -10,13 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from countnest.errors import OptionError, counted
 
-__all__ = ["ProtectedDict", "ProtectedFrame", "ProtectedSeries", "protected", "read_only", "set_state"]
+__all__ = [
+    "ProtectedDict",
+    "ProtectedFrame",
+    "ProtectedSeries",
+    "compares_read_only",
+    "protected",
+    "read_only",
+    "set_state",
+]
 
 Table = TypeVar("Table", pd.DataFrame, "pd.Series[Any]")
 Key = TypeVar("Key")
@@ -172,10 +182,24 @@ def set_state(record: Any, state: Sequence[object]) -> None:  # noqa: ANN401 (a 
 
 
 def read_only(labels: pd.Index) -> pd.Index:
-    """Return labels whose `values` cannot be written to. With pandas 3 this is so of all labels."""
+    """Return labels whose `values` cannot be written to, where pandas can work with such labels.
+
+    With pandas 3 this is so of all labels. Early versions of pandas 2 cannot compare read-only labels.
+    """
     if labels.dtype != object or not labels.to_numpy().flags.writeable:
         return labels
     values = labels.to_numpy(copy=True)
     values.flags.writeable = False
     found: pd.Index = pd.Index(values, dtype=object, name=labels.name)
-    return found
+    return found if compares_read_only() else labels
+
+
+@cache
+def compares_read_only() -> bool:
+    """Return whether this version of pandas can compare labels that are read-only."""
+    values = np.array(["a"], dtype=object)
+    values.flags.writeable = False
+    try:
+        return bool((pd.Index(values, dtype=object) == "a").all())
+    except ValueError:
+        return False

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from countnest.errors import OptionError
-from countnest.protected import ProtectedDict, protected, read_only
+from countnest.protected import ProtectedDict, compares_read_only, protected, read_only
 
 INPLACE = {"inplace": True}
 ADVICE = "set the whole of it"
@@ -178,6 +178,7 @@ def test_dicts_stay_protected_when_they_are_pickled_or_copied():
             other["a"] = 2
 
 
+@pytest.mark.skipif(not compares_read_only(), reason="this pandas cannot compare read-only labels")
 def test_labels_cannot_be_written_to_and_work_as_others():
     plain = pd.Index(["g2", "g1", "g3"], name="gene")
     labels = read_only(plain)
@@ -186,6 +187,7 @@ def test_labels_cannot_be_written_to_and_work_as_others():
             values[0] = "x"
     pd.testing.assert_index_equal(labels, plain)
     assert read_only(labels) is labels
+    assert (labels != plain).sum() == (labels == "g2").sum() - 1 == 0
     assert labels.get_indexer(["g3", "g9", "g2"]).tolist() == [2, -1, 0]
     assert labels.sort_values().tolist() == ["g1", "g2", "g3"]
     assert pd.Series([1, 2, 3], labels).reindex(["g1", "g2"]).tolist() == [2, 1]
