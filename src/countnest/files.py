@@ -138,7 +138,7 @@ def _move_folder(draft: Path, target: Path, earlier: Collection[str]) -> None:
     files = sorted(draft.iterdir())
     blocked = [file.name for file in files if (target / file.name).is_dir()]
     if blocked:
-        raise FileError(f"Cannot write to '{target}': it holds folders of the names {listing(blocked)}.")
+        raise FileError(f"Cannot write to '{target}': it holds folders with the names {listing(blocked)}.")
     for file in files:
         _move_file(file, target / file.name)
     for name in {*earlier} - {file.name for file in files}:

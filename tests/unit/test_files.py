@@ -101,7 +101,7 @@ def test_failure_leaves_no_folder(tmp_path):
 
 def test_folder_in_the_way_stops_before_the_first_move(tmp_path):
     (tmp_path / "two").mkdir()
-    with pytest.raises(FileError, match="folders of the names 'two'"), whole_folder(tmp_path) as draft:
+    with pytest.raises(FileError, match="folders with the names 'two'"), whole_folder(tmp_path) as draft:
         [(draft / name).touch() for name in ("one", "two")]
     assert os.listdir(tmp_path) == ["two"]
 

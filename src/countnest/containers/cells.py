@@ -27,8 +27,9 @@ def refuse_cells(values: Values, n_samples: int) -> None:
     if share > ZEROS:
         raise CountsError(
             f"counts has {n_samples:,} samples, and {100 * share:.0f} % of the counts are zero: these look like single "
-            "cells. Cells of one individual are no replicates, and tests between cells call far too many genes. Sum "
-            "them by sample first: bulk = cn.pseudobulk(adata, by=['sample', 'cell_type']), which DESeqDataSet takes. "
+            "cells. Cells of one individual are not replicates, and tests between cells have far too many false "
+            "positives. Sum them by sample first: bulk = cn.pseudobulk(adata, by=['sample', 'cell_type']), which "
+            "DESeqDataSet takes. "
             "If they really are samples, give cells_ok=True."
         )
 

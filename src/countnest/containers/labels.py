@@ -178,8 +178,8 @@ def _rows_by_label(axis: pd.Index, labels: pd.Index, sheet: pd.DataFrame, *, tur
         warn(
             f"{counted(n_left, 'sample label')} of counts and of the sample sheet {'is' if n_left == 1 else 'are'} not "
             f"equal, but {'means' if n_left == 1 else 'mean'} the same: {left.pairs(only_counts, labels)}. They were "
-            "matched so, each with the only one that fits, and the samples have the labels of the sheet. Rename one "
-            "side to be sure."
+            "matched accordingly, each with the only one that fits, and the samples have the labels of the sheet. "
+            "Rename one side to be sure."
         )
         return places.astype(np.int64)
     parts = [

@@ -122,7 +122,7 @@ class Stored(CountMatrix):
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise CountsError(
                 f"the counts are in a file, {self.source}, which cannot be read: {error}. As long as they are used, "
-                "the file must stay as it was and where it was, and be there for workers on other machines, too."
+                "the file must not be changed or moved, and workers on other machines must see it under the same path."
             ) from error
 
 

@@ -84,7 +84,7 @@ def _as_bytes(text: str) -> bytes:
         around = text[max(0, error.start - 10) : error.end + 10]
         raise FileError(
             f"the data set cannot be saved: it holds text that is not valid Unicode, a lone surrogate in {around!r}. "
-            "Mend the label or the value; text that was read with another encoding is a common cause."
+            "Correct the label or the value; text that was read with another encoding is a common cause."
         ) from error
 
 
@@ -203,7 +203,7 @@ def _checked_size(archive: zipfile.ZipFile, size: int, path: FilePath) -> int:
     available = available_memory()
     if available is not None and whole > available:
         raise FileError(
-            f"'{path}' takes {bytes_shown(whole)} of memory, and {bytes_shown(available)} are there. Load it on a "
+            f"'{path}' takes {bytes_shown(whole)} of memory, and {bytes_shown(available)} are available. Load it on a "
             "larger machine."
         )
     return whole

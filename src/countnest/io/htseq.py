@@ -71,8 +71,8 @@ def read_htseq(path: FilePath) -> pd.Series[int]:
     if several and genes:
         raise FileError(
             f"'{path}' has several columns of whole numbers, and htseq-count writes one for a sample. If it is of "
-            "several samples, read it with pd.read_csv(path, sep='\\t', header=None, index_col=0), name its columns. "
-            f"If it is of STAR: {STAR_REMEDY[0].lower()}{STAR_REMEDY[1:]}"
+            "several samples, read it with pd.read_csv(path, sep='\\t', header=None, index_col=0), and name its "
+            f"columns. If it is of STAR: {STAR_REMEDY[0].lower()}{STAR_REMEDY[1:]}"
         )
     if not genes:
         raise FileError(f"'{path}' has no counts of genes.")

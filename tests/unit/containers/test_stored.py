@@ -234,7 +234,7 @@ def test_a_file_that_has_gone_or_changed(kind, tmp_path):
         (tmp_path / name).rename(tmp_path / f"old {name}")
     stored._STORED = type(stored._STORED)(2)
     for _ in range(2):  # the second time as the first
-        with pytest.raises(CountsError, match=r"which cannot be read: .* must stay as it was"):
+        with pytest.raises(CountsError, match=r"which cannot be read: .* must not be changed or moved"):
             pickle.loads(sent).read(slice(0, 1))
     if kind is files.compressed_rows:
         return  # of another length, which its three arrays show
