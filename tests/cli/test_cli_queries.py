@@ -2,22 +2,17 @@
 
 import json
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import countnest as cn
-from countnest import version
-from countnest.cli.main import main
+from cli.command import countnest, inside
 from countnest.containers.results import Results
 from countnest.remedies import in_the_shell
 
-PACKAGE = Path(version.__file__).parents[1]
 DESIGN = "~ family + treat1*treat2"
 RUN = ("run", "--counts", "counts.csv", "--samples", "samples.csv", "--reference", "treat2=None", "--design", DESIGN)
 BY_GROUP = "treat2[E - None] | treat1"
@@ -53,25 +48,6 @@ BAD = {
 
 
 APART = list(BAD)[:2]
-
-
-def inside(folder, capsys, monkeypatch, *arguments):
-    """Run the command in `folder` and in this process, which is faster."""
-    monkeypatch.chdir(folder)
-    with pytest.raises(SystemExit) as left:
-        main([str(argument) for argument in arguments])
-    captured = capsys.readouterr()
-    return subprocess.CompletedProcess(arguments, left.value.code, captured.out, captured.err)
-
-
-def countnest(folder, *arguments):
-    """Run the command in `folder`, of the same package that these tests import."""
-    command = [sys.executable, "-m", "countnest", *map(str, arguments)]
-    path = os.pathsep.join([str(PACKAGE), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 @pytest.fixture(scope="module")

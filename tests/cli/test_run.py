@@ -6,18 +6,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from countnest import version
+from cases import each
+from cli.command import countnest, inside
 
-PACKAGE = Path(version.__file__).parents[1]
 DATA = Path(__file__).parents[2] / "data"
 FILES = {
     "results.csv",
@@ -29,16 +27,6 @@ FILES = {
     "run.json",
 }
 QUESTION = ("--reference", "condition=untreated", "--contrast", "condition,treated,untreated")
-
-
-def countnest(folder, *arguments):
-    """Run the command in `folder`, of the same package that these tests import."""
-    command = [sys.executable, "-m", "countnest", *map(str, arguments)]
-    path = os.pathsep.join([str(PACKAGE), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 @pytest.fixture(scope="module")
@@ -237,45 +225,36 @@ BAD = {  # the fault, the design, further arguments, and what the message must h
 }
 
 
-@pytest.fixture(scope="module")
-def failures(study, tmp_path_factory):
-    """Run every bad case, some at a time; return what the command said, and the files that are there afterwards."""
-
-    def fail(kind):
-        folder = tmp_path_factory.mktemp("bad")
-        write(folder, *spoil(*study, kind))
-        design, further, _ = BAD[kind]
-        options, others = ((), further) if isinstance(further, dict) else (further, {})
-        finished = countnest(folder, *given(design, **{"out": "new/results"} | others), *options)
-        return finished, sorted(os.listdir(folder))
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(BAD, pool.map(fail, BAD), strict=True))
+# Two of the cases in a process of their own, which takes seconds, the others in this one.
+APART = ("negative", "unknown level")
+BEFORE_THE_FIT = ("unknown level", "unknown coefficient", "file for folder")
 
 
-@pytest.mark.parametrize("kind", BAD)
-def test_bad_input_gets_one_message_and_leaves_nothing(failures, kind):
-    finished, left = failures[kind]
-    check_failure(finished, BAD[kind][-1])
-    assert left == ["counts.csv", "samples.csv"]
+@each("kind", BAD)
+def test_bad_input_gets_one_message_and_leaves_nothing(kind, study, tmp_path_factory, capsys, monkeypatch):
+    folder = tmp_path_factory.mktemp("bad")
+    write(folder, *spoil(*study, kind))
+    design, further, parts = BAD[kind]
+    options, others = ((), further) if isinstance(further, dict) else (further, {})
+    arguments = (*given(design, **{"out": "new/results"} | others), *options)
+    finished = countnest(folder, *arguments) if kind in APART else inside(folder, capsys, monkeypatch, *arguments)
+    check_failure(finished, parts)
+    assert sorted(os.listdir(folder)) == ["counts.csv", "samples.csv"]
+    if kind in BEFORE_THE_FIT:
+        assert "estimating" not in finished.stderr
 
 
-@pytest.mark.parametrize("kind", ["unknown level", "unknown coefficient", "file for folder"])
-def test_what_cannot_be_done_is_said_before_the_fit(failures, kind):
-    finished, _ = failures[kind]
-    assert "estimating" not in finished.stderr
-
-
-def test_unknown_study(tmp_path):
-    check_failure(countnest(tmp_path, "run", "airways"), ["airways", "airway"])
+def test_unknown_study(tmp_path, capsys, monkeypatch):
+    check_failure(inside(tmp_path, capsys, monkeypatch, "run", "airways"), ["airways", "airway"])
     assert not os.listdir(tmp_path)
 
 
-def test_broken_file(tmp_path, study):
+def test_broken_file(tmp_path, study, capsys, monkeypatch):
     write(tmp_path, *study)
     packed = gzip.compress((tmp_path / "counts.csv").read_bytes())
     (tmp_path / "counts.csv.gz").write_bytes(packed[: len(packed) // 2])
-    check_failure(countnest(tmp_path, *given("~ condition", counts="counts.csv.gz")), ["counts.csv.gz"])
+    arguments = given("~ condition", counts="counts.csv.gz")
+    check_failure(inside(tmp_path, capsys, monkeypatch, *arguments), ["counts.csv.gz"])
 
 
 def check_failure(finished, parts):
