@@ -31,8 +31,16 @@ def refuse_numeric_labels(
     the individuals no coefficients.
     """
     for name, term, k in _numberings(terms, prepared):
-        if name not in numeric_ok:
-            _refuse_numbering(name, k, term, [factor for factor in term if factor in prepared.levels])
+        if name in numeric_ok:
+            continue
+        factors = listing(factor for factor in term if factor in prepared.levels)
+        measured = advised(f"use numeric_ok=('{name}',)", f"fit it in Python, where numeric_ok=('{name}',) allows it")
+        raise NumericIdError(
+            f"'{name}' in the term '{':'.join(term)}' is numeric with the values 1 to {k}, so the model would fit a "
+            f"slope over the numbers of '{name}' in each level of {factors}, not one coefficient for each individual. "
+            f"If it is a label, write {as_factor(name)}, or 'C({name})' in the formula; if it is a measurement, "
+            f"{measured}."
+        )
 
 
 def unneeded_notes(
@@ -61,16 +69,6 @@ def _numberings(
                 k = len(values)
                 if 2 <= k < len(prepared.sheet) and np.array_equal(values, np.arange(1, k + 1)):
                     yield name, term, k
-
-
-def _refuse_numbering(name: str, k: int, term: Sequence[str], factors: Sequence[str]) -> None:
-    measured = advised(f"use numeric_ok=('{name}',)", f"fit it in Python, where numeric_ok=('{name}',) allows it")
-    raise NumericIdError(
-        f"'{name}' in the term '{':'.join(term)}' is numeric with the values 1 to {k}, so the model would fit a slope "
-        f"over the numbers of '{name}' in each level of {listing(factors)}, not one coefficient for each individual. "
-        f"If it is a label, write {as_factor(name)}, or 'C({name})' in the formula; if it is a measurement, "
-        f"{measured}."
-    )
 
 
 def label_warnings(

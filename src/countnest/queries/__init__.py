@@ -1,1 +1,1 @@
-"""Queries: what can be asked of a design, as contrasts of its coefficients."""
+"""Queries: contrasts of the coefficients of a design, and the ways to describe them."""

@@ -26,14 +26,14 @@ PART = r"(?:`[^`]+`|[^\W\d][\w.]*|\.[^\W\d][\w.]*)(?:\[[^\]]*\])?"
 NAME = re.compile(rf"{PART}(?::{PART})*")
 
 
-def coefficients(design: Design, asked: object, list_values: Sequence[float] = (1.0, -1.0)) -> Query:
+def coefficients(design: Design, given: object, list_values: Sequence[float] = (1.0, -1.0)) -> Query:
     """Return the query given by weights of coefficients.
 
     Parameters
     ----------
     design
         The design, with p coefficients.
-    asked
+    given
         A name or an expression of names such as ``"treat1B.treat2E - treat1A.treat2E"``; three strings (factor, level,
         level) or one or two lists of names as for ``results``; p numbers; k x p numbers, or a data frame of them with
         names, which are tested jointly; a dict of weights by name; or a dict of any of these by label. Names may be
@@ -55,18 +55,18 @@ def coefficients(design: Design, asked: object, list_values: Sequence[float] = (
     -----
     R counterpart: the argument contrast of DESeq2::results, and limma::makeContrasts.
     """
-    if isinstance(asked, str):
-        return _query(design, _expression(design, asked)[None, :], [asked])
-    if isinstance(asked, Mapping):
-        return _of_dict(design, asked, list_values)
-    if isinstance(asked, pd.DataFrame):
-        matrix, labels = _framed(design, asked)
+    if isinstance(given, str):
+        return _query(design, _expression(design, given)[None, :], [given])
+    if isinstance(given, Mapping):
+        return _of_dict(design, given, list_values)
+    if isinstance(given, pd.DataFrame):
+        matrix, labels = _framed(design, given)
         return _query(design, matrix, labels).joint()
-    values = _array(asked)
+    values = _array(given)
     if values is not None and values.ndim == 2:
         matrix = _oriented(design, values)
         return _query(design, matrix, [f"row {i + 1}" for i in range(len(matrix))]).joint()
-    contrast = contrast_query(design, asked, None, list_values)
+    contrast = contrast_query(design, given, None, list_values)
     return _query(design, contrast.matrix, contrast.labels)
 
 
@@ -80,30 +80,30 @@ def _query(design: Design, matrix: FloatArray, labels: Sequence[str]) -> Query:
     return Query(design, functional(design, matrix), tuple(Row(label) for label in labels))
 
 
-def _of_dict(design: Design, asked: Mapping[Any, Any], list_values: Sequence[float]) -> Query:
+def _of_dict(design: Design, given: Mapping[Any, Any], list_values: Sequence[float]) -> Query:
     """Return the query of a dict of weights by name, or of contrasts by label."""
-    if asked and all(is_number(weight) for weight in asked.values()):
+    if given and all(is_number(weight) for weight in given.values()):
         vector = np.zeros(len(design.names))
-        for name, weight in asked.items():
+        for name, weight in given.items():
             vector[coefficient_place(design, str(name))] += float(weight)
-        label = " ".join(f"{weight:+.6g}*{name}" for name, weight in asked.items())
+        label = " ".join(f"{weight:+.6g}*{name}" for name, weight in given.items())
         return _query(design, vector[None, :], [label])
-    queries = [coefficients(design, value, list_values) for value in asked.values()]
+    queries = [coefficients(design, value, list_values) for value in given.values()]
     matrices = [query.matrix for query in queries]
     labels = [
         str(label) if len(query) == 1 else f"{label}: {part}"
-        for label, query in zip(asked, queries, strict=True)
+        for label, query in zip(given, queries, strict=True)
         for part in query.labels
     ]
     return _query(design, np.concatenate([*matrices, np.empty((0, len(design.names)))]), labels)
 
 
-def _array(asked: object) -> FloatArray | None:
+def _array(given: object) -> FloatArray | None:
     """Return numbers as an array; None if they are not numbers."""
-    if isinstance(asked, pd.Series) or mistaken_numbers(asked):
+    if isinstance(given, pd.Series) or mistaken_numbers(given):
         return None
     try:
-        return np.array(asked, dtype=np.float64)
+        return np.array(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         return None
 

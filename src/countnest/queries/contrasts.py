@@ -37,7 +37,7 @@ def contrast_query(
     name: str | None = None,
     list_values: Sequence[float] = (1.0, -1.0),
 ) -> Query:
-    """Return the query of one row that a contrast in one of R's forms stands for.
+    """Return the query of one row of a contrast in one of R's forms.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def _row(design: Design, vector: FloatArray, label: str, zero_samples: BoolArray
 def _named(design: Design, name: str) -> Query:
     """Return the contrast of one coefficient."""
     place = coefficient_place(design, name)
-    return _row(design, _weights(design, {place: 1.0}), _name_label(design, place))
+    return _row(design, np.eye(len(design.names))[place], _name_label(design, place))
 
 
 def _name_label(design: Design, place: int) -> str:
@@ -147,15 +147,16 @@ def _triple(design: Design, items: Sequence[object]) -> Query:
         require_level(level, factor, levels)
     if numerator == denominator:
         raise ContrastError(f"numerator and denominator are both '{numerator}'; they must be different levels.")
-    weights: dict[int, float] = {}
+    vector = np.zeros(len(design.names))
+    main = {c: i for i, (c, term) in enumerate(zip(design.columns, design.terms, strict=True)) if term == (factor,)}
     for level, weight in ((numerator, 1.0), (denominator, -1.0)):
-        place = _level_place(design, factor, level)
+        place = main.get(f"{factor}{level}")
         if place is None and level != levels[0]:
             raise ContrastError(_dropped_level(design, factor, level))
         if place is not None:
-            weights[place] = weight
+            vector[place] = weight
     in_levels: BoolArray = design.sheet[factor].isin([numerator, denominator]).to_numpy(dtype=bool)
-    return _row(design, _weights(design, weights), f"{factor} {numerator} vs {denominator}", in_levels)
+    return _row(design, vector, f"{factor} {numerator} vs {denominator}", in_levels)
 
 
 def _factor_levels(design: Design, factor: str, pair: Sequence[object]) -> tuple[str, ...]:
@@ -193,29 +194,16 @@ def _in_each_level(design: Design, factor: str, pair: Sequence[object]) -> str:
     return f"Use {advised(python, option('query', line))}"
 
 
-def _level_place(design: Design, factor: str, level: str) -> int | None:
-    """Return the position of the main-effect column of a level; None for a reference level without one."""
-    for place, (term, column) in enumerate(zip(design.terms, design.columns, strict=True)):
-        if term == (factor,) and column == f"{factor}{level}":
-            return place
-    return None
-
-
 def _dropped_level(design: Design, factor: str, level: str) -> str:
     """Return the message that a level other than the reference has no coefficient."""
     inner = [name for name, outer in design.nesting.data.items() if factor in outer]
     why = f" because '{inner[0]}' is nested in '{factor}', so the levels of '{factor}' differ between" if inner else ""
     blocks = f" levels of '{inner[0]}'" if inner else ""
-    outer = design.nesting.data.get(factor, ())
-    first = design.levels[factor][0]
-    averages = advised(
-        f"effect('{factor}', levels=('{level}', '{first}'))", option("query", f"{factor}[{level} - {first}]")
-    )
-    advice = (
-        f"compare levels of '{factor}' within one level of '{outer[0]}'"
-        if outer
-        else f"compare averages over cells instead: {averages}"
-    )
+    outer, first = design.nesting.data.get(factor, ()), design.levels[factor][0]
+    python = f"effect('{factor}', levels=('{level}', '{first}'))"
+    averages = advised(python, option("query", f"{factor}[{level} - {first}]"))
+    within = f"compare levels of '{factor}' within one level of '{outer[0]}'" if outer else ""
+    advice = within or f"compare averages over cells instead: {averages}"
     return f"the coefficient '{factor}{level}' was dropped{why}{blocks}; {advice}."
 
 
@@ -234,7 +222,8 @@ def _lists(design: Design, items: Sequence[Sequence[str]], list_values: Sequence
         )
     if not added and not subtracted:
         raise ContrastError(f"the lists of the contrast are empty. {FORMS}")
-    vector = _weights(design, {**dict.fromkeys(added, up), **dict.fromkeys(subtracted, down)})
+    vector = np.zeros(len(design.names))
+    vector[added], vector[subtracted] = up, down
     return _row(design, vector, _list_label(design, added, subtracted, (up, down)))
 
 
@@ -294,14 +283,6 @@ def _series_weights(design: Design, contrast: pd.Series[Any]) -> list[Any]:
             raise ContrastError(f"the weight of '{name}' is not a finite number: {weight!r}.")
         weights[coefficient_place(design, str(name))] = float(weight)
     return list(weights.values())
-
-
-def _weights(design: Design, weights: dict[int, float]) -> FloatArray:
-    """Return the vector (p,) with these weights by position."""
-    vector = np.zeros(len(design.names))
-    for place, weight in weights.items():
-        vector[place] = weight
-    return vector
 
 
 def coefficient_place(design: Design, name: str) -> int:

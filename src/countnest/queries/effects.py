@@ -35,7 +35,7 @@ from countnest.queries.slopes import Slope, finite_change, slope_of
 from countnest.queries.weights import check_weights, is_of_size
 from countnest.remedies import advised
 
-__all__ = ["ask", "cell", "effect", "interaction", "means"]
+__all__ = ["cell", "comparison_query", "effect", "interaction", "means"]
 
 
 # Cells with their weights.
@@ -98,7 +98,7 @@ def effect(
         if levels is not None:
             raise ContrastError(f"'{variable}' is a number, so it has no levels; use per=, or from_= and to=.")
         how = _slope(variable, per, from_, to)
-    return ask(design, {variable: how}, by=by, at=at, weights=weights)
+    return comparison_query(design, {variable: how}, by=by, at=at, weights=weights)
 
 
 def _slope(variable: str, per: float | str | None, from_: float | None, to: float | None) -> Slope:
@@ -142,7 +142,7 @@ def interaction(
             "an interaction needs comparisons of two or more variables, such as "
             "interaction(treat2=('E', 'None'), treat1='pairwise'); for one variable use effect()."
         )
-    return ask(design, comparisons, by=by, at=at, weights=weights)
+    return comparison_query(design, comparisons, by=by, at=at, weights=weights)
 
 
 def means(
@@ -164,7 +164,7 @@ def cell(design: Design, *, weights: Weights = "equal", **levels: object) -> Que
     return _estimable(design, [part], [[(fixed, 1.0)]], weights, [name for name in fixed if name in design.levels])
 
 
-def ask(
+def comparison_query(
     design: Design,
     comparisons: Mapping[str, object],
     *,
@@ -243,7 +243,7 @@ def _refuse_across_parents(design: Design, name: str, comparison: Comparison) ->
             within = advised(f"at={{'{parent}': ...}} or by='{parent}'", f"'| {parent}=level' or '| {parent}'")
             raise ContrastError(
                 f"{name}[{comparison.label}] compares levels of '{name}' across levels of '{parent}': {where}; the two "
-                f"are confounded. Compare levels of '{name}' within one level of '{parent}', with {within}, or ask for "
+                f"are confounded. Compare levels of '{name}' within one level of '{parent}', with {within}, or use "
                 f"the effect of '{parent}'."
             )
 

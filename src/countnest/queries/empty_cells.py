@@ -13,17 +13,17 @@ from countnest.queries.rows import NamedCell
 
 __all__ = ["compared_samples"]
 
-# Weights of cells that sum to less than this compare the cells; others ask for a mean.
+# Weights of cells that sum to less than this compare the cells; others describe a mean.
 NO_WEIGHT = 1e-8
 
 
 def compared_samples(query: Query) -> BoolArray:
-    """Return the samples (k, n) that decide whether a gene has any count in what each row of a query compares.
+    """Return the samples (k, n) that decide whether a gene has counts in what each row of a query compares.
 
-    A gene without counts in all of them is called unchanged: its fold change is 0. No sample is chosen where the rule
-    does not apply. For a row that names cells they are the samples of these cells, if it compares the cells and does
-    not ask for a mean. For a row of coefficients, by R's rule, they are the samples that the coefficients describe, if
-    the weights have both signs; for two levels of a factor the samples of these levels.
+    A gene without counts in all of them is called unchanged: its fold change is 0. No sample is chosen if the rule does
+    not apply. For a row that compares cells they are the samples of these cells. For a row of coefficients, by R's
+    rule, they are the samples described by the coefficients, if the weights have both signs; for two levels of a
+    factor, the samples of these levels.
     """
     design = query.design
     chosen = np.zeros((len(query), len(design.sheet)), dtype=np.bool_)

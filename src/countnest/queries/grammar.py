@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from countnest.design.design import Design
 from countnest.design.levels.text import known_level, unknown_level
 from countnest.errors import ContrastError, kind_of, listing, suggestion
-from countnest.queries.effects import ask
+from countnest.queries.effects import comparison_query
 from countnest.queries.level_contrasts import WORDS
 from countnest.queries.query import Query, stack
 from countnest.queries.slopes import Slope
@@ -117,7 +117,7 @@ class _Reader:
             self._term(comparisons)
         by, at = self._conditions()
         try:
-            return ask(self.design, comparisons, by=by, at=at)
+            return comparison_query(self.design, comparisons, by=by, at=at)
         except ContrastError as error:
             raise ContrastError(f"{error}\n  in the query: {self.text[start:].strip()}") from error
 

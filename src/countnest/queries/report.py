@@ -15,7 +15,7 @@ from countnest.design.design import Design
 from countnest.design.levels.order import order_sentences
 from countnest.errors import ContrastError, CountnestWarning, counted
 from countnest.queries.cells import in_cell
-from countnest.queries.effects import ask
+from countnest.queries.effects import comparison_query
 from countnest.queries.query import Query
 from countnest.remedies import option
 
@@ -106,7 +106,7 @@ def design_report(design: Design) -> Report:
         "numbers": _numbers(design),
         "cells": _cells(design),
         "coefficients": _columns(design),
-        "questions": _questions(design),
+        "queries": _queries(design),
     }
     title = f"design {design.formula or f'matrix of {p} columns'}"
     return Report(title, tuple(facts), {name: table for name, table in tables.items() if len(table)}, design.notes)
@@ -171,14 +171,16 @@ def _columns(design: Design) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _questions(design: Design) -> pd.DataFrame:
+def _queries(design: Design) -> pd.DataFrame:
     """Return for each variable and each pair of variables whether the design can answer a query about it."""
-    rows = []
-    if design.coder is not None:
-        wanted = [(name,) for name in design.variables]
-        pairs = [pair for pair in itertools.combinations(design.variables, 2) if not _related(design, *pair)]
-        rows = [{"question": _title(names), "answer": _answer(design, names)} for names in (*wanted, *pairs)]
-    return pd.DataFrame(rows)
+    if design.coder is None:
+        return pd.DataFrame()
+    titles = {(name,): f"effect of {name}" for name in design.variables} | {
+        pair: f"{' x '.join(pair)} interaction"
+        for pair in itertools.combinations(design.variables, 2)
+        if not _related(design, *pair)
+    }
+    return pd.DataFrame([{"query": title, "answer": _answer(design, names)} for names, title in titles.items()])
 
 
 def _related(design: Design, left: str, right: str) -> bool:
@@ -187,25 +189,19 @@ def _related(design: Design, left: str, right: str) -> bool:
     return numbers or left in design.nesting.parents(right) or right in design.nesting.parents(left)
 
 
-def _title(names: Sequence[str]) -> str:
-    return f"effect of {names[0]}" if len(names) == 1 else f"{' x '.join(names)} interaction"
-
-
 def _answer(design: Design, names: Sequence[str]) -> str:
     by = list(dict.fromkeys(parent for name in names for parent in design.nesting.parents(name)))
     by = [name for name in by if name not in names]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CountnestWarning)
         try:
-            query = ask(design, {name: _comparison(design, name) for name in names}, by=by)
+            query = comparison_query(
+                design, {name: "reference" if name in design.levels else "slope" for name in names}, by=by
+            )
         except ContrastError as error:
             return f"no: {_short(str(error), names)}"
     text = _text(query, names, by)
     return f"{text}; but {caught[0].message}" if caught else text
-
-
-def _comparison(design: Design, name: str) -> object:
-    return "reference" if name in design.levels else "slope"
 
 
 def _text(query: Query, names: Sequence[str], by: Sequence[str]) -> str:

@@ -3,9 +3,9 @@ import numpy as np
 from unit.design.studies import NESTED, SIMPLE, design, sheet
 
 
-def questions(report):
-    table = report.tables["questions"]
-    return dict(zip(table["question"], table["answer"], strict=True))
+def queries(report):
+    table = report.tables["queries"]
+    return dict(zip(table["query"], table["answer"], strict=True))
 
 
 def test_report_of_nested_factors():
@@ -19,7 +19,7 @@ def test_report_of_nested_factors():
     assert "blocks: family (5 blocks)" in text
     assert "family is nested in group (5 levels in 2)" in text
     assert report.tables["cells"]["samples"].tolist() == [3, 3, 2, 2]
-    assert questions(report) == {
+    assert queries(report) == {
         "effect of family": "these particular levels in each level of group",
         "effect of group": "between blocks only: refused unless allow_fixed_blocks=True",
         "effect of treat": "within blocks",
@@ -29,7 +29,7 @@ def test_report_of_nested_factors():
 
 
 def test_both_codings_answer_the_same():
-    first, second = (questions(design(formula).report()) for formula in (SIMPLE, NESTED))
+    first, second = (queries(design(formula).report()) for formula in (SIMPLE, NESTED))
     assert {name: answer for name, answer in first.items() if "family" not in name} == {
         name: answer for name, answer in second.items() if "ind" not in name
     }
@@ -39,19 +39,19 @@ def test_both_codings_answer_the_same():
 def test_empty_cells():
     report = design("~ a*b", sheet(a=list("xxxxyyzzzz"), b=list("ppqqppppqq"))).report()
     assert 0 in report.tables["cells"]["samples"].tolist()
-    assert "no samples with 'a=y, b=q'" in questions(report)["a x b interaction"]
+    assert "no samples with 'a=y, b=q'" in queries(report)["a x b interaction"]
 
 
 def test_numbers():
     report = design("~ group*age").report()
     assert report.tables["numbers"]["number"].tolist() == ["age"]
-    assert questions(report)["group x age interaction"] == "yes"
+    assert queries(report)["group x age interaction"] == "yes"
 
 
 def test_matrix():
     report = design(np.column_stack([np.ones(10), np.arange(10.0)])).report()
     assert "design matrix of 2 columns" in str(report)
-    assert "questions" not in report.tables
+    assert "queries" not in report.tables
 
 
 def test_html():

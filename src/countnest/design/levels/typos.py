@@ -147,8 +147,8 @@ def _differences(alike: Sequence[Sequence[str]]) -> str:
 
 
 def _difference(one: str, other: str) -> list[str]:
-    def odd(tell: Callable[[str], bool]) -> bool:
-        return [c for c in one if tell(c)] != [c for c in other if tell(c)]
+    def odd(test: Callable[[str], bool]) -> bool:
+        return [c for c in one if test(c)] != [c for c in other if test(c)]
 
     tests = {
         "invisible characters": odd(lambda c: c != " " and _is_blank(c)),
