@@ -91,8 +91,8 @@ class Genes:
     by_gene: ByGene = field(default_factory=dict)
     index: IntArray | None = None
 
-    def at(self, rows: BoolArray) -> Genes:
-        """Return the genes with those of `rows` (G,) selected."""
+    def where(self, rows: BoolArray) -> Genes:
+        """Return the same genes with those of `rows` (G,) selected."""
         return replace(self, index=None if rows.all() else np.flatnonzero(rows))
 
     def with_arrays(self, **by_gene: npt.NDArray[Any]) -> Genes:

@@ -142,7 +142,7 @@ def estimate_trend(
     """
     require_genes(state.moments)
     rows = ~state.moments.all_zero if genes is None else genes & ~state.moments.all_zero
-    chosen = Genes(InMemory(counts), state.factors, state.weights).at(rows)
+    chosen = Genes(InMemory(counts), state.factors, state.weights).where(rows)
     genewise = genewise_dispersions(chosen, state.moments, layout, engine=engine)
     return fitted_trend(state.moments.mean[rows], genewise.alpha[rows], layout, fit_type, engine)
 
@@ -205,7 +205,7 @@ def _fit(
     intercept: FloatArray | None,
     engine: Engine,
 ) -> RegularizedLog:
-    genes = Genes(InMemory(counts), state.factors, state.weights, {"dispersion": dispersion}).at(rows)
+    genes = Genes(InMemory(counts), state.factors, state.weights, {"dispersion": dispersion}).where(rows)
     if intercept is not None:
         genes = genes.with_arrays(intercept=intercept)
     fit = over_genes(_rlog_chunk, genes, prior_var=prior_var, engine=engine, text="regularized logarithms")

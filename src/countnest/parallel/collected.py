@@ -1,8 +1,8 @@
-"""The results of a task on chunks of genes, joined into one record of all genes."""
+"""The results of a task on chunks of genes, joined into one result for all genes."""
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, replace
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 __all__ = ["Collected"]
 
 Result = TypeVar("Result")
-# What genes have that are in no chunk, by kind of number: floats, truth values, signed and unsigned whole numbers.
+# The value of genes that are in no chunk, by kind of number: floats, truth values, signed and unsigned whole numbers.
 MISSING: dict[str, float | bool | int] = {"f": np.nan, "b": False, "i": -1, "u": 0}
 
 
 class Collected(Generic[Result]):
-    """Results of chunks, an array or a record of arrays with a row for each gene of the chunk.
+    """The results of chunks: arrays, or records of arrays, with a row for each gene of the chunk.
 
-    Fields that are no arrays must be the same in all chunks.
+    Fields of records that are not arrays must be the same in all chunks.
     """
 
     def __init__(self, n_genes: int) -> None:
@@ -29,11 +29,13 @@ class Collected(Generic[Result]):
 
     def put(self, rows: slice | npt.NDArray[np.int64], result: Result) -> None:
         """Write the result of a chunk at the rows of its genes; called from any thread."""
+        parts = _arrays(result)
         with self._lock:
             if self._whole is None:
-                self._whole = _each_array(result, self._blank)
-        for whole, part in zip(_arrays(self._whole), _arrays(result), strict=True):
-            whole[rows] = part
+                whole = {name: self._blank(part) for name, part in parts.items()}
+                self._whole = whole[""] if isinstance(result, np.ndarray) else replace(result, **whole)  # type: ignore[type-var]
+        for name, values in _arrays(self._whole).items():
+            values[rows] = parts[name]
 
     @property
     def result(self) -> Result:
@@ -45,17 +47,9 @@ class Collected(Generic[Result]):
         return np.full((self._n_genes, *part.shape[1:]), MISSING[part.dtype.kind], part.dtype)
 
 
-def _each_array(result: Any, change: Any) -> Any:  # noqa: ANN401 (an array or any record)
-    """Return an array, or a record with each of its arrays, after a change."""
+def _arrays(result: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401 (an array or any record)
+    """Return the arrays of a record by field; an array alone has no name."""
     if isinstance(result, np.ndarray):
-        return change(result)
-    if is_dataclass(result) and not isinstance(result, type):
-        values = {field.name: getattr(result, field.name) for field in fields(result)}
-        return type(result)(**{name: _each_array(value, change) for name, value in values.items()})
-    return result
-
-
-def _arrays(result: Any) -> list[npt.NDArray[Any]]:  # noqa: ANN401
-    if isinstance(result, np.ndarray):
-        return [result]
-    return [value for field in fields(result) if isinstance(value := getattr(result, field.name), np.ndarray)]
+        return {"": result}
+    named = {field.name: getattr(result, field.name) for field in fields(result)}
+    return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}

@@ -50,7 +50,7 @@ def test_records_are_joined_field_by_field_and_other_genes_are_missing(engine, b
     size_factors = np.random.default_rng(1).uniform(0.5, 2.0, (200, 3) if by_gene else (1, 3))
     weights = np.random.default_rng(2).uniform(size=(200, 3)) if by_gene else None
     genes = Genes(InMemory(COUNTS), size_factors, weights, {"place": np.arange(200)})
-    found = over_genes(task, genes.at(FITTED), unit="counts", engine=engine)
+    found = over_genes(task, genes.where(FITTED), unit="counts", engine=engine)
     assert (found.unit, found.nothing) == ("counts", None)
     np.testing.assert_array_equal(found.total, np.where(FITTED, COUNTS.sum(axis=1), np.nan))
     scaled = COUNTS / size_factors * (1.0 if weights is None else weights)
@@ -80,7 +80,7 @@ def test_genes_alone_have_what_they_have_among_all(engine, rows):
 
 def test_no_gene_at_all_gives_missing_values_of_the_types_of_the_record(engine):
     genes = Genes(InMemory(COUNTS), np.ones((1, 3)), by_gene={"place": np.arange(200)})
-    found = over_genes(task, genes.at(np.zeros(200, dtype=bool)), unit="", engine=engine)
+    found = over_genes(task, genes.where(np.zeros(200, dtype=bool)), unit="", engine=engine)
     assert np.isnan(found.total).all()
     assert np.isnan(found.scaled).all()
     assert found.scaled.shape == (200, 3)

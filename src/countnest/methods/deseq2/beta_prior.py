@@ -156,7 +156,7 @@ def estimate_with_prior(
     beta = prior.beta[rows]
     by_gene = {"dispersion": state.dispersions.final, "beta": prior.beta}
     variance = over_genes(
-        variance_chunk, Genes(None, state.factors, state.weights, by_gene).at(rows), contrasts=contrasts,
+        variance_chunk, Genes(None, state.factors, state.weights, by_gene).where(rows), contrasts=contrasts,
         layout=model.layout, ridge=1.0 / prior.variance, min_mu=state.fit.min_mu, engine=engine,
     )  # fmt: skip
     se = np.sqrt(variance[rows])
@@ -203,7 +203,7 @@ def _fit_rows(
     state: Fitted, counts: CountMatrix, rows: BoolArray, model: PriorModel, variance: FloatArray, engine: Engine
 ) -> _GeneFits:
     """Return the fit of the genes `rows` among all genes."""
-    genes = Genes(counts, state.factors, state.weights, {"dispersion": state.dispersions.final}).at(rows)
+    genes = Genes(counts, state.factors, state.weights, {"dispersion": state.dispersions.final}).where(rows)
     return over_genes(
         _fit_with_prior_chunk, genes, model=model, variance=variance, min_mu=state.fit.min_mu, engine=engine,
         text="fitting the model with priors",

@@ -32,7 +32,7 @@ def fitted_genes(state: Fitted, counts: CountMatrix | None) -> Genes:
     """Return the genes that are fitted, with their dispersion, beta and optimized; `counts` (G, n) where needed."""
     fit = state.fit
     by_gene = {"dispersion": state.dispersions.final, "beta": fit.beta, "optimized": fit.optimized}
-    return Genes(counts, state.factors, state.weights, by_gene).at(state.rows)
+    return Genes(counts, state.factors, state.weights, by_gene).where(state.rows)
 
 
 def means_of(state: Fitted, layout: Layout, engine: Engine, rows: BoolArray | None = None) -> FloatArray:
@@ -49,7 +49,7 @@ def _means_chunk(chunk: GeneChunk, *, layout: Layout) -> FloatArray:
 
 def _alone(genes: Genes, state: Fitted, rows: BoolArray) -> Genes:
     """Return the genes `rows` (G,) by themselves; tasks get those of them that are fitted."""
-    return genes.part(np.flatnonzero(rows)).at(state.rows[rows])
+    return genes.part(np.flatnonzero(rows)).where(state.rows[rows])
 
 
 def contrast_variances(contrasts: FloatArray, state: Fitted, layout: Layout, engine: Engine) -> FloatArray:
@@ -74,7 +74,7 @@ def contrast_covariances(
     """
     fitted = fitted_genes(state, None)
     if genes is not None:
-        fitted = fitted.part(genes).at(state.rows[genes])
+        fitted = fitted.part(genes).where(state.rows[genes])
     return over_genes(
         _covariance_chunk, fitted, contrasts=contrasts, layout=layout, min_mu=state.fit.min_mu, engine=engine
     )
@@ -119,7 +119,7 @@ def observed_max_cooks(
         return fit.max_cooks
     genes = fitted_genes(state, counts)
     if replacement is not None:  # the other genes are fitted to their counts as observed
-        genes = genes.at(state.rows & ~replacement.flagged)
+        genes = genes.where(state.rows & ~replacement.flagged)
     largest = over_genes(_max_cooks_chunk, genes, without=without, layout=layout, min_mu=fit.min_mu, engine=engine)
     if replacement is not None:
         largest[replacement.flagged] = max_cooks(replacement.cooks, layout, without)

@@ -106,14 +106,14 @@ def shrink_apeglm(
     """
     matrix, place = coefficient_for(design, contrast)
     alpha = state.dispersions.final
-    genes = Genes(counts, state.factors, state.raw_weights)
+    genes = Genes(counts, state.factors, state.raw_weights, {"dispersion": alpha})
     rows = np.isfinite(alpha) & ~without_counts(genes, np.ones((1, counts.shape[1]), np.bool_), engine)[:, 0]
     scale = FIXED_SCALE
     if options.adapt:
         scale = prior_scale(estimates.lfc[:, 0] * LN2, estimates.se[:, 0] * LN2)
     fit = over_genes(
-        _apeglm_chunk, genes.at(rows).with_arrays(dispersion=alpha), layout=Layout.of(matrix), place=place, scale=scale,
-        converge=options.converge, engine=engine, text="shrinking log fold changes (apeglm)",
+        _apeglm_chunk, genes.where(rows), layout=Layout.of(matrix), place=place, scale=scale, converge=options.converge,
+        engine=engine, text="shrinking log fold changes (apeglm)",
     )  # fmt: skip
     rate = fit.false_sign_or_small(options.threshold * LN2)
     return ShrunkenChanges(fit.mode / LN2, fit.sd / LN2, rate, scale / LN2, rows & ~fit.found)

@@ -125,7 +125,7 @@ def estimate_dispersions(
     """
     require_genes(moments)
     rows = ~moments.all_zero
-    genes = genes.at(rows)
+    genes = genes.where(rows)
     genewise = genewise_dispersions(genes, moments, layout, min_mu=min_mu, engine=engine)
     if sharing == "gene_est_only":
         return _unshared(genewise, rows, min_mu)
@@ -182,7 +182,7 @@ def dispersion_means_of(state: Dispersed, counts: CountMatrix, layout: Layout, e
     R counterpart: the assay "mu" that DESeq2::estimateDispersions leaves.
     """
     by_gene = {"mean": state.moments.mean, "variance": state.moments.variance}
-    genes = Genes(state.counts_used(counts), state.factors, state.weights, by_gene).at(~state.moments.all_zero)
+    genes = Genes(state.counts_used(counts), state.factors, state.weights, by_gene).where(~state.moments.all_zero)
     return over_genes(
         _genewise_means_chunk, genes, layout=layout, inverse_factor=_mean_inverse_factor(genes),
         min_mu=state.dispersions.min_mu, engine=engine,
@@ -310,7 +310,7 @@ def fit_model(genes: Genes, moments: BaseMoments, model: Model, dispersion: Floa
     -----
     R counterparts: DESeq2::nbinomWaldTest, DESeq2::nbinomLRT.
     """
-    fitted = genes.at(~moments.all_zero).with_arrays(dispersion=dispersion)
+    fitted = genes.where(~moments.all_zero).with_arrays(dispersion=dispersion)
     fit = over_genes(
         _fit_chunk, fitted, layout=model.layout, test=model.test, min_mu=model.min_mu, engine=engine,
         text="fitting model and testing",
