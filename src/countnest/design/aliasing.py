@@ -31,22 +31,11 @@ class Aliasing:
 
 
 def find_aliasing(coded: CodedMatrix, coder: Coder, nesting: Nesting, sheet: pd.DataFrame) -> Aliasing:
-    """Return the columns to keep.
+    """Return which columns (n, q) of the samples to keep; the coder encodes other rows in the same way.
 
     The columns are also examined in the complete layout: every level of the crossed factors with every level of the
     others that occurs within its parents. Columns that depend on each other there do so because of nesting, whatever
     the samples. An effect lost only in the samples is confounded, which is an error.
-
-    Parameters
-    ----------
-    coded
-        The columns of the samples, shape (n, q).
-    coder
-        Codes other rows in the same way.
-    nesting
-        How the factors are nested.
-    sheet
-        The prepared samples.
 
     Raises
     ------

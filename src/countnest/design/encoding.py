@@ -101,7 +101,7 @@ def factor_component(name: str, codes: IntArray, levels: Sequence[str]) -> Compo
 
 
 def r_blocks(terms: Sequence[Term], intercept: bool, categorical: Collection[str]) -> list[Block]:
-    """Return the blocks of columns of R's model matrix.
+    """Return the blocks of columns of R's model matrix, one for each term; the intercept is ``((), ())``.
 
     A factor v of a term T loses its reference level if T without v is empty or is contained in a preceding term;
     otherwise it keeps all its levels. Without an intercept the first factor of the formula keeps all its levels.
@@ -114,11 +114,6 @@ def r_blocks(terms: Sequence[Term], intercept: bool, categorical: Collection[str
         Whether the model has an intercept.
     categorical
         The variables that are factors.
-
-    Returns
-    -------
-    list of Block
-        One for each term; the intercept is ``((), ())``.
 
     Notes
     -----

@@ -51,19 +51,9 @@ def _starts_well(name: str) -> bool:
 
 
 def result_name(column: str, *, level: tuple[str, str, str] | None = None) -> str:
-    """Return the name of a coefficient in the results.
+    """Return the name in results of a column of R's model matrix: 'Intercept', 'dex_trt_vs_untrt' or a valid name of R.
 
-    Parameters
-    ----------
-    column
-        The name in R's model matrix, such as '(Intercept)' or 'dextrt'.
-    level
-        Variable, level and reference level, if the column compares a level with the reference.
-
-    Returns
-    -------
-    str
-        'Intercept', 'dex_trt_vs_untrt' or the column's name as a valid name of R.
+    `level` has variable, level and reference level if the column compares a level with the reference.
 
     Notes
     -----

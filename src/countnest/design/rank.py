@@ -51,21 +51,11 @@ def zero_columns(matrix: FloatArray) -> BoolArray:
 
 
 def find_dependence(matrix: FloatArray) -> Dependence:
-    """Return the columns that are independent of those before them, and the others in terms of these.
+    """Return the columns (n, q) that are independent of those before them, and the others in terms of these.
 
     Sequential orthogonalisation in the order of the columns, so that the later one of two equal columns is the
-    dependent one. Neither the unit nor the origin of a number makes a difference: columns have the same size, and
-    numbers are taken less their mean where other columns absorb it.
-
-    Parameters
-    ----------
-    matrix
-        Shape (n, q).
-
-    Returns
-    -------
-    Dependence
-        The independent columns and the relations.
+    dependent one. Neither the unit nor the origin of a number makes a difference: columns are scaled to the same size,
+    and numbers are centred if other columns absorb their mean.
 
     Notes
     -----

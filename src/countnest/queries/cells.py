@@ -59,7 +59,11 @@ def cell_rows(design: Design, cells: Sequence[Cell], weights: Weights = "equal")
     means = {name: _mean(design, name) for name in design.numbers}
     found = [complete_cells(design, cell, weights) for cell in cells]
     frame = pd.DataFrame(
-        [{**levels, **_numbers(means, cell)} for cell, parts in zip(cells, found, strict=True) for levels, _ in parts],
+        [
+            {**levels, **{name: float(cell.get(name, mean)) for name, mean in means.items()}}
+            for cell, parts in zip(cells, found, strict=True)
+            for levels, _ in parts
+        ],
         columns=list(design.variables),
         index=range(sum(len(parts) for parts in found)),
     )
@@ -79,10 +83,6 @@ def _mean(design: Design, name: str) -> float:
     if not pd.api.types.is_numeric_dtype(column):
         raise ContrastError(f"'{name}' is neither a factor nor a number, so it has no mean to hold it at.")
     return float(column.to_numpy(dtype=np.float64).mean())
-
-
-def _numbers(means: Mapping[str, float], cell: Cell) -> dict[str, float]:
-    return {name: float(cell.get(name, mean)) for name, mean in means.items()}
 
 
 def complete_cells(design: Design, cell: Cell, weights: Weights = "equal") -> list[Weighted]:

@@ -29,6 +29,9 @@ class Comparison:
     weights: Mapping[str, float]
 
 
+Method = Callable[[Sequence[str]], list[Comparison]]
+
+
 def compare(levels: Sequence[str], how: object, factor: str) -> list[Comparison]:
     """Return the comparisons of the levels of a factor.
 
@@ -134,31 +137,11 @@ def _means_differ(high: Sequence[str], low: Sequence[str], label: str = "") -> C
     return Comparison(label or " - ".join(names), weights)
 
 
-def _reference(levels: Sequence[str]) -> list[Comparison]:
-    return [_means_differ([level], levels[:1]) for level in levels[1:]]
-
-
-def _pairwise(levels: Sequence[str]) -> list[Comparison]:
-    return [_means_differ([high], [low]) for low, high in itertools.combinations(levels, 2)]
-
-
-def _consecutive(levels: Sequence[str]) -> list[Comparison]:
-    return [_means_differ([high], [low]) for low, high in itertools.pairwise(levels)]
-
-
 def _deviation(levels: Sequence[str]) -> list[Comparison]:
     share = 1 / len(levels)
     return [
         Comparison(f"{level} - mean", {other: float(other == level) - share for other in levels}) for level in levels
     ]
-
-
-def _helmert(levels: Sequence[str]) -> list[Comparison]:
-    return [_means_differ([levels[i]], levels[:i]) for i in range(1, len(levels))]
-
-
-def _mean_change(levels: Sequence[str]) -> list[Comparison]:
-    return [_means_differ(levels[i:], levels[:i]) for i in range(1, len(levels))]
 
 
 def _poly(levels: Sequence[str]) -> list[Comparison]:
@@ -180,26 +163,22 @@ def _poly(levels: Sequence[str]) -> list[Comparison]:
     return [Comparison(name, weights) for name, weights in zip(names, found, strict=True)]
 
 
-def _linear(levels: Sequence[str]) -> list[Comparison]:
-    return _poly(levels)[:1]
-
-
 def _dot(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:
     return sum((a * b for a, b in zip(left, right, strict=True)), Fraction(0))
 
 
-METHODS: Mapping[str, Callable[[Sequence[str]], list[Comparison]]] = {
-    "reference": _reference,
-    "pairwise": _pairwise,
-    "consecutive": _consecutive,
+METHODS: Mapping[str, Method] = {
+    "reference": lambda levels: [_means_differ([level], levels[:1]) for level in levels[1:]],
+    "pairwise": lambda levels: [_means_differ([high], [low]) for low, high in itertools.combinations(levels, 2)],
+    "consecutive": lambda levels: [_means_differ([high], [low]) for low, high in itertools.pairwise(levels)],
     "deviation": _deviation,
-    "helmert": _helmert,
-    "mean_change": _mean_change,
+    "helmert": lambda levels: [_means_differ([levels[i]], levels[:i]) for i in range(1, len(levels))],
+    "mean_change": lambda levels: [_means_differ(levels[i:], levels[:i]) for i in range(1, len(levels))],
     "poly": _poly,
 }
 
 # All names of methods; 'linear' is a part of one, the others span all differences of the levels.
-WORDS = {**METHODS, "linear": _linear}
+WORDS: Mapping[str, Method] = {**METHODS, "linear": lambda levels: _poly(levels)[:1]}
 
 # Methods whose comparisons depend on the order of the levels.
 ORDERED = frozenset({"consecutive", "helmert", "mean_change", "poly", "linear"})

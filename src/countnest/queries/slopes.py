@@ -72,7 +72,8 @@ def slope_of(design: Design, name: str, slope: Slope, at: object = None) -> tupl
         return f"{name}[{to:.6g} - {from_:.6g}]", (({name: to}, 1.0), ({name: from_}, -1.0))
     values = design.sheet[name].to_numpy(dtype=np.float64)
     size = _size(name, slope.per, float(values.std(ddof=1)))
-    label = f"slope({name})" if slope.per is None else f"slope({name}, {_text(slope.per)})"
+    per = slope.per if slope.per is None or isinstance(slope.per, str) else f"{slope.per:.6g}"
+    label = f"slope({name})" if per is None else f"slope({name}, {per})"
     center = float(values.mean()) if at is None else _finite(name, at)
     if _is_linear(design, name):
         return label, (({name: center + 1}, size), ({name: center}, -size))
@@ -80,10 +81,6 @@ def slope_of(design: Design, name: str, slope: Slope, at: object = None) -> tupl
     if not step:
         raise ContrastError(f"'{name}' is {values[0]:g} in all samples, so it has no slope.")
     return label, tuple(({name: center + place * step}, weight * size / step) for place, weight in STENCIL)
-
-
-def _text(per: float | str) -> str:
-    return per if isinstance(per, str) else f"{per:.6g}"
 
 
 def _size(name: str, per: object, sd: float) -> float:

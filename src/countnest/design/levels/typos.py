@@ -55,7 +55,7 @@ def refuse_same_looking(samples: Mapping[str, Sequence[object]], variable: str, 
     """
     groups: dict[str, list[str]] = defaultdict(list)
     for level in samples:
-        groups[_skeleton(level)].append(level)
+        groups[seen(level).casefold()].append(level)
     alike = [group for group in groups.values() if len(group) > 1 and not _is_intended(group, named)]
     if alike:
         raise SamplesError(_same_message(alike, samples, variable))
@@ -92,11 +92,6 @@ def _is_disguised(character: str) -> bool:
 
 def _is_invisible(character: str) -> bool:
     return character in FILLERS or unicodedata.category(character) in INVISIBLE
-
-
-def _skeleton(level: str) -> str:
-    """Return a key that is equal for levels that look the same apart from case."""
-    return seen(level).casefold()
 
 
 def seen(level: str) -> str:
