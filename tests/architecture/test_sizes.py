@@ -9,14 +9,13 @@ MAX_LINES = 400
 MAX_LINES_OF_TESTS = 600
 MAX_FUNCTION = 50
 MAX_ARGUMENTS = 7
-# The longest chain of imports, in modules. This number only goes down; the goal is 12.
-MAX_DEPTH = 15
+# The longest chain of imports, in modules.
+MAX_DEPTH = 12
 
 # Names that say nothing about what is in a file.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "core", "misc", "common", "base", "impl"}
 # Files that are to be cut: no name is added here.
-LONG_FILES = {"api.dataset", "api.deseq2", "api.transformations", "containers.results",
-              "kernels.r_search.apeglm"}  # fmt: skip
+LONG_FILES = {"api.dataset", "api.deseq2", "api.transformations", "kernels.r_search.apeglm"}
 # Kernels whose loop over lanes or samples is one piece: to cut it would hand a dozen arrays from part to part.
 LONG_KERNELS = {
     "cauchy_point",

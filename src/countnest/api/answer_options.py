@@ -12,7 +12,7 @@ from countnest.api.inputs import by_label, given_numbers, not_negative, positive
 from countnest.arrays import FloatArray
 from countnest.errors import OptionError, counted, listing
 from countnest.methods.adjustment import MEAN, Adjuster
-from countnest.methods.answer import AnswerOptions, OnBlocks
+from countnest.methods.answer_options import AnswerOptions, OnBlocks
 from countnest.options import AltHypothesis, OutlierRule, check_flags, check_option
 from countnest.stats.inference.adjust import Adjustment, check_adjustment
 from countnest.stats.inference.filter import FilterFunction

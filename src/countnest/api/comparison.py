@@ -10,7 +10,8 @@ from countnest.api.query import BoundQuery
 from countnest.api.results import kind_of_test, only
 from countnest.containers.results import Results
 from countnest.errors import ContrastError, OptionError, listing
-from countnest.methods.answer import AnswerOptions, answer
+from countnest.methods.answer import answer
+from countnest.methods.answer_options import AnswerOptions
 from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.queries.contrasts import coefficient_place, contrast_query
 from countnest.queries.grammar import parse_query

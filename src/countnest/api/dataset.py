@@ -10,7 +10,6 @@ from typing import Any, Self
 import pandas as pd
 
 from countnest.api.announcement import announce
-from countnest.api.asking import Asking
 from countnest.api.handling import Handling
 from countnest.api.inputs import (
     given_lengths,
@@ -18,6 +17,7 @@ from countnest.api.inputs import (
     given_size_factors,
     given_weights,
 )
+from countnest.api.query import Asking
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.gene_info import matched_info

@@ -8,7 +8,8 @@ import numpy as np
 
 from countnest.containers.results import Results
 from countnest.errors import ContrastError, OptionError
-from countnest.methods.answer import AnswerOptions, answer
+from countnest.methods.answer import answer
+from countnest.methods.answer_options import AnswerOptions
 from countnest.methods.deseq2.fit import REDUCED, DESeq2Fit
 from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
 from countnest.options import TestType, check_flags, check_option

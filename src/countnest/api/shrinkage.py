@@ -19,7 +19,8 @@ from countnest.containers.info import ResultsInfo
 from countnest.containers.results import Results
 from countnest.errors import ContrastError, OptionError, counted, listing, warn
 from countnest.methods.adjustment import MEAN, Adjuster
-from countnest.methods.answer import AnswerOptions, answer, unchanged_genes
+from countnest.methods.answer import answer, unchanged_genes
+from countnest.methods.answer_options import AnswerOptions
 from countnest.methods.deseq2.beta_prior import refuse_less_abs, refuse_prior
 from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.methods.deseq2.inference import estimate

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from countnest.api.access import covariance
 from countnest.api.deseq2 import DESeqDataSet
-from countnest.api.examples import make_example_dataset
-from countnest.api.shrinkage import lfc_shrink
-from countnest.api.transformations import rlog
 from countnest.compilation import listening
 from countnest.kernels.compiler.jit import cache_folder, kernels
 from countnest.options import ShrinkType, check_flags
 from countnest.progress import progress
+from countnest.public import HOMES
 from countnest.signature import checked_arguments
 
 __all__ = ["Warmed", "warm"]
@@ -79,17 +77,22 @@ def _misses() -> int:
 
 def _walk() -> None:
     """Run every path that meets a kernel."""
-    example = make_example_dataset(_GENES, _SAMPLES, beta_sd=1.0)
+    example = _public("make_example_dataset")(_GENES, _SAMPLES, beta_sd=1.0)
     example.n_threads = 1  # it is this thread that listens to the compiler
     dds = _fitted(_with_a_gene_that_irls_loses(example))
     dds.results()
     dds.cooks()
     dds.query("condition[B - A]").test(kind="lrt")
-    covariance(dds, [str(dds.gene_names[0])])
+    _public("covariance")(dds, [str(dds.gene_names[0])])
     for shrinker in get_args(ShrinkType):
-        lfc_shrink(dds, coef="condition_B_vs_A", type=shrinker, quiet=True)
-    rlog(dds, quiet=True)
+        _public("lfc_shrink")(dds, coef="condition_B_vs_A", type=shrinker, quiet=True)
+    _public("rlog")(dds, quiet=True)
     example.estimate_size_factors(type="iterate")
+
+
+def _public(name: str) -> Any:  # noqa: ANN401 (a function of the package)
+    """Return a function by its public name, as a user would call it."""
+    return getattr(importlib.import_module(HOMES[name]), name)
 
 
 def _fitted(dds: DESeqDataSet) -> DESeqDataSet:

@@ -7,8 +7,7 @@ for genes without counts, withheld p-values, adjustment, intervals, annotation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,63 +19,18 @@ from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.containers.schema import JOINT_CHANGE
 from countnest.errors import ContrastError, OptionError, listing, warn
-from countnest.methods.adjustment import Adjusted, Adjuster
+from countnest.methods.adjustment import Adjusted
+from countnest.methods.answer_options import AnswerOptions, OnBlocks
 from countnest.methods.chunks import Genes, without_counts
 from countnest.methods.fit import Fit, TestKind, Withheld
 from countnest.methods.tables import annotated, with_interval
-from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.queries.empty_cells import compared_samples
 from countnest.queries.query import Query
 from countnest.queries.strata import between_message, refuse_between
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
 
-__all__ = ["AnswerOptions", "answer", "unchanged_genes"]
-
-# What a query that compares blocks gets, where the fit holds the blocks fixed.
-OnBlocks = Literal["refuse", "warn", "answer"]
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class AnswerOptions:
-    """How a query is tested and its p-values are adjusted; the values have been checked.
-
-    Attributes
-    ----------
-    kind
-        The kind of test, one of the fit's; None: its first.
-    joint
-        Test all rows at once.
-    stagewise
-        Screen genes on the joint test, then confirm rows within them.
-    lfc_threshold, alt_hypothesis
-        The fold change (log2) to test against, and the side.
-    adjuster
-        How p-values are filtered and adjusted.
-    outliers, cooks_cutoff
-        The rule for outliers, and the Cook's distance above which p-values are withheld: None or True for the usual
-        one, False for none.
-    confint
-        The level of confidence intervals; None: none.
-    on_blocks
-        What happens to a query that compares blocks which the fit holds fixed.
-    """
-
-    kind: str | None = None
-    joint: bool = False
-    stagewise: bool = False
-    lfc_threshold: float = 0.0
-    alt_hypothesis: AltHypothesis = "greaterAbs"
-    adjuster: Adjuster = field(default_factory=Adjuster)
-    outliers: OutlierRule = "cooks"
-    cooks_cutoff: float | bool | None = None
-    confint: float | None = None
-    on_blocks: OnBlocks = "refuse"
-
-    @property
-    def has_threshold(self) -> bool:
-        """Whether it is a test against a fold change other than zero, or of one side."""
-        return self.lfc_threshold > 0 or self.alt_hypothesis != "greaterAbs"
+__all__ = ["answer", "unchanged_genes"]
 
 
 def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: AnswerOptions) -> Results | ResultsSet:

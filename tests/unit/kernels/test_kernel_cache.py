@@ -189,7 +189,7 @@ def test_without_a_home_that_can_be_written(tmp_path):
 FOUND_THEN_COMPILED = """
 import sys
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.negbin.special import stirling_remainder
+from countnest.kernels.negbin.density import stirling_remainder
 found = stirling_remainder(20.0)
 missed = len(stirling_remainder.stats.cache_misses)
 late = "numba.typed.typeddict" in sys.modules

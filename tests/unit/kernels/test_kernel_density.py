@@ -5,8 +5,7 @@ import pytest
 import scipy.stats
 
 from cases import each, product
-from countnest.kernels.negbin.density import nb_loglik_block, nb_loglik_point
-from countnest.kernels.negbin.special import stirling_remainder
+from countnest.kernels.negbin.density import nb_loglik_block, nb_loglik_point, stirling_remainder
 from unit.kernels import exact, twins
 
 EPS = 2.0**-52

@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 
 from cases import each, product
-from countnest.kernels.negbin.special import (
+from countnest.kernels.negbin.density import (
     digamma_from_log,
     lgamma_with_log,
     log_factorial,

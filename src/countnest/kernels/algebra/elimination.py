@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.compiler.simd import any_lane, log, select
+from countnest.kernels.compiler.simd import any_lane, exp, log, select
 
 __all__ = [
     "N_PLACES",
@@ -43,6 +43,7 @@ __all__ = [
     "cox_reid_value",
     "dense_information",
     "factorize",
+    "floored_means",
     "gather_scores",
     "information",
     "inverse_entries",
@@ -282,3 +283,16 @@ def needs_matrix(plan: IntArray, weight: FloatArray) -> bool:
     for c in range(plan[N_CELLS]):
         lost = select(weight[c] > 0.0, lost, 1.0)
     return lost > 0.0
+
+
+@kernel
+def floored_means(
+    plan: IntArray, f: FloatArray, min_mu: float, eta: FloatArray, rate: FloatArray, mu: FloatArray
+) -> None:
+    """Write exp(eta) of the cells into `rate` (C,), and the means max(f rate, min_mu) into `mu` (n,)."""
+    for c in range(eta.shape[0]):
+        rate[c] = exp(eta[c])
+    cell = plan[SAMPLE_CELL]
+    for j in range(f.shape[0]):
+        mean = f[j] * rate[plan[cell + j]]
+        mu[j] = select(mean < min_mu, min_mu, mean)

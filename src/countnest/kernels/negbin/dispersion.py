@@ -19,7 +19,7 @@ from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.algebra.elimination import N_CELLS, SAMPLE_CELL, cox_reid_trace, cox_reid_value, n_equations
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.compiler.simd import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
-from countnest.kernels.negbin.special import digamma_from_log, lgamma_with_log
+from countnest.kernels.negbin.density import digamma_from_log, lgamma_with_log
 
 __all__ = ["nb_logalpha_fit_block", "nb_logalpha_grid_block", "nb_logalpha_slope", "nb_logalpha_value"]
 

@@ -21,6 +21,7 @@ from countnest.kernels.algebra.elimination import (
     add_ridge,
     cell_predictors,
     factorize,
+    floored_means,
     information,
     inverse_entries,
     leverages,
@@ -29,9 +30,7 @@ from countnest.kernels.algebra.elimination import (
 )
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.compiler.simd import LANES, as_lanes, load_row, new_lanes, select
-from countnest.kernels.negbin.density import nb_loglik_point
-from countnest.kernels.negbin.irls import floored_means
-from countnest.kernels.negbin.special import stirling_remainder
+from countnest.kernels.negbin.density import nb_loglik_point, stirling_remainder
 
 __all__ = [
     "nb_log_covariance_block",

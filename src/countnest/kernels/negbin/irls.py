@@ -18,14 +18,15 @@ from countnest.kernels.algebra.elimination import (
     add_ridge,
     cell_predictors,
     factorize,
+    floored_means,
     gather_scores,
     information,
     n_equations,
     solve,
 )
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.compiler.simd import LANES, as_lanes, exp, lanewise, load_row, new_lanes, select
-from countnest.kernels.negbin.special import (
+from countnest.kernels.compiler.simd import LANES, as_lanes, lanewise, load_row, new_lanes, select
+from countnest.kernels.negbin.density import (
     log_factorial,
     log_rising_ratio,
     psi_remainder,
@@ -82,19 +83,6 @@ def nb_log_start_block(
             beta[k] /= triangle[k, k]
             for i in range(k):
                 beta[i] -= beta[k] * triangle[i, k]
-
-
-@kernel
-def floored_means(
-    plan: IntArray, f: FloatArray, min_mu: float, eta: FloatArray, rate: FloatArray, mu: FloatArray
-) -> None:
-    """Write exp(eta) of the cells into `rate` (C,), and the means max(f rate, min_mu) into `mu` (n,)."""
-    for c in range(eta.shape[0]):
-        rate[c] = exp(eta[c])
-    cell = plan[SAMPLE_CELL]
-    for j in range(f.shape[0]):
-        mean = f[j] * rate[plan[cell + j]]
-        mu[j] = select(mean < min_mu, min_mu, mean)
 
 
 @kernel

@@ -17,8 +17,13 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.kernels.algebra.elimination import N_CELLS, SAMPLE_CELL, cell_predictors
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.negbin.density import nb_loglik_constants, nb_loglik_rest, nb_loglik_zero
-from countnest.kernels.negbin.special import HALF_LOG_TWO_PI, stirling_remainder
+from countnest.kernels.negbin.density import (
+    HALF_LOG_TWO_PI,
+    nb_loglik_constants,
+    nb_loglik_rest,
+    nb_loglik_zero,
+    stirling_remainder,
+)
 from countnest.kernels.r_search.lbfgsb import CONVERGED, EVALUATE, N_PLACES, N_ROWS, first_point, next_point
 
 __all__ = ["nb_log_search_block"]

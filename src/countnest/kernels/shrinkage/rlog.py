@@ -21,7 +21,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.negbin.special import log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
+from countnest.kernels.negbin.density import log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
 
 __all__ = ["nb_rlog_block"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +18,6 @@ from countnest.methods.deseq2.beta_prior import (
     refuse_less_abs,
     refuse_prior,
 )
-from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.methods.deseq2.inference import single_tests
 from countnest.methods.deseq2.stages import BetaPrior
 from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld
@@ -25,6 +25,9 @@ from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.queries.contrasts import contrast_query, default_contrast
 from countnest.queries.query import Query
 from countnest.stats.glm.inputs import LN2
+
+if TYPE_CHECKING:
+    from countnest.methods.deseq2.fit import DESeq2Fit
 
 __all__ = ["PriorFit", "prior_fit", "shrunken_fit"]
 
