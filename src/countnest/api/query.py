@@ -72,9 +72,9 @@ class BoundQuery(Answering, Query):
         Parameters
         ----------
         kind
-            A kind of test that the fit offers. DESeq2's: "wald" (the default), "t" (on the residual degrees of freedom),
-            "lrt" (likelihood ratio test, whose null model follows from the query); "reduced" (against the reduced model
-            that was fitted).
+            A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (on the residual degrees of freedom), "lrt"
+            (likelihood ratio test, whose null model follows from the query), "reduced" (against the reduced model that
+            was fitted).
         fit
             The name of one of the `fits` of the data set; None: that of its last analysis.
         joint
