@@ -72,7 +72,7 @@ class BoundQuery(Answering, Query):
         Parameters
         ----------
         kind
-            A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (on the residual degrees of freedom), "lrt"
+            A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (residual degrees of freedom), "lrt"
             (likelihood ratio test, whose null model follows from the query), "reduced" (against the reduced model that
             was fitted).
         fit
