@@ -121,11 +121,10 @@ class DESeq2Fit:
         statistic, p_value = np.empty_like(found.statistic), np.empty_like(found.p_value)
         for i in range(len(contrasts)):
             if kind == "lrt":
-                ratio, p, _ = likelihood_ratio(
-                    contrasts[i : i + 1], self.counts_used, state, layout, engine=self.engine
-                )
-                empty = unchanged[:, i] & ~np.isnan(ratio)
-                statistic[:, i], p_value[:, i] = np.where(empty, 0.0, ratio), np.where(empty, 1.0, p)
+                ratio = likelihood_ratio(contrasts[i : i + 1], self.counts_used, state, layout, engine=self.engine)
+                empty = unchanged[:, i] & ~np.isnan(ratio.statistic)
+                statistic[:, i] = np.where(empty, 0.0, ratio.statistic)
+                p_value[:, i] = np.where(empty, 1.0, ratio.p_value)
             else:
                 statistic[:, i], p_value[:, i] = self._against_reduced()
         return RowTests(found.lfc, found.se, statistic, p_value)
@@ -135,12 +134,12 @@ class DESeq2Fit:
         state, layout = self.state, self.layout
         df = None
         if kind == "lrt":
-            statistic, p_value, rank = likelihood_ratio(contrasts, self.counts_used, state, layout, engine=self.engine)
+            found = likelihood_ratio(contrasts, self.counts_used, state, layout, engine=self.engine)
         else:
             df = self._df(kind)
-            statistic, p_value, rank = joint_test(contrasts, state, layout, df=df, engine=self.engine)
+            found = joint_test(contrasts, state, layout, df=df, engine=self.engine)
         lfc = estimate(contrasts, state, layout, self.engine).lfc
-        return JointTest(lfc, statistic, p_value, rank, df)
+        return JointTest(lfc, found.statistic, found.p_value, found.rank, df)
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
         """Return for which genes and contrasts (G, k) a cell without counts makes the estimate infinite."""

@@ -30,7 +30,7 @@ from countnest.stats.glm.means import fitted_means
 from countnest.stats.glm.outlier import ModelOutliers, flag_outliers, studentized_residuals
 from countnest.stats.glm.separation import cell_flags, separated, separated_by_cells
 from countnest.stats.glm.weight import residual_df
-from countnest.stats.inference.lrt import row_basis
+from countnest.stats.inference.lrt import RankTest, row_basis
 from countnest.stats.inference.wald import joint_wald_test, wald_test
 
 __all__ = [
@@ -100,8 +100,8 @@ def single_tests(
 
 def joint_test(
     contrasts: FloatArray, state: Fitted, layout: Layout, *, df: float | FloatArray | None, engine: Engine
-) -> tuple[FloatArray, FloatArray, int]:
-    """Return statistic and p-value (G,) of the Wald test that all contrasts (k, p) are zero, and its df.
+) -> RankTest:
+    """Return the Wald test that all contrasts (k, p) are zero.
 
     Rows that depend on others add nothing. With `df`, the statistic is F, else chi-square.
     """
@@ -119,7 +119,7 @@ def joint_test(
     if isinstance(df, np.ndarray):
         df = df[rows]
     statistic, p_value = joint_wald_test(estimates, covariance, df=df)
-    return expand(rows, statistic), expand(rows, p_value), len(basis)
+    return RankTest(expand(rows, statistic), expand(rows, p_value), len(basis))
 
 
 def separated_by_design(

@@ -14,15 +14,15 @@ from countnest.methods.deseq2.stages import Fitted
 from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import fit_nb_glm, highest_loglik
 from countnest.stats.glm.layout import Layout
-from countnest.stats.inference.lrt import likelihood_ratio_test, row_basis
+from countnest.stats.inference.lrt import RankTest, likelihood_ratio_test, row_basis
 
 __all__ = ["likelihood_ratio"]
 
 
 def likelihood_ratio(
     contrasts: FloatArray, counts: CountMatrix, state: Fitted, layout: Layout, *, engine: Engine
-) -> tuple[FloatArray, FloatArray, int]:
-    """Return statistic and p-value (G,) of the likelihood ratio test that all contrasts (k, p) are zero, and its df.
+) -> RankTest:
+    """Return the likelihood ratio test that all contrasts (k, p) are zero; genes that are not fitted are missing.
 
     The null model has the columns X N, where N spans the null space of the contrasts; no reduced formula is needed.
     `counts` (G, n) are those that the model was fitted to. No statistic is below zero: where IRLS, which floors means,
@@ -37,7 +37,7 @@ def likelihood_ratio(
         min_mu=state.fit.min_mu, engine=engine, text="fitting the null model",
     )  # fmt: skip
     statistic, p_value = likelihood_ratio_test(found.full, found.null, len(basis))
-    return statistic, p_value, len(basis)
+    return RankTest(statistic, p_value, len(basis))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

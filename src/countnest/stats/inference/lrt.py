@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.special
 
 from countnest.arrays import FloatArray, as_float
 
-__all__ = ["is_nested", "likelihood_ratio_test", "row_basis"]
+__all__ = ["RankTest", "is_nested", "likelihood_ratio_test", "row_basis"]
 
 SPAN_TOLERANCE = 1e-8
 # Singular values below this fraction of the largest are zero.
 RANK_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankTest:
+    """A test that several contrasts are all zero: statistics and p-values (G,), and the rank of the contrasts."""
+
+    statistic: FloatArray
+    p_value: FloatArray
+    rank: int
 
 
 def likelihood_ratio_test(
