@@ -114,8 +114,8 @@ def test_why_nothing_is_kept_and_what_to_do(folder, monkeypatch):
     monkeypatch.setattr(jit, "cache_folder", lambda: folder)
     monkeypatch.setattr(cache, "obstacle", lambda: "'/x' cannot be used (Permission denied)")
     compile_all(heard, other)
-    anew, temporary = heard.lines
-    assert anew.startswith("compiling in every process: about 7 s. No folder can be made")
+    announced, temporary = heard.lines
+    assert announced.startswith("compiling in every process: about 7 s. No folder can be made")
     assert temporary.startswith("compiling: about 2 s. The compiled code is kept among temporary files only, for '/x'")
     assert all(line.endswith("Set COUNTNEST_CACHE_DIR to a folder that only you can write to.") for line in heard.lines)
 

@@ -72,7 +72,7 @@ class CountDataSet(Described, Handling, Asking, Answering):
 
     def __init__(
         self,
-        counts: Any,  # noqa: ANN401 (any of five kinds of table; the door sorts them out)
+        counts: Any,  # noqa: ANN401 (any of five kinds of table; count_data tells them apart)
         samples: pd.DataFrame | None = None,
         design: str | pd.DataFrame | FloatArray = "~ 1",
         *,
@@ -292,8 +292,8 @@ class CountDataSet(Described, Handling, Asking, Answering):
         return self._state.factors, self._state.by_gene
 
     def _normalize(self, kind: SizeFactorType, engine: Engine) -> Normalized:
-        heeded = Normalization(lengths=self._lengths, weights=self._weights)
-        state = normalize(self._data.matrix, self._given, kind, engine, self._given_by_gene, heeded)
+        inputs = Normalization(lengths=self._lengths, weights=self._weights)
+        state = normalize(self._data.matrix, self._given, kind, engine, self._given_by_gene, inputs)
         return self._weighted(state, engine)
 
     def _weighted(self, state: Normalized, engine: Engine) -> Normalized:

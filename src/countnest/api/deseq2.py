@@ -358,7 +358,7 @@ class DESeqDataSet(CountDataSet):
 
         Notes
         -----
-        The counts before and the mean before stay at hand: `counts()`, and baseMeanBeforeReplace in `genes`.
+        The counts before and the mean before stay available: `counts()`, and baseMeanBeforeReplace in `genes`.
         R counterpart: DESeq2::replaceOutliers, and the second fit of DESeq2::DESeq.
         """
         engine = self._engine(n_threads, quiet)

@@ -1,4 +1,4 @@
-"""Arguments of the verbs, checked at the door."""
+"""Validation of user arguments."""
 
 from __future__ import annotations
 

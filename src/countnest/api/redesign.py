@@ -68,7 +68,7 @@ def options_of_part(
 ) -> dict[str, Any]:
     """Return the options for some of the samples, whose sheet this is.
 
-    A model matrix has its rows for them, labelled anew; reference levels without samples are none any more.
+    A model matrix has its rows for them, labelled again; reference levels without samples are none any more.
     """
     found = dict(options)
     if not isinstance(options["design"], str):

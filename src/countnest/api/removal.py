@@ -20,7 +20,7 @@ Held = TypeVar("Held", bound="DESeqDataSet")
 def remove_results(dds: Held) -> Held:
     """Remove the fitted model from a data set, and return it; factors and dispersions stay.
 
-    The next `nbinom_wald_test` or `nbinom_lrt` fits it anew; counts that were replaced as outliers stay replaced until
+    The next `nbinom_wald_test` or `nbinom_lrt` fits it again; counts that were replaced as outliers stay replaced until
     `deseq` or `estimate_dispersions` starts from the original counts.
 
     Notes

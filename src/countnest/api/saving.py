@@ -23,7 +23,7 @@ __all__ = ["load", "save"]
 
 # Records that a file of a data set can hold, with the types of their fields.
 RECORDS = (Normalized, Dispersed, Fitted, StoredDESeq2Fit)
-# Attributes of a data set that a file holds as they are; data, design and layout are built anew from what they are of.
+# Attributes of a data set that a file holds as they are; data, design and layout are built again from these.
 HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state", "_fits")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.
 TOLERANCE = 1e-9

@@ -175,7 +175,7 @@ def test_the_rule_of_replacement(outlying):
         ({"min_replicates": 2}, "3 or more"),
         ({"trim": 0.5}, "below 0.5"),
         ({"cooks_cutoff": 0.0}, "greater than 0"),
-        ({"which_samples": ["nobody"]}, "no samples 'nobody'"),
+        ({"which_samples": ["absent"]}, "no samples 'absent'"),
     ],
 )
 def test_bad_rules_are_refused(outlying, options, words):

@@ -1,4 +1,4 @@
-"""The number of threads belongs to the data set: everything that it does afterwards heeds it."""
+"""The number of threads belongs to the data set: everything that it does afterwards uses it."""
 
 import pandas as pd
 import pytest
@@ -47,7 +47,7 @@ def used(monkeypatch):
         finally:
             monkeypatch.setattr(run, "_work", alone)
 
-    monkeypatch.setenv("COUNTNEST_NUM_THREADS", "7")  # of whoever does not ask the data set
+    monkeypatch.setenv("COUNTNEST_NUM_THREADS", "7")  # for code that does not ask the data set
     monkeypatch.setattr(run, "_work", alone)
     monkeypatch.setattr(run, "_on_threads", together)
     monkeypatch.setattr(chunks, "FIRST_CHUNK_SIZE", 1)  # small studies are one block otherwise

@@ -1,4 +1,4 @@
-"""The door of unmix: tables, labels, and what is refused."""
+"""The arguments of unmix: tables, labels, and what is refused."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Observation weights, from the door to the tables."""
+"""Observation weights, from the arguments to the tables."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The door: every kind of input, every label rule, every refusal."""
+"""Counts of users: every kind of input, every label rule, every refusal."""
 
 import re
 import warnings

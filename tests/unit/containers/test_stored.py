@@ -256,7 +256,7 @@ def test_a_slab_is_read_once_by_all_threads(tmp_path, monkeypatch):
     monkeypatch.setattr(source._OpenDense, "slab", slab)
     counts = made(files.hdf5_in_pieces, tmp_path)
     everything = list(range(0, N_GENES, 4))
-    assert read == everything  # at the door
+    assert read == everything  # when counts are checked
     read.clear()
     start, found = threading.Barrier(4, timeout=60), {}
 

@@ -211,14 +211,14 @@ def test_every_door_refuses_programs(tmp_path, monkeypatch):
     counts.to_csv("counts.csv")
     samples.to_csv("samples.csv")
     for program in ("~ condition + np.f2py.os.system('touch left')", "~ I(condition.to_csv('left'))"):
-        doors = [
+        ways = [
             lambda text: cn.DESeqDataSet(counts, samples, design=text),
             lambda text: cn.DESeqDataSet(counts, samples, design=dds.design.matrix, same_as=text),
             lambda text: dds.deseq(test="LRT", reduced=text, quiet=True),
         ]
-        for door in doors:
+        for way in ways:
             with pytest.raises(FormulaError, match="the functions 'C', 'I'"):
-                door(program)
+                way(program)
     assert {path.name for path in tmp_path.iterdir()} == before
 
 

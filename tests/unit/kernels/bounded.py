@@ -111,7 +111,7 @@ class _Memory:
         self.forget()
 
     def forget(self):
-        """Start anew from steepest descent."""
+        """Start again from steepest descent."""
         self.pairs = []
         self.scale = 1.0
         self.fresh = False  # the newest pair came with the last iteration

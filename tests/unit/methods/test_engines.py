@@ -34,7 +34,7 @@ def study():
 
 
 def tables(counts, sheet):
-    """Return everything that depends on counts, from the door to shrunken fold changes."""
+    """Return everything that depends on counts, from the counts to shrunken fold changes."""
     dds = cn.DESeqDataSet(counts, sheet, design="~ dose + condition").deseq(quiet=True)
     assert dds.genes["betaIter"].iloc[13] == 100
     lrt = cn.DESeqDataSet(counts, sheet, design="~ condition").deseq(quiet=True, test="LRT", reduced="~ 1")

@@ -1,4 +1,4 @@
-"""What holds for any table at the door, and for any table that is written and read again."""
+"""What holds for any table of counts, and for any table that is written and read again."""
 
 import re
 import tempfile
