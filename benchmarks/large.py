@@ -66,7 +66,7 @@ def timed(name, step):
     seconds[name] = time.perf_counter() - start
     return value
 
-dds = timed("door", lambda: cn.DESeqDataSet(counts, samples, design=formula, orientation="genes_by_samples"))
+dds = timed("counts", lambda: cn.DESeqDataSet(counts, samples, design=formula, orientation="genes_by_samples"))
 del counts
 timed("deseq", lambda: cn.DESeq(dds, n_threads=threads, quiet=True))
 table = timed("results", lambda: cn.results(dds)).table
@@ -153,7 +153,7 @@ def section(runs: Sequence[dict[str, object]]) -> str:
         rows.append(
             [
                 f"{genes:,} x {n:,} x {p}", run["where"], f"{run['threads']}",
-                *(f"{seconds[step]:.1f}" for step in ("door", "deseq", "results")), f"{run['cpu']:.0f}",
+                *(f"{seconds[step]:.1f}" for step in ("counts", "deseq", "results")), f"{run['cpu']:.0f}",
                 f"{1e6 * run['cpu'] / (genes * n):.2f}", f"{dense:,.0f}", f"{run['own_mb']:,.0f}",
                 f"{run['own_mb'] / dense:.2f}", f"{run['peak_mb']:,.0f}", f"{run['load']:.1f}",
             ]

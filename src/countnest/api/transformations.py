@@ -136,7 +136,7 @@ def rlog(
     """Transform counts to log2, shrunken towards the gene's mean the more, the less the counts say.
 
     Arguments as in `variance_stabilizing_transformation`, of which `vst` is the quick form and the better choice for
-    many samples. `rlog` copes with size factors that vary widely, but it suits no genes with all their counts in one sample.
+    many samples. `rlog` copes with size factors that vary widely, but not with genes counted in one sample only.
 
     With `like`, a regularized logarithm of other samples, their intercepts, dispersions and prior are used. Genes are
     matched by label; a gene that had no count there is 0 here, as a gene without any count always is.

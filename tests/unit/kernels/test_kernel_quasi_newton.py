@@ -16,19 +16,19 @@ def X(request):
 
 
 class Objective:
-    """Loss and gradient of one gene; with `fresh_terms`, nothing is kept from one call to the next."""
+    """Loss and gradient of one gene; with `afresh`, nothing is kept from one call to the next."""
 
-    def __init__(self, y, f, X, alpha, ridge=RIDGE_LOG2, v=None, *, fresh_terms=False):
+    def __init__(self, y, f, X, alpha, ridge=RIDGE_LOG2, v=None, *, afresh=False):
         self.plan = twins.plan_of(X)
         self.y, self.f, self.size = y, f, 1.0 / alpha
         self.v = np.ones(len(y)) if v is None else v
         self.prior_sd = 1.0 / np.sqrt(np.broadcast_to(ridge, X.shape[1]))
         self.of_samples, self.of_cells = np.empty((5, len(y))), np.empty((3, len(twins.distinct_rows(X)[0])))
-        self.fresh_terms = fresh_terms
+        self.afresh = afresh
         begin_objective(y, self.size, self.of_samples, self.of_cells)
 
     def __call__(self, log2_beta):
-        if self.fresh_terms:
+        if self.afresh:
             begin_objective(self.y, self.size, self.of_samples, self.of_cells)
         gradient, at = np.full(len(log2_beta), np.nan), log2_beta.copy()
         loss = nb_log_objective_row(
@@ -101,7 +101,7 @@ def test_terms_that_are_kept_change_no_bit(X):
     counts, f, _, alpha = twins.simulate(X, 3, seed=35)
     rng = np.random.default_rng(7)
     for y, a in zip(counts, alpha, strict=True):
-        keeps, fresh = Objective(y, f, X, a), Objective(y, f, X, a, fresh_terms=True)
+        keeps, fresh = Objective(y, f, X, a), Objective(y, f, X, a, afresh=True)
         at = rng.normal(0.0, 1.0, X.shape[1])
         for k in [*range(X.shape[1]), 0]:
             at[k] += rng.normal()
@@ -147,9 +147,7 @@ def test_the_search_ends_where_its_twin_does(X, shared):
     start = np.array([twins.start(y, row, X) for y, (row, _) in zip(counts, rows, strict=True)])
     found, converged = search(start, counts, factors, v, alpha, X)
     for g, (row, weight) in enumerate(rows):
-        twin = bounded.minimize_in_box(
-            Objective(counts[g], row, X, alpha[g], v=weight, fresh_terms=True), start[g], 30.0
-        )
+        twin = bounded.minimize_in_box(Objective(counts[g], row, X, alpha[g], v=weight, afresh=True), start[g], 30.0)
         np.testing.assert_array_equal(found[g], twin.x)
         assert converged[g] == twin.converged
     assert converged.any()
