@@ -16,7 +16,7 @@ MAX_DEPTH = 12
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "core", "misc", "common", "base", "impl"}
 # The class with the methods of DESeq2, which are documentation for the most part; and R's search for apeglm, one piece.
 # No name is added here.
-LONG_FILES = {"api.dataset", "api.deseq2", "api.transformations", "kernels.r_search.apeglm"}
+LONG_FILES = {"api.deseq2", "api.transformations", "kernels.r_search.apeglm"}
 # Kernels whose loop over lanes or samples is one piece: to cut it would hand a dozen arrays from part to part.
 LONG_KERNELS = {
     "cauchy_point",
