@@ -136,14 +136,15 @@ def renest(samples: pd.DataFrame, factor: str, within: str | Sequence[str]) -> p
             raise SamplesError(f"'{name}' is not a column of the sample sheet.{suggestion(name, known)}")
         if samples[name].isna().any():
             raise SamplesError(f"'{name}' has missing values, so its levels cannot be numbered.")
-    groups = list(zip(*(samples[name].map(level_text) for name in outer), strict=True))
+    groups = zip(*(samples[name].map(level_text) for name in outer), strict=True)
     numbers: dict[tuple[str, ...], dict[str, int]] = {}
     home: dict[str, tuple[str, ...]] = {}
+    labels = []
     for group, level in zip(groups, samples[factor].map(level_text), strict=True):
         if home.setdefault(level, group) != group:
             raise SamplesError(
                 f"'{factor}' is not nested in {listing(outer)}: '{level}' occurs in {listing([home[level], group])}."
             )
-        numbers.setdefault(group, {}).setdefault(level, len(numbers[group]) + 1 if group in numbers else 1)
-    labels = [str(numbers[g][level]) for g, level in zip(groups, samples[factor].map(level_text), strict=True)]
+        here = numbers.setdefault(group, {})
+        labels.append(str(here.setdefault(level, len(here) + 1)))
     return pd.Series(labels, index=samples.index, name=factor)

@@ -55,16 +55,8 @@ def refuse(formula: str, problem: str) -> NoReturn:
     )
 
 
-def _is_logical(value: object) -> bool:
-    return isinstance(value, bool)
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_COLUMNS
 
 
 def _is_knots(value: object) -> bool:
@@ -72,10 +64,13 @@ def _is_knots(value: object) -> bool:
 
 
 _Option = tuple[Callable[[object], bool], str]
-SIZE: _Option = (_is_size, f"a whole number from 1 to {MOST_COLUMNS}")
+SIZE: _Option = (
+    lambda value: type(value) is int and 1 <= value <= MOST_COLUMNS,
+    f"a whole number from 1 to {MOST_COLUMNS}",
+)
 NUMBER: _Option = (_is_number, "a number")
-LOGICAL: _Option = (_is_logical, "True or False")
-CHOICE: _Option = (lambda value: _is_logical(value) or _is_number(value), "True, False or a number")
+LOGICAL: _Option = (lambda value: isinstance(value, bool), "True or False")
+CHOICE: _Option = (lambda value: isinstance(value, int | float), "True, False or a number")
 KNOTS: _Option = (_is_knots, f"a list of at most {MOST_COLUMNS} numbers")
 EXTRAPOLATION = ("raise", "clip", "na", "zero", "extend")
 

@@ -55,7 +55,7 @@ class Report:
     def __str__(self) -> str:
         lines = [self.title, *(f"  {fact}" for fact in self.facts)]
         for name, table in self.tables.items():
-            lines += ["", name, *(f"  {line}" for line in _shown(table).to_string(index=False).splitlines())]
+            lines += ["", name, *(f"  {line}" for line in table.head(MOST_ROWS).to_string(index=False).splitlines())]
             lines += _rest(table)
         if self.notes:
             lines += ["", "notes", *(f"  - {note}" for note in self.notes)]
@@ -67,12 +67,8 @@ class Report:
     def _repr_html_(self) -> str:
         pieces = [f"<h4>{html.escape(self.title)}</h4>", _items(self.facts)]
         for name, table in self.tables.items():
-            pieces += [f"<h5>{html.escape(name)}</h5>", _shown(table).to_html(index=False), *_rest(table)]
+            pieces += [f"<h5>{html.escape(name)}</h5>", table.head(MOST_ROWS).to_html(index=False), *_rest(table)]
         return "\n".join([*pieces, _items(self.notes) if self.notes else ""])
-
-
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    return table.head(MOST_ROWS)
 
 
 def _rest(table: pd.DataFrame) -> list[str]:
