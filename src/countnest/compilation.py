@@ -23,7 +23,7 @@ EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "negbin.moments.projected_mean_block": (0.3, 1),
     "negbin.irls.nb_log_start_block": (0.2, 1),
     "negbin.irls.nb_log_irls_block": (2.7, 22),
-    "negbin.inference.nb_log_inference_block": (2.0, 11),
+    "negbin.inference.nb_log_inference_block": (2.0, 15),
     "negbin.inference.nb_log_variance_block": (0.5, 1),
     "negbin.inference.nb_log_covariance_block": (0.9, 1),
     "negbin.dispersion.nb_logalpha_fit_block": (5.4, 14),
