@@ -2,7 +2,9 @@
 
 import numpy as np
 import scipy.optimize
+import scipy.stats
 
+from countnest.stats.glm.fit import highest_loglik
 from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.newton import distance_to_maximum, maximize
@@ -60,3 +62,11 @@ def test_what_is_not_finite_does_not_keep_it_from_what_is():
     assert beta[0, 0] < -8.0
     means = [counts[0, k::3].mean() for k in (1, 2)]
     np.testing.assert_allclose(beta[0, 1:], np.log(means), rtol=1e-9)
+
+
+def test_a_null_model_without_columns_has_its_likelihood_at_the_size_factors():
+    none = Layout.of(np.empty((len(X), 0)), as_given=True)
+    found = highest_loglik(np.empty((12, 0)), COUNTS, INPUTS, none)
+    size = 1.0 / ALPHA[:, None]
+    expected = scipy.stats.nbinom.logpmf(COUNTS, size, size / (size + F)).sum(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)

@@ -111,6 +111,8 @@ def maximize(
     """
     problem = _Problem(counts, inputs, layout.matrix, ridge)
     beta, arrived = start.copy(), np.zeros(len(start), dtype=np.bool_)
+    if not beta.shape[1]:  # a null model without columns has nothing to search
+        return beta, ~arrived
     with np.errstate(over="ignore", invalid="ignore"):
         for block in blocks(len(beta), layout.matrix.size):
             beta[block], arrived[block] = _climb(problem.rows(block), beta[block])
