@@ -47,7 +47,7 @@ def finite_change(name: str, pair: Sequence[object]) -> Slope:
 
 def _finite(name: str, value: object) -> float:
     if not is_of_size(value):
-        raise ContrastError(f"'{name}' is a number, and {value!r} is not.")
+        raise ContrastError(f"'{name}' is a number, and {value!r} is not a value that it can have.")
     return float(value)
 
 

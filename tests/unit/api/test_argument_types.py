@@ -154,7 +154,7 @@ def test_text_is_no_contrast(dds):
                 ask(contrast)
     with pytest.raises(ContrastError, match="it has text as an element"):
         dds.results(contrast=[0, "1"])
-    with pytest.raises(ContrastError, match="numbers only"):
+    with pytest.raises(ContrastError, match="only numbers"):
         dds.contrast(pd.DataFrame([[0, "1"]], columns=dds.results_names()))
 
 
@@ -169,7 +169,7 @@ def test_truth_values_are_no_contrast(dds):
         with pytest.raises(ContrastError, match="is not a finite number"):
             ask()
     for matrix in (np.array([[False, True]]), pd.DataFrame([[False, True]], columns=dds.results_names())):
-        with pytest.raises(ContrastError, match=r"True or False|numbers only"):
+        with pytest.raises(ContrastError, match=r"True or False|only numbers"):
             dds.contrast(matrix)
     with pytest.raises(ContrastError, match="two numbers"):
         dds.results(contrast=(["Intercept"], ["group_b_vs_a"]), list_values=(True, -1))
@@ -185,9 +185,9 @@ def test_truth_values_are_no_contrast(dds):
 def test_contrasts_that_overflow(dds):
     for size in (1e308, 1e200, -1e155, 1e-200, 5e-324, HUGE):
         for contrast in ([0, size], [size, -size], pd.Series([0, size], dtype=object)):
-            with pytest.raises(ContrastError, match=r"cannot be computed with|cannot be understood|not a finite"):
+            with pytest.raises(ContrastError, match=r"is out of range|cannot be understood|not a finite"):
                 dds.results(contrast=contrast)
-            with pytest.raises(ContrastError, match=r"cannot be computed with|cannot be understood|not a finite"):
+            with pytest.raises(ContrastError, match=r"is out of range|cannot be understood|not a finite"):
                 dds.contrast(contrast)
     for ask in (
         lambda: dds.results(contrast=(["group_b_vs_a"], ["Intercept"]), list_values=(1e308, -1e308)),
@@ -198,7 +198,7 @@ def test_contrasts_that_overflow(dds):
         lambda: dds.contrast(pd.DataFrame([[0, 1e308]], columns=dds.results_names())),
         lambda: dds.contrast({"group_b_vs_a": 1e308}),
     ):
-        with pytest.raises(ContrastError, match="cannot be computed with"):
+        with pytest.raises(ContrastError, match="is out of range"):
             ask()
     for value in (np.inf, np.nan, HUGE):
         for ask in (
@@ -230,5 +230,5 @@ def test_slopes_that_overflow():
         lambda: dds.cell(dose=1e308),
         lambda: dds.query("slope(dose)") * 1e308,
     ):
-        with pytest.raises(ContrastError, match=r"cannot be computed with|per=|not a value"):
+        with pytest.raises(ContrastError, match=r"is out of range|per=|not a value"):
             ask()
