@@ -121,7 +121,7 @@ def test_what_is_no_name_and_no_word_gets_an_error_of_the_package(dds):
         "name": lambda it: dds.results(name="" if it is None else it),
         "gene": lambda it: cn.plot_counts(dds, it),
         "genes": lambda it: cn.covariance(dds, it),
-        "kind": lambda it: question.test(kind=it),
+        "kind": lambda it: question.test(kind="" if it is None else it),  # None: the kind of the fit
         "test": lambda it: cn.DESeqDataSet(counts, sheet, design="~ group").deseq(test=it, quiet=True),
         "p_adjust": lambda it: dds.results(p_adjust="" if it is len else it),
         "alpha": lambda it: dds.results(alpha=it),
