@@ -91,8 +91,8 @@ class _Asked:
 def _chosen_kind(fit: Fit, kind: str | None) -> str:
     if kind is None:
         return next(iter(fit.kinds))
-    if kind not in fit.kinds:
-        raise OptionError(f"kind='{kind}': a fit by {fit.method} offers the tests {listing(fit.kinds, 20)}.")
+    if not isinstance(kind, str) or kind not in fit.kinds:
+        raise OptionError(f"kind={kind!r}: a fit by {fit.method} offers the tests {listing(fit.kinds, 20)}.")
     return kind
 
 
