@@ -52,7 +52,7 @@ def nested():
 
 def finite(question):
     """Return the genes that have no infinite coefficient."""
-    fitted = question.fitted()
+    fitted = question.dds._last_fit()
     every = np.eye(fitted.layout.n_coefficients)
     found = separated_by_design(fitted.counts_used, every, fitted.state, fitted.layout, engine=fitted.engine)
     return ~found.any(axis=1)
@@ -83,7 +83,7 @@ def test_no_likelihood_ratio_statistic_is_below_zero(crossed, nested):
 def test_a_statistic_of_genes_that_irls_loses_is_twice_the_gain_of_the_maximum(crossed):
     dds = crossed[0]
     query = dds.interaction(a="reference", b="reference")
-    fitted = query.fitted()
+    fitted = query.dds._last_fit()
     lost = np.flatnonzero(fitted.fit.optimized)[:20]
     found = query.test("lrt").table["stat"].to_numpy()[lost]
     X, counts = fitted.layout.matrix, fitted.counts_used.read(lost)
