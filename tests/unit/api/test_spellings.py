@@ -84,13 +84,13 @@ def test_a_statistic_of_genes_that_irls_loses_is_twice_the_gain_of_the_maximum(c
     dds = crossed[0]
     query = dds.interaction(a="reference", b="reference")
     fitted = query.dds._last_fit()
-    lost = np.flatnonzero(fitted.fit.optimized)[:20]
+    lost = np.flatnonzero(fitted.model.optimized)[:20]
     found = query.test("lrt").table["stat"].to_numpy()[lost]
     X, counts = fitted.layout.matrix, fitted.counts_used.read(lost)
     null = np.linalg.svd(query.matrix)[2][1:].T
     expected = [
         2.0 * (highest(y, X, fitted.state.factors[0], a) - highest(y, X @ null, fitted.state.factors[0], a))
-        for y, a in zip(counts, fitted.dispersion[lost], strict=True)
+        for y, a in zip(counts, fitted.state.dispersions.final[lost], strict=True)
     ]
     # samples without counts whose means are below 1e-4 are left as they are
     np.testing.assert_allclose(found, np.maximum(expected, 0.0), atol=2e-4 * len(X))
