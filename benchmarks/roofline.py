@@ -23,7 +23,7 @@ import pandas as pd
 import countnest as cn
 import problems
 from countnest.kernels.algebra.elimination import BELOW, N_CELLS, N_COLUMNS, N_ENTRIES, PAIR, UPDATE
-from countnest.kernels.negbin.special import psi_series, stirling_series
+from countnest.kernels.negbin.density import psi_series, stirling_series
 from countnest.stats.glm.layout import Layout
 from libraries.runner import Study
 from report import markdown
