@@ -1,9 +1,12 @@
 """What is said of the compiler, and that nothing is said where compiled kernels are found."""
 
+import importlib
+import pkgutil
+
 import numba
 import pytest
 
-from countnest import cache, compilation
+from countnest import cache, compilation, kernels
 from countnest.compilation import EXPECTED, FIT, listening
 from countnest.kernels.compiler import jit
 from countnest.parallel.run import Engine
@@ -169,8 +172,8 @@ def test_the_reason_of_the_cache(tmp_path, monkeypatch):
 
 
 def test_the_time_of_every_kernel_that_is_called_from_outside_is_known():
-    import countnest.api.warming  # noqa: F401 (imports them all)
-
+    for module in pkgutil.walk_packages(kernels.__path__, "countnest.kernels."):
+        importlib.import_module(module.name)
     names = [each.py_func for each in jit.kernels() if each.py_func.__module__.startswith("countnest.kernels.")]
     blocks = {f"{one.__module__.removeprefix('countnest.kernels.')}.{one.__name__}" for one in names}
     assert set(EXPECTED) == {name for name in blocks if name.endswith("_block")}
