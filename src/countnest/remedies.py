@@ -54,17 +54,17 @@ def option(name: str, value: str | bool | None = None) -> str:
 
 
 def reference_level(variable: str, level: str) -> str:
-    """Return how to set the reference level of a factor."""
+    """Return advice on setting the reference level of a factor."""
     return advised(f"reference={{'{variable}': '{level}'}}", f"--reference {shlex.quote(f'{variable}={level}')}")
 
 
 def level_order(variable: str, levels: str = "[...]") -> str:
-    """Return how to set the order of the levels of a factor; `levels` as Python writes them."""
+    """Return advice on setting the order of the levels of a factor; `levels` as Python writes them."""
     return advised(f"levels={{'{variable}': {levels}}}", f"--levels {shlex.quote(f'{variable}=level,level,...')}")
 
 
 def as_factor(variable: str, values: Sequence[str] = ()) -> str:
-    """Return how to turn a numeric variable into a factor; `values` are its values in order."""
+    """Return advice on turning a numeric variable into a factor; `values` are its values in order."""
     listed = ",".join(values) if 2 <= len(values) <= _FEW else "level,level,..."
     return advised(
         f"samples['{variable}'] = samples['{variable}'].astype(str)", f"--levels {shlex.quote(f'{variable}={listed}')}"

@@ -73,7 +73,7 @@ def covariance(dds: DESeqDataSet, gene: str | Sequence[str]) -> pd.DataFrame:
 def residuals(
     dds: DESeqDataSet, type: ResidualType = "deviance", *, replaced: bool = False, seed: int | None = 1
 ) -> pd.DataFrame:
-    """Return what the model leaves unexplained, genes x samples.
+    """Return the residuals of the fit, genes x samples.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def _gene_labels(option: str, genes: object) -> list[str]:
 
 
 def _places(dds: DESeqDataSet, genes: Sequence[str]) -> IntArray:
-    """Return where some genes are."""
+    """Return the positions of some genes."""
     places: IntArray = np.asarray(dds.gene_names.get_indexer(pd.Index(genes, dtype=object)), dtype=np.int64)
     unknown = [str(gene) for gene, place in zip(genes, places, strict=True) if place < 0]
     if unknown:

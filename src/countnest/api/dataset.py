@@ -141,7 +141,7 @@ class CountDataSet(Described, Handling, Asking, Answering):
         announce(self._design, progress(quiet))
 
     def _described(self) -> tuple[str, dict[str, str]]:
-        """Return what the data set is, in a line and a few facts."""
+        """Describe the data set in a line and a few facts."""
         n_genes, n = self._data.shape
         design = self._design.formula or f"matrix of {counted(len(self._design.names), 'column')}"
         references = [f"{name} {levels[0]}" for name, levels in self._design.levels.items()]
@@ -156,7 +156,7 @@ class CountDataSet(Described, Handling, Asking, Answering):
         return title, {what: value for what, value in facts.items() if value}
 
     def _status(self) -> str:
-        """Return how far the analysis has come."""
+        """Return the stage of the analysis."""
         return first_of(self.fits) or "not fitted"
 
     def _coefficients(self) -> tuple[str, ...]:
@@ -164,7 +164,7 @@ class CountDataSet(Described, Handling, Asking, Answering):
         return self._design.names
 
     def _peculiarities(self) -> list[str]:
-        """Return what sets this analysis apart from the usual one."""
+        """List the features of this analysis that are not the default."""
         found = {
             "observation weights": self._weights is not None,
             "average transcript lengths": self._lengths is not None,
@@ -264,7 +264,7 @@ class CountDataSet(Described, Handling, Asking, Answering):
     # ---- inside ----
 
     def _engine(self, n_threads: int | None, quiet: bool) -> Engine:
-        """Return how blocks of genes are worked on: by the threads of the data set, unless others are asked for."""
+        """Return the engine that works on chunks of genes, with `n_threads` or the threads of the data set."""
         check_flags(quiet=quiet)
         threads = self.n_threads if n_threads is None else n_threads
         return replace(self._last_engine, n_threads=threads, progress=progress(quiet))

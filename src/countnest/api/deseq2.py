@@ -632,7 +632,7 @@ class DESeqDataSet(CountDataSet):
         return self._design.names if priors is None else priors.names
 
     def _peculiarities(self) -> list[str]:
-        """Return what sets this analysis apart from the usual one."""
+        """List the features of this analysis that are not the default."""
         state, words = self._state, super()._peculiarities()
         if isinstance(state, Dispersed) and state.dispersions.sharing == "given":
             words.append("given dispersions")

@@ -123,7 +123,7 @@ def given_lengths(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (
 
 
 def given_control_genes(values: Any, genes: pd.Index) -> BoolArray:  # noqa: ANN401 (labels, mask or positions)
-    """Return which genes (G,) are control genes; truth values by gene, positions from 0, or labels."""
+    """Return the mask (G,) of control genes, given by truth values, positions from 0, or labels."""
     if isinstance(values, pd.Series):
         if values.dtype == np.bool_ and not isinstance(values.index, pd.RangeIndex):
             values = by_label(values, genes, "gene", "control_genes")
@@ -218,7 +218,7 @@ def gene_dispersions(values: Any, data: CountData) -> FloatArray:  # noqa: ANN40
 
 
 def chosen_samples(chosen: Collection[object], samples: pd.Index) -> BoolArray:
-    """Return which samples (n,) are meant by labels, or by truth values."""
+    """Return the mask (n,) of the samples given by labels or truth values."""
     if isinstance(chosen, str) or not isinstance(chosen, Iterable):
         raise OptionError(f"which_samples={chosen!r}: give labels of samples in a list, or a truth value for each.")
     values = list(chosen)

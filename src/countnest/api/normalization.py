@@ -39,7 +39,7 @@ def given_normalization(
     geo_means: Any,  # noqa: ANN401
     norm_matrix: Any,  # noqa: ANN401
 ) -> Normalization:
-    """Return what is given for the estimation of factors, checked and in the order of genes and samples."""
+    """Return the inputs for the estimation of factors, checked and in the order of genes and samples."""
     return Normalization(
         location=given_locfunc(locfunc),
         control=None if control_genes is None else given_control_genes(control_genes, data.genes),

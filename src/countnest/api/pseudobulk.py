@@ -185,7 +185,7 @@ def _labels(values: pd.DataFrame) -> pd.Index:
 
 
 def _enough(labels: pd.Index, n_cells: IntArray, least: int, small: SmallSamples) -> np.ndarray:
-    """Return which samples (S,) stay, with a warning that names small ones."""
+    """Return the mask (S,) of samples to keep, with a warning that names small ones."""
     few = n_cells < least
     if few.any():
         shown = listing(f"{label} ({number})" for label, number in zip(labels[few], n_cells[few], strict=True))

@@ -31,7 +31,7 @@ def checked_design(design: object) -> str | pd.DataFrame | FloatArray:
 
 
 def usable_options(options: Mapping[str, Any], sheet: pd.DataFrame) -> dict[str, Any]:
-    """Return what the design is built with, without what is about variables that it does not use.
+    """Return the options of a design, without those for variables that it does not use.
 
     The options of a data set outlast its design: the reference level of a factor that one formula leaves out is there
     again for the next.
@@ -114,7 +114,7 @@ def is_same_model(one: Design, other: Design) -> bool:
 
 
 def lost(before: Design, after: Design) -> list[str]:
-    """Return what samples or a sheet took from a design: levels, cells, reference levels; and its new coefficients."""
+    """Describe the levels, cells and reference levels that a design lost with its samples, and its new coefficients."""
     found = [f"{name} is a factor now" for name in before.numbers if name in after.levels]
     for name, levels in before.levels.items():
         if name in after.numbers:

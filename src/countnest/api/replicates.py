@@ -162,7 +162,7 @@ def _samples(names: Any) -> str:  # noqa: ANN401 (labels)
 
 
 def _differing(column: pd.Series[Any], codes: IntArray, first: IntArray) -> BoolArray:
-    """Return which replicates have another value than the first of their sample; missing values are the same."""
+    """Return the mask of replicates whose value differs from the first of their sample; missing values are equal."""
     values = np.array(["" if missing else repr(x) for x, missing in zip(column, column.isna(), strict=True)])
     differ: BoolArray = values != values[first][codes]
     return differ

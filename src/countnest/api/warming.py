@@ -71,7 +71,7 @@ def warm(*, quiet: bool = False) -> Warmed:
 
 
 def _misses() -> int:
-    """Return how many kernels this process did not find on disk."""
+    """Return the number of kernels that this process did not find on disk."""
     return sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels())
 
 

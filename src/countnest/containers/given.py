@@ -53,7 +53,7 @@ _PACKED = (".gz", ".bz2", ".xz", ".zst")
 
 
 def file_remedy(path: str | os.PathLike[str]) -> str | None:
-    """Return how to read a file whose name shows that it is not a text table; None for any other name."""
+    """Return advice on reading a file whose name shows that it is not a text table; None for any other name."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in _PACKED]
     suffix = suffixes[-1] if suffixes else ""
     remedy = _READERS.get(_ALIKE.get(suffix, suffix))
@@ -61,7 +61,7 @@ def file_remedy(path: str | os.PathLike[str]) -> str | None:
 
 
 def refused_kind(value: object, wanted: Wanted) -> str:
-    """Return what was given instead of a table and what to do with it, without the final full stop."""
+    """Describe an object given instead of a table, with advice, without the final full stop."""
     if isinstance(value, (str, os.PathLike)):
         return _of_path(value, wanted)
     if (

@@ -117,7 +117,7 @@ class ResultsInfo(Described):
         }
 
     def _infinite(self) -> str:
-        """Return what is infinite where a group has no count, and what the p-value is worth."""
+        """Describe the infinite estimate of a group without counts, and the reliability of its p-value."""
         change = f"the {'' if self.shrinkage is None else 'maximum likelihood '}fold change is infinite"
         if self.shrunken_test:
             return change

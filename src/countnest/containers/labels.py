@@ -105,7 +105,7 @@ def _agreement(axis: pd.Index | None, length: int, labels: pd.Index | None, n: i
 
 
 def _similar(axis: pd.Index | None, _: int, labels: pd.Index | None, __: int) -> int:
-    """Return how many labels mean the same without being equal."""
+    """Return the number of labels that mean the same without being equal."""
     return 0 if axis is None or labels is None else similarity(axis, labels).n_alike
 
 

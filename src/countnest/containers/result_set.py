@@ -108,7 +108,7 @@ class ResultsSet(Answering):
         return "\n".join([self._heading(), *lines, self._how_to_reach()])
 
     def _how_to_reach(self) -> str:
-        """Return how one table is reached, in words."""
+        """Return the advice on selecting one table."""
         first = next(iter(self.parts))
         return f"the table of one: [{first!r}], a part of its label, or [0]; of all, one below the other: .table"
 
@@ -146,7 +146,7 @@ class ResultsSet(Answering):
 
 
 def _count(part: Results) -> int:
-    """Return how many genes of a part changed."""
+    """Return the number of genes of a part that changed."""
     by, level = decisive(part)
     return int((part.table[by] < level).sum())
 

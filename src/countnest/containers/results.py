@@ -158,7 +158,7 @@ class Results(Columns):
         write_table(self.table, path)
 
     def descriptions(self) -> dict[str, str]:
-        """Return what each column of the table holds, in words."""
+        """Return a description of each column of the table."""
         found = {}
         for name in map(str, self.table.columns):
             column = column_of(name)

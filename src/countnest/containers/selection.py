@@ -161,7 +161,7 @@ def _selected(matrix: CountMatrix, genes: IntArray | None, samples: IntArray | N
 
 
 def _has_counts(matrix: CountMatrix) -> BoolArray:
-    """Return which genes have a count, reading block by block."""
+    """Return the mask of genes with a count, reading chunk by chunk."""
     n_genes, n = matrix.shape
     step = max(1, matrix.gathered_cells // n)
     found = np.zeros(n_genes, dtype=np.bool_)

@@ -90,7 +90,7 @@ class Similarity:
 
 
 def similarity(axis: pd.Index, labels: pd.Index) -> Similarity:
-    """Return which labels of the sheet occur in those of the counts, or differ in case and punctuation only.
+    """Match labels of the sheet to those of the counts that contain them, or differ in case and punctuation only.
 
     A label occurs in another if its words do, one after the other; the longest one counts. The file name of a path is
     tried first. If no label of the sheet occurs in one of the counts, the reverse is tried.

@@ -201,7 +201,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
 
 
 def _without_p_value(table: pd.DataFrame, p_value: FloatArray) -> tuple[int, int, int]:
-    """Return how many genes with counts have no p-value: because of an outlier, for other reasons, at the bound."""
+    """Count the genes with counts but without a p-value: because of an outlier, for other reasons, at the bound."""
     missing = (numbers_of(table, "baseMean") > 0) & np.isnan(p_value)
     if "padj_reason" not in table:
         return _count(missing), 0, 0

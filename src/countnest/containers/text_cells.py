@@ -35,7 +35,7 @@ class _Cell(NamedTuple):
 
 
 def text_remedy(frame: pd.DataFrame, columns: list[int]) -> str:
-    """Return what to do about the columns, given by position, that are not numbers."""
+    """Return advice on the columns, given by position, that are not numbers."""
     cells, n_numbers = _cells(frame, columns)
     kinds = {cell.kind for cell in cells}
     first = {kind: next(cell for cell in cells if cell.kind == kind) for kind in kinds}

@@ -156,7 +156,7 @@ class _Points:
 
 
 def _have_decimals(values: FloatArray, most: int) -> BoolArray:
-    """Return which numbers below 1000 have at most so many decimals."""
+    """Return the mask of the numbers below 1000 with at most this many decimals."""
     scaled = values * 10.0**most
     few: BoolArray = np.abs(scaled - np.round(scaled)) < 1e-6
     return few

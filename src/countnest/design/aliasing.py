@@ -31,7 +31,7 @@ class Aliasing:
 
 
 def find_aliasing(coded: CodedMatrix, coder: Coder, nesting: Nesting, sheet: pd.DataFrame) -> Aliasing:
-    """Return which columns (n, q) of the samples to keep; the coder encodes other rows in the same way.
+    """Choose the columns (n, q) of the samples to keep; the coder encodes other rows in the same way.
 
     The columns are also examined in the complete layout: every level of the crossed factors with every level of the
     others that occurs within its parents. Columns that depend on each other there do so because of nesting, whatever

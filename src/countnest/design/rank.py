@@ -45,7 +45,7 @@ class Dependence:
 
 
 def zero_columns(matrix: FloatArray) -> BoolArray:
-    """Return which columns of a matrix of shape (n, q) are all zero, shape (q,)."""
+    """Return the mask (q,) of columns of a matrix (n, q) that are all zero."""
     zero: BoolArray = ~np.any(matrix != 0, axis=0)
     return zero
 
@@ -224,7 +224,7 @@ def _only_advice(left: str, right: str, factors: Mapping[str, tuple[IntArray, Se
 def _cell_advice(
     involved: Sequence[tuple[str, ...]], factors: Mapping[str, tuple[IntArray, Sequence[str]]]
 ) -> list[str]:
-    """Return which combinations of levels in the interactions have no samples."""
+    """Return the combinations of levels in the interactions that have no samples."""
     names = [[name for name in term if name in factors] for term in involved]
     pairs = dict.fromkeys(pair for term in names for pair in itertools.combinations(term, 2))
     cells = [

@@ -120,7 +120,7 @@ def is_bounded(text: int, whole: int, size: int) -> bool:
 
 
 def read_archive(path: FilePath, records: Iterable[type] = ()) -> dict[str, Any]:
-    """Return what `write_archive` wrote; of dataclasses, only `records` and the types of their fields are built.
+    """Read an archive of `write_archive`; of dataclasses, only `records` and the types of their fields are built.
 
     Raises
     ------

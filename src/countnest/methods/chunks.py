@@ -63,7 +63,7 @@ class GeneChunk:
         return self.by_gene[name]
 
     def inputs(self, min_mu: float = 0.5) -> NBInputs:
-        """Return what negative binomial GLMs of these genes are fitted to, with the array "dispersion"."""
+        """Return the inputs of negative binomial GLMs of these genes, with the array "dispersion"."""
         return NBInputs(self.size_factors, self["dispersion"], self.weights, min_mu)
 
 
@@ -148,7 +148,7 @@ def over_genes(
     text: str | None = None,
     **shared: Any,  # noqa: ANN401 (arguments of the task)
 ) -> Result:
-    """Return what a task finds for every gene.
+    """Run a task on every gene, chunk by chunk, and return its results joined.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def over_genes(
 def _here(
     task: Callable[..., Result], genes: Genes, shared: Mapping[str, Any], engine: Engine, text: str | None = None
 ) -> Result:
-    """Return what a task finds for every gene, by the threads of this process."""
+    """Run a task on every gene on the threads of this process."""
     found = Collected[Result](genes.n_genes)
 
     def work(chunk: slice) -> None:
@@ -203,7 +203,7 @@ def _on_workers(
     engine: Engine,
     text: str | None,
 ) -> Result:
-    """Return what a task finds for every gene, by the workers of a cluster, which read their counts themselves."""
+    """Run a task on every gene on the workers of a cluster, which read their counts themselves."""
     n_jobs = max(JOBS_PER_WORKER * pool.n_workers, math.ceil(len(genes) * genes.n_samples / JOB_SIZE))
     size = math.ceil(len(genes) / n_jobs)
     chunks = [slice(start, min(start + size, len(genes))) for start in range(0, len(genes), size)]

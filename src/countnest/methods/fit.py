@@ -174,12 +174,12 @@ class StoredFit(Protocol):
         ...
 
     def misfits(self, data: CountData, design: Design) -> list[str]:
-        """Return what of a fit from a file does not belong to these counts, in sentences without an end."""
+        """List the mismatches between a fit from a file and these counts, as sentences without the full stop."""
         ...
 
 
 def nothing_withheld(n_genes: int) -> Withheld:
-    """Return that no p-value is withheld, of this number of genes."""
+    """Return a `Withheld` for this number of genes, without any p-value withheld."""
     none = np.zeros(n_genes, dtype=np.bool_)
     return Withheld(none, none, none)
 

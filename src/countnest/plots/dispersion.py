@@ -96,7 +96,7 @@ def _values(genes: pd.DataFrame, name: str) -> FloatArray:
 
 
 def _outliers(genes: pd.DataFrame) -> BoolArray:
-    """Return which genes are dispersion outliers; a missing flag counts as no."""
+    """Return the mask of dispersion outliers; a missing flag counts as False."""
     if "dispOutlier" not in genes:
         return np.zeros(len(genes), dtype=np.bool_)
     return genes["dispOutlier"].eq(True).fillna(False).to_numpy(dtype=np.bool_)

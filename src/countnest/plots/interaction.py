@@ -275,7 +275,7 @@ def _style(ax: Axes, drawn: _Gene, x: str, by: str | None) -> None:
 
 
 def _present(drawn: _Gene) -> BoolArray:
-    """Return which combinations of `by` and `x` have samples."""
+    """Return the combinations of `by` and `x` that have samples."""
     found = np.zeros((len(drawn.by_levels), len(drawn.x_levels)), dtype=np.bool_)
     found[drawn.samples["by"], drawn.samples["x"]] = True
     return found

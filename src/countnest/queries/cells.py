@@ -140,7 +140,7 @@ def _shares(
 
 
 def in_cell(design: Design, cell: Cell) -> BoolArray:
-    """Return which samples, shape (n,), have the levels of a cell; its numbers are ignored."""
+    """Return the mask (n,) of the samples with the levels of a cell; its numbers are ignored."""
     inside: BoolArray = np.ones(len(design.sheet), dtype=bool)
     for name, level in cell.items():
         if name in design.levels:

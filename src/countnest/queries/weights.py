@@ -25,7 +25,7 @@ def is_of_size(value: object) -> TypeGuard[float]:
 
 
 def mistaken_numbers(values: object) -> str:
-    """Return what NumPy would convert to numbers by mistake, 'True or False' or 'text'; '' if there is nothing.
+    """Name the values that NumPy would convert to numbers by mistake, 'True or False' or 'text'; '' if none.
 
     The elements of an array, a sequence or nested sequences are looked at.
     """

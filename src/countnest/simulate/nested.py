@@ -198,7 +198,7 @@ def _is_main(variables: tuple[str, ...]) -> bool:
 
 
 def _kind(variables: tuple[str, ...]) -> str:
-    """Return which of the fractions a term has."""
+    """Return the name of the fraction that applies to a term."""
     if _is_main(variables):
         return variables[0] if variables[0] in ("treat2", "treat3") else "treat1"
     return "treat3_interaction" if "treat3" in variables else "interaction"

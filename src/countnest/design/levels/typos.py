@@ -134,7 +134,7 @@ def _same_message(alike: Sequence[Sequence[str]], samples: Mapping[str, Sequence
 
 
 def _differences(alike: Sequence[Sequence[str]]) -> str:
-    """Return how the levels differ, in words."""
+    """Describe the difference between the levels."""
     found = dict.fromkeys(
         what for group in alike for a, b in itertools.combinations(group, 2) for what in _difference(a, b)
     )

@@ -342,7 +342,7 @@ def early_mode(
 
 @kernel
 def distance_ahead(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, direction: FloatArray, work: Work) -> float:
-    """Return how far Newton's step from `beta` (p,) moves the shrunken coefficient, in posterior standard deviations.
+    """Return the Newton step of the shrunken coefficient at `beta` (p,), in posterior standard deviations.
 
     Infinite where the posterior is not curved like one at a mode. `direction` (p,) is work space.
     """

@@ -105,7 +105,7 @@ class DESeq2Fit:
         return self.state.counts_used(self.data.matrix)
 
     def models_block(self, _block: tuple[str, ...]) -> bool:
-        """Return that no block is: all coefficients are fixed."""
+        """Return False for every block: all coefficients are fixed."""
         return False
 
     def row_tests(
@@ -151,7 +151,7 @@ class DESeq2Fit:
         return self.withheld_of(rule, cooks_cutoff, as_observed=False)
 
     def withheld_of(self, rule: OutlierRule, cooks_cutoff: float | bool | None, *, as_observed: bool) -> Withheld:
-        """Return what `withheld` does; `as_observed` also for outliers that were replaced for the fit."""
+        """Do as `withheld` does; `as_observed` includes the outliers that were replaced for the fit."""
         state, layout, engine, observed = self.state, self.layout, self.engine, self.data.matrix
         cutoff = _cutoff(cooks_cutoff, layout)
         outlier = np.zeros(len(self.base_mean), dtype=np.bool_)
@@ -201,7 +201,7 @@ class StoredDESeq2Fit:
         return DESeq2Fit(self.state, data, design, Layout.of(design.matrix), engine)
 
     def misfits(self, data: CountData, design: Design) -> list[str]:
-        """Return what of the fit does not belong to these counts; see `methods.deseq2.validity`."""
+        """List the mismatches between the fit and these counts; see `methods.deseq2.validity`."""
         genes, samples = data.shape
         p, prior = len(design.names), self.state.fit.prior
         with_prior = p if prior is None else len(prior.variance)

@@ -95,7 +95,7 @@ class PriorFit:
         return PriorModel.of(self.prior)
 
     def models_block(self, block: tuple[str, ...]) -> bool:
-        """Return what the fit without priors does."""
+        """Do as the fit without priors does."""
         return self.base.models_block(block)
 
     def row_tests(

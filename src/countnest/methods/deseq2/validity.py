@@ -32,7 +32,7 @@ SHAPES: Mapping[str, Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 
 def misfits(state: Normalized, genes: int, samples: int, coefficients: int, with_prior: int) -> list[str]:
-    """Return what in an analysis does not fit a data set: '' for none, or sentences without an end.
+    """Describe the mismatches between an analysis and a data set: '' for none, or sentences without the full stop.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def _misfits(record: Any, sizes: Mapping[str, int], where: str) -> Iterator[str]
 
 
 def impossible(state: Normalized) -> list[str]:
-    """Return what no analysis leaves behind: '' for none, or sentences without an end.
+    """Describe values that no analysis can produce: '' for none, or sentences without the full stop.
 
     Parameters
     ----------

@@ -76,7 +76,7 @@ class _Problem:
 def distance_to_maximum(
     beta: FloatArray, counts: FloatArray, inputs: NBInputs, layout: Layout, ridge: FloatArray
 ) -> FloatArray:
-    """Return how far coefficients (G, p) are from those of highest penalized likelihood, in standard errors (G,).
+    """Return the distances (G,) of coefficients (G, p) from the penalized likelihood maximum, in standard errors.
 
     That is the length of the next Newton step in the metric of the information, the expected or the observed one: no
     contrast of the coefficients would move by more of its standard errors. Samples without counts whose means are next
@@ -120,7 +120,7 @@ def maximize(
 
 
 def _climb(problem: _Problem, start: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Return where the searches of a block end, and which arrived."""
+    """Return the ends of the searches of a chunk, and the mask of those that converged."""
     beta, arrived = start.copy(), np.zeros(len(start), dtype=np.bool_)
     left = np.arange(len(beta))
     for _ in range(MAX_ITER):

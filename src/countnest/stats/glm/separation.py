@@ -55,7 +55,7 @@ def separated(
 
 
 def separated_by_cells(counted: BoolArray, used: BoolArray, contrasts: FloatArray, layout: Layout) -> BoolArray:
-    """Return what `separated` does, of genes given by their `cell_flags`."""
+    """Do as `separated` does, for genes given by their `cell_flags`."""
     contrasts = np.atleast_2d(contrasts)
     found = np.zeros((len(counted), len(contrasts)), dtype=np.bool_)
     rows = np.flatnonzero(counted.any(axis=1) & (counted != used).any(axis=1))
@@ -87,13 +87,13 @@ def _affected(counted: BoolArray, empty: BoolArray, basis: FloatArray, contrasts
 
 
 def _meet(contrasts: FloatArray, directions: FloatArray) -> BoolArray:
-    """Return which contrasts (k, p) are not orthogonal to all directions (P, p, p): (P, k)."""
+    """Return the mask (P, k) of contrasts (k, p) that are not orthogonal to all directions (P, p, p)."""
     found: BoolArray = np.any(np.abs(contrasts @ directions) > TOLERANCE, axis=2)
     return found
 
 
 def free_directions(counted: BoolArray, basis: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Return which patterns (P, C) have directions that leave all counted cells as they are, and these directions.
+    """Find the patterns (P, C) with directions that leave all cells with counts unchanged, and these directions.
 
     They are orthonormal columns (p, p), filled up with zeros, for each of these patterns.
     """
@@ -199,14 +199,14 @@ def _least_squares(
 
 
 def cell_flags(counts: FloatArray, layout: Layout, weights: FloatArray | None) -> tuple[BoolArray, BoolArray]:
-    """Return which cells have a count (G, C), and which have samples of positive weight, (1, C) or (G, C)."""
+    """Return the masks of cells with a count (G, C), and with samples of positive weight, (1, C) or (G, C)."""
     if weights is None or (weights > 0).all():
         return _in_cells(counts > 0, layout), np.ones((1, layout.n_cells), dtype=np.bool_)
     return _in_cells((counts > 0) & (weights > 0), layout), _in_cells(weights > 0, layout)
 
 
 def _in_cells(samples: BoolArray, layout: Layout) -> BoolArray:
-    """Return which cells (G, C) have one of the samples (G, n)."""
+    """Return the mask of cells (G, C) that contain one of the samples (G, n)."""
     of_sample = layout.of_sample
     if layout.n_cells == layout.n_samples:
         return samples  # cells are numbered by appearance

@@ -124,7 +124,7 @@ def _orthogonal(triangle: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
 
 
 def _codes(matrix: FloatArray) -> BoolArray:
-    """Return which columns hold nothing but 0, 1 and -1."""
+    """Return the mask of columns that hold only 0, 1 and -1."""
     return np.asarray(np.isin(matrix, (-1.0, 0.0, 1.0)).all(axis=0))
 
 

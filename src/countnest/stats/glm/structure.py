@@ -127,5 +127,5 @@ def _updates(slots: dict[tuple[int, int], int], j: int, below: list[int]) -> lis
 
 
 def _starts(parts: Sequence[Sequence[object]]) -> IntArray:
-    """Return where each part begins among all entries, and their number at the end."""
+    """Return the offsets of the parts among all entries, and at the end the number of entries."""
     return as_int(np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64))

@@ -20,7 +20,7 @@ WORDS: dict[int, npt.DTypeLike] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: n
 
 
 def distinct(chosen: BoolArray) -> tuple[IntArray, IntArray]:
-    """Return where each distinct row of flags (m, n) first occurs, and which of them each row is."""
+    """Return the first occurrence of each distinct row of flags (m, n), and which distinct row each row is."""
     n_bytes = -(-chosen.shape[1] // 8)
     width = next((size for size in WORDS if size >= n_bytes), n_bytes)
     padded = np.zeros((len(chosen), 8 * width), dtype=np.bool_)

@@ -157,7 +157,7 @@ def filtered_by(
 def _rejections(
     p_values: FloatArray, statistic: FloatArray, cutoffs: FloatArray, alpha: float, method: Adjustment
 ) -> FloatArray:
-    """Return how many adjusted p-values fall below `alpha` at every cutoff."""
+    """Return the number of adjusted p-values below `alpha` at every cutoff."""
     kept = (np.where(statistic >= cutoff, p_values, np.nan) for cutoff in cutoffs)
     return np.array([float((adjust(p, method, alpha=alpha) < alpha).sum()) for p in kept])
 
@@ -191,7 +191,7 @@ def _hommel_rejections(p_values: FloatArray, statistic: FloatArray, cutoffs: Flo
 
 
 def _largest_not_rejected(p_sorted: FloatArray, alpha: float) -> int:
-    """Return how many p-values, the largest ones, Simes' test does not reject together below `alpha`."""
+    """Return the size of the largest set of p-values, from the top, that Simes' test does not reject below `alpha`."""
     m = len(p_sorted)
 
     def rejected(k: int) -> bool:

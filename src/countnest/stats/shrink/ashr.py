@@ -200,7 +200,7 @@ def _step(w: FloatArray, z: FloatArray, slope: FloatArray, hessian: FloatArray) 
 
 
 def _reach(value: FloatArray, change: FloatArray) -> float:
-    """Return how far along `change` the positive `value` stays non-negative."""
+    """Return the longest step along `change` for which the positive `value` stays non-negative."""
     falling = change < 0
     return float(np.min(value[falling] / -change[falling])) if falling.any() else np.inf
 
