@@ -13,9 +13,10 @@ import pytest
 import countnest as cn
 from countnest.containers.matrix import InMemory
 from countnest.design.build import build_design
-from countnest.methods.deseq2.analysis import normalize, replace_outliers, with_dispersions, with_fit
+from countnest.methods.deseq2.analysis import replace_outliers, with_dispersions, with_fit
 from countnest.methods.deseq2.outliers import ReplacementRule
 from countnest.methods.deseq2.steps import Model
+from countnest.methods.normalized import normalize
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 

@@ -34,10 +34,10 @@ from countnest.errors import (
     listing,
     warn,
 )
-from countnest.methods.deseq2.analysis import normalize, with_weights
-from countnest.methods.deseq2.stages import Normalized
 from countnest.methods.fit import Fit, StoredFit
 from countnest.methods.normalization import Normalization
+from countnest.methods.normalized import normalize, with_weights
+from countnest.methods.stage import Normalized
 from countnest.options import (
     Orientation,
     SizeFactorType,
@@ -291,8 +291,12 @@ class CountDataSet(Described, Handling, Asking, Answering):
             return self._given, self._given_by_gene
         return self._state.factors, self._state.by_gene
 
+    def _normalization(self) -> Normalization:
+        """Return what is given for the estimation of factors."""
+        return Normalization(lengths=self._lengths, weights=self._weights)
+
     def _normalize(self, kind: SizeFactorType, engine: Engine) -> Normalized:
-        inputs = Normalization(lengths=self._lengths, weights=self._weights)
+        inputs = self._normalization()
         state = normalize(self._data.matrix, self._given, kind, engine, self._given_by_gene, inputs)
         return self._weighted(state, engine)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -21,20 +22,18 @@ from countnest.containers.results import Results
 from countnest.design.design import check_residual_df, check_varying
 from countnest.errors import MissingStepError, OptionError, counted, listing, warn
 from countnest.methods.cost import expected_cost
-from countnest.methods.deseq2.analysis import (
-    normalize,
-    original_moments,
-    replace_outliers,
-    with_dispersions,
-    with_fit,
-)
+from countnest.methods.deseq2.analysis import original_moments, replace_outliers, with_dispersions, with_fit
 from countnest.methods.deseq2.beta_prior import PriorModel
 from countnest.methods.deseq2.fit import DESeq2Fit, StoredDESeq2Fit
 from countnest.methods.deseq2.fitted import means_of, observed_cooks
+from countnest.methods.deseq2.iterate import iterated_size_factors
 from countnest.methods.deseq2.outliers import ReplacementRule
 from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
-from countnest.methods.deseq2.stages import Dispersed, Fitted, at_stage
+from countnest.methods.deseq2.stages import Dispersed, Fitted
 from countnest.methods.deseq2.steps import Model, dispersion_means_of, given_dispersions
+from countnest.methods.normalization import Normalization
+from countnest.methods.normalized import normalize
+from countnest.methods.stage import at_stage
 from countnest.options import (
     AltHypothesis,
     DispersionSharing,
@@ -258,6 +257,7 @@ class DESeqDataSet(CountDataSet):
             self._data, lengths=self._lengths, weights=self._weights, locfunc=locfunc, control_genes=control_genes,
             geo_means=geo_means, norm_matrix=norm_matrix,
         )  # fmt: skip
+        given = replace(given, iterated=iterated_size_factors)
         self._state = self._weighted(normalize(counts, None, type, engine, normalization=given), engine)
         self._given, self._given_by_gene = self._state.factors, self._state.by_gene
         self._factors_estimated = True
@@ -623,6 +623,9 @@ class DESeqDataSet(CountDataSet):
         return self.add_fit(name, StoredDESeq2Fit(self._fitted()))
 
     # ---- inside ----
+
+    def _normalization(self) -> Normalization:
+        return replace(super()._normalization(), iterated=iterated_size_factors)
 
     def _status(self) -> str:
         return self._state.fit.test if isinstance(self._state, Fitted) else "not fitted"

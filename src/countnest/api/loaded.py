@@ -12,10 +12,11 @@ from countnest.errors import FileError
 from countnest.files import FilePath
 from countnest.methods.chunks import Genes
 from countnest.methods.deseq2.fit import StoredDESeq2Fit
-from countnest.methods.deseq2.stages import Dispersed, Normalized
-from countnest.methods.deseq2.steps import base_moments
+from countnest.methods.deseq2.stages import Dispersed
 from countnest.methods.deseq2.validity import impossible, misfits
 from countnest.methods.fit import STORED
+from countnest.methods.normalized import base_moments
+from countnest.methods.stage import Normalized
 
 if TYPE_CHECKING:
     from countnest.api.deseq2 import DESeqDataSet

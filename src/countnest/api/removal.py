@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from countnest.api.dataset import require_data_set
-from countnest.methods.deseq2.stages import Dispersed, Fitted, at_stage
+from countnest.methods.deseq2.stages import Dispersed, Fitted
+from countnest.methods.stage import at_stage
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:

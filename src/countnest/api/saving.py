@@ -16,7 +16,8 @@ from countnest.files import FilePath
 from countnest.io.archive import UNREADABLE, read_archive, write_archive
 from countnest.methods import fit
 from countnest.methods.deseq2.fit import StoredDESeq2Fit
-from countnest.methods.deseq2.stages import Dispersed, Fitted, Normalized
+from countnest.methods.deseq2.stages import Dispersed, Fitted
+from countnest.methods.stage import Normalized
 from countnest.signature import checked_arguments
 
 __all__ = ["load", "save"]

@@ -7,7 +7,8 @@ import pandas as pd
 from pandas.arrays import BooleanArray
 
 from countnest.arrays import FloatArray
-from countnest.methods.deseq2.stages import Dispersed, Dispersions, Fitted, ModelFit, Normalized
+from countnest.methods.deseq2.stages import Dispersed, Dispersions, Fitted, ModelFit
+from countnest.methods.stage import Normalized
 from countnest.stats.glm.fit import at_bound
 from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout

@@ -19,9 +19,10 @@ from countnest.containers.matrix import InMemory
 from countnest.containers.transformed import Transformed, TransformMethod
 from countnest.design.design import check_residual_df
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
-from countnest.methods import transform
-from countnest.methods.deseq2.stages import Dispersed, Normalized
+from countnest.methods.deseq2 import transform
+from countnest.methods.deseq2.stages import Dispersed
 from countnest.methods.normalization import estimate_size_factors
+from countnest.methods.stage import Normalized
 from countnest.options import FitType, check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.signature import checked_arguments

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.matrix import CountMatrix, InMemory
-from countnest.errors import warn
+from countnest.errors import OptionError, warn
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.options import SizeFactorType
 from countnest.parallel.run import Engine
@@ -25,6 +25,8 @@ from countnest.stats.norm.size_factors import (
 
 __all__ = ["Normalization", "estimate_factors", "estimate_size_factors"]
 
+# Estimates size factors (n,) and a model in turn, from counts (G, n).
+IteratedFactors = Callable[[FloatArray, Engine, FloatArray | None], FloatArray]
 # Numbers that are read at once to gather the counts of samples.
 READ_SIZE = 1 << 22
 
@@ -47,6 +49,8 @@ class Normalization:
         (G, n) average transcript lengths, in place of `matrix`.
     weights
         (G, n) observation weights, which "iterate" uses.
+    iterated
+        Returns the size factors (n,) of "iterate", from counts, engine and weights; a method with a model has it.
     """
 
     location: Location | None = None
@@ -55,6 +59,7 @@ class Normalization:
     matrix: FloatArray | None = None
     lengths: FloatArray | None = None
     weights: FloatArray | None = None
+    iterated: IteratedFactors | None = None
 
     def by_gene(self, kind: SizeFactorType) -> bool:
         """Return whether normalization factors (G, n) are estimated, and not size factors (1, n)."""
@@ -78,9 +83,9 @@ def estimate_factors(counts: CountMatrix, kind: SizeFactorType, given: Normaliza
     engine.progress.step("estimating size factors")
     if kind == "iterate":
         _warn_unused(given, _WRITTEN, "type='iterate'")
-        from countnest.methods.iterate import iterated_size_factors  # late: it takes steps that follow on this one
-
-        return iterated_size_factors(counts.whole(), engine, given.weights)[np.newaxis, :]
+        if given.iterated is None:
+            raise OptionError("type='iterate' is for negative binomial models: use it with a DESeqDataSet.")
+        return given.iterated(counts.whole(), engine, given.weights)[np.newaxis, :]
     if kind == "poscounts":
         _warn_unused(given, ("geo_means",), "type='poscounts'")
     matrix = given.matrix

@@ -10,7 +10,7 @@ import countnest as cn
 from countnest.api.transformations import fpkm, fpm, norm_transform, rlog, variance_stabilizing_transformation, vst
 from countnest.containers.transformed import Transformed
 from countnest.errors import CountnestWarning, CountsError, DesignError, NormalizationError, OptionError
-from countnest.methods import transform
+from countnest.methods.deseq2 import transform
 from exact import read_exactly
 from unit.api.simulated import study
 

@@ -6,8 +6,8 @@ from scipy.stats import nbinom
 
 import countnest as cn
 from countnest.errors import NormalizationError
-from countnest.methods import iterate as rounds
-from countnest.methods.iterate import iterated_size_factors
+from countnest.methods.deseq2 import iterate as rounds
+from countnest.methods.deseq2.iterate import iterated_size_factors
 from countnest.parallel.run import Engine
 from countnest.stats.norm import iterate
 from countnest.stats.norm.iterate import count_logliks, ml_size_factors

@@ -6,55 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from countnest.arrays import FloatArray, rows_of
+from countnest.arrays import rows_of
 from countnest.containers.matrix import CountMatrix, InMemory
 from countnest.errors import counted
 from countnest.methods.chunks import Genes
 from countnest.methods.deseq2.beta_prior import fit_beta_prior, refit_beta_prior
 from countnest.methods.deseq2.outliers import ReplacementRule, find_replacements, with_observed_cooks
-from countnest.methods.deseq2.stages import BaseMoments, Dispersed, Fitted, Normalized, Replacement, at_stage, merged
-from countnest.methods.deseq2.steps import Model, base_moments, estimate_dispersions, failing_weights, fit_model
-from countnest.methods.normalization import Normalization, estimate_factors
-from countnest.options import DispersionSharing, FitType, SizeFactorType
+from countnest.methods.deseq2.stages import Dispersed, Fitted, Replacement, merged
+from countnest.methods.deseq2.steps import Model, estimate_dispersions, fit_model
+from countnest.methods.normalized import base_moments
+from countnest.methods.stage import BaseMoments, Normalized, at_stage
+from countnest.options import DispersionSharing, FitType
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.trend import TrendFunction
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import scaled_weights
 
-__all__ = ["normalize", "original_moments", "replace_outliers", "with_dispersions", "with_fit", "with_weights"]
-
-
-def normalize(
-    counts: CountMatrix,
-    given: FloatArray | None,
-    kind: SizeFactorType,
-    engine: Engine,
-    by_gene: bool = False,
-    normalization: Normalization | None = None,
-) -> Normalized:
-    """Return the first state of an analysis, with `given` factors or with estimated ones.
-
-    `by_gene` tells whether the given ones are normalization factors; `normalization` holds the inputs for estimating
-    them.
-    """
-    if given is None:
-        inputs = normalization or Normalization()
-        factors, by_gene = estimate_factors(counts, kind, inputs, engine), inputs.by_gene(kind)
-    else:
-        engine.progress.step(f"using pre-existing {'normalization' if by_gene else 'size'} factors")
-        factors = given
-    moments = base_moments(Genes(counts, factors), engine)
-    return Normalized(factors=factors, given=given is not None, moments=moments, by_gene=by_gene)
-
-
-def with_weights(
-    state: Normalized, counts: CountMatrix, weights: FloatArray, layout: Layout, engine: Engine
-) -> Normalized:
-    """Return the state with observation weights (G, n), which moments and fits then use."""
-    moments = base_moments(
-        Genes(counts, state.factors), engine, weights=weights, weights_fail=failing_weights(weights, layout)
-    )
-    return replace(state, weights=scaled_weights(weights), raw_weights=weights, moments=moments)
+__all__ = ["original_moments", "replace_outliers", "with_dispersions", "with_fit"]
 
 
 def original_moments(state: Normalized, counts: CountMatrix, engine: Engine) -> BaseMoments:

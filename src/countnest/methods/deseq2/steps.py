@@ -15,7 +15,8 @@ from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, rows_of
 from countnest.containers.matrix import CountMatrix
 from countnest.errors import OptionError
 from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
-from countnest.methods.deseq2.stages import BaseMoments, Dispersed, Dispersions, ModelFit, ReducedFit
+from countnest.methods.deseq2.stages import Dispersed, Dispersions, ModelFit, ReducedFit
+from countnest.methods.stage import BaseMoments
 from countnest.options import DispersionSharing, FitType, TestType
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.genewise import (
@@ -33,8 +34,8 @@ from countnest.stats.glm.cooks import cooks_distance, max_cooks
 from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.weight import residual_df, scaled_weights, weighted_counts, weights_suffice
-from countnest.stats.norm.size_factors import base_mean, base_variance, no_counts, normalized_counts
+from countnest.stats.glm.weight import residual_df
+from countnest.stats.norm.size_factors import normalized_counts
 
 if TYPE_CHECKING:
     from countnest.methods.deseq2.beta_prior import PriorModel
@@ -42,10 +43,8 @@ if TYPE_CHECKING:
 __all__ = [
     "GeneWiseFits",
     "Model",
-    "base_moments",
     "dispersion_means_of",
     "estimate_dispersions",
-    "failing_weights",
     "fit_model",
     "fitted_trend",
     "genewise_dispersions",
@@ -53,36 +52,6 @@ __all__ = [
     "require_genes",
     "with_missing",
 ]
-
-
-def base_moments(
-    genes: Genes, engine: Engine, *, weights: FloatArray | None = None, weights_fail: BoolArray | None = None
-) -> BaseMoments:
-    """Return the moments of the normalized counts.
-
-    Parameters
-    ----------
-    genes
-        G genes; their weights are not looked at.
-    weights
-        (G, n) observation weights as they were given. A gene whose counts all have weight zero is one without counts.
-    weights_fail
-        (G,) what `failing_weights` says of them.
-    """
-    found = over_genes(_moments_chunk, replace(genes, weights=weights), engine=engine)
-    if weights_fail is None:
-        return found
-    return replace(found, all_zero=found.all_zero | weights_fail, weights_fail=weights_fail)
-
-
-def _moments_chunk(chunk: GeneChunk) -> BaseMoments:
-    normalized = weighted_counts(chunk.counts, chunk.size_factors, chunk.weights)
-    return BaseMoments(base_mean(normalized), base_variance(normalized), no_counts(normalized))
-
-
-def failing_weights(weights: FloatArray | None, layout: Layout) -> BoolArray | None:
-    """Return the genes (G,) whose observation weights (G, n) leave too few samples for the model; None without."""
-    return None if weights is None else ~weights_suffice(scaled_weights(weights), layout)
 
 
 def estimate_dispersions(

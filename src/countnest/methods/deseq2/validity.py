@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.methods.deseq2.stages import Dispersed, Dispersions, Fitted, ModelFit, Normalized
+from countnest.methods.deseq2.stages import Dispersed, Dispersions, Fitted, ModelFit
+from countnest.methods.stage import Normalized
 
 __all__ = ["SHAPES", "impossible", "misfits"]
 

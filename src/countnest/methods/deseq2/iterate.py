@@ -13,7 +13,8 @@ from countnest.arrays import FloatArray
 from countnest.containers.matrix import InMemory
 from countnest.errors import NormalizationError
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
-from countnest.methods.deseq2.steps import base_moments, estimate_dispersions, failing_weights
+from countnest.methods.deseq2.steps import estimate_dispersions
+from countnest.methods.normalized import base_moments, failing_weights
 from countnest.parallel.run import Engine
 from countnest.progress import Mute
 from countnest.stats.dispersion.trend import FlatDispersionsError

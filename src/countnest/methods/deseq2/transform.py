@@ -14,14 +14,9 @@ from countnest.arrays import BoolArray, FloatArray, rows_of
 from countnest.containers.matrix import InMemory
 from countnest.errors import DesignError, OptionError, counted
 from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
-from countnest.methods.deseq2.stages import Normalized, at_stage
-from countnest.methods.deseq2.steps import (
-    base_moments,
-    failing_weights,
-    fitted_trend,
-    genewise_dispersions,
-    require_genes,
-)
+from countnest.methods.deseq2.steps import fitted_trend, genewise_dispersions, require_genes
+from countnest.methods.normalized import base_moments, failing_weights
+from countnest.methods.stage import Normalized, at_stage
 from countnest.options import FitType
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.trend import DispersionTrend
