@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from countnest.api.access import residuals as residuals
     from countnest.api.deseq2 import DESeqDataSet as DESeqDataSet
     from countnest.api.examples import make_example_dataset as make_example_dataset
+    from countnest.api.functions import DESeq as DESeq
+    from countnest.api.functions import estimate_dispersions as estimate_dispersions
+    from countnest.api.functions import estimate_size_factors as estimate_size_factors
+    from countnest.api.functions import nbinom_lrt as nbinom_lrt
+    from countnest.api.functions import nbinom_wald_test as nbinom_wald_test
+    from countnest.api.functions import replace_outliers as replace_outliers
+    from countnest.api.functions import results as results
     from countnest.api.htseq import dataset_from_htseq as dataset_from_htseq
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix
     from countnest.api.pseudobulk import pseudobulk as pseudobulk
@@ -43,13 +50,6 @@ if TYPE_CHECKING:
     from countnest.api.transformations import vst as vst
     from countnest.api.tximport import dataset_from_tximport as dataset_from_tximport
     from countnest.api.unmixing import unmix as unmix
-    from countnest.api.verbs import DESeq as DESeq
-    from countnest.api.verbs import estimate_dispersions as estimate_dispersions
-    from countnest.api.verbs import estimate_size_factors as estimate_size_factors
-    from countnest.api.verbs import nbinom_lrt as nbinom_lrt
-    from countnest.api.verbs import nbinom_wald_test as nbinom_wald_test
-    from countnest.api.verbs import replace_outliers as replace_outliers
-    from countnest.api.verbs import results as results
     from countnest.api.warming import warm as warm
     from countnest.containers.result_set import ResultsSet as ResultsSet
     from countnest.containers.results import Results as Results

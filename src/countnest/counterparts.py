@@ -79,7 +79,7 @@ NAMES = {
     "MulticoreParam": "not needed: the threads are given by n_threads=",
     "register": "not needed: the threads are given by n_threads=",
     # results
-    "DeseqStats": 'dds.results(contrast=("condition", "B", "A")), or a question: dds.effect("condition").test()',
+    "DeseqStats": 'dds.results(contrast=("condition", "B", "A")), or a query: dds.effect("condition").test()',
     "resultsNames": "dds.results_names()",
     "LFC": "dds.coef()",
     "lfcShrink": 'cn.lfc_shrink(dds, coef="condition_B_vs_A", type="apeglm")',
@@ -92,7 +92,7 @@ NAMES = {
     "statistics": "res.stat",
     "SE": "res.lfcSE; those of the coefficients: dds.coef(se=True)",
     "base_mean": "res.baseMean",
-    "contrast_vector": 'the matrix of a question: dds.effect("condition").matrix',
+    "contrast_vector": 'the matrix of a query: dds.effect("condition").matrix',
     "topTable": "res.top(10)",
     "topTags": "res.top(10)",
     # transformations and figures
@@ -126,7 +126,7 @@ NAMES = {
     "to_picklable_anndata": "cn.save(dds, path)",
 }
 
-# What one kind of object is asked for, where the same name means something else, or nothing, elsewhere.
+# Names that one kind of object lacks, where the same name means something else, or nothing, elsewhere.
 OBJECTS = {
     "DESeqDataSet": {
         "lfc_shrink": 'cn.lfc_shrink(dds, coef="condition_B_vs_A", type="apeglm")',
@@ -205,7 +205,7 @@ ARGUMENTS = {
     "min_disp": "not needed: the bounds of dispersions are R's",
     "max_disp": "not needed: the bounds of dispersions are R's",
     "linearMu": "not needed: whether means are linear is seen from the design",
-    "contrasts": "contrast=, one at a time; several at once are a question: dds.effect(...).test()",
+    "contrasts": "contrast=, one at a time; several at once are a query: dds.effect(...).test()",
     "lfc_null": "lfc_threshold=",
     "altHypothesis": "alt_hypothesis=",
     "independent_filter": "independent_filtering=",
@@ -236,7 +236,7 @@ ARGUMENTS = {
 def counterpart(name: str, kind: str = "", known: Iterable[str] = ()) -> str | None:
     """Return the counterpart of a name of DESeq2 or PyDESeq2; None for any other name.
 
-    `kind` is the class of the object that was asked for it, as `OBJECTS` knows it, and `known` what that has.
+    `kind` is the class of the object that lacks it, as `OBJECTS` has it, and `known` the names that it has.
     """
     plain = snake_case(name)
     found = OBJECTS.get(kind, {}).get(name) or NAMES.get(name)

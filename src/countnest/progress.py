@@ -28,7 +28,7 @@ _logger = logging.getLogger("countnest")
 
 
 class Progress(Protocol):
-    """What an analysis reports while it runs."""
+    """Progress reports of a running analysis."""
 
     def step(self, text: str) -> None:
         """Announce a step: 'estimating size factors'."""

@@ -23,7 +23,7 @@ _BY_HOME = {
     "api.transformations": ("fpkm", "fpm", "norm_transform", "rlog", "variance_stabilizing_transformation", "vst"),
     "api.tximport": ("dataset_from_tximport",),
     "api.unmixing": ("unmix",),
-    "api.verbs": (
+    "api.functions": (
         "DESeq",
         "estimate_dispersions",
         "estimate_size_factors",

@@ -31,7 +31,7 @@ LONG_KERNELS = {
 LONG_FUNCTIONS = {"CountDataSet.__init__", "lfc_shrink"}
 # Functions with the arguments of DESeq2's, of a figure or of a simulation, which users name one by one.
 WIDE = {
-    "Asking.effect",
+    "QueryMethods.effect",
     "BoundQuery.test",
     "DESeqDataSet.deseq",
     "answer_options",

@@ -169,7 +169,7 @@ def test_every_public_function_checks_its_arguments(dds):
             options = [p for p in inspect.signature(function).parameters.values() if p.kind is p.VAR_KEYWORD]
             if not options:
                 with pytest.raises(ArgumentError, match=rf"^{name}\(\) has no argument 'frob'"):
-                    function(*[dds] * (HOMES[name] == "countnest.api.verbs"), frob=1)
+                    function(*[dds] * (HOMES[name] == "countnest.api.functions"), frob=1)
 
 
 CALLED = [

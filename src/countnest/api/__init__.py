@@ -1,1 +1,1 @@
-"""What users call: the data set, and the verbs with DESeq2's names. Thin: tables and labels here, numbers below."""
+"""The entry points of users: the data set, and functions with DESeq2's names. They handle tables and labels only."""

@@ -1,4 +1,4 @@
-"""What is said of a data set when it is made."""
+"""Notes on a new data set: reference levels, orders of levels, changes to the design."""
 
 from __future__ import annotations
 

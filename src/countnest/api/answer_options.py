@@ -1,4 +1,4 @@
-"""The arguments that say how a query is tested and adjusted, checked."""
+"""Validation of the options of tests and of the adjustment of p-values."""
 
 from __future__ import annotations
 

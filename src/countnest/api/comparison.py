@@ -32,7 +32,7 @@ def chosen_query(
     *,
     alone: bool,
 ) -> Query | None:
-    """Return the query of one row that is asked; None where nothing is and `alone` the results decide."""
+    """Return the chosen query of one row; None where there is none and `alone` leaves the choice to the results."""
     given = [name for name, value in (("coef", coef), ("contrast", contrast), ("query", query)) if value is not None]
     if len(given) > 1:
         raise OptionError(f"{' and '.join(given)} are given; give one of coef, contrast and query.")
@@ -68,19 +68,19 @@ def _name(fit: DESeq2Fit, coef: object) -> str:
 
 def _of_one_row(fit: DESeq2Fit, query: str | BoundQuery) -> Query:
     """Return a query of one row, from a line of text or a query."""
-    asked = parse_query(fit.design, query) if isinstance(query, str) else query
-    if not isinstance(asked, Query):
+    chosen = parse_query(fit.design, query) if isinstance(query, str) else query
+    if not isinstance(chosen, Query):
         raise OptionError(
             f"query={query!r} is not a query; give a line of text, or what dds.effect() and so on return."
         )
-    if asked.design is not fit.design:
+    if chosen.design is not fit.design:
         raise ContrastError("the query belongs to another data set; ask this one.")
-    if len(asked) != 1:
+    if len(chosen) != 1:
         raise ContrastError(
-            f"the query has {len(asked)} rows; fold changes are shrunken for one at a time: {listing(asked.labels)}. "
+            f"the query has {len(chosen)} rows; fold changes are shrunken for one at a time: {listing(chosen.labels)}. "
             "Choose one, query[0] or query['label']."
         )
-    return asked
+    return chosen
 
 
 def require_difference(fit: DESeq2Fit, query: Query) -> None:

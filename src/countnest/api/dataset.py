@@ -17,7 +17,7 @@ from countnest.api.inputs import (
     given_size_factors,
     given_weights,
 )
-from countnest.api.query import Asking
+from countnest.api.query import QueryMethods
 from countnest.arrays import FloatArray
 from countnest.containers.counts import count_data
 from countnest.containers.gene_info import matched_info
@@ -57,7 +57,7 @@ SETTABLE = "take a copy to work with, dds.{0}.copy(), or set the whole of it, dd
 
 
 @checked_methods
-class CountDataSet(Described, Handling, Asking, Answering):
+class CountDataSet(Described, Handling, QueryMethods, Answering):
     """Counts, samples, a design, size factors and fits, whatever the method: the base of `DESeqDataSet`.
 
     Attributes and methods that begin with an underscore are internal to `countnest.api`; a method returns the record
@@ -194,7 +194,7 @@ class CountDataSet(Described, Handling, Asking, Answering):
 
     @property
     def gene_info(self) -> pd.DataFrame:
-        """What else is known of the genes, such as symbols: one row for each gene; without columns where nothing is.
+        """Annotation of the genes, such as symbols: one row for each gene; no columns if there is none.
 
         It comes with the counts: columns beside them that describe the genes, or the `var` of an AnnData object. What
         is set, a DataFrame or a Series of symbols, is matched by the labels of the genes and takes its place; None
@@ -270,7 +270,7 @@ class CountDataSet(Described, Handling, Asking, Answering):
         return replace(self._last_engine, n_threads=threads, progress=progress(quiet))
 
     def _engine_aside(self) -> Engine:
-        """Return the engine of verbs without a display: it announces the compiler, unless the last step was quiet."""
+        """Return the engine of calls without a display: it announces the compiler, unless the last step was quiet."""
         return replace(self._last_engine, progress=self._last_engine.progress.aside())
 
     def _keep(self, state: Normalized, engine: Engine) -> None:
@@ -346,7 +346,7 @@ class CountDataSet(Described, Handling, Asking, Answering):
         return pd.DataFrame(values, index=self._data.genes, columns=self._data.samples)
 
 
-def require_data_set(value: object, verb: str) -> None:
+def require_data_set(value: object, function: str) -> None:
     """Raise `OptionError` unless `value`, the first argument of a function, is a data set."""
     if isinstance(value, CountDataSet):
         return
@@ -356,7 +356,7 @@ def require_data_set(value: object, verb: str) -> None:
         if ours
         else "Make one with cn.DESeqDataSet(counts, samples, design=...)"
     )
-    raise OptionError(f"{verb} needs a DESeqDataSet; got {kind_of(value)}. {advice}.")
+    raise OptionError(f"{function} needs a DESeqDataSet; got {kind_of(value)}. {advice}.")
 
 
 def _refuse_both(size_factors: object, normalization_factors: object) -> None:

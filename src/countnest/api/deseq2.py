@@ -1,4 +1,4 @@
-"""`DESeqDataSet`: the steps of a DESeq2 analysis, and what they leave, as methods."""
+"""`DESeqDataSet`: the steps of a DESeq2 analysis, and their results, as methods."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ class DESeqDataSet(CountDataSet):
         30min, 2h, 1d), where that is beyond doubt, of categories, or of text. The order is told, and queries that
         depend on it, such as "consecutive", explain it. A number whose levels are named is a factor.
     blocks
-        Factors whose levels are blocks, within which questions are answered; by default those that are nested in
+        Factors whose levels are blocks, within which queries are answered; by default those that are nested in
         others.
     numeric_ok
         Numeric variables with values 1, 2, ..., k that are measurements, though they look like labels.
     same_as
-        A formula of the same model, which gives the columns of a matrix their meaning: questions about cells can then
+        A formula of the same model, which gives the columns of a matrix their meaning: queries of cells can then
         be asked of it.
     size_factors, normalization_factors
         Factors to use instead of estimating them: one for each sample, or a genes x samples matrix.
@@ -177,7 +177,7 @@ class DESeqDataSet(CountDataSet):
             Compare Wald statistics with a t distribution on the residual degrees of freedom; not with "LRT".
         beta_prior
             Shrink the coefficients by normal priors, and test the shrunken ones: what `results`, `coef` and `genes`
-            show. Questions (`effect`, `query` and so on) are answered without priors. `lfc_shrink` shrinks fold
+            show. Queries (`effect`, `query` and so on) are answered without priors. `lfc_shrink` shrinks fold
             changes and leaves the tests as they are, which is to be preferred.
         model_matrix_type
             With `beta_prior`: "expanded", a coefficient for every level of a factor, so that no level is special; or
@@ -509,7 +509,7 @@ class DESeqDataSet(CountDataSet):
 
     @property
     def genes(self) -> pd.DataFrame:
-        """What is known of every gene, under DESeq2's column names; grows with the steps.
+        """All estimates by gene, under DESeq2's column names; the table grows with the steps.
 
         Notes
         -----
@@ -715,7 +715,7 @@ class DESeqDataSet(CountDataSet):
 
 
 def _check_dispersions(fit_type: FitType | TrendFunction, sharing: DispersionSharing) -> None:
-    """Check how dispersions are asked for."""
+    """Check the options of the dispersions."""
     if not callable(fit_type):
         check_option("fit_type", fit_type, FitType)
     check_option("sharing", sharing, DispersionSharing)

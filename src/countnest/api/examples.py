@@ -1,4 +1,4 @@
-"""An example data set, to try things on."""
+"""A simulated example data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data set, handled as people handle a table: its size, parts and copies of it, a new design, a new sample sheet."""
+"""Data sets handled like tables: size, copies, subsets, a new design, a new sample sheet."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TOLD: set[str] = set()
 
 @checked_methods
 class Handling:
-    """The part of `CountDataSet` that makes it a thing to handle: size, copies, parts, a new design or sheet."""
+    """The part of `CountDataSet` for size, copies, subsets, and a new design or sheet."""
 
     if TYPE_CHECKING:  # what it needs of the data set
         _data: CountData

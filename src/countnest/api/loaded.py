@@ -1,4 +1,4 @@
-"""Whether the parts of a file belong together: labels and tables to the counts, estimates to both."""
+"""Checks that the parts of a file belong together: labels and tables to the counts, estimates to both."""
 
 from __future__ import annotations
 

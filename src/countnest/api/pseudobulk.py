@@ -1,4 +1,4 @@
-"""Pseudobulk: the counts of the cells of each sample, summed."""
+"""Pseudobulk: sums of the counts of the cells of each sample."""
 
 from __future__ import annotations
 

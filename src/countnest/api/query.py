@@ -1,4 +1,4 @@
-"""Queries of a data set: how they are made, and bound to the data set, which answers them."""
+"""Queries of a data set: the methods that make them, and queries bound to the data set that answers them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from countnest.signature import checked_methods
 from countnest.stats.inference.adjust import Adjustment
 from countnest.stats.inference.filter import FilterFunction
 
-__all__ = ["Asking", "BoundQuery", "bind"]
+__all__ = ["BoundQuery", "QueryMethods", "bind"]
 
 
 class Answerer(Protocol):
@@ -106,7 +106,7 @@ class BoundQuery(Answering, Query):
         """
         check_flags(allow_fixed_blocks=allow_fixed_blocks)
         if self.dds is None:
-            raise OptionError("this query belongs to no data set; ask it with dds.effect(), dds.query() and so on.")
+            raise OptionError("this query belongs to no data set; make it with dds.effect(), dds.query() and so on.")
         data = self.dds._data
         options = answer_options(
             data.genes, kind=kind, joint=joint, stagewise=stagewise, alpha=alpha, lfc_threshold=lfc_threshold,
@@ -127,15 +127,15 @@ def bind(query: Query, dds: Answerer) -> BoundQuery:
 
 
 @checked_methods
-class Asking:
+class QueryMethods:
     """The part of `CountDataSet` that makes queries."""
 
     if TYPE_CHECKING:  # what it needs of the data set
         _design: Design
         _quiet: bool
 
-    def _asked(self, query: Query) -> BoundQuery:
-        """Return a question that this data set answers; say where it goes by an order that is only that of text."""
+    def _bound(self, query: Query) -> BoundQuery:
+        """Return the query bound to this data set, with a note if its rows follow an order that is only text order."""
         for sentence in text_order_sentences(self._design.orders, query.ordered):
             progress(self._quiet).note(sentence)
         return bind(query, cast("Answerer", self))
@@ -152,7 +152,7 @@ class Asking:
         from_: float | None = None,
         to: float | None = None,
     ) -> BoundQuery:
-        """Ask what a variable does: differences of the levels of a factor, or the slope of a number.
+        """Query the effect of a variable: differences between the levels of a factor, or the slope of a number.
 
         Factors that are not mentioned are averaged over: crossed ones with equal weights over all their levels, nested
         ones over the levels that occur. Numbers are held at their mean.
@@ -160,13 +160,13 @@ class Asking:
         Parameters
         ----------
         variable
-            A factor of the design, whose levels are compared, or a number, whose slope is asked.
+            A factor of the design, whose levels are compared, or a number, whose slope is estimated.
         levels
             How levels are compared: a pair ``("B", "A")`` for B - A; a list of pairs; "reference" (each with the
             reference level, the default), "pairwise", "consecutive", "deviation", "helmert", "mean_change", "poly" or
             "linear"; or weights ``{"A": -1, "B": 1}``.
         by
-            A factor, or several: the question is asked in each of their levels.
+            A factor, or several: the query has rows for each of their levels.
         at
             Levels of factors and values of numbers to hold fixed: ``{"type": "single-read"}``.
         weights
@@ -202,10 +202,10 @@ class Asking:
         >>> res.top(2).index.to_list()
         ['FBgn0003360', 'FBgn0039155']
         """
-        asked = effects.effect(
+        query = effects.effect(
             self._design, variable, levels=levels, by=by, at=at, weights=weights, per=per, from_=from_, to=to
         )
-        return self._asked(asked)
+        return self._bound(query)
 
     def interaction(
         self,
@@ -215,7 +215,7 @@ class Asking:
         weights: Any = "equal",  # noqa: ANN401
         **comparisons: object,
     ) -> BoundQuery:
-        """Ask how the effect of a variable differs over others: a difference of differences.
+        """Query an interaction, the dependence of the effect of one variable on others: a difference of differences.
 
         Parameters
         ----------
@@ -246,7 +246,7 @@ class Asking:
         >>> dds.interaction(condition=("treated", "untreated"), type="pairwise")
         <query of 1: 'condition[treated - untreated] : type[single-read - paired-end]'>
         """
-        return self._asked(effects.interaction(self._design, by=by, at=at, weights=weights, **comparisons))
+        return self._bound(effects.interaction(self._design, by=by, at=at, weights=weights, **comparisons))
 
     def means(
         self,
@@ -255,7 +255,7 @@ class Asking:
         at: Mapping[str, Any] | None = None,
         weights: Any = "equal",  # noqa: ANN401
     ) -> BoundQuery:
-        """Ask for the log2 mean of each cell of some factors.
+        """Query the log2 mean of each cell of some factors.
 
         Parameters
         ----------
@@ -285,10 +285,10 @@ class Asking:
         >>> dds.means("condition", at={"type": "paired-end"}).labels
         ('mean | condition=untreated, type=paired-end', 'mean | condition=treated, type=paired-end')
         """
-        return self._asked(effects.means(self._design, by, at=at, weights=weights))
+        return self._bound(effects.means(self._design, by, at=at, weights=weights))
 
     def cell(self, *, weights: Any = "equal", **levels: object) -> BoundQuery:  # noqa: ANN401
-        """Ask for the log2 mean of one cell; the difference of two is a comparison.
+        """Query the log2 mean of one cell; the difference of two cells is a comparison.
 
         Parameters
         ----------
@@ -318,10 +318,10 @@ class Asking:
         >>> dds.cell(condition="treated", type="paired-end") - dds.cell(condition="untreated", type="single-read")
         <query of 1: '(cell(condition=treated, type=paired-end)) - (cell(condition=untreated, type=single-read))'>
         """
-        return self._asked(effects.cell(self._design, weights=weights, **levels))
+        return self._bound(effects.cell(self._design, weights=weights, **levels))
 
     def query(self, text: str) -> BoundQuery:
-        """Ask in one line of text, as the shell command does.
+        """Parse a query in one line of text, as the shell command does.
 
         Parameters
         ----------
@@ -355,10 +355,10 @@ class Asking:
         >>> dds.query("condition[treated - untreated] : type[pairwise]")
         <query of 1: 'condition[treated - untreated] : type[single-read - paired-end]'>
         """
-        return self._asked(parse_query(self._design, text))
+        return self._bound(parse_query(self._design, text))
 
     def contrast(self, asked: object, *, list_values: Sequence[float] = (1.0, -1.0)) -> BoundQuery:
-        """Ask with coefficients: their names, sums of them, weights, or a matrix.
+        """Query coefficients: their names, sums of them, weights, or a matrix.
 
         Parameters
         ----------
@@ -397,4 +397,4 @@ class Asking:
         >>> dds.contrast("condition_treated_vs_untreated + typesingle.read.conditiontreated")
         <query of 1: 'condition_treated_vs_untreated + typesingle.read.conditiontreated'>
         """
-        return self._asked(coefficients(self._design, asked, list_values))
+        return self._bound(coefficients(self._design, asked, list_values))

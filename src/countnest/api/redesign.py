@@ -1,4 +1,4 @@
-"""The design of a data set, built again: for another formula, another sample sheet, or some of the samples."""
+"""New designs of a data set: for another formula, another sample sheet, or some of the samples."""
 
 from __future__ import annotations
 

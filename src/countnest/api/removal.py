@@ -1,4 +1,4 @@
-"""Results, removed from a data set."""
+"""Removal of the fitted model from a data set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Technical replicates, summed."""
+"""Sums of technical replicates."""
 
 from __future__ import annotations
 

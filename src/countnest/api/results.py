@@ -45,7 +45,7 @@ def results_of(
 
 
 def kind_of_test(fit: DESeq2Fit, test: TestType | None) -> str:
-    """Return the kind of test that `results` makes: the one that was run, or the one that is asked for."""
+    """Return the kind of test that `results` makes: the requested one, or the one that was run."""
     if test is None:
         return "wald" if fit.model.test == "Wald" else REDUCED
     check_option("test", test, TestType)

@@ -1,4 +1,4 @@
-"""A data set in a file: saved with all that was estimated, and loaded as it was."""
+"""Data sets in files: saved with all estimates, and loaded again."""
 
 from __future__ import annotations
 

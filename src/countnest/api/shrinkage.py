@@ -1,4 +1,4 @@
-"""The verb `lfc_shrink`: a table of results with shrunken fold changes."""
+"""The function `lfc_shrink`: a table of results with shrunken fold changes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def lfc_shrink(
     dds
         A fitted data set.
     coef, contrast, query
-        At most one: a coefficient by its name, one of `results_names()`; a contrast as for `results`; or a question, a
+        At most one: a coefficient by its name, one of `results_names()`; a contrast as for `results`; or a query, a
         line of text or what `effect`, `query` and so on return, of one row. Without them what `results` would take: the
         last coefficient.
     type
@@ -123,7 +123,7 @@ def lfc_shrink(
     ContrastError
         The comparison does not exist, asks for a mean and not for a difference (apeglm), or is not that of `res`.
     StratumError
-        A question that compares blocks, without `res`.
+        A query that compares blocks, without `res`.
     MissingStepError
         The data set is not fitted.
 
@@ -143,15 +143,15 @@ def lfc_shrink(
     threshold = None if lfc_threshold is None else not_negative("lfc_threshold", lfc_threshold)
     fit = replace(dds._last_fit(), engine=engine)
     refuse_prior(fit.model)
-    asked = chosen_query(fit, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
+    chosen = chosen_query(fit, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
     if res is not None:
         _check_table(res, fit)
-    if asked is not None and type != "ashr":
-        require_difference(fit, asked)
-    if asked is not None and res is not None:
-        _check_same(res, asked, _estimates(fit, asked))
+    if chosen is not None and type != "ashr":
+        require_difference(fit, chosen)
+    if chosen is not None and res is not None:
+        _check_same(res, chosen, _estimates(fit, chosen))
     if res is None:
-        res = results_of_query(fit, asked, strict=query is not None)
+        res = results_of_query(fit, chosen, strict=query is not None)
     level = res.info.confint if confint is None else confint
     res = without_interval(without_info(res))
     if type == "normal" and svalue:
@@ -159,13 +159,13 @@ def lfc_shrink(
     svalue = svalue or bool(threshold)
     size = res.info.lfc_threshold if threshold is None else threshold
     lfc, se = _columns(res)
-    _require_errors(se, asked.labels[0] if asked else res.info.label)
-    if type == "ashr" or asked is None:
+    _require_errors(se, chosen.labels[0] if chosen else res.info.label)
+    if type == "ashr" or chosen is None:
         found = _table(res, shrink_ashr(lfc, se, threshold=size), type, threshold=size if svalue else None)
     elif type == "normal":
-        found = _normal(fit, asked, contrast if _is_pair(contrast) else None, res, threshold or 0.0)
+        found = _normal(fit, chosen, contrast if _is_pair(contrast) else None, res, threshold or 0.0)
     else:
-        found = _table(res, _apeglm(fit, asked, size, converge, adapt), type, threshold=size if svalue else None)
+        found = _table(res, _apeglm(fit, chosen, size, converge, adapt), type, threshold=size if svalue else None)
     return annotated(with_interval(found, level), fit.data.gene_info)
 
 

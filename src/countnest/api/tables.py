@@ -1,4 +1,4 @@
-"""The table of everything that is known of the genes."""
+"""The table of genes: all estimates by gene, under DESeq2's column names."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def rlog(
     n_threads: int | None = None,
     quiet: bool = False,
 ) -> Transformed:
-    """Transform counts to log2, shrunken towards the gene's mean the more, the less the counts say.
+    """Transform counts to log2, shrunken towards the gene's mean where the counts carry little information.
 
     Arguments as in `variance_stabilizing_transformation`, of which `vst` is the quick form and the better choice for
     many samples. `rlog` copes with size factors that vary widely, but not with genes counted in one sample only.

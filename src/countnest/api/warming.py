@@ -1,4 +1,4 @@
-"""Compiling every kernel ahead, by a small analysis along every path."""
+"""Compilation of every kernel ahead of time, by small analyses along every path."""
 
 from __future__ import annotations
 

@@ -25,5 +25,5 @@ def describe_design(
         click.echo(str(design.report()))
         try:
             check_residual_df(design)
-        except DesignError as error:  # the report is what was asked for, a fit is not
+        except DesignError as error:  # only the report was requested, not a fit
             warn(str(error))

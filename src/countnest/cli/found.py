@@ -1,4 +1,4 @@
-"""What a run found: its answers, with the names of their files."""
+"""The answers of a run, with the names of their files."""
 
 from __future__ import annotations
 

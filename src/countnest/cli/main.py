@@ -248,7 +248,7 @@ def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
 
 
 _DESIGN_HELP = """\
-Describe a design: its cells, columns and rank, what is nested in what, and the questions that it can answer.
+Describe a design: its cells, columns and rank, what is nested in what, and the queries that it can answer.
 
 No counts are needed, and nothing is written.
 

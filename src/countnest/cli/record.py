@@ -105,10 +105,10 @@ def _options(request: Request) -> dict[str, Any]:
 
 def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]:
     info = compared.results.info
-    asked = {"contrast": compared.contrast, "name": run.request.name}
+    comparison = {"contrast": compared.contrast, "name": run.request.name}
     return {
         "files": [compared.table, compared.figure],
-        "comparison": {"label": info.label, **asked, "test": info.test, "reduced": info.reduced},
+        "comparison": {"label": info.label, **comparison, "test": info.test, "reduced": info.reduced},
         "thresholds": _thresholds(info),
         "numbers": {"samples": len(dds.samples), **_numbers(compared.results)},
     }

@@ -96,11 +96,11 @@ def _inputs(request: Request) -> _Inputs:
 
 
 def _study_inputs(request: Request, name: str) -> _Inputs:
-    """Return a shipped study, with the changes that the user asked for."""
+    """Return a shipped study, with the changes that the user requested."""
     study = cn.datasets.load(name)
     design = request.design or study.design
-    asked = request.contrast or request.name is not None or request.design is not None
-    contrasts = (request.contrast or (None,)) if asked else (study.contrast,)
+    chosen = request.contrast or request.name is not None or request.design is not None
+    contrasts = (request.contrast or (None,)) if chosen else (study.contrast,)
     used = {
         variable: level
         for variable, level in study.reference.items()

@@ -19,14 +19,14 @@ _ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ash
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class ResultsInfo(Described):
-    """What was asked and done to make a table of results.
+    """The query, the fit and the options behind a table of results.
 
     Attributes
     ----------
     label
         The comparison in words: 'dex trt vs untrt'.
     method
-        The method of the fit that was asked: 'DESeq2'.
+        The method of the fit: 'DESeq2'.
     test
         'Wald' or 'LRT', or what the kind of test of another method is called.
     formula, reduced

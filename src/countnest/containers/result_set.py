@@ -1,4 +1,4 @@
-"""The answers to several questions at once, with a column that says which."""
+"""The answers to a query of several rows, each a table of results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of genes that answers one question, with the record of how it was made."""
+"""The table of genes that answers one query, with the record of how it was made."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHOWN_ROWS = 10
 @checked_methods
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Results(Columns):
-    """The answer to one question: a table with one row for each gene, and the record of what was done.
+    """The answer to one query: a table with one row for each gene, and the record of what was done.
 
     It reads as its table does: ``res["padj"]`` and ``res.padj`` are columns, ``res[res.padj < 0.05]`` rows, `len(res)`
     is the number of genes, iteration goes over the names of the columns, `res.sort_values("stat")` and every other

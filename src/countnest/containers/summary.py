@@ -1,4 +1,4 @@
-"""How many genes a table of results calls, and why the others are not called."""
+"""The summary of a table of results: numbers of genes that changed, and of those without an adjusted p-value."""
 
 from __future__ import annotations
 

@@ -131,9 +131,9 @@ def prepare_samples(
         column = _column(sheet, variable)
         refuse_objects(column, variable)
         _refuse_missing(column, variable)
-        asked = next((option for option, of in {"reference": wanted, "levels": named}.items() if variable in of), None)
+        given = next((option for option, of in {"reference": wanted, "levels": named}.items() if variable in of), None)
         if variable in computed:
-            _check_computed(column, variable, asked)
+            _check_computed(column, variable, given)
         elif _is_number(column) and variable not in (*categorical, *named):
             _check_number(column, variable, variable in wanted, log)
         else:
@@ -189,11 +189,11 @@ def _column(sheet: pd.DataFrame, variable: str) -> pd.Series[Any]:
 
 
 def _check_names(
-    sheet: pd.DataFrame, variables: Sequence[str], asked: Mapping[str, Mapping[str, Any]], log: _Log
+    sheet: pd.DataFrame, variables: Sequence[str], given: Mapping[str, Mapping[str, Any]], log: _Log
 ) -> None:
     """Raise `SamplesError` for options of unknown columns; warn about those that the design does not use."""
     columns = [str(column) for column in sheet.columns]
-    for option, variable in ((option, variable) for option, names in asked.items() for variable in names):
+    for option, variable in ((option, variable) for option, names in given.items() for variable in names):
         if variable not in columns:
             raise SamplesError(
                 f"{option} names '{variable}', which is not a column of the sample sheet."
@@ -231,10 +231,10 @@ def _refuse_missing(column: pd.Series[Any], variable: str) -> None:
         )
 
 
-def _check_computed(column: pd.Series[Any], variable: str, asked: str | None) -> None:
-    """Check a variable that the formula uses only in function calls; `asked` is an option for factors given for it."""
-    if asked:
-        raise SamplesError(f"{asked} for '{variable}': the formula uses it inside a function call, not as a factor.")
+def _check_computed(column: pd.Series[Any], variable: str, given: str | None) -> None:
+    """Check a variable that the formula uses only in function calls; `given` is an option for factors that names it."""
+    if given:
+        raise SamplesError(f"{given} for '{variable}': the formula uses it inside a function call, not as a factor.")
     if _is_number(column):
         _refuse_infinite(column.to_numpy(dtype=np.float64), column, variable)
     else:

@@ -27,7 +27,7 @@ _MISSING_COUNTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 _MISSING_NUMBERS = {"na", "n/a", "nan", "null"}  # compared in lower case
 _NUMBER = re.compile(r"[+-]?(?!0\d)(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
-# before pandas 3.1 the last digits of a number were not exact unless asked for; since then asking is deprecated
+# before pandas 3.1 the last digits of a number were not exact by default; since then the option is deprecated
 _FLOAT_PRECISION: Literal["round_trip"] | None = (
     "round_trip" if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else None
 )

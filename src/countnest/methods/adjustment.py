@@ -1,4 +1,4 @@
-"""How the p-values of a table are filtered and adjusted."""
+"""Filtering and adjustment of the p-values of a table."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Adjusted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adjuster:
-    """How p-values are filtered and adjusted.
+    """Options of the filtering and adjustment of p-values.
 
     Attributes
     ----------

@@ -65,20 +65,20 @@ def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: Ans
     joint = (options.joint or query.is_joint) and len(query) > 1
     _check_options(query, fit.kinds[kind], options, joint=joint)
     _check_blocks(query, fit, options.on_blocks)
-    asked = _Asked(query, fit, data, engine, options, kind)
+    request = _Request(query, fit, data, engine, options, kind)
     if joint:
-        return annotated(_answer_jointly(asked), data.gene_info)
-    parts = _answer_rows(asked)
+        return annotated(_answer_jointly(request), data.gene_info)
+    parts = _answer_rows(request)
     if options.stagewise:
-        screen = _answer_jointly(replace(asked, options=replace(options, confint=None)))
+        screen = _answer_jointly(replace(request, options=replace(options, confint=None)))
         parts = _with_stages(parts, screen, options.adjuster.alpha)
     found = {label: annotated(part, data.gene_info) for label, part in parts.items()}
     return ResultsSet(found) if len(found) > 1 else next(iter(found.values()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """A query, what it is asked of, and how."""
+class _Request:
+    """A query, with the fit and the data that answer it, and the options."""
 
     query: Query
     fit: Fit
@@ -162,32 +162,32 @@ class _Test:
     separated: BoolArray
 
 
-def _answer_rows(asked: _Asked) -> dict[str, Results]:
+def _answer_rows(request: _Request) -> dict[str, Results]:
     """Return the results of every row."""
-    fit, options, matrix = asked.fit, asked.options, asked.query.matrix
-    unchanged = unchanged_genes(asked.query, asked.data, asked.engine)
+    fit, options, matrix = request.fit, request.options, request.query.matrix
+    unchanged = unchanged_genes(request.query, request.data, request.engine)
     tests = fit.row_tests(
-        matrix, asked.kind, threshold=options.lfc_threshold, alternative=options.alt_hypothesis, unchanged=unchanged
+        matrix, request.kind, threshold=options.lfc_threshold, alternative=options.alt_hypothesis, unchanged=unchanged
     )
     separated = fit.separated(matrix) & ~unchanged
     withheld = fit.withheld(options.outliers, options.cooks_cutoff)
     found = {}
-    for i, label in enumerate(_distinct(asked.query.labels)):
+    for i, label in enumerate(_distinct(request.query.labels)):
         changes = {
             "log2FoldChange": np.where(withheld.emptied, 0.0, tests.lfc[:, i]),
             "lfcSE": np.where(withheld.emptied, 0.0, tests.se[:, i]),
         }
         df = tests.df[:, i] if isinstance(tests.df, np.ndarray) and tests.df.ndim == 2 else tests.df
         test = _Test(label, (label,), changes, tests.statistic[:, i], tests.p_value[:, i], df, separated[:, i])
-        found[label] = _table(asked, test, withheld)
+        found[label] = _table(request, test, withheld)
     return found
 
 
-def _answer_jointly(asked: _Asked) -> Results:
+def _answer_jointly(request: _Request) -> Results:
     """Return the results of all rows at once."""
-    fit, query = asked.fit, asked.query
-    unchanged = unchanged_genes(query, asked.data, asked.engine)
-    found = fit.joint_test(query.matrix, asked.kind)
+    fit, query = request.fit, request.query
+    unchanged = unchanged_genes(query, request.data, request.engine)
+    found = fit.joint_test(query.matrix, request.kind)
     empty = unchanged.all(axis=1) & ~np.isnan(found.statistic)
     statistic, p_value = np.where(empty, 0.0, found.statistic), np.where(empty, 1.0, found.p_value)
     lfc = np.where(unchanged & ~np.isnan(found.lfc), 0.0, found.lfc)
@@ -195,11 +195,11 @@ def _answer_jointly(asked: _Asked) -> Results:
     separated = np.asarray((fit.separated(query.matrix) & ~unchanged).any(axis=1))
     label = f"{listing(query.labels, 3)} jointly, {found.df_tested} df"
     test = _Test(label, query.labels, changes, statistic, p_value, found.df, separated)
-    return _table(asked, test, fit.withheld(asked.options.outliers, asked.options.cooks_cutoff))
+    return _table(request, test, fit.withheld(request.options.outliers, request.options.cooks_cutoff))
 
 
 def unchanged_genes(query: Query, data: CountData, engine: Engine) -> BoolArray:
-    """Return for which genes and rows (G, k) there is no count in all that the row compares: the fold change is 0."""
+    """Return the mask (G, k) of genes without a count in the samples that a row compares: the fold change is 0."""
     samples, counts = compared_samples(query), data.matrix
     ruled = samples.any(axis=1)
     unchanged = np.zeros((counts.shape[0], len(samples)), dtype=np.bool_)
@@ -209,13 +209,13 @@ def unchanged_genes(query: Query, data: CountData, engine: Engine) -> BoolArray:
     return unchanged
 
 
-def _table(asked: _Asked, test: _Test, withheld: Withheld) -> Results:
+def _table(request: _Request, test: _Test, withheld: Withheld) -> Results:
     """Return the table of one test, its p-values withheld, filtered and adjusted."""
-    fit, emptied, bounded = asked.fit, withheld.emptied, withheld.at_bound
+    fit, emptied, bounded = request.fit, withheld.emptied, withheld.at_bound
     statistic = np.where(emptied, 0.0, test.statistic)
     p_value = np.where(emptied, 1.0, np.where(withheld.outlier, np.nan, test.p_value))
     p_value = np.where(bounded, np.nan, p_value)
-    adjusted = asked.options.adjuster.adjust(p_value, fit.base_mean)
+    adjusted = request.options.adjuster.adjust(p_value, fit.base_mean)
     outlier = withheld.outlier & ~emptied
     columns = {
         "baseMean": fit.base_mean,
@@ -227,20 +227,20 @@ def _table(asked: _Asked, test: _Test, withheld: Withheld) -> Results:
         "padj_reason": _reasons(outlier, bounded, p_value, adjusted.padj, fit.never_counted),
         "separated": test.separated,
     }
-    table = pd.DataFrame(columns, index=asked.data.genes)
-    results = Results(table, _info(asked, test, adjusted, withheld.cooks_cutoff))
-    return with_interval(results, asked.options.confint, test.df)
+    table = pd.DataFrame(columns, index=request.data.genes)
+    results = Results(table, _info(request, test, adjusted, withheld.cooks_cutoff))
+    return with_interval(results, request.options.confint, test.df)
 
 
-def _info(asked: _Asked, test: _Test, adjusted: Adjusted, cooks_cutoff: float | None) -> ResultsInfo:
+def _info(request: _Request, test: _Test, adjusted: Adjusted, cooks_cutoff: float | None) -> ResultsInfo:
     """Return the record of how a table was made."""
-    fit, options, filtering = asked.fit, asked.options, adjusted.filtering
-    kind = fit.kinds[asked.kind]
+    fit, options, filtering = request.fit, request.options, adjusted.filtering
+    kind = fit.kinds[request.kind]
     return ResultsInfo(
         label=test.label,
         method=fit.method,
         test=kind.label,
-        formula=asked.query.design.formula,
+        formula=request.query.design.formula,
         reduced=f"without {listing(test.rows, 3)}" if kind.null == "" else kind.null,
         alpha=options.adjuster.alpha,
         lfc_threshold=options.lfc_threshold,
@@ -262,7 +262,7 @@ def _info(asked: _Asked, test: _Test, adjusted: Adjusted, cooks_cutoff: float | 
 def _reasons(
     outlier: BoolArray, bounded: BoolArray, p_value: FloatArray, padj: FloatArray, never_counted: BoolArray
 ) -> pd.Categorical:
-    """Return why each adjusted p-value is there or missing."""
+    """Return the reason for each adjusted p-value, present or missing."""
     words = np.full(len(padj), "tested", dtype=object)
     words[np.isnan(padj)] = "low_count"
     words[np.isnan(p_value)] = "not_estimated"

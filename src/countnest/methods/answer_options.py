@@ -1,4 +1,4 @@
-"""How a query is tested and its p-values are adjusted."""
+"""Options of tests and of the adjustment of p-values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OnBlocks = Literal["refuse", "warn", "answer"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class AnswerOptions:
-    """How a query is tested and its p-values are adjusted; the values have been checked.
+    """Options of tests and of the adjustment of p-values; the values have been checked.
 
     Attributes
     ----------

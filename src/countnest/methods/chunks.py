@@ -223,7 +223,7 @@ def _on_workers(
 
 
 def without_counts(genes: Genes, samples: BoolArray, engine: Engine) -> BoolArray:
-    """Return for which genes and sets of samples, (m, n) truth values, there is no count in any: (G, m)."""
+    """Return the mask (G, m) of genes without a count in sets of samples, (m, n) truth values."""
     return over_genes(_without_counts, replace(genes, weights=None), samples=samples, engine=engine)
 
 

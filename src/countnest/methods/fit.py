@@ -1,4 +1,4 @@
-"""What a method offers so that queries can be answered from it: the protocol of a fit, and what a fit returns.
+"""The interface of a method: the protocol of a fit that answers queries, and the records that it returns.
 
 `methods.answer` asks a fit for estimates and tests and makes every table of results; it knows no method. G genes,
 k contrasts, p coefficients; fold changes are log2.
@@ -158,7 +158,7 @@ class Fit(Protocol):
         ...
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
-        """Return for which genes and contrasts (G, k) the maximum likelihood estimate is infinite."""
+        """Return the mask (G, k) of genes and contrasts whose maximum likelihood estimate is infinite."""
         ...
 
     def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
@@ -167,7 +167,7 @@ class Fit(Protocol):
 
 
 class StoredFit(Protocol):
-    """What a data set keeps, and a file holds, of a fit: a frozen dataclass of arrays, numbers and text."""
+    """The part of a fit that a data set keeps and a file holds: a frozen dataclass of arrays, numbers and text."""
 
     def bind(self, data: CountData, design: Design, engine: Engine) -> Fit:
         """Return the fit, able to answer about these counts; `engine` works on the genes."""

@@ -33,7 +33,7 @@ READ_SIZE = 1 << 22
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalization:
-    """What is given for the estimation of factors; see `estimate_size_factors`.
+    """Inputs of the estimation of factors; see `estimate_size_factors`.
 
     Attributes
     ----------

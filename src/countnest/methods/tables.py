@@ -1,4 +1,4 @@
-"""What is added to tables of results: confidence intervals, and the annotation of the genes."""
+"""Additions to tables of results: confidence intervals, and the annotation of the genes."""
 
 from __future__ import annotations
 

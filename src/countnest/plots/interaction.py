@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["AskedMeans", "FittedStudy", "plot_interaction"]
+__all__ = ["FittedStudy", "MeansQuery", "plot_interaction"]
 
 # Added to counts and means before the logarithm, so that zeros have a place.
 _OFFSET: Final = 0.5
@@ -33,7 +33,7 @@ _NORMAL_95: Final = 1.959964
 _GAP: Final = 1.1
 
 
-class AskedMeans(Protocol):
+class MeansQuery(Protocol):
     """The part of a query for means of cells that the interaction plot uses."""
 
     @property
@@ -50,7 +50,7 @@ class FittedStudy(DesignedStudy, Protocol):
     def counts(self, *, normalized: bool) -> pd.DataFrame:
         """Return the counts, genes x samples."""
 
-    def means(self, by: Sequence[str]) -> AskedMeans:
+    def means(self, by: Sequence[str]) -> MeansQuery:
         """Ask for the log2 mean of each cell of some factors."""
 
 
@@ -145,7 +145,7 @@ def plot_interaction(
 
 def _gene(dds: FittedStudy, gene: str, x: str, by: str | None, block: str | Sequence[str] | None) -> _Gene:
     """Return the data to draw: positions of samples and cells, values on the scale of the plot."""
-    asked = dds.means([x] if by is None else [by, x])  # refuses what is no factor of the design
+    query = dds.means([x] if by is None else [by, x])  # refuses what is no factor of the design
     normalized = dds.counts(normalized=True)
     sheet = dds.samples
     counts = normalized.loc[gene].to_numpy(dtype=np.float64)
@@ -154,10 +154,10 @@ def _gene(dds: FittedStudy, gene: str, x: str, by: str | None, block: str | Sequ
     samples = pd.DataFrame(
         {"x": x_codes, "by": by_codes, "block": _blocks(dds, sheet, block), "value": _on_scale(counts)}
     )
-    answer = asked.test(allow_fixed_blocks=True)
+    answer = query.test(allow_fixed_blocks=True)
     parts = list(answer.parts.values()) if isinstance(answer, ResultsSet) else [answer]
     rows = []
-    for part, (cell,) in zip(parts, asked.cells, strict=True):
+    for part, (cell,) in zip(parts, query.cells, strict=True):
         levels = dict(cell.levels)
         place = x_levels.index(levels[x]), by_levels.index(levels[by]) if by is not None else 0
         inside = (samples["x"] == place[0]) & (samples["by"] == place[1])

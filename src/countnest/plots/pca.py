@@ -1,4 +1,4 @@
-"""The plot of principal components, which shows which samples are alike."""
+"""The plot of principal components of the samples."""
 
 from __future__ import annotations
 

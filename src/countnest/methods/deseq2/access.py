@@ -22,7 +22,7 @@ __all__ = ["NewCells", "Prediction", "coefficient_covariance", "predict_means", 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """Means of k genes in m new cells, (k, m) each; the limits are None where they were not asked for."""
+    """Means of k genes in m new cells, (k, m) each; the limits are None unless they were requested."""
 
     mean: FloatArray
     low: FloatArray | None = None

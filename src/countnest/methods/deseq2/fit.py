@@ -1,4 +1,4 @@
-"""The fits of DESeq2, as queries are answered from them."""
+"""The fits of DESeq2, which answer queries."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class DESeq2Fit:
         return JointTest(lfc, found.statistic, found.p_value, found.rank, df)
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
-        """Return for which genes and contrasts (G, k) a cell without counts makes the estimate infinite."""
+        """Return the mask (G, k) of genes and contrasts whose estimate is infinite because of a cell without counts."""
         found = separated_by_design(self.counts_used, contrasts, self.state, self.layout, engine=self.engine)
         return found & self.state.rows[:, np.newaxis]
 

@@ -125,7 +125,7 @@ def joint_test(
 def separated_by_design(
     counts: CountMatrix, contrasts: FloatArray, state: Fitted, layout: Layout, *, engine: Engine
 ) -> BoolArray:
-    """Return for which genes and contrasts (k, p) the estimate is not finite, (G, k); see `stats.glm.separation`.
+    """Return the mask (G, k) of genes and contrasts (k, p) with an infinite estimate; see `stats.glm.separation`.
 
     `counts` (G, n) are those that the model was fitted to.
     """

@@ -1,4 +1,4 @@
-"""Outlier counts by Cook's distance, and what replaces them.
+"""Outlier counts by Cook's distance, and their replacements.
 
 Source: Love, Huber and Anders (2014), doi:10.1186/s13059-014-0550-8, "Cook's distance for outlier detection".
 """
@@ -23,7 +23,7 @@ __all__ = ["ReplacementRule", "find_replacements", "with_observed_cooks"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReplacementRule:
-    """Which counts are replaced, and by what.
+    """The rule by which outlier counts are replaced.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""A fit with normal priors on the coefficients, as queries in R's forms are answered from it."""
+"""Fits with normal priors on the coefficients, which answer queries in R's forms."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class PriorFit:
         raise OptionError("fold changes with priors are not tested jointly; fit without beta_prior=True.")
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
-        """Return for which genes and contrasts (G, k) the estimate without priors is infinite."""
+        """Return the mask (G, k) of genes and contrasts whose estimate without priors is infinite."""
         found = np.zeros((len(self.base_mean), len(contrasts)), dtype=np.bool_)
         for i, contrast in enumerate(contrasts):
             weights = self.without_prior(contrast)

@@ -57,7 +57,7 @@ class ShrunkenChanges:
 
 @dataclass(frozen=True, slots=True)
 class ApeglmOptions:
-    """How apeglm shrinks.
+    """Options of apeglm.
 
     Attributes
     ----------

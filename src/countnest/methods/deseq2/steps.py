@@ -243,7 +243,7 @@ def fitted_trend(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """What is fitted and tested.
+    """Options of the fit and of the test.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What the records of an analysis can hold, so that estimates from a file can be checked against its counts."""
+"""Checks of the records of an analysis from a file against its counts."""
 
 from __future__ import annotations
 

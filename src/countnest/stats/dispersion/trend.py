@@ -201,7 +201,7 @@ def fit_trend(mean: FloatArray, alpha: FloatArray, fit_type: FitType | TrendFunc
     FlatDispersionsError
         If no dispersion is above the floor.
     FewDispersionsError
-        If two to nine are, and a local regression is asked for or has to stand in.
+        If two to nine are, and a local regression is requested or is the fallback.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""What negative binomial GLMs are fitted to besides counts and design: size factors, dispersions, weights."""
+"""Inputs of negative binomial GLMs besides counts and design: size factors, dispersions, weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fits need to know of a model matrix: its cells, its QR decomposition, its working columns."""
+"""A model matrix prepared for fitting: its cells, its QR decomposition, its working columns."""
 
 from __future__ import annotations
 

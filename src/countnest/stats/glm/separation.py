@@ -67,10 +67,10 @@ def separated_by_cells(counted: BoolArray, used: BoolArray, contrasts: FloatArra
     empty = ~counted[patterns] & (used if len(used) == 1 else used[patterns])
     _, cells = np.unique(layout.of_sample, return_index=True)
     basis, triangle = orthonormal(layout.matrix[cells])
-    asked = np.linalg.solve(triangle.T, contrasts.T).T
-    length = np.linalg.norm(asked, axis=1, keepdims=True)
-    asked = as_float(asked / np.where(length > 0.0, length, 1.0))
-    found[rows] = _affected(counted[patterns], empty, basis, asked)[which]
+    scaled = np.linalg.solve(triangle.T, contrasts.T).T
+    length = np.linalg.norm(scaled, axis=1, keepdims=True)
+    scaled = as_float(scaled / np.where(length > 0.0, length, 1.0))
+    found[rows] = _affected(counted[patterns], empty, basis, scaled)[which]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Which columns of a model matrix meet, and in which order the normal equations are eliminated."""
+"""The sparsity pattern of a model matrix, and the order of elimination of its normal equations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many subsets of the rows of a model matrix: which are the same, and which have full rank."""
+"""Many subsets of the rows of a model matrix: the distinct ones, and those of full rank."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tests of one gene, and what testing many genes asks for."""
+"""Tests of contrasts, and corrections for testing many genes."""

@@ -1,4 +1,4 @@
-"""The verbs of DESeq2 as functions of a data set: each is the method of `DESeqDataSet`, under DESeq2's name.
+"""The steps of DESeq2 as functions of a data set: each is the method of `DESeqDataSet`, under DESeq2's name.
 
 >>> import countnest as cn
 >>> dds = cn.DESeq(dds)  # doctest: +SKIP
@@ -29,28 +29,28 @@ Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
 
 
-def _verb(
+def _as_function(
     method: Callable[Concatenate[DESeqDataSet, Arguments], Returned], name: str | None = None
 ) -> Callable[Concatenate[DESeqDataSet, Arguments], Returned]:
-    """Return a method as a function that says so where its first argument is no data set."""
+    """Return a method as a function that raises `OptionError` if its first argument is not a data set."""
     called = name or method.__name__
     plain: Callable[Concatenate[DESeqDataSet, Arguments], Returned] = getattr(method, "__wrapped__", method)
     checked = checked_arguments(plain, called)
 
     @wraps(method)
-    def verb(dds: DESeqDataSet | None = None, /, *args: Arguments.args, **options: Arguments.kwargs) -> Returned:
+    def function(dds: DESeqDataSet | None = None, /, *args: Arguments.args, **options: Arguments.kwargs) -> Returned:
         require_data_set(dds, called)
         assert dds is not None
         return checked(dds, *args, **options)
 
-    verb.__module__, verb.__name__, verb.__qualname__ = __name__, called, called
-    return verb
+    function.__module__, function.__name__, function.__qualname__ = __name__, called, called
+    return function
 
 
-DESeq = _verb(DESeqDataSet.deseq, "DESeq")
-estimate_dispersions = _verb(DESeqDataSet.estimate_dispersions)
-estimate_size_factors = _verb(DESeqDataSet.estimate_size_factors)
-nbinom_lrt = _verb(DESeqDataSet.nbinom_lrt)
-nbinom_wald_test = _verb(DESeqDataSet.nbinom_wald_test)
-replace_outliers = _verb(DESeqDataSet.replace_outliers)
-results = _verb(DESeqDataSet.results)
+DESeq = _as_function(DESeqDataSet.deseq, "DESeq")
+estimate_dispersions = _as_function(DESeqDataSet.estimate_dispersions)
+estimate_size_factors = _as_function(DESeqDataSet.estimate_size_factors)
+nbinom_lrt = _as_function(DESeqDataSet.nbinom_lrt)
+nbinom_wald_test = _as_function(DESeqDataSet.nbinom_wald_test)
+replace_outliers = _as_function(DESeqDataSet.replace_outliers)
+results = _as_function(DESeqDataSet.results)
