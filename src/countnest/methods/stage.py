@@ -14,7 +14,7 @@ Stage = TypeVar("Stage", bound="Normalized")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaseMoments:
-    """What is known of every gene before any model, each (G,).
+    """Moments of the normalized counts of every gene, before any model, each (G,).
 
     Attributes
     ----------
