@@ -24,6 +24,7 @@ def answer_options(
     genes: pd.Index,
     *,
     kind: str | None = None,
+    of_fit: bool = False,
     joint: bool = False,
     stagewise: bool = False,
     on_blocks: OnBlocks = "refuse",
@@ -58,6 +59,7 @@ def answer_options(
     statistic, name = (None, MEAN) if filter is None else _statistic(filter, genes)
     return AnswerOptions(
         kind=kind,
+        of_fit=of_fit,
         joint=joint,
         stagewise=stagewise,
         lfc_threshold=float(lfc_threshold),

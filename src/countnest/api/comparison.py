@@ -47,7 +47,7 @@ def results_of_query(fit: DESeq2Fit, query: Query | None, *, strict: bool) -> Re
     """Return the results of a query of one row, by default options; `strict` refuses a query that compares blocks."""
     query = contrast_query(fit.design) if query is None else query
     kind = None if strict else kind_of_test(fit, None)
-    options = AnswerOptions(kind=kind, on_blocks="refuse" if strict else "warn")
+    options = AnswerOptions(kind=kind, of_fit=not strict, on_blocks="refuse" if strict else "warn")
     return only(answer(query, fit, fit.data, fit.engine, options))
 
 

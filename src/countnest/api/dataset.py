@@ -283,6 +283,8 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
 
     def _drop(self) -> None:
         """Drop everything that was estimated, and all fits."""
+        if self._fits:
+            progress(self._quiet).note(f"the fits that were kept are dropped: {', '.join(self._fits)}.")
         self._state, self._fits = None, {}
 
     def _factors(self) -> tuple[FloatArray | None, bool]:
@@ -331,6 +333,8 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
         """Return one of the fits; None: that of the last analysis."""
         if name is None or name == self._last:
             return self._last_fit()
+        if not self._fits:
+            self._last_fit()  # which says what is missing, where nothing is fitted
         check_option("fit", name, (self._last, *self._fits))
         return self._fits[name].bind(self._data, self._design, self._engine_aside())
 

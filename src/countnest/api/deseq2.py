@@ -393,6 +393,7 @@ class DESeqDataSet(CountDataSet):
         name: str | None = None,
         list_values: Sequence[float] = (1.0, -1.0),
         test: TestType | None = None,
+        fit: str | None = None,
         alpha: float = 0.1,
         lfc_threshold: float = 0.0,
         alt_hypothesis: AltHypothesis = "greaterAbs",
@@ -419,6 +420,8 @@ class DESeqDataSet(CountDataSet):
             Weights of the two lists of names.
         test
             "Wald" for Wald tests after a likelihood ratio test; None: the test that was run.
+        fit
+            The name of one of the `fits` that were kept; None: that of the last analysis.
         alpha
             False discovery rate for which independent filtering is tuned.
         lfc_threshold
@@ -460,10 +463,13 @@ class DESeqDataSet(CountDataSet):
         -----
         R counterpart: DESeq2::results.
         """
-        fit = self._last_fit()
+        found = self._fit(fit)
+        if not isinstance(found, DESeq2Fit):
+            raise OptionError(f"results() are of DESeq2's fits; fit={fit!r} is answered by dds.effect(...).test(fit=).")
         options = answer_options(
             self._data.genes,
-            kind=kind_of_test(fit, test),
+            kind=kind_of_test(found, test),
+            of_fit=True,
             on_blocks="warn",
             alpha=alpha,
             lfc_threshold=lfc_threshold,
@@ -477,7 +483,7 @@ class DESeqDataSet(CountDataSet):
             filter_fun=filter_fun,
             confint=confint,
         )
-        return results_of(fit, options, contrast=contrast, name=name, list_values=list_values, add_mle=add_mle)
+        return results_of(found, options, contrast=contrast, name=name, list_values=list_values, add_mle=add_mle)
 
     # ---- what the steps left ----
 
@@ -613,8 +619,8 @@ class DESeqDataSet(CountDataSet):
     def fits(self) -> dict[str, str]:
         """The fits that queries can be answered from, each with its method; "deseq2" is that of the last analysis.
 
-        A query is answered from another one by ``query.test(fit="name")``. A new design, new size factors, and a choice
-        of genes or samples drop them all.
+        A query is answered from another one by ``query.test(fit="name")``. A new analysis leaves them as they
+        are; setting a design or size factors, and a choice of genes or samples, drop them all.
         """
         return ({self._last: "DESeq2"} if isinstance(self._state, Fitted) else {}) | super().fits
 

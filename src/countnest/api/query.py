@@ -72,9 +72,8 @@ class BoundQuery(Answering, Query):
         Parameters
         ----------
         kind
-            A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (residual degrees of freedom), "lrt"
-            (likelihood ratio test, whose null model follows from the query), "reduced" (against the reduced model that
-            was fitted).
+            A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (residual degrees of freedom), and
+            "lrt" (likelihood ratio test, whose null model follows from the query).
         fit
             The name of one of the `fits` of the data set; None: that of its last analysis.
         joint

@@ -166,6 +166,8 @@ class Results(Columns):
                 found[name] = "annotation of the gene"
             elif column is not None:
                 found[name] = column.meaning.format(**self.info.words(), row=name.removeprefix(JOINT_CHANGE))
+            else:
+                found[name] = "a column of your own"
         return found
 
     def _is_found(self, name: str) -> bool:

@@ -18,7 +18,7 @@ from countnest.containers.info import ResultsInfo
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.containers.schema import JOINT_CHANGE
-from countnest.errors import ContrastError, OptionError, listing, warn
+from countnest.errors import ContrastError, OptionError, listing, suggestion, warn
 from countnest.methods.adjustment import Adjusted
 from countnest.methods.answer_options import AnswerOptions, OnBlocks
 from countnest.methods.chunks import Genes, without_counts
@@ -92,12 +92,20 @@ def _chosen_kind(fit: Fit, kind: str | None) -> str:
     if kind is None:
         return next(iter(fit.kinds))
     if not isinstance(kind, str) or kind not in fit.kinds:
-        raise OptionError(f"kind={kind!r}: a fit by {fit.method} offers the tests {listing(fit.kinds, 20)}.")
+        kinds = [word for word, each in fit.kinds.items() if each.is_of_query]
+        raise OptionError(
+            f"kind={kind!r}: a fit by {fit.method} offers the tests {listing(kinds, 20)}.{suggestion(kind, kinds)}"
+        )
     return kind
 
 
 def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, joint: bool) -> None:
     """Raise where options do not go together."""
+    if not (kind.is_of_query or options.of_fit):
+        raise OptionError(
+            "the test against the reduced model is of the whole fit, whatever the query: dds.results() has it. "
+            "test('lrt') tests this query, with the null model that follows from it."
+        )
     if options.stagewise and options.has_threshold:
         raise ContrastError(
             "stagewise=True screens genes by a joint test, and the screening test takes no threshold: leave out "

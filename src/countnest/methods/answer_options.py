@@ -22,6 +22,8 @@ class AnswerOptions:
     ----------
     kind
         The kind of test, one of the fit's; None: its first.
+    of_fit
+        Whether a test of the whole fit may be given for the row, as `results` does after a likelihood ratio test.
     joint
         Test all rows at once.
     stagewise
@@ -40,6 +42,7 @@ class AnswerOptions:
     """
 
     kind: str | None = None
+    of_fit: bool = False
     joint: bool = False
     stagewise: bool = False
     lfc_threshold: float = 0.0

@@ -51,12 +51,15 @@ class TestKind:
         Whether it can test several rows at once.
     null
         What the null model is, for tests that fit one: '' where it follows from the query.
+    is_of_query
+        Whether it tests the query, and not the whole fit whatever the query.
     """
 
     label: str
     has_threshold: bool = False
     is_joint: bool = True
     null: str | None = None
+    is_of_query: bool = True
 
     __test__ = False  # no test of pytest
 

@@ -102,10 +102,15 @@ def test_several_fits_of_deseq2_stand_side_by_side():
     made.keep_fit("wald").deseq(test="LRT", reduced="~ batch", quiet=True)
     assert made.fits == {"deseq2": "DESeq2", "wald": "DESeq2"}
     pd.testing.assert_frame_equal(made.contrast("group_b_vs_a").test(fit="wald").table, wald)
-    ratio = made.contrast("group_b_vs_a").test("reduced")
-    pd.testing.assert_frame_equal(ratio.table, made.results(name="group_b_vs_a").table)
+    pd.testing.assert_frame_equal(made.results(name="group_b_vs_a", fit="wald").table, wald)
+    ratio = made.results(name="group_b_vs_a")
+    assert (ratio.info.test, ratio.info.reduced) == ("LRT", "~ batch")
+    with pytest.raises(OptionError, match="of the whole fit, whatever the query"):
+        made.contrast("group_b_vs_a").test("reduced")
     with pytest.raises(OptionError, match="kind='reduced'"):
         made.contrast("group_b_vs_a").test("reduced", fit="wald")
+    with pytest.raises(OptionError, match=r"kind='LRT'.*Did you mean 'lrt'"):
+        made.contrast("group_b_vs_a").test("LRT")
 
 
 def test_fits_are_saved_and_loaded(dds, tmp_path):
@@ -139,6 +144,8 @@ def test_fits_go_with_what_they_were_made_of(dds):
         other = dds.copy()
         change(other)
         assert other.fits == {}
+        with pytest.raises(MissingStepError):
+            other.effect("group").test(fit="ols")
     assert dds.copy().remove_fit("ols").fits.keys() == dds.fits.keys() - {"ols"}
     assert "ols" in dds.fits
 
@@ -154,3 +161,14 @@ def test_what_is_no_fit_or_no_name():
         made.keep_fit("mine")
     with pytest.raises(OptionError, match="is not known"):
         made.remove_fit("mine")
+
+
+def test_results_are_of_deseq2(dds):
+    with pytest.raises(OptionError, match=r"results\(\) are of DESeq2's fits; fit='ols'"):
+        dds.results(fit="ols")
+
+
+def test_dropped_fits_are_told(dds, capfd):
+    other = dds.copy()
+    other.size_factors = np.ones(len(other.samples))
+    assert "the fits that were kept are dropped: ols" in capfd.readouterr().err

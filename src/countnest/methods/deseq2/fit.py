@@ -85,7 +85,7 @@ class DESeq2Fit:
         }
         reduced = self.model.reduced
         if reduced is not None:
-            found[REDUCED] = TestKind("LRT", is_joint=False, null=reduced.description)
+            found[REDUCED] = TestKind("LRT", is_joint=False, null=reduced.description, is_of_query=False)
         return found
 
     @property
