@@ -56,7 +56,7 @@ FDR above its level by more than two standard errors, in countnest:
 
 Wald and likelihood ratio tests take the shrunken dispersion as if it were known, and compare with a normal or a
 chi-square distribution. How far an estimate may be from the truth is not in the p-value; the test with the true
-dispersion shows how much of an excess comes from that. `use_t`, and the F test of a joint question, compare with the
+dispersion shows how much of an excess comes from that. `use_t`, and the F test of a joint query, compare with the
 residual degrees of freedom, as if the dispersion came from the gene alone and the trend had added nothing. This errs on
 the cautious side, and with few samples it costs most of the power. Here the dispersions follow a trend and no count is
 an outlier, as the method has it; real studies may be less kind.

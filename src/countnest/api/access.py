@@ -220,8 +220,8 @@ def _coded_cells(design: Design, rows: pd.DataFrame) -> FloatArray:
     lost = [str(label) for label, fine in zip(rows.index, estimable(design, functional), strict=True) if not fine]
     if lost:
         raise ContrastError(
-            f"the means of the cells {listing(lost)} cannot be estimated: no samples tell their coefficients in "
-            f"'{design.formula}'. Ask for combinations of levels that the samples have; see dds.design.report()."
+            f"the means of the cells {listing(lost)} cannot be estimated: no samples determine their coefficients in "
+            f"'{design.formula}'. Choose combinations of levels that the samples have; see dds.design.report()."
         )
     return contrast_matrix(design, functional)
 

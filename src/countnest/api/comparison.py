@@ -71,10 +71,10 @@ def _of_one_row(fit: DESeq2Fit, query: str | BoundQuery) -> Query:
     chosen = parse_query(fit.design, query) if isinstance(query, str) else query
     if not isinstance(chosen, Query):
         raise OptionError(
-            f"query={query!r} is not a query; give a line of text, or what dds.effect() and so on return."
+            f"query={query!r} is not a query; give a line of text, or a query made by dds.effect() and so on."
         )
     if chosen.design is not fit.design:
-        raise ContrastError("the query belongs to another data set; ask this one.")
+        raise ContrastError("the query belongs to another data set; make it with this one.")
     if len(chosen) != 1:
         raise ContrastError(
             f"the query has {len(chosen)} rows; fold changes are shrunken for one at a time: {listing(chosen.labels)}. "

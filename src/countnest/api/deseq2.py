@@ -79,7 +79,7 @@ class DESeqDataSet(CountDataSet):
     levels
         All levels of factors in their order, {"dose": ["low", "mid", "high"]}; the first is the reference, unless
         `reference` names another. Without it, levels stand in the order of the numbers that they carry (0, 5, 15, 120;
-        30min, 2h, 1d), where that is beyond doubt, of categories, or of text. The order is told, and queries that
+        30min, 2h, 1d), where that is beyond doubt, of categories, or of text. A note gives the order, and queries that
         depend on it, such as "consecutive", explain it. A number whose levels are named is a factor.
     blocks
         Factors whose levels are blocks, within which queries are answered; by default those that are nested in
@@ -178,7 +178,7 @@ class DESeqDataSet(CountDataSet):
         beta_prior
             Shrink the coefficients by normal priors, and test the shrunken ones: what `results`, `coef` and `genes`
             show. Queries (`effect`, `query` and so on) are answered without priors. `lfc_shrink` shrinks fold
-            changes and leaves the tests as they are, which is to be preferred.
+            changes and leaves the tests as they are, which is preferable.
         model_matrix_type
             With `beta_prior`: "expanded", a coefficient for every level of a factor, so that no level is special; or
             "standard", those of the design. None: "expanded".

@@ -140,7 +140,7 @@ class Handling:
         return new
 
     def _chosen(self, key: Any, noun: Noun) -> IntArray | None:  # noqa: ANN401 (checked there)
-        """Return the places of genes or samples that a key names; a symbol, and names of the others, are told."""
+        """Return the positions of genes or samples that a key names; advise on symbols and names of the other axis."""
         genes, samples = self._data.genes, self._data.samples
         try:
             return chosen_places(key, genes if noun == "gene" else samples, noun)

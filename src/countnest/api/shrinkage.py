@@ -175,7 +175,7 @@ def lfc_shrink(
 def _check_table(res: Results, fit: DESeq2Fit) -> None:
     """Raise unless `res` is a table of fold changes of these genes."""
     if not isinstance(res, Results):
-        raise OptionError(f"res={res!r} is not a Results; give what results() returned.")
+        raise OptionError(f"res={res!r} is not a Results; give the table that results() returned.")
     if res.info.shrinkage is not None:
         raise OptionError(f"the fold changes of res are already shrunken ({res.info.shrinkage}); give the results().")
     missing = [name for name in ("log2FoldChange", "lfcSE") if name not in res.table]
@@ -215,7 +215,7 @@ def _check_same(res: Results, query: Query, estimates: tuple[FloatArray, FloatAr
         compared = np.isfinite(given) & np.isfinite(own) & (given != 0.0)
         if not np.allclose(given[compared], own[compared], rtol=SAME, atol=SAME):
             raise ContrastError(
-                f"res is about '{res.info.label}', or of another fit, and '{query.labels[0]}' is to be shrunken: give "
+                f"res is about '{res.info.label}', or of another fit, and '{query.labels[0]}' would be shrunken: give "
                 "lfc_shrink the same coef, contrast or query as the results."
             )
 
@@ -283,7 +283,7 @@ def _options_of(info: ResultsInfo, threshold: float) -> AnswerOptions:
     lost = [name for name in (function, statistic) if name is not None]
     if lost:
         warn(
-            f"res holds the name of {listing(lost)}, but not what it stands for: p-values are adjusted by {method}"
+            f"res holds the name of {listing(lost)}, but not the function itself: p-values are adjusted by {method}"
             f"{', and genes filtered by their mean count' if filtering else ''}."
         )
     tried = info.filter_num_rej if statistic is None and info.filter_fun is None else None

@@ -124,7 +124,7 @@ class ResultsInfo(Described):
         if self.test == "LRT":
             return f"{change}, and the p-value holds"
         likelihood = advised("test('lrt')", "--query-test lrt")
-        return f"{change} and its Wald p-value is not to be trusted; ask for the likelihood ratio test, {likelihood}"
+        return f"{change} and its Wald p-value is unreliable; use the likelihood ratio test, {likelihood}"
 
 
 def _fact(value: object) -> str:

@@ -81,7 +81,7 @@ class ResultsSet(Answering):
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
         """Refuse to be a table, as which `pd.DataFrame` would take the labels alone."""
-        raise OptionError("several contrasts are no single table: take rs.table, the long one, or rs.wide().")
+        raise OptionError("several contrasts are not a single table: take rs.table, the long one, or rs.wide().")
 
     def _repr_html_(self) -> str:
         """Return the counts as a small table."""

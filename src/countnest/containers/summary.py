@@ -27,8 +27,8 @@ _VALUE_NAMES: dict[Decisive, str] = {
 }
 # Why p-values of outliers are withheld, by the rule.
 _OUTLIER_NOTES: dict[OutlierRule, str] = {
-    "cooks": "[1] one sample decides too much (Cook's distance), so the p-value is withheld: see",
-    "model": "[1] a count is far from what the model expects, or one sample decides too much (Cook's distance), so the "
+    "cooks": "[1] one sample has undue influence on the fit (Cook's distance), so the p-value is withheld: see",
+    "model": "[1] a count is far from its fitted mean, or one sample has undue influence (Cook's distance), so the "
     "p-value is withheld: see find_outliers()",
 }
 # The level for s-values, as in DESeq2.
@@ -37,7 +37,7 @@ _SVALUE_ALPHA = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many genes a table of results calls up, down, outlying and too low; `str()` gives the text.
+    """Numbers of genes that changed, of outliers and of low counts in a table of results; `str()` gives the text.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Summary:
     by
         What was compared with alpha: 'padj'; 'svalue'; or 'padj_stagewise' after stage-wise testing.
     separated
-        Significant genes whose Wald test is not to be trusted, as a group has no count at all.
+        Significant genes whose Wald test is unreliable, because a group has no counts.
     intercept
         Whether the table is about the intercept, which is no change: a mean count, compared with 1.
     """
@@ -109,16 +109,16 @@ class Summary:
             *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
             *([self._line("at the bound", self.at_bound)] if self.at_bound else []),
             _OUTLIER_NOTES[self.outlier_rule] + (f" {option('cooks_cutoff')}" if self.outlier_rule == "cooks" else ""),
-            "[2] too few counts to find a change, so the gene is not adjusted for: "
+            "[2] counts too low to detect a change, so the gene is left out of the adjustment: "
             f"see {advised('independent_filtering=', '--no-independent-filtering')}"
             if self.filter_statistic == "baseMean"
-            else "[2] left out by the filter statistic, so the gene is not adjusted for: see filter=",
+            else "[2] below the cutoff of the filter statistic, so the gene is left out of the adjustment: see filter=",
         ]
         if self.separated:
             genes = counted(self.separated, "significant gene")
             lines += [
                 f"note: {genes} without any count in a group (separated): the maximum likelihood fold change is",
-                "infinite and the Wald test not to be trusted; ask for the likelihood ratio test: "
+                "infinite and the Wald test unreliable; use the likelihood ratio test instead: "
                 + advised("dds.effect(...).test('lrt')", "a --query with --query-test lrt"),
             ]
         if self.independent_filtering and self.alpha != self.tuned_alpha:

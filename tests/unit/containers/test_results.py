@@ -309,7 +309,7 @@ def test_what_is_infinite_in_a_shrunken_table(table):
     # p-values of the maximum likelihood estimate beside a shrunken fold change
     kept = ResultsInfo(label="x", shrinkage="apeglm")
     text = Results(table, kept).descriptions()["separated"]
-    assert "the maximum likelihood fold change is infinite and its Wald p-value is not to be trusted" in text
+    assert "the maximum likelihood fold change is infinite and its Wald p-value is unreliable" in text
     assert summarize(table, kept).separated == 1
     # p-values of the shrunken fold change
     own = ResultsInfo(label="x", shrinkage="normal", shrunken_test=True)

@@ -244,7 +244,7 @@ def _fit_parametric(mean: FloatArray, alpha: FloatArray) -> ParametricTrend:
         if not good.any():
             raise TrendFitError("no gene is near the parametric trend")
         if np.ptp(mean[good]) <= SAME_MEAN * mean[good].max():
-            raise TrendFitError("genes of one mean do not tell a curve over the mean")
+            raise TrendFitError("genes of one mean do not determine a curve over the mean")
         previous = coefficients
         coefficients, converged = _gamma_identity(1.0 / mean[good], alpha[good], previous)
         if not (coefficients > 0).all():
