@@ -244,8 +244,8 @@ class DESeqDataSet(CountDataSet):
             Geometric means to use instead of those of these counts, one for each gene, such as those of an earlier
             study; 0 leaves a gene out. The size factors are divided by their geometric mean. "poscounts" has its own.
         norm_matrix
-            Genes x samples, positive: what else the counts of a gene are proportional to. Average transcript lengths
-            go before it.
+            Positive matrix, genes x samples, of known effects on the counts, such as GC content. Average transcript
+            lengths take precedence.
 
         Notes
         -----

@@ -69,7 +69,7 @@ def estimate_size_factors_for_matrix(
         "ratio" or "poscounts". Size factors of "poscounts" are not rescaled to a geometric mean of 1, unlike those of
         `DESeqDataSet.estimate_size_factors`.
     locfunc, control_genes, geo_means
-        As there. `geo_means` go before `type`; the size factors are then divided by their geometric mean.
+        As there. `geo_means` take precedence over `type`; the size factors are then divided by their geometric mean.
 
     Returns
     -------

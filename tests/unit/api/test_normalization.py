@@ -146,7 +146,7 @@ def test_the_analysis_uses_lengths(with_lengths, capsys):
     np.testing.assert_allclose(rows(with_lengths.normalization_factors), FROM_LENGTHS[""], rtol=1e-12)
     assert with_lengths.size_factors is None
     np.testing.assert_allclose(with_lengths.results().table["log2FoldChange"], LFC, rtol=1e-8)
-    with_lengths.size_factors = np.ones(4)  # these go before lengths
+    with_lengths.size_factors = np.ones(4)  # these take precedence over lengths
     assert with_lengths.deseq(fit_type="mean", quiet=True).normalization_factors is None
 
 
@@ -185,7 +185,7 @@ def test_columns_that_describe_genes_are_no_samples():
     )
 
 
-# ---- what goes before what ----
+# ---- precedence ----
 
 
 @pytest.mark.parametrize(

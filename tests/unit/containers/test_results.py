@@ -296,7 +296,7 @@ def test_the_note_on_outliers_names_the_rule(table):
     cooks, model = (str(summarize(table, ResultsInfo(label="x", outliers=rule))) for rule in ("cooks", "model"))
     assert "see cooks_cutoff=" in cooks
     assert "find_outliers" not in cooks
-    assert "far from what the model expects" in model
+    assert "far from its fitted mean" in model
     assert "see find_outliers()" in model
     assert "not estimated" not in cooks
 
