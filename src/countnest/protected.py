@@ -151,6 +151,7 @@ def protected(table: Table, advice: str, why: str = _LOST) -> Table:
     """Return the table as one that refuses to be edited, with a message that tells why and what to do instead."""
     kind: Any = ProtectedFrame if isinstance(table, pd.DataFrame) else ProtectedSeries
     shown = kind(table)
+    shown.index = shown.index.copy()  # its name is its own
     object.__setattr__(shown, "_advice", f"{why}: {advice}")
     result: Table = shown
     return result

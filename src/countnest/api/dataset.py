@@ -34,7 +34,7 @@ from countnest.errors import (
     listing,
     warn,
 )
-from countnest.methods.fit import Fit, StoredFit
+from countnest.methods.fit import FIT_MEMBERS, Fit, StoredFit
 from countnest.methods.normalization import Normalization
 from countnest.methods.normalized import normalize, with_weights
 from countnest.methods.stage import Normalized
@@ -190,7 +190,7 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
     @property
     def gene_names(self) -> pd.Index:
         """Labels of the genes."""
-        return self._data.genes
+        return self._data.genes.copy()
 
     @property
     def gene_info(self) -> pd.DataFrame:
@@ -250,8 +250,19 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
         """Add a fit of any method under a name; see `methods.fit.StoredFit` for what it has to offer."""
         if not isinstance(name, str) or not name or name == self._last:
             raise OptionError(f"name={name!r} cannot name a fit; give text, other than '{self._last}'.")
-        if not (is_dataclass(fit) and callable(getattr(fit, "bind", None))):
-            raise OptionError(f"fit= must be a dataclass with a method bind(data, design, engine); got {kind_of(fit)}.")
+        methods = all(callable(getattr(fit, each, None)) for each in ("bind", "misfits"))
+        if not (is_dataclass(fit) and methods) or isinstance(fit, type):
+            raise OptionError(
+                "fit= must be a dataclass with the methods bind(data, design, engine) and misfits(data, design), see "
+                f"countnest.methods.fit.StoredFit; got {kind_of(fit)}."
+            )
+        wrong = fit.misfits(self._data, self._design)
+        if wrong:
+            raise OptionError(f"the fit '{name}' does not belong to this data set: {wrong[0]}.")
+        bound = fit.bind(self._data, self._design, self._engine_aside())
+        lacking = [each for each in FIT_MEMBERS if not hasattr(bound, each)]
+        if lacking:
+            raise OptionError(f"bind() of fit= returned {kind_of(bound)}, which lacks {listing(lacking, 20)}.")
         self._fits = {**self._fits, name: fit}
         return self
 

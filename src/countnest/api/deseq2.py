@@ -258,6 +258,7 @@ class DESeqDataSet(CountDataSet):
             geo_means=geo_means, norm_matrix=norm_matrix,
         )  # fmt: skip
         given = replace(given, iterated=iterated_size_factors)
+        self._drop()
         self._state = self._weighted(normalize(counts, None, type, engine, normalization=given), engine)
         self._given, self._given_by_gene = self._state.factors, self._state.by_gene
         self._factors_estimated = True

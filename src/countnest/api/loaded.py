@@ -10,12 +10,9 @@ import pandas as pd
 
 from countnest.errors import FileError
 from countnest.files import FilePath
-from countnest.methods.chunks import Genes
 from countnest.methods.deseq2.fit import StoredDESeq2Fit
-from countnest.methods.deseq2.stages import Dispersed
-from countnest.methods.deseq2.validity import impossible, misfits
+from countnest.methods.deseq2.validity import wrong_in
 from countnest.methods.fit import STORED
-from countnest.methods.normalized import base_moments
 from countnest.methods.stage import Normalized
 
 if TYPE_CHECKING:
@@ -25,8 +22,6 @@ __all__ = ["check_parts", "check_state"]
 
 OPTIONS = {"design", "reference", "levels", "blocks", "numeric_ok", "same_as"}
 LATER = {"levels"}  # files of earlier versions lack them
-# Means of the counts are computed again; another version of NumPy may differ in the last bits.
-TOLERANCE = 1e-9
 
 
 def check_parts(data: Mapping[str, object], options: Mapping[str, object], path: FilePath) -> None:
@@ -81,30 +76,9 @@ def _check_fits(dds: DESeqDataSet, path: FilePath) -> None:
 def _check_analysis(dds: DESeqDataSet, state: object, path: FilePath) -> None:
     if not isinstance(state, Normalized):
         raise _misfit(path, "its estimates are of another type")
-    genes, samples = dds._data.shape
-    priors = dds._priors()
-    p = len(dds.design.names)
-    wrong = misfits(state, genes, samples, p, p if priors is None else len(priors.names))
+    wrong = wrong_in(state, dds._data, dds._design, dds._engine_aside())
     if wrong:
         raise _misfit(path, wrong[0])
-    if not (np.isfinite(state.factors).all() and (state.factors > 0).all()):
-        raise _misfit(path, "its size factors are not above zero")
-    wrong = impossible(state)
-    if wrong:
-        raise _misfit(path, wrong[0])
-    stored = state.moments
-    counts = state.counts_used(dds._data.matrix) if isinstance(state, Dispersed) else dds._data.matrix
-    again = base_moments(
-        Genes(counts, state.factors),
-        dds._engine_aside(),
-        weights=state.raw_weights,
-        weights_fail=stored.weights_fail,
-    )
-    same = np.array_equal(stored.all_zero, again.all_zero)
-    for found, expected in ((stored.mean, again.mean), (stored.variance, again.variance)):
-        same = same and np.allclose(found, expected, rtol=TOLERANCE, atol=0.0, equal_nan=True)
-    if not same:
-        raise _misfit(path, "its estimates are those of other counts")
 
 
 def _misfit(path: FilePath, why: str) -> FileError:

@@ -80,7 +80,7 @@ def lfc_shrink(
         treats all levels of the factor alike.
     res
         The results of the same comparison, whose p-values, adjusted p-values and record are kept; by default they are
-        made by `results` without other arguments.
+        made by `results`, or for a query by its `test()`, without other arguments.
     svalue
         Give s-values, the expected shares of wrong signs, in place of p-values.
     lfc_threshold

@@ -198,12 +198,14 @@ def _answer_jointly(request: _Request) -> Results:
     found = fit.joint_test(query.matrix, request.kind)
     empty = unchanged.all(axis=1) & ~np.isnan(found.statistic)
     statistic, p_value = np.where(empty, 0.0, found.statistic), np.where(empty, 1.0, found.p_value)
+    withheld = fit.withheld(request.options.outliers, request.options.cooks_cutoff)
     lfc = np.where(unchanged & ~np.isnan(found.lfc), 0.0, found.lfc)
+    lfc = np.where(withheld.emptied[:, np.newaxis], 0.0, lfc)
     changes = {f"{JOINT_CHANGE}{label}": lfc[:, i] for i, label in enumerate(_distinct(query.labels))}
     separated = np.asarray((fit.separated(query.matrix) & ~unchanged).any(axis=1))
     label = f"{listing(query.labels, 3)} jointly, {found.df_tested} df"
     test = _Test(label, query.labels, changes, statistic, p_value, found.df, separated)
-    return _table(request, test, fit.withheld(request.options.outliers, request.options.cooks_cutoff))
+    return _table(request, test, withheld)
 
 
 def unchanged_genes(query: Query, data: CountData, engine: Engine) -> BoolArray:

@@ -19,6 +19,7 @@ from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 
 __all__ = [
+    "FIT_MEMBERS",
     "STORED",
     "Fit",
     "JointTest",
@@ -30,6 +31,11 @@ __all__ = [
     "register_fit",
 ]
 
+# What every fit has.
+FIT_MEMBERS = (
+    "method", "kinds", "base_mean", "never_counted", "shrinkage", "models_block", "row_tests", "joint_test",
+    "separated", "withheld",
+)  # fmt: skip
 # The types of stored fits, besides DESeq2's, that files may hold.
 STORED: list[type] = []
 

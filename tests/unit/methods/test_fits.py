@@ -1,5 +1,7 @@
 """A second method beside DESeq2: the same queries, the same tables, the same guard; saved and loaded."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import statsmodels.api as sm
 import countnest as cn
 from countnest.errors import ContrastError, FileError, MissingStepError, OptionError, StratumError
 from countnest.methods import fit as fits
+from countnest.methods.deseq2.fit import StoredDESeq2Fit
 from unit.api.simulated import study
 from unit.methods.ols import fit_ols
 
@@ -123,8 +126,11 @@ def test_fits_are_saved_and_loaded(dds, tmp_path):
 
 
 def test_fits_that_a_file_cannot_hold_or_that_are_of_other_counts(dds, tmp_path, monkeypatch):
-    path = tmp_path / "a.countnest"
-    other = dds.copy().add_fit("ols", fit_ols(np.ones((5, 12)), dds.design))
+    path, other = tmp_path / "a.countnest", dds.copy()
+    small = fit_ols(np.ones((5, 12)), dds.design)
+    with pytest.raises(OptionError, match=r"'small' does not belong .* its coefficients have the shape \(5, 4\)"):
+        dds.copy().add_fit("small", small)
+    other._fits = {"ols": small}
     cn.save(other, path)
     with pytest.raises(FileError, match=r"'ols'.*its coefficients have the shape \(5, 4\)"):
         cn.load(path)
@@ -136,10 +142,28 @@ def test_fits_that_a_file_cannot_hold_or_that_are_of_other_counts(dds, tmp_path,
         cn.save(dds, path)
 
 
+def test_kept_fits_are_checked_as_the_last_analysis_is(dds, tmp_path):
+    state = dds._fitted()
+    wrong = {
+        "size factors": replace(state, factors=state.factors * 0.0),
+        "other counts": replace(state, moments=replace(state.moments, mean=state.moments.mean * 100.0)),
+        "degrees of freedom": replace(state, fit=replace(state.fit, df=-3.0)),
+    }
+    for words, changed in wrong.items():
+        with pytest.raises(OptionError, match=words):
+            dds.copy().add_fit("mine", StoredDESeq2Fit(changed))
+        other = dds.copy()
+        other._fits = {"mine": StoredDESeq2Fit(changed)}
+        cn.save(other, tmp_path / "a.countnest")
+        with pytest.raises(FileError, match=words):
+            cn.load(tmp_path / "a.countnest")
+
+
 def test_fits_go_with_what_they_were_made_of(dds):
     for change in (
         lambda it: setattr(it, "design", "~ group"),
         lambda it: setattr(it, "size_factors", np.ones(len(it.samples))),
+        lambda it: it.estimate_size_factors(control_genes=range(20, 60)),
     ):
         other = dds.copy()
         change(other)
@@ -152,11 +176,13 @@ def test_fits_go_with_what_they_were_made_of(dds):
 
 def test_what_is_no_fit_or_no_name():
     made = cn.DESeqDataSet(*study(), design="~ batch + group")
-    with pytest.raises(OptionError, match="dataclass with a method bind"):
+    with pytest.raises(OptionError, match="dataclass with the methods bind"):
         made.add_fit("mine", object())
     for name in ("deseq2", "", 3):
         with pytest.raises(OptionError, match="cannot name a fit"):
             made.add_fit(name, None)
+    with pytest.raises(OptionError, match="dataclass with the methods bind"):
+        made.add_fit("mine", StoredDESeq2Fit)
     with pytest.raises(MissingStepError):
         made.keep_fit("mine")
     with pytest.raises(OptionError, match="is not known"):
@@ -172,3 +198,16 @@ def test_dropped_fits_are_told(dds, capfd):
     other = dds.copy()
     other.size_factors = np.ones(len(other.samples))
     assert "the fits that were kept are dropped: ols" in capfd.readouterr().err
+
+
+def test_joint_tests_of_genes_that_lost_all_counts_have_no_change():
+    counts, sheet = study()
+    counts = counts.copy()
+    counts.iloc[20] = 0
+    counts.iloc[20, 5] = 900
+    made = cn.DESeqDataSet(counts, sheet, design="~ group").deseq(quiet=True, min_replicates_for_replace=3)
+    assert made._fitted().replacement.emptied[20]
+    for kind in ("wald", "lrt"):
+        row = made.effect("group").test(kind, joint=True).table.iloc[20]
+        assert (row.filter(like="log2FoldChange") == 0.0).all()
+        assert (row["stat"], row["pvalue"]) == (0.0, 1.0)

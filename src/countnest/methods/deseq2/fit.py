@@ -23,7 +23,7 @@ from countnest.methods.deseq2.inference import (
 )
 from countnest.methods.deseq2.ratio import likelihood_ratio
 from countnest.methods.deseq2.stages import Fitted, ModelFit
-from countnest.methods.deseq2.validity import impossible, misfits
+from countnest.methods.deseq2.validity import wrong_in
 from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
@@ -202,7 +202,4 @@ class StoredDESeq2Fit:
 
     def misfits(self, data: CountData, design: Design) -> list[str]:
         """List the mismatches between the fit and these counts; see `methods.deseq2.validity`."""
-        genes, samples = data.shape
-        p, prior = len(design.names), self.state.fit.prior
-        with_prior = p if prior is None else len(prior.variance)
-        return misfits(self.state, genes, samples, p, with_prior) or impossible(self.state)
+        return wrong_in(self.state, data, design, Engine(n_threads=1))

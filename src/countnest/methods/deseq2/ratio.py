@@ -32,6 +32,8 @@ def likelihood_ratio(
         contrasts = layout.standard.contrasts(contrasts)
     basis, null = row_basis(contrasts)
     genes = fitted_genes(state, counts).with_arrays(loglik=state.fit.loglik)
+    if state.replacement is not None:  # where no count is left, there is nothing to fit
+        genes = genes.where(state.rows & ~state.replacement.emptied)
     found = over_genes(
         _logliks_chunk, genes, layout=layout, null=Layout.of(layout.working.matrix @ null, as_given=True),
         min_mu=state.fit.min_mu, engine=engine, text="fitting the null model",

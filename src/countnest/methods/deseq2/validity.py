@@ -11,10 +11,20 @@ from typing import Any
 import numpy as np
 
 from countnest.arrays import FloatArray
+from countnest.containers.counts import CountData
+from countnest.design.design import Design
+from countnest.design.prior_design import prior_design
+from countnest.methods.chunks import Genes
 from countnest.methods.deseq2.stages import Dispersed, Dispersions, Fitted, ModelFit
+from countnest.methods.normalized import base_moments
 from countnest.methods.stage import Normalized
+from countnest.options import ModelMatrixType
+from countnest.parallel.run import Engine
 
-__all__ = ["SHAPES", "impossible", "misfits"]
+__all__ = ["SHAPES", "impossible", "misfits", "wrong_in"]
+
+# Means of the counts are computed again; another version of NumPy may differ in the last bits.
+TOLERANCE = 1e-9
 
 G, N, P, Q, K, V, R = "Gnpqkvr"
 
@@ -101,6 +111,12 @@ def _of_dispersions(found: Dispersions) -> Iterator[str]:
 
 
 def _of_fit(fit: ModelFit) -> Iterator[str]:
+    if fit.df is not None and not (np.nan_to_num(np.asarray(fit.df, dtype=np.float64), nan=1.0) > 0).all():
+        yield "the degrees of freedom of its t tests are not above zero"
+    if fit.reduced is not None and fit.reduced.df < 1:
+        yield "its likelihood ratio test has no degrees of freedom"
+    if fit.prior is not None and not (fit.prior.variance > 0).all():
+        yield "the variances of its priors are not above zero"
     if fit.test == "LRT" and fit.reduced is None:
         yield "its likelihood ratio test lacks the reduced model"
     if not 0 <= fit.min_mu < math.inf:
@@ -112,3 +128,32 @@ def _of_fit(fit: ModelFit) -> Iterator[str]:
             yield f"its standard errors{part} are below zero"
     if (fit.max_cooks < 0).any() or (fit.highest_cooks < 0).any():
         yield "its Cook's distances are below zero"
+
+
+def wrong_in(state: Normalized, data: CountData, design: Design, engine: Engine) -> list[str]:
+    """Describe what of a state from a file does not belong to these counts and this design; '' for nothing.
+
+    Moments are computed again; other estimates are checked for their shapes and for values that no analysis makes.
+    """
+    p = len(design.names)
+    prior = state.fit.prior if isinstance(state, Fitted) else None
+    kind: ModelMatrixType = "expanded" if prior is not None and prior.expanded else "standard"
+    with_prior = p if prior is None else len(prior_design(design, kind).design.names)
+    found = misfits(state, *data.shape, p, with_prior)
+    if found:
+        return found
+    if not (np.isfinite(state.factors).all() and (state.factors > 0).all()):
+        return ["its size factors are not above zero"]
+    found = impossible(state)
+    if found:
+        return found
+    stored = state.moments
+    counts = state.counts_used(data.matrix) if isinstance(state, Dispersed) else data.matrix
+    again = base_moments(
+        Genes(counts, state.factors), engine, weights=state.raw_weights, weights_fail=stored.weights_fail
+    )
+    same = np.array_equal(stored.all_zero, again.all_zero) and all(
+        np.allclose(one, other, rtol=TOLERANCE, atol=0.0, equal_nan=True)
+        for one, other in ((stored.mean, again.mean), (stored.variance, again.variance))
+    )
+    return [] if same else ["its estimates are those of other counts"]
