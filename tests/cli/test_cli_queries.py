@@ -1,4 +1,4 @@
-"""Designs described and questions answered by the command, most of them in a process of its own."""
+"""Designs described and queries answered by the command, most of them in a process of its own."""
 
 import json
 import os
@@ -137,7 +137,7 @@ def test_record(folder, runs, fitted, kind):
 
 
 @pytest.mark.parametrize("kind", GOOD)
-def test_answers_are_told(runs, fitted, kind):
+def test_answers_are_printed(runs, fitted, kind):
     lines = runs[kind].stdout.splitlines()
     texts, _, options = GOOD[kind]
     alpha = options.get("alpha", 0.1)

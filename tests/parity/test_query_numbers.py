@@ -1,4 +1,4 @@
-"""Answers to questions asked in words: against DESeq2's tables, between spellings of one model, and between tests.
+"""Answers to queries in words: against DESeq2's tables, between spellings of one model, and between tests.
 
 Against DESeq2 a number of each gene is held to 1e-8 relative, or to 1e-7 where rounding moves the trend; the listed
 genes whose dispersion is decided by rounding have limits of their own (`quantities` tells these genes apart).
@@ -225,7 +225,7 @@ def test_answers_are_those_of_deseq2(fitted, run_of, name, table):
     np.testing.assert_array_equal(ours["padj"] < level, theirs["padj"] < level)
 
 
-def test_rows_of_one_question_are_the_tables_of_its_rows(fitted):
+def test_rows_of_one_query_are_the_tables_of_its_rows(fitted):
     dds = fitted("study48", NESTED48)
     whole = dds.effect("treat2", by="treat1").test()
     for group, part in zip("ABCD", whole.parts.values(), strict=True):
@@ -236,7 +236,7 @@ def test_rows_of_one_question_are_the_tables_of_its_rows(fitted):
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_every_question_has_the_fold_changes_of_deseq2(fitted, run_of, name):
+def test_every_query_has_the_fold_changes_of_deseq2(fitted, run_of, name):
     """DESeq2's fold change of a numeric contrast is the weighted sum of its coefficients."""
     dds = fitted(name, SPELLINGS[name][0])
     truth = run_of(name).truth
@@ -261,7 +261,7 @@ def test_ratio_test_of_a_formula_is_that_of_deseq2(run_of, name):
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
-def test_ratio_test_of_a_question_is_that_of_deseq2(fitted, run_of, name):
+def test_ratio_test_of_a_query_is_that_of_deseq2(fitted, run_of, name):
     """The null model has another basis than DESeq2's, so its ridge penalty acts on other coefficients."""
     ours = RATIO[name][0](fitted(name, SPELLINGS[name][0])).joint().test(kind="lrt").table
     theirs = run_of(name).truth.tables["results_lrt"]

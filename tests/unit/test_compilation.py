@@ -125,7 +125,7 @@ def test_why_nothing_is_kept_and_what_to_do(folder, monkeypatch):
 
 @compiled
 @pytest.mark.usefixtures("folder")
-def test_a_full_disk_is_told_once(monkeypatch):
+def test_a_full_disk_is_reported_once(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 

@@ -15,7 +15,7 @@ from countnest.errors import ArgumentError, CountnestError, OptionError, Unknown
 from countnest.public import HOMES
 from countnest.signature import checked_arguments
 from unit.api.simulated import study
-from unit.test_from_deseq2 import VERBS
+from unit.test_from_deseq2 import FUNCTIONS
 
 # Names that are the same here.
 SAME = {"DESeq", "design", "DESeqDataSet", "fpkm", "fpm", "results", "rlog", "unmix", "vst"}
@@ -64,20 +64,20 @@ def _parameters(function):
     return inspect.signature(function).parameters
 
 
-def test_every_verb_of_the_other_packages_is_answered(dds):
-    for verb in (*VERBS, *PYDESEQ2):
-        if verb in SAME:
+def test_every_function_of_the_other_packages_is_answered(dds):
+    for function in (*FUNCTIONS, *PYDESEQ2):
+        if function in SAME:
             continue
-        with pytest.raises(AttributeError, match=rf"has no attribute '{verb}'") as caught:
-            getattr(cn, verb)
+        with pytest.raises(AttributeError, match=rf"has no attribute '{function}'") as caught:
+            getattr(cn, function)
         assert isinstance(caught.value, UnknownNameError)
         assert isinstance(caught.value, CountnestError)
-        assert not hasattr(cn, verb)
-        if verb not in METHODS:
-            assert re.search(r"Here it is \S", str(caught.value)), verb
-        if not hasattr(dds, verb):
-            with pytest.raises(UnknownNameError, match=f"DESeqDataSet has no attribute '{verb}'. Here it is "):
-                getattr(dds, verb)
+        assert not hasattr(cn, function)
+        if function not in METHODS:
+            assert re.search(r"Here it is \S", str(caught.value)), function
+        if not hasattr(dds, function):
+            with pytest.raises(UnknownNameError, match=f"DESeqDataSet has no attribute '{function}'. Here it is "):
+                getattr(dds, function)
 
 
 def test_functions_are_not_methods(dds):
@@ -157,7 +157,7 @@ def test_arguments_are_answered(dds):
             assert text in str(caught.value), str(caught.value)
 
 
-def test_an_argument_that_nobody_knows_gets_the_list(dds):
+def test_an_unknown_argument_gets_the_list(dds):
     with pytest.raises(ArgumentError, match=r"'frob'. Its arguments are 'contrast', 'name', 'list_values', "):
         dds.results(frob=1)
 
@@ -195,9 +195,9 @@ def test_calls_that_python_cannot_make_are_answered_with_those_it_can(dds):
     for ask, text in CALLED:
         with pytest.raises(ArgumentError, match=f"^{text}"):
             ask(dds)
-    for verb in (cn.results, cn.DESeq):
+    for function in (cn.results, cn.DESeq):
         with pytest.raises(OptionError, match="needs a DESeqDataSet; got None"):
-            verb()
+            function()
 
 
 def test_checked_functions_stay_themselves():

@@ -74,7 +74,7 @@ def test_arguments_exist(call):
     assert len(call.args) <= len(positional)
 
 
-VERBS = [
+FUNCTIONS = [
     "collapseReplicates",
     "counts",
     "DESeq",
@@ -117,7 +117,7 @@ VERBS = [
 ]
 
 
-@each("verb", VERBS)
-def test_every_verb_of_deseq2_is_on_the_page(verb):
+@each("function", FUNCTIONS)
+def test_every_function_of_deseq2_is_on_the_page(function):
     left = "\n".join(row.split(" | ", 1)[0] for row in ROWS)
-    assert re.search(rf"\b{verb}\b", left)
+    assert re.search(rf"\b{function}\b", left)

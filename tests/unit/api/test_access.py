@@ -100,7 +100,7 @@ def test_intervals_come_from_the_query_of_the_cell(dds):
     np.testing.assert_allclose(found["high"], 2.5 * 2.0 ** (change + width), rtol=1e-12)
 
 
-def test_t_intervals_where_t_tests_were_asked_for():
+def test_t_intervals_after_t_tests():
     normal, t = (
         cn.DESeqDataSet(*study(), design="~ batch + group").deseq(quiet=True, use_t=use) for use in (False, True)
     )

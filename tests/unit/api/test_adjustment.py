@@ -41,7 +41,7 @@ def test_functions_are_recorded_by_name(dds):
     assert found.info.p_adjust == "q_values"
 
 
-def test_questions_take_the_same_methods(dds):
+def test_queries_take_the_same_methods(dds):
     found = dds.effect("group", levels=("c", "a")).test(p_adjust="storey")
     assert found.info.p_adjust == "storey"
     p, mean, padj = numbers(found, "pvalue", "baseMean", "padj")

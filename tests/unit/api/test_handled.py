@@ -109,7 +109,7 @@ def test_what_belongs_to_genes_goes_with_them():
     assert list(example[5:2:-1].truth.index) == ["gene6", "gene5", "gene4"]
 
 
-def test_who_chooses_the_wrong_way_is_told_the_right_one(fitted):
+def test_a_key_of_the_wrong_axis_gets_the_right_form(fitted):
     control = fitted.samples["group"] == "a"
     for key in (control, control.to_numpy(), "s1", ["s0", "s1"]):
         with pytest.raises(CountsError, match=r"Samples are chosen by dds\[:, samples\]\."):
@@ -123,7 +123,7 @@ def test_who_chooses_the_wrong_way_is_told_the_right_one(fitted):
         fitted.samples = fitted.samples.iloc[:5]
 
 
-def test_who_chooses_by_a_symbol_is_told_the_label(fitted):
+def test_a_symbol_as_key_gets_the_label(fitted):
     named = fitted.copy()
     named.gene_info = pd.Series([f"SYM{k}" for k in range(150)], named.gene_names)
     for ask in (
@@ -163,7 +163,7 @@ def test_factors_stay_with_samples_only_if_they_were_given():
     assert dds[:, chosen].size_factors is None
 
 
-def test_lost_levels_and_cells_are_told():
+def test_lost_levels_and_cells_are_reported():
     dds = data_set("~ batch * group")
     with pytest.warns(
         CountnestWarning, match=r"no sample has group 'c' any more; the coefficients are now 'Intercept'"
@@ -200,7 +200,7 @@ def test_what_cannot_be_chosen(fitted):
         fitted["g1", "g2", "g3"]
 
 
-def test_notes_of_parts_are_told_once(fitted, monkeypatch, capsys):
+def test_notes_of_parts_are_reported_once(fitted, monkeypatch, capsys):
     monkeypatch.setattr(module, "_TOLD", set())
     for _ in range(2):
         fitted[:30], fitted[:, 2:]
@@ -266,7 +266,7 @@ def test_options_survive_designs_that_do_not_use_them(tmp_path):
         assert each.design.levels["group"][0] == "b"
 
 
-def test_a_question_belongs_to_its_design(fitted):
+def test_a_query_belongs_to_its_design(fitted):
     dds = fitted.copy()
     asked = dds.effect("group")
     dds.design = "~ group"

@@ -431,7 +431,7 @@ def test_files_that_pack_well_are_larger_so_that_they_can_be_read(tmp_path, monk
     pd.testing.assert_frame_equal(load(tmp_path / "large").counts(), dds.counts())
 
 
-def test_files_that_this_machine_has_no_room_for(saved, tmp_path, monkeypatch):
+def test_files_larger_than_the_memory(saved, tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "available_memory", lambda: 1000.0)
     refused(
         rewritten(saved), tmp_path / "file", "takes 1 MB of memory, and 1 MB are available. Load it on a larger machine"

@@ -22,7 +22,7 @@ def in_time(**options):
     return cn.DESeqDataSet(counts, sheet, design="~ batch + minute", **options)
 
 
-def test_the_order_is_told_when_the_data_set_is_made_and_not_again(capsys):
+def test_the_order_is_reported_once_when_the_data_set_is_made(capsys):
     dds = in_time()
     assert capsys.readouterr().err.splitlines() == [
         "-- reference levels: batch x, minute 0",
@@ -51,7 +51,7 @@ def test_a_quiet_data_set_says_nothing(capsys, caplog):
     assert "-- reference levels: batch x, minute 0" in caplog.messages  # a log has it
 
 
-def test_an_order_of_text_is_told_where_another_may_be_meant(capsys):
+def test_an_order_of_text_is_reported_where_another_may_be_meant(capsys):
     def told(groups, **options):
         counts, sheet = study(levels=groups)
         dds = cn.DESeqDataSet(counts, sheet, design="~ batch + group", **options)

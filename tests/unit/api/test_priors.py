@@ -165,7 +165,7 @@ def test_gene_wise_dispersions_have_no_trend():
     assert dds.coef().iloc[5:].notna().all(axis=None)
 
 
-def test_questions_are_answered_without_priors(wide, without):
+def test_queries_are_answered_without_priors(wide, without):
     here, there = (each.query("group[c - a]").test().table for each in (wide, without))
     np.testing.assert_array_equal(here["log2FoldChange"], there["log2FoldChange"])
 

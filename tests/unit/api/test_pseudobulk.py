@@ -70,7 +70,7 @@ def test_the_sheet_has_what_is_constant_within_samples(adata, bulk, capsys):
     assert "columns of obs that differ between the cells of a sample are left out: 'umis'" in capsys.readouterr().err
 
 
-def test_small_samples_are_kept_when_asked(adata):
+def test_small_samples_are_kept_on_request(adata):
     with pytest.warns(CountnestWarning, match=r"1 sample of fewer than 10 cells kept: 'd5_B \(3\)'"):
         kept = cn.pseudobulk(adata, BY, small="keep", quiet=True)
     assert kept.obs.loc["d5_B", "n_cells"] == 3
@@ -198,7 +198,7 @@ class TestCellsAsSamples:
             ):
                 cn.DESeqDataSet(counts, obs, design="~ group")
 
-    def test_they_are_taken_when_asked(self, tmp_path):
+    def test_cells_are_accepted_on_request(self, tmp_path):
         for counts, obs in self.tables(0.1, tmp_path):
             assert cn.DESeqDataSet(counts, obs, design="~ group", cells_ok=True).counts().shape == (GENES, 300)
 

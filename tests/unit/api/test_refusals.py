@@ -1,4 +1,4 @@
-"""What the verbs refuse, each with a message that says what to give instead."""
+"""Arguments that the functions refuse, each with a message that says what to give instead."""
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ VERBS = {
 
 
 @pytest.mark.parametrize("name", list(VERBS))
-def test_verbs_need_a_data_set(name, res):
+def test_functions_need_a_data_set(name, res):
     for it, kind in ((study()[0], "a DataFrame"), (res, "a Results"), (None, "None"), (3, "an int")):
         with pytest.raises(OptionError, match=f"^{name} needs a DESeqDataSet; got {kind}"):
             VERBS[name](it)
@@ -81,7 +81,7 @@ def test_what_to_give_instead(res):
         cn.plot_interaction(res, "g5")
 
 
-def test_verbs_are_the_methods():
+def test_functions_are_the_methods():
     assert cn.DESeq.__doc__ == cn.DESeqDataSet.deseq.__doc__
     made = cn.DESeq(data_set(), quiet=True)
     assert isinstance(made, cn.DESeqDataSet)
@@ -162,7 +162,7 @@ OTHERS = [
 
 
 @each(("ask", "error", "message"), OTHERS)
-def test_values_of_other_verbs(ask, error, message):
+def test_values_of_other_functions(ask, error, message):
     with pytest.raises(error, match=message):
         ask()
 

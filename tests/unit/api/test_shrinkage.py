@@ -1,4 +1,4 @@
-"""The verb `lfc_shrink`: what is shrunken, what is kept, and what is refused."""
+"""The function `lfc_shrink`: what is shrunken, what is kept, and what is refused."""
 
 import dataclasses
 
@@ -169,7 +169,7 @@ def test_results_that_cannot_be_shrunken(dds):
         shrink(dds, res=cn.Results(res.top(20), res.info))
 
 
-# ---- contrasts and questions ----
+# ---- contrasts and queries ----
 
 
 def test_a_difference_of_levels_is_relevelling(data, dds):

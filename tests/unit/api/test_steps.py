@@ -59,7 +59,7 @@ def test_steps_of_a_likelihood_ratio_test(dds):
     assert_same(dds, whole)
 
 
-def test_verbs_are_methods(fitted):
+def test_functions_are_methods(fitted):
     dds = cn.DESeqDataSet(*study(), design="~ batch + group")
     assert cn.DESeq(dds, quiet=True) is dds
     assert_same(dds, fitted)
@@ -300,7 +300,7 @@ def test_the_steps_are_announced_in_their_order(dds, capsys):
     assert places == sorted(places)
 
 
-def test_given_factors_and_substituted_trends_are_told(capsys):
+def test_given_factors_and_substituted_trends_are_reported(capsys):
     counts, sheet = study(n_genes=400)
     rng = np.random.default_rng(3)
     mean = np.exp(np.linspace(1.0, 8.0, 400))
@@ -314,7 +314,7 @@ def test_given_factors_and_substituted_trends_are_told(capsys):
     assert dds.dispersion_trend.fit_type == "local"
 
 
-def test_replaced_outliers_are_told(capsys):
+def test_replaced_outliers_are_reported(capsys):
     counts, sheet = study(levels=("a", "b"))
     counts.iloc[20, 3] = 60_000
     dds = cn.DESeqDataSet(counts, sheet, design="~ group").deseq(min_replicates_for_replace=4)
@@ -324,7 +324,7 @@ def test_replaced_outliers_are_told(capsys):
     assert dds.counts(replaced=True).iloc[20, 3] < 30_000
 
 
-def test_counts_that_were_not_replaced_are_told(fitted):
+def test_counts_that_were_not_replaced_are_reported(fitted):
     with pytest.warns(CountnestWarning, match="no outliers were replaced"):
         found = fitted.counts(replaced=True)
     pd.testing.assert_frame_equal(found, fitted.counts())

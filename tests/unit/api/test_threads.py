@@ -9,7 +9,7 @@ from countnest.methods import chunks
 from countnest.parallel import run
 from unit.api.simulated import study
 
-VERBS = {
+FUNCTIONS = {
     "results": lambda dds: dds.results(),
     "results, model": lambda dds: dds.results(outliers="model"),
     "question": lambda dds: dds.effect("group").test(),
@@ -58,9 +58,9 @@ def test_everything_afterwards_has_the_threads_of_deseq(used):
     for n_threads in (1, 3):
         dds = cn.DESeqDataSet(*study(), design="~ batch + group").deseq(n_threads=n_threads, quiet=True)
         assert max(used) == n_threads
-        for name, verb in VERBS.items():
+        for name, function in FUNCTIONS.items():
             used.clear()
-            verb(dds)
+            function(dds)
             assert max(used, default=0) == n_threads, name
 
 
@@ -69,7 +69,7 @@ def test_threads_of_the_data_set_hold_from_the_start(used):
     dds.results()
     assert max(used) == 3
     used.clear()
-    cn.lfc_shrink(dds, n_threads=2, quiet=True)  # a verb that changes nothing keeps its threads to itself
+    cn.lfc_shrink(dds, n_threads=2, quiet=True)  # a function that changes nothing keeps its threads to itself
     assert max(used) == 2
     assert dds.n_threads == 3
 

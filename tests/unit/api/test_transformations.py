@@ -345,7 +345,7 @@ def test_sparse_genes_warn():
     vst(dds, nsub=41, quiet=True)
 
 
-def test_genes_that_scoring_loses_are_told_of(capsys):
+def test_genes_that_scoring_loses_are_reported(capsys):
     counts = COUNTS.copy()
     counts.loc["g70", "s3"] = 20_000_000
     rlog(cn.DESeqDataSet(counts, SHEET), fit_type="mean")

@@ -143,7 +143,7 @@ def test_a_gene_beyond_the_bound_is_found_where_the_others_stay():
     np.testing.assert_allclose(far["quality"], near["quality"], rtol=1e-4, atol=1e-4)
 
 
-def test_nearly_collinear_columns_are_told_when_the_design_is_made():
+def test_nearly_collinear_columns_are_reported_when_the_design_is_made():
     counts = draw(DOSE)
     rng = np.random.default_rng(1)
     noisy = (GROUP == "b") + 1e-6 * rng.normal(size=16)

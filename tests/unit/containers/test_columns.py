@@ -271,7 +271,7 @@ def test_a_joint_test_shows_its_statistic_and_all_fold_changes_or_none(res, monk
     assert as_text(table.head(3)).splitlines()[0].count("log2FoldChange.") == 3
 
 
-def test_intervals_that_were_asked_for_are_shown(res, monkeypatch):
+def test_requested_intervals_are_shown(res, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     table = res.table.copy()
     for place, name in enumerate(("ciLower", "ciUpper"), start=3):

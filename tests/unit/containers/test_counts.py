@@ -493,7 +493,7 @@ class TestValues:
             assert count_data(VALUES[:, :1], sheet().iloc[:1]).counts.shape == (6, 1)
 
 
-def test_tables_that_are_mixed_up_are_told_apart():
+def test_swapped_tables_are_recognised():
     described = frame().assign(gene_name="SYM")
     for counts in (frame(), described):
         with refused(SamplesError, "the sample sheet was given as counts"):

@@ -64,7 +64,7 @@ def test_summary_prints_once_and_returns_the_numbers(results, capsys):
     assert "\n" not in repr(summary)
 
 
-def test_summary_prints_where_it_is_told(results, capsys):
+def test_summary_prints_to_the_given_file(results, capsys):
     stream = io.StringIO()
     results.summary(file=stream)
     assert stream.getvalue().startswith("\nout of 6")

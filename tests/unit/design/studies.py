@@ -1,4 +1,4 @@
-"""Sample sheets for the tests of questions."""
+"""Sample sheets for the tests of queries."""
 
 import warnings
 

@@ -253,7 +253,7 @@ def test_numeric_labels_are_stopped():
     assert not any("numeric_ok" in note for note in design.notes)
 
 
-def test_numeric_ok_of_what_needs_none_is_told():
+def test_a_needless_numeric_ok_is_reported():
     frame = NUMBERED.assign(x=np.arange(8.0))
     for formula, name in (("~ g + x", "x"), ("~ g:x", "x"), ("~ g + t", "g"), ("~ g", "idn")):
         notes = build_design(formula, frame, numeric_ok=(name,)).notes
@@ -409,7 +409,7 @@ def test_renamed_levels_span_the_same_space(names):
     assert np.linalg.matrix_rank(np.column_stack([first, second])) == first.shape[1]
 
 
-def test_what_is_no_design_is_told():
+def test_values_that_are_not_designs_are_reported():
     sheet = pd.DataFrame({"group": ["a", "b", "a", "b"]}, index=list("wxyz"))
     for wrong in (None, 3, ["~ group"], [[1, 0], [1]]):
         with pytest.raises(DesignError, match=r"a design is a formula such as '~ batch .*, or a model matrix; got "):

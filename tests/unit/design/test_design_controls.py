@@ -24,7 +24,7 @@ def test_words_that_name_a_control():
     assert control_levels(others) == []
 
 
-def test_a_control_that_is_not_the_reference_is_told():
+def test_a_control_that_is_not_the_reference_is_reported():
     for control, other in (("wild type", "KO"), ("pre", "post"), ("mock", "infected"), ("0h", "-2h"), ("normal", "A")):
         samples = sheet(g=[other, control, other, control])
         (found,) = prepare_samples(samples, ["g"]).warnings

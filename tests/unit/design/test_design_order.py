@@ -199,7 +199,7 @@ def test_the_model_matrix_belongs_to_the_reference():
     np.testing.assert_array_equal(design.codes("minute"), [1, 3, 0, 2] * 2)
 
 
-def test_questions_by_order_say_which_order_they_used():
+def test_queries_by_order_state_the_order():
     design = minutes()
     poly = effect(design, "minute", levels="poly")
     assert "order of minute: 0 < 5 < 15 < 120 (by their numbers), equally spaced" in poly.explain()

@@ -32,7 +32,7 @@ def found(**levels):
     return typo_warnings(names, "g")
 
 
-def test_levels_that_cannot_be_told_apart_are_refused():
+def test_levels_that_look_the_same_are_refused():
     for level, others in SAME.items():
         for other in others:
             with pytest.raises(SamplesError, match="levels of 'g' differ only in") as caught:
@@ -98,7 +98,7 @@ def test_what_is_invisible_only_is_missing():
             prepare_samples(sheet(g=["a", blank, "b"]), ["g"])
 
 
-def test_words_for_a_missing_value_are_told():
+def test_words_for_a_missing_value_are_reported():
     for word in ("NA", "nan", "n/a", "N/A", "#N/A", "<NA>", "-", "?", "missing", "Unknown", "not available"):
         (warning,) = prepare_samples(sheet(g=["a", "b", word, "b", "a", word]), ["g"], reference={"g": "a"}).warnings
         assert f"look like missing values and are fitted as groups: '{word}' in 2 samples" in warning
@@ -115,7 +115,7 @@ def test_words_for_a_missing_value_are_told():
         assert found(**levels) == [], levels
 
 
-def test_a_level_that_may_be_misspelt_is_told():
+def test_a_level_that_may_be_misspelt_is_reported():
     for good, slip in [("control", "contrl"), ("control", "controll"), ("control", "cnotrol"), ("treated", "traeted"),
                        ("siControl_1", "siContral_1"), ("CTRL", "CTRK"), ("trt", "trrt")]:  # fmt: skip
         (warning,) = found(**{good: 3, slip: 1, "other": 3})
@@ -132,7 +132,7 @@ def test_a_level_that_may_be_misspelt_is_told():
         assert found(**levels) == [], levels
 
 
-def test_numbers_written_twice_are_told():
+def test_numbers_written_in_two_ways_are_reported():
     pairs = [("5", "5.0"), ("05min", "5min"), ("1e-3", "0.001"), ("5 uM", "5uM"), ("1,000", "1000"), ("0,5", "0.50")]
     for pair in pairs:
         (warning,) = found(**{pair[0]: 2, pair[1]: 2, "other": 2})

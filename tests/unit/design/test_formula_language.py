@@ -203,7 +203,7 @@ def test_costly_and_unreadable_formulas_have_messages_of_their_own(tmp_path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_door_refuses_programs(tmp_path, monkeypatch):
+def test_every_argument_refuses_programs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     dds = cn.make_example_dataset(n=30, m=6)
     counts, samples = dds.counts(), dds.samples

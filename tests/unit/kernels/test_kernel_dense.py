@@ -65,7 +65,7 @@ def test_equations_with_pivots(p):
 @pytest.mark.parametrize(
     "matrix", [np.zeros((1, 1)), [[1.0, 2.0], [2.0, 4.0]], [[1.0, 0.0, 1.0], [0, 0, 1], [0, 0, 2]]]
 )
-def test_singular_equations_are_told(matrix):
+def test_singular_equations_are_reported(matrix):
     matrix = np.array(matrix)
     with pytest.raises(np.linalg.LinAlgError):
         np.linalg.solve(matrix, np.ones(len(matrix)))

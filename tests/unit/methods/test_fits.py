@@ -194,7 +194,7 @@ def test_results_are_of_deseq2(dds):
         dds.results(fit="ols")
 
 
-def test_dropped_fits_are_told(dds, capfd):
+def test_dropped_fits_are_reported(dds, capfd):
     other = dds.copy()
     other.size_factors = np.ones(len(other.samples))
     assert "the fits that were kept are dropped: ols" in capfd.readouterr().err

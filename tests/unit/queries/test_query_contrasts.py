@@ -271,7 +271,7 @@ def test_a_factor_without_main_effect(formula):
         contrast_query(design, ("condition", "B", "A"))
 
 
-def test_a_question_is_no_contrast():
+def test_a_query_is_not_a_contrast():
     design = build_design("~ genotype + condition", SHEET)
     with pytest.raises(ContrastError, match=r"query\.test\(\).*lfc_shrink\(query=query\)"):
         contrast_query(design, effect(design, "condition"))

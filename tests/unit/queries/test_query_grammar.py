@@ -108,6 +108,6 @@ def test_errors_have_a_mark_under_the_place(full, text, message, column):
     assert mark == f"  {' ' * column}^"
 
 
-def test_questions_without_answer_are_quoted():
+def test_queries_without_an_answer_are_quoted():
     with pytest.raises(ContrastError, match=r"across levels of 'group'(.|\n)*in the query: family\[f4 - f1\]"):
         parse_query(design(SIMPLE), "family[f4 - f1]")

@@ -222,7 +222,7 @@ def test_inputs_are_not_changed():
     np.testing.assert_array_equal(s, kept[1])
 
 
-def test_too_few_iterations_are_told(monkeypatch):
+def test_too_few_iterations_are_reported(monkeypatch):
     monkeypatch.setattr(ashr, "MAX_ITER", 3)
     with pytest.warns(CountnestWarning, match="below its maximum likelihood after 3 iterations"):
         adaptive_shrinkage(*simulated(200))

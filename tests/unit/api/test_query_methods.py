@@ -1,4 +1,4 @@
-"""Questions asked of a data set: kinds of test, joint and stage-wise tests, cells without counts, blocks, options."""
+"""Queries of a data set: kinds of test, joint and stage-wise tests, cells without counts, blocks, options."""
 
 from dataclasses import fields
 
@@ -413,7 +413,7 @@ def test_outliers_are_withheld():
     assert (joint["padj_reason"] == "outlier").sum() == 148
 
 
-def test_a_question_of_no_data_set(dds):
+def test_a_query_without_a_data_set(dds):
     asked = effects.effect(dds.design, "treat2")
     assert not hasattr(asked, "test")
     loose = BoundQuery(**{field.name: getattr(asked, field.name) for field in fields(asked)})
@@ -421,7 +421,7 @@ def test_a_question_of_no_data_set(dds):
         loose.test()
 
 
-def test_a_question_may_come_before_the_fit():
+def test_a_query_may_come_before_the_fit():
     unfitted = dataset()
     asked = unfitted.interaction(treat2=R, treat1=("B", "A"))
     assert "within blocks" in asked.explain()

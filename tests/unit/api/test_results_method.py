@@ -86,7 +86,7 @@ def test_list_values_weigh_the_lists(dds):
     assert_same_change(found, dds.results([0, -0.25, 0.5, 0.5]))
 
 
-def test_without_a_question_the_last_coefficient(dds):
+def test_without_a_query_the_last_coefficient(dds):
     assert_same_change(dds.results(), dds.results(name="group_c_vs_a"))
     assert dds.results().info.label == "group c vs a"
 
@@ -148,7 +148,7 @@ def test_groups_without_counts_do_not_differ():
         ({"name": "group_c_vs_a", "contrast": ("group", "c", "a")}, "either 'contrast' or 'name'"),
     ],
 )
-def test_questions_that_have_no_answer(dds, ask, message):
+def test_queries_without_an_answer(dds, ask, message):
     with pytest.raises(ContrastError, match=message):
         dds.results(**ask)
 
@@ -205,7 +205,7 @@ def test_thresholds_are_log2(dds, alternative):
     assert (found.info.lfc_threshold, found.info.alt_hypothesis) == (0.5, alternative)
 
 
-def test_p_values_are_adjusted_as_asked(dds):
+def test_p_values_are_adjusted_by_the_given_method(dds):
     for method in ("BH", "holm", "none"):
         found = dds.results(p_adjust=method, independent_filtering=False)
         np.testing.assert_array_equal(found.table["padj"], adjust(found.table["pvalue"].to_numpy(), method))
