@@ -19,34 +19,34 @@ __all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 
 # For each kernel that other modules call, including all that it calls: seconds to compile, and number of kernels.
 EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
-    "negbin.moments.rough_dispersion_block": (0.4, 2),
-    "negbin.moments.projected_mean_block": (0.3, 1),
-    "negbin.irls.nb_log_start_block": (0.2, 1),
-    "negbin.irls.nb_log_irls_block": (2.7, 22),
-    "negbin.inference.nb_log_inference_block": (2.0, 15),
-    "negbin.inference.nb_log_variance_block": (0.5, 1),
-    "negbin.inference.nb_log_covariance_block": (0.9, 1),
-    "negbin.dispersion.nb_logalpha_fit_block": (5.4, 14),
-    "negbin.dispersion.nb_logalpha_grid_block": (0.6, 1),
-    "negbin.inference.nb_log_mean_block": (0.5, 3),
-    "negbin.inference.nb_log_hat_block": (0.5, 1),
-    "negbin.robust.robust_dispersion_block": (0.6, 3),
-    "negbin.density.nb_loglik_block": (0.2, 1),
-    "r_search.negbin.nb_log_search_block": (5.9, 15),
-    "r_search.apeglm.nb_cauchy_block": (9.4, 26),
-    "shrinkage.rlog.nb_rlog_block": (3.3, 5),
+    "negbin.moments.rough_dispersion_chunk": (0.4, 2),
+    "negbin.moments.projected_mean_chunk": (0.3, 1),
+    "negbin.irls.nb_log_start_chunk": (0.2, 1),
+    "negbin.irls.nb_log_irls_chunk": (2.7, 22),
+    "negbin.inference.nb_log_inference_chunk": (2.0, 15),
+    "negbin.inference.nb_log_variance_chunk": (0.5, 1),
+    "negbin.inference.nb_log_covariance_chunk": (0.9, 1),
+    "negbin.dispersion.nb_logalpha_fit_chunk": (5.4, 14),
+    "negbin.dispersion.nb_logalpha_grid_chunk": (0.6, 1),
+    "negbin.inference.nb_log_mean_chunk": (0.5, 3),
+    "negbin.inference.nb_log_hat_chunk": (0.5, 1),
+    "negbin.robust.robust_dispersion_chunk": (0.6, 3),
+    "negbin.density.nb_loglik_chunk": (0.2, 1),
+    "r_search.negbin.nb_log_search_chunk": (5.9, 15),
+    "r_search.apeglm.nb_cauchy_chunk": (9.4, 26),
+    "shrinkage.rlog.nb_rlog_chunk": (3.3, 5),
 }
 # An analysis needs these, one after the other.
 FIT: Final = frozenset(
     {
-        "negbin.moments.rough_dispersion_block",
-        "negbin.irls.nb_log_start_block",
-        "negbin.irls.nb_log_irls_block",
-        "negbin.inference.nb_log_inference_block",
-        "negbin.dispersion.nb_logalpha_fit_block",
-        "negbin.dispersion.nb_logalpha_grid_block",
-        "negbin.inference.nb_log_mean_block",
-        "negbin.robust.robust_dispersion_block",
+        "negbin.moments.rough_dispersion_chunk",
+        "negbin.irls.nb_log_start_chunk",
+        "negbin.irls.nb_log_irls_chunk",
+        "negbin.inference.nb_log_inference_chunk",
+        "negbin.dispersion.nb_logalpha_fit_chunk",
+        "negbin.dispersion.nb_logalpha_grid_chunk",
+        "negbin.inference.nb_log_mean_chunk",
+        "negbin.robust.robust_dispersion_chunk",
     }
 )
 # Shorter times, in seconds, are not announced.

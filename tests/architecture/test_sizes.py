@@ -21,9 +21,9 @@ LONG_FILES = {"api.deseq2", "api.transformations", "kernels.r_search.apeglm"}
 LONG_KERNELS = {
     "cauchy_point",
     "interpolated",
-    "nb_log_irls_block",
-    "nb_logalpha_fit_block",
-    "nb_logalpha_grid_block",
+    "nb_log_irls_chunk",
+    "nb_logalpha_fit_chunk",
+    "nb_logalpha_grid_chunk",
     "next_point",
     "scoring_row",
 }

@@ -41,7 +41,7 @@ def test_every_kernel_is_compiled_and_kept(capsys):
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 def test_kernels_called_by_the_package_have_one_signature():
     cn.warm()
-    called = [each for each in kernels() if each.py_func.__name__.endswith("_block") and each.signatures]
+    called = [each for each in kernels() if each.py_func.__name__.endswith("_chunk") and each.signatures]
     assert len(called) > 5
     assert {each.py_func.__name__: len(each.signatures) for each in called if len(each.signatures) > 1} == {}
 

@@ -176,5 +176,5 @@ def test_the_time_of_every_kernel_that_is_called_from_outside_is_known():
         importlib.import_module(module.name)
     names = [each.py_func for each in jit.kernels() if each.py_func.__module__.startswith("countnest.kernels.")]
     blocks = {f"{one.__module__.removeprefix('countnest.kernels.')}.{one.__name__}" for one in names}
-    assert set(EXPECTED) == {name for name in blocks if name.endswith("_block")}
+    assert set(EXPECTED) == {name for name in blocks if name.endswith("_chunk")}
     assert set(EXPECTED) > FIT

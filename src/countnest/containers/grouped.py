@@ -13,7 +13,7 @@ from countnest.arrays import FloatArray, IntArray
 
 __all__ = ["Fault", "group_sums"]
 
-# Numbers of a block, counted with its zeros: of a table that has them, and of one without.
+# Numbers of a chunk, counted with its zeros: of a table that has them, and of one without.
 _DENSE, _SPARSE = 1 << 24, 1 << 26
 
 
@@ -32,22 +32,22 @@ def group_sums(values: Any, codes: IntArray, n_groups: int) -> FloatArray | Faul
     ----------
     values : (n, G)
         Whole numbers >= 0: an array or a SciPy sparse matrix; or an array or a sparse dataset of AnnData in a file, of
-        which a block is read at a time.
+        which a chunk is read at a time.
     codes : (n,)
         The group of each row, from 0; below 0: the row counts nowhere.
     n_groups
         S.
     """
     sums = np.zeros((n_groups, values.shape[1]))
-    for rows, columns, block in _blocks(values):
-        found = _fault(block)
+    for rows, columns, chunk in _chunks(values):
+        found = _fault(chunk)
         if found is not None:
             return Fault(rows.start + found.row, columns.start + found.column, found.value)
-        _add(sums[:, columns], block, codes[rows])
+        _add(sums[:, columns], chunk, codes[rows])
     return sums
 
 
-def _blocks(values: Any) -> Iterator[tuple[slice, slice, Any]]:  # noqa: ANN401
+def _chunks(values: Any) -> Iterator[tuple[slice, slice, Any]]:  # noqa: ANN401
     """Yield consecutive rows, or columns if the table is stored by columns, with their positions."""
     form = getattr(values, "format", None)
     by_columns = form == "csc"
@@ -59,14 +59,14 @@ def _blocks(values: Any) -> Iterator[tuple[slice, slice, Any]]:  # noqa: ANN401
     for start in range(0, length, step):
         part = slice(start, min(start + step, length))
         rows, columns = (slice(0, n_rows), part) if by_columns else (part, slice(0, n_columns))
-        block = values[:, part] if by_columns else values[part]
-        yield rows, columns, block if sparse.issparse(block) else np.asarray(block)
+        chunk = values[:, part] if by_columns else values[part]
+        yield rows, columns, chunk if sparse.issparse(chunk) else np.asarray(chunk)
 
 
-def _fault(block: Any) -> Fault | None:  # noqa: ANN401
-    """Return the first value of a block that is not a count."""
-    is_sparse = bool(sparse.issparse(block))
-    numbers: npt.NDArray[Any] = block.data if is_sparse else block
+def _fault(chunk: Any) -> Fault | None:  # noqa: ANN401
+    """Return the first value of a chunk that is not a count."""
+    is_sparse = bool(sparse.issparse(chunk))
+    numbers: npt.NDArray[Any] = chunk.data if is_sparse else chunk
     if numbers.dtype.kind in "ub":
         return None
     with np.errstate(invalid="ignore"):
@@ -75,18 +75,18 @@ def _fault(block: Any) -> Fault | None:  # noqa: ANN401
         return None
     place = int(np.argmin(good.reshape(-1)))
     if not is_sparse:
-        row, column = np.unravel_index(place, block.shape)
-        return Fault(int(row), int(column), float(block[row, column]))
-    entries = block.tocoo()
+        row, column = np.unravel_index(place, chunk.shape)
+        return Fault(int(row), int(column), float(chunk[row, column]))
+    entries = chunk.tocoo()
     return Fault(int(entries.row[place]), int(entries.col[place]), float(numbers[place]))
 
 
-def _add(sums: FloatArray, block: Any, codes: IntArray) -> None:  # noqa: ANN401
-    """Add the rows of a block to the sums of their groups."""
+def _add(sums: FloatArray, chunk: Any, codes: IntArray) -> None:  # noqa: ANN401
+    """Add the rows of a chunk to the sums of their groups."""
     members = np.flatnonzero(codes >= 0)
     shape = (len(sums), len(codes))
     belongs = sparse.csr_array((np.ones(len(members)), (codes[members], members)), shape=shape)
-    found: Any = belongs @ block
+    found: Any = belongs @ chunk
     is_sparse = bool(sparse.issparse(found))
     if is_sparse:
         entries = found.tocoo()

@@ -16,9 +16,9 @@ Rows = slice | IntArray
 
 
 class CountMatrix(ABC):
-    """Counts (G, n) that are read by blocks of genes when they are needed.
+    """Counts (G, n) that are read by chunks of genes when they are needed.
 
-    The bits that `read` returns do not depend on where the counts are kept, nor on the block.
+    The bits that `read` returns do not depend on where the counts are kept, nor on the chunk.
 
     Attributes
     ----------

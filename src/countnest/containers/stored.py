@@ -1,4 +1,4 @@
-"""Counts that stay in a file and are read block by block."""
+"""Counts that stay in a file and are read chunk by chunk."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from countnest.parallel.kept import Kept
 
 __all__ = ["Stored", "stored_counts"]
 
-# Slabs that are kept: that of the blocks in work, which threads leave for the next one at different times.
+# Slabs that are kept: that of the chunks in work, which threads leave for the next one at different times.
 SLABS = 3
 # Bytes of the samples that are copied at a time: a gene should get a stretch of its row, not a few numbers.
 BAND = 1 << 27
@@ -42,7 +42,7 @@ class Stored(CountMatrix):
     source
         The table, genes x samples.
     token
-        By which the copies of one table are recognised in a worker, where every block of genes brings one.
+        By which the copies of one table are recognised in a worker, where every chunk of genes brings one.
     """
 
     gathered_cells = 1 << 26
@@ -130,7 +130,7 @@ _STORED: Kept[Stored] = Kept(2)
 
 
 def _stored_here(source: Source, token: str) -> Stored:
-    """Return counts that another process has sent; the same object for all blocks of genes."""
+    """Return counts that another process has sent; the same object for all chunks of genes."""
     return _STORED.get(token, lambda: Stored(source, token))
 
 

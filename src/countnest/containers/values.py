@@ -15,16 +15,16 @@ from countnest.remedies import advised
 
 __all__ = ["checked_values"]
 
-_BLOCK_CELLS = 1 << 18  # 2 MB of float64: a block and its temporaries stay in a core's cache
+_CHUNK_SIZE = 1 << 18  # 2 MB of float64: a chunk and its temporaries stay in a core's cache
 # From here on float64 does not hold every whole number: a larger count would have been rounded.
 TOO_LARGE = 2.0**53
 # A row is told from a gene by being the sum of so many others; with fewer it may be one by chance.
 _SUMMANDS = 5
 
 
-def _blocks(counts: CountMatrix) -> Iterator[tuple[slice, FloatArray]]:
+def _chunks(counts: CountMatrix) -> Iterator[tuple[slice, FloatArray]]:
     n_genes, n = counts.shape
-    step = max(1, _BLOCK_CELLS // n)
+    step = max(1, _CHUNK_SIZE // n)
     for start in range(0, n_genes, step):
         rows = slice(start, min(start + step, n_genes))
         yield rows, counts.read(rows)
@@ -50,17 +50,17 @@ def checked_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
     counted_genes, seen = np.zeros(n_genes, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
     totals, largest, largest_gene = np.zeros(n), np.zeros(n), 0
     varies = False
-    for rows, block in _blocks(counts):
-        if not np.all((np.floor(block) == block) & (block >= 0) & (block < TOO_LARGE)):
+    for rows, chunk in _chunks(counts):
+        if not np.all((np.floor(chunk) == chunk) & (chunk >= 0) & (chunk < TOO_LARGE)):
             _refuse_values(counts, genes, samples, advice)
-        positive = block > 0
+        positive = chunk > 0
         seen |= positive.any(axis=0)
         counted_genes[rows] = positive.any(axis=1)
-        varies = varies or bool(np.any(block != block[:, :1]))
-        totals += block.sum(axis=0)
-        first = int(np.argmax(block[:, 0]))
-        if block[first, 0] > largest[0]:
-            largest, largest_gene = block[first].copy(), rows.start + first
+        varies = varies or bool(np.any(chunk != chunk[:, :1]))
+        totals += chunk.sum(axis=0)
+        first = int(np.argmax(chunk[:, 0]))
+        if chunk[first, 0] > largest[0]:
+            largest, largest_gene = chunk[first].copy(), rows.start + first
     if not seen.any():
         raise CountsError("all counts are zero; is this the right table?")
     if not seen.all():
@@ -116,12 +116,12 @@ def _refuse_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
     for noun, test, remedy in _FAULTS:
         in_gene, in_sample = np.zeros(len(genes), dtype=np.bool_), np.zeros(len(samples), dtype=np.bool_)
         total, points = 0, _Points()
-        for rows, block in _blocks(counts):
-            bad = test(block)
+        for rows, chunk in _chunks(counts):
+            bad = test(chunk)
             total += int(np.count_nonzero(bad))
             in_gene[rows] = bad.any(axis=1)
             in_sample |= bad.any(axis=0)
-            points.look_at(block[bad])
+            points.look_at(chunk[bad])
         if total:
             g = int(np.argmax(in_gene))
             values = counts.read(slice(g, g + 1))[0]

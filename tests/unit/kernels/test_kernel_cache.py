@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from countnest.kernels.compiler import jit
-from countnest.kernels.negbin.density import nb_loglik_block
+from countnest.kernels.negbin.density import nb_loglik_chunk
 
 compiled = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -124,12 +124,12 @@ ONE = """
 import sys, time
 import numpy as np
 from countnest.kernels.compiler.jit import cache_folder
-from countnest.kernels.negbin.density import nb_loglik_block
+from countnest.kernels.negbin.density import nb_loglik_chunk
 time.sleep(max(0.0, float(sys.argv[1]) - time.time()))  # all at once
 out = np.empty(2)
 one = np.ones((2, 2))
-nb_loglik_block(3.0 * one, 2.0 * one, one, 0.5 * one[0], one[0], out)
-print(*out.tolist(), len(nb_loglik_block.stats.cache_misses), cache_folder())
+nb_loglik_chunk(3.0 * one, 2.0 * one, one, 0.5 * one[0], one[0], out)
+print(*out.tolist(), len(nb_loglik_chunk.stats.cache_misses), cache_folder())
 """
 
 
@@ -158,7 +158,7 @@ def processes(number, wait, environment):
 
 def expected():
     out, one = np.empty(2), np.ones((2, 2))
-    nb_loglik_block(3.0 * one, 2.0 * one, one, 0.5 * one[0], one[0], out)
+    nb_loglik_chunk(3.0 * one, 2.0 * one, one, 0.5 * one[0], one[0], out)
     return [str(value) for value in out.tolist()]
 
 

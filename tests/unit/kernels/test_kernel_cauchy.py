@@ -6,7 +6,7 @@ import pytest
 import scipy.optimize
 
 from countnest.kernels.compiler.jit import cache_folder
-from countnest.kernels.r_search.apeglm import nb_cauchy_block
+from countnest.kernels.r_search.apeglm import nb_cauchy_chunk
 from unit.kernels import twins
 
 PRECISION = 1.0 / 15.0**2
@@ -17,7 +17,7 @@ def search(counts, factors, X, alpha, *, scale=0.3, place=None, weights=None, ea
     (n_genes, n), p = counts.shape, X.shape[1]
     beta = np.array([twins.start(y, factors[0 if len(factors) == 1 else g], X) for g, y in enumerate(counts)])
     variance, reached = np.empty(n_genes), np.empty(n_genes, dtype=np.int64)
-    nb_cauchy_block(
+    nb_cauchy_chunk(
         counts, np.log(factors), np.ones((1, n)) if weights is None else weights, alpha,
         twins.plan_of(X), p - 1 if place is None else place, scale, PRECISION, early, beta, variance, reached,
     )  # fmt: skip

@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from cases import each, product
-from countnest.kernels.negbin.density import nb_loglik_block, nb_loglik_point, stirling_remainder
+from countnest.kernels.negbin.density import nb_loglik_chunk, nb_loglik_point, stirling_remainder
 from unit.kernels import exact, twins
 
 EPS = 2.0**-52
@@ -76,5 +76,5 @@ def test_block_floors_the_means_and_sums():
     found = np.empty(6)
     terms = np.array([twins.nb_loglik(counts[g], np.maximum(mu[g], floor[g]), alpha[g]) for g in range(6)])
     for weights in (np.ones((1, 12)), np.random.default_rng(1).uniform(0.0, 1.0, (6, 12))):
-        nb_loglik_block(counts, mu, weights, alpha, floor, found)
+        nb_loglik_chunk(counts, mu, weights, alpha, floor, found)
         np.testing.assert_allclose(found, (weights * terms).sum(axis=1), rtol=1e-12)

@@ -7,8 +7,8 @@ import scipy.special
 from cases import each, product
 from countnest.kernels.algebra.elimination import N_CELLS, n_equations
 from countnest.kernels.negbin.dispersion import (
-    nb_logalpha_fit_block,
-    nb_logalpha_grid_block,
+    nb_logalpha_fit_chunk,
+    nb_logalpha_grid_chunk,
     nb_logalpha_slope,
     nb_logalpha_value,
 )
@@ -95,7 +95,7 @@ def fit(start, counts, mu, plan, prior_mean, prior_variance, max_iter=100, v=Non
     order = np.arange(n_genes) if order is None else order
     a, first, last = np.empty(n_genes), np.empty(n_genes), np.empty(n_genes)
     n_iter = np.empty(n_genes, dtype=np.int64)
-    nb_logalpha_fit_block(
+    nb_logalpha_fit_chunk(
         order, start, counts, mu, np.ones((1, counts.shape[1])) if v is None else v, *plan, prior_mean, prior_variance,
         1e-6, max_iter,
         a, n_iter, first, last,
@@ -222,7 +222,7 @@ def test_grid_takes_the_best_of_both_rounds(design, prior):
     counts, _, mu, _ = twins.simulate(X, 25, seed=13)
     low, high = np.log(1e-8), np.log(12.0)
     a = np.empty(len(counts))
-    nb_logalpha_grid_block(
+    nb_logalpha_grid_chunk(
         low, high, counts, mu, np.ones((1, len(X))), *plan,
         np.full(len(counts), prior[0]), prior[1], a,
     )  # fmt: skip

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from countnest.kernels.negbin.inference import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
+from countnest.kernels.negbin.inference import nb_log_covariance_chunk, nb_log_inference_chunk, nb_log_variance_chunk
 from countnest.kernels.negbin.irls import (
-    nb_log_irls_block,
-    nb_log_start_block,
+    nb_log_irls_chunk,
+    nb_log_start_chunk,
 )
 from unit.kernels import twins
 
@@ -19,7 +19,7 @@ FITTED = ("beta", "variance", "mu", "hat", "loglik")
 def start(counts, factors, X):
     beta = np.full((len(counts), X.shape[1]), np.nan)
     basis, triangle = np.linalg.qr(X)
-    nb_log_start_block(counts, factors, np.ascontiguousarray(basis), np.ascontiguousarray(triangle), beta)
+    nb_log_start_chunk(counts, factors, np.ascontiguousarray(basis), np.ascontiguousarray(triangle), beta)
     return beta
 
 
@@ -35,11 +35,11 @@ def fit(counts, factors, X, alpha, beta, ridge=RIDGE, min_mu=0.5, max_iter=100, 
     }
     v = np.ones((1, n)) if v is None else v
     plan, ridge = twins.plan_of(X), np.broadcast_to(ridge, p).copy()
-    nb_log_irls_block(
+    nb_log_irls_chunk(
         counts, factors, np.log(factors), v, alpha, *plan, ridge, min_mu, 1e-8, max_iter,
         found["beta"], found["mu"], found["n_iter"],
     )  # fmt: skip
-    nb_log_inference_block(
+    nb_log_inference_chunk(
         counts, factors, v, alpha, found["beta"], *plan, ridge, only_means,
         found["mu"], found["variance"], found["hat"], found["loglik"],
     )  # fmt: skip
@@ -202,14 +202,14 @@ def test_variance_of_contrasts(X, shared, min_mu):
     ridge = RIDGE * np.arange(1.0, X.shape[1] + 1.0)
     found = np.empty((8, len(contrasts)))
     plan = twins.plan_of(X)
-    nb_log_variance_block(contrasts, beta, factors, v, alpha, *plan, ridge, min_mu, found)
+    nb_log_variance_chunk(contrasts, beta, factors, v, alpha, *plan, ridge, min_mu, found)
     for g in range(8):
         mu = np.maximum((factors[0] if shared else factors[g]) * np.exp(X @ beta[g]), min_mu)
         w = v[0 if shared else g] * mu / (1.0 + alpha[g] * mu)
         covariance = twins.covariance(X, w, ridge)
         np.testing.assert_allclose(found[g], np.einsum("ik,kl,il->i", contrasts, covariance, contrasts), rtol=1e-8)
     joint = np.empty((8, len(contrasts), len(contrasts)))
-    nb_log_covariance_block(contrasts, beta, factors, v, alpha, *plan, ridge, min_mu, joint)
+    nb_log_covariance_chunk(contrasts, beta, factors, v, alpha, *plan, ridge, min_mu, joint)
     np.testing.assert_allclose(np.einsum("gii->gi", joint), found, rtol=1e-12)
     np.testing.assert_allclose(joint[-1], contrasts @ covariance @ contrasts.T, rtol=1e-8, atol=1e-10)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels.negbin.moments import projected_mean_block, rough_dispersion_block
+from countnest.kernels.negbin.moments import projected_mean_chunk, rough_dispersion_chunk
 from unit.kernels import twins
 
 
@@ -28,7 +28,7 @@ def bases(X):
 def test_projected_mean(X, data):
     counts, factors = data
     mu = np.full_like(counts, np.nan)
-    projected_mean_block(counts, factors, *bases(X), mu)
+    projected_mean_chunk(counts, factors, *bases(X), mu)
     for g, (y, f) in enumerate(zip(counts, np.broadcast_to(factors, counts.shape), strict=True)):
         np.testing.assert_allclose(mu[g], twins.projection(y, f, X) * f, rtol=1e-9, atol=1e-11 * y.max())
 
@@ -37,7 +37,7 @@ def test_projected_means_of_groups_are_their_averages():
     X = twins.one_way()
     counts, f, _, _ = twins.simulate(X, 5, seed=32)
     mu = np.empty_like(counts)
-    projected_mean_block(counts, f[None], *bases(X), mu)
+    projected_mean_chunk(counts, f[None], *bases(X), mu)
     group = np.arange(len(X)) % 3
     for k in range(3):
         average = (counts / f)[:, group == k].mean(axis=1)
@@ -47,7 +47,7 @@ def test_projected_means_of_groups_are_their_averages():
 def test_rough_dispersion(X, data):
     counts, factors = data
     found = np.full(len(counts), np.nan)
-    rough_dispersion_block(counts, factors, *bases(X), np.empty(len(X)), found)
+    rough_dispersion_chunk(counts, factors, *bases(X), np.empty(len(X)), found)
     rows = zip(counts, np.broadcast_to(factors, counts.shape), strict=True)
     np.testing.assert_allclose(found, [twins.rough_dispersion(y, f, X) for y, f in rows], rtol=1e-9, atol=1e-12)
     assert (found > 0).any()
@@ -57,5 +57,5 @@ def test_rough_dispersion_is_not_negative():
     X = twins.two_way()
     counts = np.full((1, len(X)), 40.0)
     found = np.full(1, np.nan)
-    rough_dispersion_block(counts, np.ones((1, len(X))), *bases(X), np.empty(len(X)), found)
+    rough_dispersion_chunk(counts, np.ones((1, len(X))), *bases(X), np.empty(len(X)), found)
     assert found[0] == 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from countnest.kernels.r_search.negbin import begin_objective, nb_log_objective_row, nb_log_search_block
+from countnest.kernels.r_search.negbin import begin_objective, nb_log_objective_row, nb_log_search_chunk
 from unit.kernels import bounded, twins
 
 RIDGE_LOG2 = 1e-6
@@ -131,7 +131,7 @@ def flat(X, n_genes, seed):
 def search(start, counts, factors, v, alpha, X, ridge=RIDGE_LOG2, max_iter=MAX_ITER):
     found, converged = np.full_like(start, np.nan), np.zeros(len(start), dtype=np.bool_)
     prior_sd = 1.0 / np.sqrt(np.broadcast_to(ridge, X.shape[1]))
-    nb_log_search_block(
+    nb_log_search_chunk(
         start, counts, factors, v, alpha, *twins.plan_of(X), prior_sd, FACTOR, max_iter, found, converged
     )
     return found, converged

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from countnest.kernels.shrinkage.rlog import nb_rlog_block
+from countnest.kernels.shrinkage.rlog import nb_rlog_chunk
 from unit.kernels import twins
 
 INTERCEPT_RIDGE = 1e-6 / np.log(2.0) ** 2
@@ -31,7 +31,7 @@ def fit(counts, factors, alpha, ridge, *, start=None, weights=None, pinned=False
     n_iter = np.empty(len(counts), dtype=np.int64)
     weights = np.ones((1, counts.shape[1])) if weights is None else weights
     first = np.inf if pinned else INTERCEPT_RIDGE
-    nb_rlog_block(counts, factors, np.log(factors), weights, alpha, first, ridge, min_mu, tol, max_iter, beta, n_iter)
+    nb_rlog_chunk(counts, factors, np.log(factors), weights, alpha, first, ridge, min_mu, tol, max_iter, beta, n_iter)
     return beta, n_iter
 
 

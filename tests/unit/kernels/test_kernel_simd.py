@@ -18,15 +18,15 @@ from countnest.kernels.algebra.elimination import (
 )
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.compiler.simd import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
-from countnest.kernels.negbin.dispersion import nb_logalpha_fit_block, nb_logalpha_grid_block
-from countnest.kernels.negbin.inference import nb_log_covariance_block, nb_log_inference_block, nb_log_variance_block
+from countnest.kernels.negbin.dispersion import nb_logalpha_fit_chunk, nb_logalpha_grid_chunk
+from countnest.kernels.negbin.inference import nb_log_covariance_chunk, nb_log_inference_chunk, nb_log_variance_chunk
 from countnest.kernels.negbin.irls import (
     deviance,
     floored_means,
     log_constant,
     log_growth,
-    nb_log_irls_block,
-    nb_log_start_block,
+    nb_log_irls_chunk,
+    nb_log_start_chunk,
     working_response,
 )
 from unit.kernels import twins
@@ -165,7 +165,7 @@ class Genes:
         """Return what the line search of some genes, as one block, writes."""
         k = len(genes)
         out = np.empty(k), np.empty(k, dtype=np.int64), np.empty(k), np.empty(k)
-        nb_logalpha_fit_block(
+        nb_logalpha_fit_chunk(
             np.arange(k) if order is None else order, self.start[genes], self.counts[genes], self.mu[genes],
             self.weights[genes], *self.plan, self.centre[genes], variance, 1e-6, 100, *out,
         )  # fmt: skip
@@ -174,7 +174,7 @@ class Genes:
     def grid(self, genes):
         """Return the best points of a grid for some genes, as one block."""
         out = np.empty(len(genes))
-        nb_logalpha_grid_block(
+        nb_logalpha_grid_chunk(
             np.log(1e-8), np.log(10.0), self.counts[genes], self.mu[genes], self.weights[genes], *self.plan,
             self.centre[genes], 1.5, out,
         )  # fmt: skip
@@ -184,7 +184,7 @@ class Genes:
         """Return starts; those of one gene in eleven are far away."""
         beta = np.empty((len(genes), self.X.shape[1]))
         basis, triangle = map(np.ascontiguousarray, np.linalg.qr(self.X))
-        nb_log_start_block(self.counts[genes], self.factors[genes], basis, triangle, beta)
+        nb_log_start_chunk(self.counts[genes], self.factors[genes], basis, triangle, beta)
         beta[genes % 11 == 4] = 29.0
         return beta
 
@@ -196,7 +196,7 @@ class Genes:
         """Return the estimates of some genes, as one block, their floored means and iterations."""
         out = self.beta(genes), np.empty((len(genes), len(self.X))), np.empty(len(genes), dtype=np.int64)
         factors = self.factors[genes]
-        nb_log_irls_block(
+        nb_log_irls_chunk(
             self.counts[genes], factors, np.log(factors), self.weights[genes], self.alpha[genes], *self.plan,
             self.ridge, min_mu, 1e-8, 30, *out,
         )  # fmt: skip
@@ -207,7 +207,7 @@ class Genes:
         beta, mu, _ = self.irls(genes)
         out = mu, np.empty_like(beta), np.empty_like(mu), np.empty(len(genes))
         known = self.factors[genes], self.weights[genes], self.alpha[genes]
-        nb_log_inference_block(self.counts[genes], *known, beta, *self.plan, self.ridge, False, *out)
+        nb_log_inference_chunk(self.counts[genes], *known, beta, *self.plan, self.ridge, False, *out)
         return out
 
     def variances(self, genes):
@@ -215,7 +215,7 @@ class Genes:
         beta, _, _ = self.irls(genes)
         contrasts = np.vstack([np.eye(self.X.shape[1])[-1], np.linspace(-1.0, 1.0, self.X.shape[1])])
         out = np.empty((len(genes), 2)), np.empty((len(genes), 2, 2))
-        for block, found in zip((nb_log_variance_block, nb_log_covariance_block), out, strict=True):
+        for block, found in zip((nb_log_variance_chunk, nb_log_covariance_chunk), out, strict=True):
             block(
                 contrasts, beta, self.factors[genes], self.weights[genes], self.alpha[genes], *self.plan, self.ridge,
                 0.5, found,

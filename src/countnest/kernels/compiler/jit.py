@@ -39,7 +39,7 @@ _kernels: list[Any] = []
 def kernel(function: Function) -> Function:
     """Compile `function` without the interpreter lock, cached on disk, with NumPy's rules for division by zero.
 
-    Floating point is strict (no re-association): a gene's numbers depend on its data alone, not on the block or the
+    Floating point is strict (no re-association): a gene's numbers depend on its data alone, not on the chunk or the
     thread that computed it.
     """
     compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
@@ -170,7 +170,7 @@ class KernelCache:
 
     @property
     def _short_name(self) -> str:
-        """Module and name, 'negbin.irls.nb_log_irls_block'."""
+        """Module and name, 'negbin.irls.nb_log_irls_chunk'."""
         return self._name.removeprefix("countnest.kernels.")
 
     def enable(self) -> None:

@@ -19,7 +19,7 @@ __all__ = [
     "lgamma_with_log",
     "log_factorial",
     "log_rising_ratio",
-    "nb_loglik_block",
+    "nb_loglik_chunk",
     "nb_loglik_constants",
     "nb_loglik_point",
     "nb_loglik_rest",
@@ -211,7 +211,7 @@ def nb_loglik_rest(y: float, mu: float, size: float, rest: float, scale: float, 
 
 
 @kernel
-def nb_loglik_block(
+def nb_loglik_chunk(
     counts: FloatArray,
     mu: FloatArray,
     weights: FloatArray,

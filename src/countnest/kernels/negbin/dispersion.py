@@ -21,7 +21,7 @@ from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.compiler.simd import LANES, any_lane, as_lanes, exp, load_row, log, new_lanes, select
 from countnest.kernels.negbin.density import digamma_from_log, lgamma_with_log
 
-__all__ = ["nb_logalpha_fit_block", "nb_logalpha_grid_block", "nb_logalpha_slope", "nb_logalpha_value"]
+__all__ = ["nb_logalpha_fit_chunk", "nb_logalpha_grid_chunk", "nb_logalpha_slope", "nb_logalpha_value"]
 
 # The line search stays within these values of log(alpha) and stops below LOWEST.
 LOWER, UPPER = -30.0, 10.0
@@ -255,7 +255,7 @@ def next_points(search: FloatArray, state: IntArray, max_iter: int) -> None:
 
 
 @kernel
-def nb_logalpha_fit_block(
+def nb_logalpha_fit_chunk(
     order: IntArray,
     start: FloatArray,
     counts: FloatArray,
@@ -334,7 +334,7 @@ def nb_logalpha_fit_block(
 
 
 @kernel
-def nb_logalpha_grid_block(
+def nb_logalpha_grid_chunk(
     low: float,
     high: float,
     counts: FloatArray,
@@ -346,7 +346,7 @@ def nb_logalpha_grid_block(
     prior_variance: float,
     log_alpha_out: FloatArray,
 ) -> None:
-    """Maximise by a grid on [low, high] and a second, finer one around its best point, for every gene of a block."""
+    """Maximise by a grid on [low, high] and a second, finer one around its best point, for every gene of a chunk."""
     (n_genes, n), n_cells = counts.shape, plan[N_CELLS]
     data, search = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES), new_lanes(N_NUMBERS)
     y_lanes, mu_lanes, v_lanes = data[COUNT], data[MEAN], data[WEIGHT]

@@ -33,11 +33,11 @@ from countnest.kernels.compiler.simd import LANES, as_lanes, load_row, new_lanes
 from countnest.kernels.negbin.density import nb_loglik_point, stirling_remainder
 
 __all__ = [
-    "nb_log_covariance_block",
-    "nb_log_hat_block",
-    "nb_log_inference_block",
-    "nb_log_mean_block",
-    "nb_log_variance_block",
+    "nb_log_covariance_chunk",
+    "nb_log_hat_chunk",
+    "nb_log_inference_chunk",
+    "nb_log_mean_chunk",
+    "nb_log_variance_chunk",
 ]
 
 # Rows of the numbers by sample (4, n), and of those by cell (3, C).
@@ -76,7 +76,7 @@ def new_genes(plan: IntArray, n: int) -> Genes:
 def load_genes(
     begin: int, factors: FloatArray, weights: FloatArray, alpha: FloatArray, beta: FloatArray, genes: Genes
 ) -> int:
-    """Load the genes from `begin` on into the lanes; return how many: LANES, fewer at the end of the block."""
+    """Load the genes from `begin` on into the lanes; return how many: LANES, fewer at the end of the chunk."""
     n_lanes = min(LANES, len(alpha) - begin)
     f_lanes, v_lanes = genes.by_sample[FACTOR], genes.by_sample[WEIGHT]
     for lane in range(n_lanes):
@@ -153,7 +153,7 @@ def write_hat_values(plan: IntArray, numbers: FloatArray, regular: bool, genes: 
 
 
 @kernel
-def nb_log_mean_block(
+def nb_log_mean_chunk(
     beta: FloatArray, factors: FloatArray, plan: IntArray, numbers: FloatArray, mu_out: FloatArray
 ) -> None:
     """Write f exp(X beta) of coefficients (G, p) into `mu_out` (G, n); `factors` are (1, n) or (G, n)."""
@@ -165,7 +165,7 @@ def nb_log_mean_block(
 
 
 @kernel
-def nb_log_hat_block(
+def nb_log_hat_chunk(
     beta: FloatArray,
     factors: FloatArray,
     weights: FloatArray,
@@ -190,7 +190,7 @@ def nb_log_hat_block(
 
 
 @kernel
-def nb_log_inference_block(
+def nb_log_inference_chunk(
     counts: FloatArray,
     factors: FloatArray,
     weights: FloatArray,
@@ -205,7 +205,7 @@ def nb_log_inference_block(
     hat_out: FloatArray,
     loglik_out: FloatArray,
 ) -> None:
-    """Write means, variances, hat values and log-likelihoods at the estimates of `nb_log_irls_block`.
+    """Write means, variances, hat values and log-likelihoods at the estimates of `nb_log_irls_chunk`.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def nb_log_inference_block(
 
 
 @kernel
-def nb_log_variance_block(
+def nb_log_variance_chunk(
     contrasts: FloatArray,
     beta: FloatArray,
     factors: FloatArray,
@@ -289,7 +289,7 @@ def nb_log_variance_block(
 
 
 @kernel
-def nb_log_covariance_block(
+def nb_log_covariance_chunk(
     contrasts: FloatArray,
     beta: FloatArray,
     factors: FloatArray,

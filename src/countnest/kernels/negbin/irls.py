@@ -34,8 +34,8 @@ from countnest.kernels.negbin.density import (
 )
 
 __all__ = [
-    "nb_log_irls_block",
-    "nb_log_start_block",
+    "nb_log_irls_chunk",
+    "nb_log_start_chunk",
 ]
 
 # A coefficient (natural log) beyond this has diverged.
@@ -61,7 +61,7 @@ def log_growth(x: float) -> float:
 
 
 @kernel
-def nb_log_start_block(
+def nb_log_start_chunk(
     counts: FloatArray, factors: FloatArray, basis: FloatArray, triangle: FloatArray, beta_out: FloatArray
 ) -> None:
     """Write starting values into `beta_out` (G, p), by least squares of log(counts / factors + 0.1) on X = QR.
@@ -176,7 +176,7 @@ def take_steps(tol: float, max_iter: int, state: IntArray, coefficients: FloatAr
 
 
 @kernel
-def nb_log_irls_block(
+def nb_log_irls_chunk(
     counts: FloatArray,
     factors: FloatArray,
     log_factors: FloatArray,
@@ -192,7 +192,7 @@ def nb_log_irls_block(
     mu_out: FloatArray,
     n_iter_out: IntArray,
 ) -> None:
-    """Find the ridge maximum likelihood estimates of every gene of a block.
+    """Find the ridge maximum likelihood estimates of every gene of a chunk.
 
     A gene that is done leaves its lane to the next one.
 

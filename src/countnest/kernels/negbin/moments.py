@@ -5,7 +5,7 @@ from __future__ import annotations
 from countnest.arrays import FloatArray
 from countnest.kernels.compiler.jit import kernel
 
-__all__ = ["projected_mean_block", "rough_dispersion_block"]
+__all__ = ["projected_mean_chunk", "rough_dispersion_chunk"]
 
 
 @kernel
@@ -27,7 +27,7 @@ def project_row(y: FloatArray, f: FloatArray, basis: FloatArray, rows: FloatArra
 
 
 @kernel
-def projected_mean_block(
+def projected_mean_chunk(
     counts: FloatArray, factors: FloatArray, basis: FloatArray, rows: FloatArray, mu_out: FloatArray
 ) -> None:
     """Write the linear fit of the normalized counts, times the factors, into `mu_out` (G, n)."""
@@ -40,7 +40,7 @@ def projected_mean_block(
 
 
 @kernel
-def rough_dispersion_block(
+def rough_dispersion_chunk(
     counts: FloatArray,
     factors: FloatArray,
     basis: FloatArray,

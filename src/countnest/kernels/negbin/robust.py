@@ -9,7 +9,7 @@ import numpy as np
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
 
-__all__ = ["robust_dispersion_block"]
+__all__ = ["robust_dispersion_chunk"]
 
 
 @kernel
@@ -41,7 +41,7 @@ def trimmed_mean_of(values: FloatArray, n: int, trim: float) -> float:
 
 
 @kernel
-def robust_dispersion_block(
+def robust_dispersion_chunk(
     normalized: FloatArray,
     samples: IntArray,
     start: IntArray,

@@ -30,7 +30,7 @@ from countnest.kernels.shrinkage.cauchy import (
     new_work,
 )
 
-__all__ = ["nb_cauchy_block", "nb_cauchy_descend", "new_memory"]
+__all__ = ["nb_cauchy_chunk", "nb_cauchy_descend", "new_memory"]
 
 # Where the early search starts, with alternating signs; what it remembers; when it ends.
 START = 0.1
@@ -387,7 +387,7 @@ def differenced_hessian(gene: Gene, plan: Plan, prior: Prior, beta: FloatArray, 
 
 
 @kernel
-def nb_cauchy_block(
+def nb_cauchy_chunk(
     counts: FloatArray,
     log_factors: FloatArray,
     weights: FloatArray,
@@ -401,7 +401,7 @@ def nb_cauchy_block(
     variance_out: FloatArray,
     reached_out: IntArray,
 ) -> None:
-    """Find the posterior mode of every gene of a block.
+    """Find the posterior mode of every gene of a chunk.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from countnest.kernels.negbin.density import (
 )
 from countnest.kernels.r_search.lbfgsb import CONVERGED, EVALUATE, N_PLACES, N_ROWS, first_point, next_point
 
-__all__ = ["nb_log_search_block"]
+__all__ = ["nb_log_search_chunk"]
 
 # Of the gradient by central differences, log2 scale; and the box of the coefficients.
 DIFFERENCE = 1e-3
@@ -140,7 +140,7 @@ def nb_log_objective_row(
 
 
 @kernel
-def nb_log_search_block(
+def nb_log_search_chunk(
     start: FloatArray,
     counts: FloatArray,
     factors: FloatArray,
@@ -154,7 +154,7 @@ def nb_log_search_block(
     log2_beta_out: FloatArray,
     converged_out: BoolArray,
 ) -> None:
-    """Search for the log2 coefficients of highest penalized likelihood of every gene of a block.
+    """Search for the log2 coefficients of highest penalized likelihood of every gene of a chunk.
 
     Parameters
     ----------

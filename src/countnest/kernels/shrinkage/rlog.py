@@ -23,7 +23,7 @@ from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.negbin.density import log_factorial, log_rising_ratio, psi_remainder, stirling_remainder
 
-__all__ = ["nb_rlog_block"]
+__all__ = ["nb_rlog_chunk"]
 
 # A coefficient (natural log) beyond this has diverged.
 LARGE_BETA = 30.0
@@ -197,7 +197,7 @@ def newton_row(
 
 
 @kernel
-def nb_rlog_block(
+def nb_rlog_chunk(
     counts: FloatArray,
     factors: FloatArray,
     log_factors: FloatArray,
@@ -211,7 +211,7 @@ def nb_rlog_block(
     beta_out: FloatArray,
     n_iter_out: IntArray,
 ) -> None:
-    """Fit every gene of a block.
+    """Fit every gene of a chunk.
 
     Parameters
     ----------

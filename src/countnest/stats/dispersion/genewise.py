@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.negbin.moments import projected_mean_block, rough_dispersion_block
+from countnest.kernels.negbin.moments import projected_mean_chunk, rough_dispersion_chunk
 from countnest.stats.dispersion.posterior import (
     MAX_ITER,
     MIN_DISPERSION,
@@ -77,7 +77,7 @@ def rough_dispersions(
         `mean_inverse_factor` of all genes that are fitted, of which these may be some.
     """
     rough, own = np.empty(len(counts)), layout.working
-    rough_dispersion_block(counts, size_factors, own.basis, own.rows, np.empty(layout.n_samples), rough)
+    rough_dispersion_chunk(counts, size_factors, own.basis, own.rows, np.empty(layout.n_samples), rough)
     moments = (variance - inverse_factor * mean) / mean**2
     return np.clip(np.minimum(rough, moments), MIN_DISPERSION, max_dispersion(layout.n_samples))
 
@@ -103,7 +103,7 @@ def dispersion_means(
         mu = fitted_means(beta, size_factors, layout)
     else:
         mu, own = np.empty_like(counts), layout.working
-        projected_mean_block(counts, size_factors, own.basis, own.rows, mu)
+        projected_mean_chunk(counts, size_factors, own.basis, own.rows, mu)
     return np.maximum(mu, min_mu, out=mu)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, rows_of
-from countnest.kernels.negbin.dispersion import nb_logalpha_fit_block, nb_logalpha_grid_block
+from countnest.kernels.negbin.dispersion import nb_logalpha_fit_chunk, nb_logalpha_grid_chunk
 
 if TYPE_CHECKING:
     from countnest.stats.glm.layout import Layout
@@ -93,7 +93,7 @@ def line_search(posterior: DispersionPosterior, start: FloatArray) -> LineSearch
     n_genes = len(counts)
     out = LineSearch(np.empty(n_genes), np.empty(n_genes, dtype=np.int64), np.empty(n_genes), np.empty(n_genes))
     order = np.argsort(counts.sum(axis=1))  # genes of similar counts side by side are quicker
-    nb_logalpha_fit_block(
+    nb_logalpha_fit_chunk(
         order, start, counts, posterior.mu, posterior.weights, plan.index, plan.numbers,
         posterior.centre, posterior.prior_variance, TOLERANCE, MAX_ITER,
         out.log_alpha, out.n_iter, out.initial, out.final,
@@ -106,7 +106,7 @@ def grid_search(posterior: DispersionPosterior) -> FloatArray:
     layout = posterior.layout
     low, high = float(np.log(MIN_DISPERSION)), float(np.log(max_dispersion(layout.n_samples)))
     log_alpha, plan = np.empty(len(posterior.counts)), layout.working.plan
-    nb_logalpha_grid_block(
+    nb_logalpha_grid_chunk(
         low, high, posterior.counts, posterior.mu, posterior.weights, plan.index, plan.numbers,
         posterior.centre, posterior.prior_variance, log_alpha,
     )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.special
 
 from countnest.arrays import BoolArray, FloatArray, as_float, as_int
-from countnest.kernels.negbin.robust import robust_dispersion_block
+from countnest.kernels.negbin.robust import robust_dispersion_chunk
 
 if TYPE_CHECKING:
     from countnest.stats.glm.layout import Layout
@@ -73,7 +73,7 @@ def _robust_dispersion(normalized: FloatArray, layout: Layout) -> FloatArray:
     trim, scale = (as_float(values) for values in zip(*rules, strict=True))
     start = as_int(np.concatenate([[0], np.cumsum(sizes)]))
     alpha = np.empty(len(normalized))
-    robust_dispersion_block(as_float(normalized), as_int(samples), start, trim, scale, MIN_ROBUST_DISPERSION, alpha)
+    robust_dispersion_chunk(as_float(normalized), as_int(samples), start, trim, scale, MIN_ROBUST_DISPERSION, alpha)
     return alpha
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
-from countnest.kernels.negbin.density import nb_loglik_block
+from countnest.kernels.negbin.density import nb_loglik_chunk
 from countnest.stats.glm.inputs import LN2, RIDGE_LOG2, NBInputs
 from countnest.stats.glm.irls import MAX_ITER, fit_irls, hat_values, least_squares_start
 from countnest.stats.glm.means import fitted_means
@@ -136,7 +136,7 @@ def _refit_unconverged(
     mu = fitted_means(beta, some.size_factors, layout)
     variance = contrast_variance(np.eye(beta.shape[1]), beta, some, layout, ridge=ridge)
     loglik = np.empty(len(rows))
-    nb_loglik_block(k, mu, some.weights, some.dispersion, np.full(len(rows), some.min_mu), loglik)
+    nb_loglik_chunk(k, mu, some.weights, some.dispersion, np.full(len(rows), some.min_mu), loglik)
     return replace(
         fit,
         beta=_scatter(fit.beta, rows, beta),
@@ -177,7 +177,7 @@ def highest_loglik(start: FloatArray, counts: FloatArray, inputs: NBInputs, layo
     beta, _ = maximize(layout.in_working_columns(start), counts, inputs, layout.working, ridge)
     mu = fitted_means(beta, inputs.size_factors, layout.working)
     loglik = np.empty(len(start))
-    nb_loglik_block(counts, mu, inputs.weights, inputs.dispersion, np.zeros(len(start)), loglik)
+    nb_loglik_chunk(counts, mu, inputs.weights, inputs.dispersion, np.zeros(len(start)), loglik)
     return loglik
 
 
@@ -220,7 +220,7 @@ def _fit_intercept(counts: FloatArray, inputs: NBInputs) -> NBFit:
     weight = weights * (mu / (1.0 + alpha[:, None] * mu))
     information = weight.sum(axis=1)
     loglik = np.empty(n_genes)
-    nb_loglik_block(counts, mu, weights, alpha, np.zeros(n_genes), loglik)
+    nb_loglik_chunk(counts, mu, weights, alpha, np.zeros(n_genes), loglik)
     return NBFit(
         beta=beta[:, None],
         se=np.sqrt(1.0 / information)[:, None],

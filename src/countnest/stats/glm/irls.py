@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.kernels.negbin.inference import nb_log_hat_block, nb_log_inference_block
-from countnest.kernels.negbin.irls import nb_log_irls_block, nb_log_start_block
+from countnest.kernels.negbin.inference import nb_log_hat_chunk, nb_log_inference_chunk
+from countnest.kernels.negbin.irls import nb_log_irls_chunk, nb_log_start_chunk
 from countnest.stats.glm.inputs import LN2, RIDGE_LOG2, NBInputs
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class IRLSFit:
 def least_squares_start(counts: FloatArray, size_factors: FloatArray, layout: Layout) -> FloatArray:
     """Return coefficients (G, p) by least squares on log counts, natural log."""
     beta = np.empty((len(counts), layout.n_coefficients))
-    nb_log_start_block(counts, size_factors, layout.basis, layout.triangle, beta)
+    nb_log_start_chunk(counts, size_factors, layout.basis, layout.triangle, beta)
     return beta
 
 
@@ -59,11 +59,11 @@ def fit_irls(
     hat = np.empty((1, n)) if only_means else np.empty((n_genes, n))
     loglik, n_iter = np.empty(n_genes), np.empty(n_genes, dtype=np.int64)
     weights, plan, precision = inputs.weights, layout.plan, ridge / LN2**2
-    nb_log_irls_block(
+    nb_log_irls_chunk(
         counts, inputs.size_factors, np.log(inputs.size_factors), weights, inputs.dispersion,
         plan.index, plan.numbers, precision, inputs.min_mu, TOLERANCE, MAX_ITER, beta, mu, n_iter,
     )  # fmt: skip
-    nb_log_inference_block(
+    nb_log_inference_chunk(
         counts, inputs.size_factors, weights, inputs.dispersion, beta,
         plan.index, plan.numbers, precision, only_means, mu, variance, hat, loglik,
     )  # fmt: skip
@@ -85,7 +85,7 @@ def hat_values(
         return as_float(weight / weight.sum(axis=1)[:, None])
     hat = np.empty((len(beta), layout.n_samples))
     working, ridge = layout.working, RIDGE_LOG2 * layout.ridge
-    nb_log_hat_block(
+    nb_log_hat_chunk(
         layout.in_working_columns(beta), inputs.size_factors, inputs.weights, inputs.dispersion,
         working.plan.index, working.plan.numbers, ridge / LN2**2, inputs.min_mu, hat,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.kernels.negbin.inference import nb_log_mean_block
+from countnest.kernels.negbin.inference import nb_log_mean_chunk
 
 if TYPE_CHECKING:
     from countnest.stats.glm.layout import Layout
@@ -24,5 +24,5 @@ def fitted_means(beta: FloatArray, size_factors: FloatArray, layout: Layout) -> 
         return size_factors * np.exp(beta)
     mu = np.empty((len(beta), layout.n_samples))
     plan = layout.working.plan
-    nb_log_mean_block(layout.in_working_columns(beta), size_factors, plan.index, plan.numbers, mu)
+    nb_log_mean_chunk(layout.in_working_columns(beta), size_factors, plan.index, plan.numbers, mu)
     return mu

@@ -15,7 +15,7 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.stats.glm.inputs import NBInputs
-from countnest.stats.glm.subset import blocks
+from countnest.stats.glm.subset import slices
 
 if TYPE_CHECKING:
     from countnest.stats.glm.layout import Layout
@@ -86,8 +86,8 @@ def distance_to_maximum(
     problem = _Problem(counts, inputs, layout.matrix, ridge)
     distance = np.empty(len(beta))
     with np.errstate(over="ignore", invalid="ignore"):
-        for block in blocks(len(beta), layout.matrix.size):
-            distance[block] = problem.rows(block).step(beta[block])[1]
+        for part in slices(len(beta), layout.matrix.size):
+            distance[part] = problem.rows(part).step(beta[part])[1]
     return distance
 
 
@@ -114,8 +114,8 @@ def maximize(
     if not beta.shape[1]:  # a null model without columns has nothing to search
         return beta, ~arrived
     with np.errstate(over="ignore", invalid="ignore"):
-        for block in blocks(len(beta), layout.matrix.size):
-            beta[block], arrived[block] = _climb(problem.rows(block), beta[block])
+        for part in slices(len(beta), layout.matrix.size):
+            beta[part], arrived[part] = _climb(problem.rows(part), beta[part])
     return beta, arrived
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.kernels.r_search.negbin import nb_log_search_block
+from countnest.kernels.r_search.negbin import nb_log_search_chunk
 from countnest.stats.glm.inputs import NBInputs
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def search_rows(
     start = as_float(start)
     found = np.empty_like(start)
     success = np.empty(len(start), dtype=np.bool_)
-    nb_log_search_block(
+    nb_log_search_chunk(
         start, counts, inputs.size_factors, inputs.weights, inputs.dispersion,
         layout.plan.index, layout.plan.numbers, prior_sd, FACTOR, MAX_ITER, found, success,
     )  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.linalg
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
+from countnest.stats.glm.subset import cross_products, distinct, orthonormal, slices, surely_full_rank
 
 if TYPE_CHECKING:
     from countnest.stats.glm.layout import Layout
@@ -78,10 +78,10 @@ def _affected(counted: BoolArray, empty: BoolArray, basis: FloatArray, contrasts
     """Return for which patterns of cells (P, C) contrasts (k, p) are not orthogonal to the cone: (P, k)."""
     n_cells, p = basis.shape
     affected = np.zeros((len(counted), len(contrasts)), dtype=np.bool_)
-    for block in blocks(len(counted), n_cells * p):
-        places, free = free_directions(counted[block], basis)
+    for part in slices(len(counted), n_cells * p):
+        places, free = free_directions(counted[part], basis)
         concerned = np.flatnonzero(_meet(contrasts, free).any(axis=1))  # the others are told by the counted cells alone
-        places, free = places[concerned] + block.start, free[concerned]
+        places, free = places[concerned] + part.start, free[concerned]
         affected[places] = _meet(contrasts, diverging_directions(free, empty[places], basis))
     return affected
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
 
-__all__ = ["blocks", "cross_products", "distinct", "orthonormal", "surely_full_rank"]
+__all__ = ["cross_products", "distinct", "orthonormal", "slices", "surely_full_rank"]
 
 # A product of eigenvalues above this leaves no doubt that none is zero.
 CLEAR_RANK = 1e-12
-# Numbers in the largest array of a block of subsets.
+# Numbers in the largest array of a part of subsets.
 BLOCK = 2**21
 # Whole numbers, by their bytes: sorting them is faster than sorting strings of bytes.
 WORDS: dict[int, npt.DTypeLike] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -38,7 +38,7 @@ def orthonormal(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     return basis, triangle * scale
 
 
-def blocks(number: int, size: int) -> Iterator[slice]:
+def slices(number: int, size: int) -> Iterator[slice]:
     """Yield slices of `number` subsets, so small that arrays of `size` numbers for each subset fit in memory."""
     step = max(1, BLOCK // size)
     for start in range(0, number, step):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.kernels.negbin.inference import nb_log_covariance_block, nb_log_variance_block
+from countnest.kernels.negbin.inference import nb_log_covariance_chunk, nb_log_variance_chunk
 from countnest.stats.glm.inputs import LN2, RIDGE_LOG2, NBInputs
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def contrast_variance(
     """
     contrasts = as_float(np.atleast_2d(contrasts))
     variance = np.empty((len(beta), len(contrasts)))
-    _compute(nb_log_variance_block, contrasts, beta, inputs, layout, ridge, variance)
+    _compute(nb_log_variance_chunk, contrasts, beta, inputs, layout, ridge, variance)
     return variance
 
 
@@ -37,7 +37,7 @@ def contrast_covariance(
     """Return the covariances (G, k, k) of C beta for contrasts C (k, p), natural log; see `contrast_variance`."""
     contrasts = as_float(np.atleast_2d(contrasts))
     covariance = np.empty((len(beta), len(contrasts), len(contrasts)))
-    _compute(nb_log_covariance_block, contrasts, beta, inputs, layout, ridge, covariance)
+    _compute(nb_log_covariance_chunk, contrasts, beta, inputs, layout, ridge, covariance)
     return covariance
 
 

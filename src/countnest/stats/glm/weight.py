@@ -12,7 +12,7 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.kernels.negbin.dispersion import MIN_WEIGHT
-from countnest.stats.glm.subset import blocks, cross_products, distinct, orthonormal, surely_full_rank
+from countnest.stats.glm.subset import cross_products, distinct, orthonormal, slices, surely_full_rank
 from countnest.stats.norm.size_factors import normalized_counts
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def weights_suffice(weights: FloatArray, layout: Layout) -> BoolArray:
     heavy = weights > MIN_WEIGHT
     unclear = np.flatnonzero(~heavy.all(axis=1))
     basis, _ = orthonormal(matrix)
-    for block in blocks(len(unclear), basis.shape[1] ** 2):
-        usable[unclear[block]] = surely_full_rank(cross_products(heavy[unclear[block]], basis))
+    for part in slices(len(unclear), basis.shape[1] ** 2):
+        usable[unclear[part]] = surely_full_rank(cross_products(heavy[unclear[part]], basis))
     unclear = np.flatnonzero(~usable)
     patterns = np.hstack([weights[unclear] > 0.0, heavy[unclear]])
     first, which = distinct(patterns)

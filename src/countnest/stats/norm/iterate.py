@@ -11,7 +11,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import NormalizationError
-from countnest.kernels.negbin.density import nb_loglik_block
+from countnest.kernels.negbin.density import nb_loglik_chunk
 
 __all__ = ["count_logliks", "ml_size_factors"]
 
@@ -27,7 +27,7 @@ def count_logliks(counts: FloatArray, mu: FloatArray, dispersion: FloatArray) ->
     """Return the log-likelihoods (G, n) of single counts (G, n) with means (G, n) and dispersions (G,)."""
     loglik, alpha = np.empty(counts.shape), np.repeat(dispersion, counts.shape[1])
     one_by_one = counts.reshape(-1, 1), mu.reshape(-1, 1), np.ones((1, 1)), alpha, np.zeros(counts.size)
-    nb_loglik_block(*one_by_one, loglik.reshape(-1))
+    nb_loglik_chunk(*one_by_one, loglik.reshape(-1))
     return loglik
 
 

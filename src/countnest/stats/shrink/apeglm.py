@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.kernels.negbin.irls import nb_log_start_block
-from countnest.kernels.r_search.apeglm import nb_cauchy_block
+from countnest.kernels.negbin.irls import nb_log_start_chunk
+from countnest.kernels.r_search.apeglm import nb_cauchy_chunk
 from countnest.stats.glm.inputs import NBInputs
 
 if TYPE_CHECKING:
@@ -181,8 +181,8 @@ def shrink_coefficient(
         k, some = counts[genes], inputs.at(genes)
         b, var, end = beta[genes], variance[genes], reached[genes]
         if not early:
-            nb_log_start_block(k, some.size_factors, layout.basis, layout.triangle, b)
-        nb_cauchy_block(
+            nb_log_start_chunk(k, some.size_factors, layout.basis, layout.triangle, b)
+        nb_cauchy_chunk(
             k, np.log(some.size_factors), some.weights, some.dispersion, layout.plan, place, scale,
             OTHERS_SD**-2, early, b, var, end,
         )  # fmt: skip

@@ -18,7 +18,7 @@ GAP_ALLOWED = 1e-10
 MAX_ITER = 200
 # Part of the way to the boundary that one step may go.
 BOUNDARY = 0.995
-# Products and values in a block of genes.
+# Products and values in a chunk of genes.
 BLOCK_SUMS = 2**17
 BLOCK_VALUES = 2**13
 JITTER = 4.0 * np.finfo(np.float64).eps
@@ -167,7 +167,7 @@ def _maximize(likelihood: FloatArray) -> FloatArray:
 def _derivatives(likelihood: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the gradient (K,) and the Hessian (K, K) of -mean(log(L w)) + sum(w).
 
-    Sums go by blocks of genes, small enough to stay in the cache and for the linear algebra to stay on one thread: at
+    Sums go by chunks of genes, small enough to stay in the cache and for the linear algebra to stay on one thread: at
     this size its threads cost more than they bring, and very much more on a busy machine.
     """
     n_genes, k = likelihood.shape

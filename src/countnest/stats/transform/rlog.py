@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.kernels.shrinkage.rlog import nb_rlog_block
+from countnest.kernels.shrinkage.rlog import nb_rlog_chunk
 from countnest.stats.glm.inputs import LN2, NBInputs
 from countnest.stats.norm.size_factors import normalized_counts
 from countnest.stats.shrink.normal import lfc_weights
@@ -100,7 +100,7 @@ def fit_rlog(counts: FloatArray, inputs: NBInputs, prior_var: float, *, intercep
         intercept_ridge = np.inf  # held at zero
         beta[:, 1:] = np.log(normalized_counts(counts, size_factors) + 0.1)
     ridge = 1.0 / (prior_var * LN2**2)
-    nb_rlog_block(
+    nb_rlog_chunk(
         counts, size_factors, np.log(size_factors), inputs.weights, inputs.dispersion, intercept_ridge, ridge,
         inputs.min_mu, TOLERANCE, MAX_ITER, beta, n_iter,
     )  # fmt: skip
