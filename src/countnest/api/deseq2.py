@@ -88,7 +88,7 @@ class DESeqDataSet(CountDataSet):
         Numeric variables with values 1, 2, ..., k that are measurements, though they look like labels.
     same_as
         A formula of the same model, which gives the columns of a matrix their meaning: queries of cells can then
-        be asked of it.
+        be made of it.
     size_factors, normalization_factors
         Factors to use instead of estimating them: one for each sample, or a genes x samples matrix.
     avg_tx_length

@@ -328,7 +328,7 @@ class QueryMethods:
             Terms joined by ``:``, then perhaps ``|`` and conditions separated by commas. A term is
             ``factor[high - low]``, ``factor[method]`` (methods as in `effect`), ``number[to - from]``,
             ``slope(number)``, ``slope(number, sd)`` or ``slope(number, 10)``. A condition is ``variable=value``, or a
-            factor, in each of whose levels the question is asked. ``mean(query)`` is the average of the rows of a
+            factor, in each of whose levels the query is answered. ``mean(query)`` is the average of the rows of a
             query; ``joint(query; query; ...)`` tests all rows together. Levels with unusual characters can be quoted,
             and variables put in backticks.
 

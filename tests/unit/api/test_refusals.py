@@ -35,7 +35,7 @@ def res(dds):
 
 # ---- the first argument ----
 
-VERBS = {
+FUNCTIONS = {
     "DESeq": cn.DESeq,
     "results": cn.results,
     "estimate_size_factors": cn.estimate_size_factors,
@@ -61,11 +61,11 @@ VERBS = {
 }
 
 
-@pytest.mark.parametrize("name", list(VERBS))
+@pytest.mark.parametrize("name", list(FUNCTIONS))
 def test_functions_need_a_data_set(name, res):
     for it, kind in ((study()[0], "a DataFrame"), (res, "a Results"), (None, "None"), (3, "an int")):
         with pytest.raises(OptionError, match=f"^{name} needs a DESeqDataSet; got {kind}"):
-            VERBS[name](it)
+            FUNCTIONS[name](it)
 
 
 def test_what_to_give_instead(res):

@@ -101,7 +101,7 @@ READERS = {
     "cooks": lambda dds: dds.cooks(),
     "mu": lambda dds: dds.mu(),
     "results": lambda dds: dds.results(),
-    "verb": lambda dds: cn.results(dds),
+    "function": lambda dds: cn.results(dds),
     "Wald": lambda dds: dds.nbinom_wald_test(quiet=True),
     "LRT": lambda dds: dds.nbinom_lrt("~ batch", quiet=True),
     "estimate dispersions": lambda dds: dds.estimate_dispersions(quiet=True),
