@@ -6,6 +6,7 @@ import pytest
 from countnest.containers.matrix import InMemory
 from countnest.methods.chunks import Genes
 from countnest.methods.deseq2 import steps
+from countnest.methods.normalized import base_moments
 from countnest.parallel.run import Engine
 from countnest.stats.dispersion.genewise import dispersion_means
 from countnest.stats.dispersion.map import shrink_dispersions
@@ -35,7 +36,7 @@ def estimated(counts, f, X, min_mu=0.5):
 
 
 def moments_of(counts, f):
-    return steps.base_moments(Genes(InMemory(counts), f[None]), Engine(n_threads=1))
+    return base_moments(Genes(InMemory(counts), f[None]), Engine(n_threads=1))
 
 
 def shrunken(own, trend, counts, mu, layout, prior_var, var_log_disp_ests):
