@@ -13,7 +13,7 @@ from countnest.arrays import FloatArray
 from countnest.design.design import Design
 from countnest.errors import ContrastError, listing
 from countnest.options import is_number
-from countnest.queries.contrasts import coefficient_place, contrast_query
+from countnest.queries.contrasts import coefficient_place, contrast_query, refuse_list_values
 from countnest.queries.estimable import functional
 from countnest.queries.query import Query
 from countnest.queries.rows import Row
@@ -55,6 +55,8 @@ def coefficients(design: Design, given: object, list_values: Sequence[float] = (
     -----
     R counterpart: the argument contrast of DESeq2::results, and limma::makeContrasts.
     """
+    if isinstance(given, (str, pd.DataFrame)):
+        refuse_list_values(list_values)
     if isinstance(given, str):
         return _query(design, _expression(design, given)[None, :], [given])
     if isinstance(given, Mapping):

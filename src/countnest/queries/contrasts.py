@@ -23,7 +23,7 @@ from countnest.queries.rows import Row
 from countnest.queries.weights import mistaken_numbers, require_usable
 from countnest.remedies import advised, as_factor, option
 
-__all__ = ["coefficient_place", "contrast_query", "default_contrast"]
+__all__ = ["coefficient_place", "contrast_query", "default_contrast", "refuse_list_values"]
 
 FORMS = (
     "A contrast has the form (factor, numerator level, denominator level), ([names], [names]) with names of "
@@ -69,6 +69,8 @@ def contrast_query(
     """
     if contrast is not None and name is not None:
         raise ContrastError("give either 'contrast' or 'name', not both.")
+    if not _is_pair_of_lists(contrast):
+        refuse_list_values(list_values)
     if name is not None:
         return _named(design, name)
     if contrast is None:
@@ -79,16 +81,32 @@ def contrast_query(
             "shrunken by lfc_shrink(query=query)."
         )
     if isinstance(contrast, str):
-        raise ContrastError(f"contrast='{contrast}' is a single string; use name='{contrast}'. {FORMS}")
+        instead = f"dds.query('{contrast}').test()" if "[" in contrast else f"name='{contrast}'"
+        raise ContrastError(f"contrast='{contrast}' is a single string; use {instead}. {FORMS}")
     refuse_unordered("contrast", contrast)
     if isinstance(contrast, pd.Series):
         return _numeric(design, _series_weights(design, contrast))
     items = list(contrast) if isinstance(contrast, Iterable) else [contrast]
     if items and isinstance(items[0], str):
         return _triple(design, items)
-    if items and all(isinstance(item, (list, tuple)) for item in items):
+    if _is_pair_of_lists(contrast):
         return _lists(design, cast("list[Sequence[str]]", items), list_values)
     return _numeric(design, contrast)
+
+
+def _is_pair_of_lists(contrast: object) -> bool:
+    """Tell whether a contrast is one or two lists of names."""
+    items = list(contrast) if isinstance(contrast, (list, tuple)) else []
+    return bool(items) and all(isinstance(item, (list, tuple)) for item in items)
+
+
+def refuse_list_values(list_values: object) -> None:
+    """Raise `ContrastError` for weights of lists of names where no lists are given."""
+    if not (isinstance(list_values, (tuple, list)) and list(list_values) == [1.0, -1.0]):
+        raise ContrastError(
+            f"list_values={list_values!r} are the weights of two lists of names, ([names], [names]), and no such lists "
+            "are given; leave list_values out."
+        )
 
 
 def default_contrast(design: Design) -> Query:

@@ -142,6 +142,8 @@ class _Reader:
         name = match[0].strip("`")
         if name not in self.design.variables:
             known = self.design.variables
+            if name in (*self.design.names, *self.design.columns):
+                self._fail(f"'{name}' is a coefficient, which dds.contrast('{name}') takes; a query names variables")
             self._fail(
                 f"'{name}' is not a variable of the design.{suggestion(name, known)} Its variables are "
                 f"{listing(known, 20)}"

@@ -304,3 +304,24 @@ def test_levels_that_differ_in_a_sign_are_compared():
     assert plain.names == ("Intercept", "g_CD4plus_vs_CD4minus")
     wide = expanded_design(plain).design
     assert wide.names == ("Intercept", "gCD4minus", "gCD4plus")
+
+
+def test_what_is_no_contrast_is_answered_with_what_takes_it():
+    with pytest.raises(ContrastError, match=r"use dds\.query\('condition\[B - A\]'\)\.test\(\)"):
+        contrast_query(FACTORIAL, "condition[B - A]")
+    with pytest.raises(
+        ContrastError, match=r"'conditionB' is a coefficient, which dds\.contrast\('conditionB'\) takes"
+    ):
+        parse_query(FACTORIAL, "conditionB")
+
+
+def test_weights_of_lists_need_lists():
+    for contrast, name in (
+        (None, None),
+        (None, FACTORIAL.names[-1]),
+        ([0.0] * (len(FACTORIAL.names) - 1) + [1.0], None),
+    ):
+        with pytest.raises(ContrastError, match="no such lists are given"):
+            contrast_query(FACTORIAL, contrast, name, list_values=(2.0, -1.0))
+    with pytest.raises(ContrastError, match="no such lists are given"):
+        coefficients(FACTORIAL, FACTORIAL.names[-1], list_values=(2.0, -1.0))
