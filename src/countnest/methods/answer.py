@@ -65,7 +65,10 @@ def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: Ans
     joint = (options.joint or query.is_joint) and len(query) > 1
     _check_options(query, fit.kinds[kind], options, joint=joint)
     _check_blocks(query, fit, options.on_blocks)
-    request = _Request(query, fit, data, engine, options, kind)
+    unchanged = unchanged_genes(query, data, engine)
+    separated = fit.separated(query.matrix) & ~unchanged
+    withheld = fit.withheld(options.outliers, options.cooks_cutoff)
+    request = _Request(query, fit, data, options, kind, unchanged, separated, withheld)
     if joint:
         return annotated(_answer_jointly(request), data.gene_info)
     parts = _answer_rows(request)
@@ -78,14 +81,24 @@ def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: Ans
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Request:
-    """A query, with the fit and the data that answer it, and the options."""
+    """A query, with the fit and the data that answer it, the options, and what holds for all of its tests.
+
+    Attributes
+    ----------
+    unchanged, separated
+        (G, k) genes without counts in what a row compares, and those whose estimate is infinite.
+    withheld
+        The genes whose p-values are withheld.
+    """
 
     query: Query
     fit: Fit
     data: CountData
-    engine: Engine
     options: AnswerOptions
     kind: str
+    unchanged: BoolArray
+    separated: BoolArray
+    withheld: Withheld
 
 
 def _chosen_kind(fit: Fit, kind: str | None) -> str:
@@ -124,9 +137,7 @@ def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, join
     if joint and options.confint is not None:
         raise OptionError(f"confint={options.confint!r} is for single rows; test the rows without joint=True.")
     if (joint or options.stagewise) and not kind.is_joint:
-        raise OptionError(
-            f"the {kind.label} test against {kind.null} is of single rows; leave out joint and stagewise."
-        )
+        raise OptionError(f"this kind of test ({kind.label}) is of single rows; leave out joint and stagewise.")
 
 
 def _check_blocks(query: Query, fit: Fit, on_blocks: OnBlocks) -> None:
@@ -172,40 +183,37 @@ class _Test:
 
 def _answer_rows(request: _Request) -> dict[str, Results]:
     """Return the results of every row."""
-    fit, options, matrix = request.fit, request.options, request.query.matrix
-    unchanged = unchanged_genes(request.query, request.data, request.engine)
-    tests = fit.row_tests(
-        matrix, request.kind, threshold=options.lfc_threshold, alternative=options.alt_hypothesis, unchanged=unchanged
-    )
-    separated = fit.separated(matrix) & ~unchanged
-    withheld = fit.withheld(options.outliers, options.cooks_cutoff)
+    options, emptied = request.options, request.withheld.emptied
+    tests = request.fit.row_tests(
+        request.query.matrix, request.kind, threshold=options.lfc_threshold, alternative=options.alt_hypothesis,
+        unchanged=request.unchanged,
+    )  # fmt: skip
     found = {}
     for i, label in enumerate(_distinct(request.query.labels)):
         changes = {
-            "log2FoldChange": np.where(withheld.emptied, 0.0, tests.lfc[:, i]),
-            "lfcSE": np.where(withheld.emptied, 0.0, tests.se[:, i]),
+            "log2FoldChange": np.where(emptied, 0.0, tests.lfc[:, i]),
+            "lfcSE": np.where(emptied, 0.0, tests.se[:, i]),
         }
         df = tests.df[:, i] if isinstance(tests.df, np.ndarray) and tests.df.ndim == 2 else tests.df
-        test = _Test(label, (label,), changes, tests.statistic[:, i], tests.p_value[:, i], df, separated[:, i])
-        found[label] = _table(request, test, withheld)
+        separated = request.separated[:, i]
+        test = _Test(label, (label,), changes, tests.statistic[:, i], tests.p_value[:, i], df, separated)
+        found[label] = _table(request, test)
     return found
 
 
 def _answer_jointly(request: _Request) -> Results:
     """Return the results of all rows at once."""
-    fit, query = request.fit, request.query
-    unchanged = unchanged_genes(query, request.data, request.engine)
-    found = fit.joint_test(query.matrix, request.kind)
+    query, unchanged = request.query, request.unchanged
+    found = request.fit.joint_test(query.matrix, request.kind)
     empty = unchanged.all(axis=1) & ~np.isnan(found.statistic)
     statistic, p_value = np.where(empty, 0.0, found.statistic), np.where(empty, 1.0, found.p_value)
-    withheld = fit.withheld(request.options.outliers, request.options.cooks_cutoff)
     lfc = np.where(unchanged & ~np.isnan(found.lfc), 0.0, found.lfc)
-    lfc = np.where(withheld.emptied[:, np.newaxis], 0.0, lfc)
+    lfc = np.where(request.withheld.emptied[:, np.newaxis], 0.0, lfc)
     changes = {f"{JOINT_CHANGE}{label}": lfc[:, i] for i, label in enumerate(_distinct(query.labels))}
-    separated = np.asarray((fit.separated(query.matrix) & ~unchanged).any(axis=1))
+    separated = np.asarray(request.separated.any(axis=1))
     label = f"{listing(query.labels, 3)} jointly, {found.df_tested} df"
     test = _Test(label, query.labels, changes, statistic, p_value, found.df, separated)
-    return _table(request, test, withheld)
+    return _table(request, test)
 
 
 def unchanged_genes(query: Query, data: CountData, engine: Engine) -> BoolArray:
@@ -219,9 +227,10 @@ def unchanged_genes(query: Query, data: CountData, engine: Engine) -> BoolArray:
     return unchanged
 
 
-def _table(request: _Request, test: _Test, withheld: Withheld) -> Results:
+def _table(request: _Request, test: _Test) -> Results:
     """Return the table of one test, its p-values withheld, filtered and adjusted."""
-    fit, emptied, bounded = request.fit, withheld.emptied, withheld.at_bound
+    fit, withheld = request.fit, request.withheld
+    emptied, bounded = withheld.emptied, withheld.at_bound
     statistic = np.where(emptied, 0.0, test.statistic)
     p_value = np.where(emptied, 1.0, np.where(withheld.outlier, np.nan, test.p_value))
     p_value = np.where(bounded, np.nan, p_value)
@@ -238,11 +247,11 @@ def _table(request: _Request, test: _Test, withheld: Withheld) -> Results:
         "separated": test.separated,
     }
     table = pd.DataFrame(columns, index=request.data.genes)
-    results = Results(table, _info(request, test, adjusted, withheld.cooks_cutoff))
+    results = Results(table, _info(request, test, adjusted))
     return with_interval(results, request.options.confint, test.df)
 
 
-def _info(request: _Request, test: _Test, adjusted: Adjusted, cooks_cutoff: float | None) -> ResultsInfo:
+def _info(request: _Request, test: _Test, adjusted: Adjusted) -> ResultsInfo:
     """Return the record of how a table was made."""
     fit, options, filtering = request.fit, request.options, adjusted.filtering
     kind = fit.kinds[request.kind]
@@ -259,7 +268,7 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, cooks_cutoff: floa
         filter_threshold=filtering.threshold if filtering else 0.0,
         filter_theta=filtering.theta if filtering else None,
         filter_num_rej=(filtering.thetas, filtering.n_rejected) if filtering else None,
-        cooks_cutoff=cooks_cutoff,
+        cooks_cutoff=request.withheld.cooks_cutoff,
         outliers=options.outliers,
         p_adjust=adjusted.method,
         filter_statistic=adjusted.statistic,
