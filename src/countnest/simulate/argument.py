@@ -8,7 +8,15 @@ from numbers import Integral, Real
 
 from countnest.errors import OptionError
 
-__all__ = ["interval", "level_names", "number", "probability", "whole_number", "whole_numbers"]
+__all__ = [
+    "correlation",
+    "interval",
+    "level_names",
+    "number",
+    "probability",
+    "whole_number",
+    "whole_numbers",
+]
 
 
 def whole_number(name: str, value: object, *, least: int = 1) -> int:
@@ -38,18 +46,26 @@ def number(name: str, value: object, *, above: bool = False) -> float:
     return found
 
 
-def probability(name: str, value: object) -> float:
-    """Return `value` as a number from 0 to 1."""
+def probability(name: str, value: object, of: str = "genes") -> float:
+    """Return `value` as a number from 0 to 1, the fraction of what `of` names."""
     found = _as_float(value)
     if not 0 <= found <= 1:
-        raise OptionError(f"{name}={value!r} cannot be used; give the fraction of the genes, a number from 0 to 1.")
+        raise OptionError(f"{name}={value!r} cannot be used; give the fraction of the {of}, a number from 0 to 1.")
     return found
 
 
-def interval(name: str, value: object) -> tuple[float, float]:
-    """Return `value` as two numbers above 0, the smaller first."""
+def correlation(name: str, value: object) -> float:
+    """Return `value` as a number from -1 to 1."""
+    found = _as_float(value)
+    if not -1 <= found <= 1:
+        raise OptionError(f"{name}={value!r} cannot be used; give a number from -1 to 1, 0 for none.")
+    return found
+
+
+def interval(name: str, value: object, of: str = "mean") -> tuple[float, float]:
+    """Return `value` as two numbers above 0, the smaller first; `of` says what they are."""
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) != 2:
-        raise OptionError(f"{name}={value!r} cannot be used; give two numbers, the smallest and the largest mean.")
+        raise OptionError(f"{name}={value!r} cannot be used; give two numbers, the smallest and the largest {of}.")
     low, high = (number(f"{name}[{place}]", item, above=True) for place, item in enumerate(value))
     if low > high:
         raise OptionError(f"{name}={value!r} cannot be used; give the smaller number first.")

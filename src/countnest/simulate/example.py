@@ -83,6 +83,8 @@ def example(
         reference={"condition": "A"} if n > 1 else {},
         log_means=pd.DataFrame(log_means, index=names, columns=labels),
         size_factors=pd.Series(factors, index=labels, name="size_factor"),
+        hidden=pd.DataFrame(index=labels),
+        outliers=pd.DataFrame(False, index=names, columns=labels),
     )
 
 

@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 
 from countnest.errors import OptionError
+from countnest.signature import checked_arguments
 from countnest.simulate.argument import level_names, number, probability, whole_numbers
-from countnest.simulate.counts import CountModel, generator
+from countnest.simulate.counts import CountModel, DispersionModel, OutlierModel, generator
 from countnest.simulate.effect import Term
+from countnest.simulate.hidden import HiddenFactor
 from countnest.simulate.study import SimulatedStudy, draw_study, sample_labels
 
 __all__ = ["groups"]
 
 
+@checked_arguments
 def groups(
     *,
     genes: int = 2000,
@@ -27,10 +30,18 @@ def groups(
     base: tuple[float, float] = (5.0, 5000.0),
     dispersion: tuple[float, float] = (0.03, 1.5),
     dispersion_sd: float = 0.5,
+    dispersion_df: float | None = None,
     size_factor_sd: float = 0.2,
+    outlier_fraction: float = 0.0,
+    outlier_factors: tuple[float, float] = (5.0, 50.0),
+    hidden: HiddenFactor | Sequence[HiddenFactor] = (),
     rng: int | np.random.Generator = 1,
 ) -> SimulatedStudy:
     """Simulate a study that compares groups of independent samples; with ``fraction=0`` no gene differs.
+
+    By default the counts are as the model of DESeq2 has them. A larger dispersion_sd, dispersion_df, outliers and
+    hidden factors make them less so; a base such as (0.3, 30) makes them sparse, and a dispersion such as (0.001, 0.01)
+    nearly Poisson.
 
     Parameters
     ----------
@@ -49,9 +60,20 @@ def groups(
     dispersion
         a0 and a1 of the trend alpha(mean) = a0 + a1 / mean.
     dispersion_sd
-        Standard deviation of the log-normal scatter of the dispersions around the trend, natural log.
+        Standard deviation of the log-normal scatter of the dispersions around the trend, natural log. In real studies
+        0.3 to 1 are usual.
+    dispersion_df
+        Gives the scatter heavy tails: it follows Student's t distribution with so many degrees of freedom, such as 3,
+        and dispersion_sd is its scale. No dispersion is more than a factor of 1,000 from the trend. None: normal.
     size_factor_sd
         Standard deviation of the log-normal size factors, natural log.
+    outlier_fraction
+        Probability that a count is inflated, from 0 to 1; zeros stay zero.
+    outlier_factors
+        Smallest and largest factor of inflated counts; log-uniform between them.
+    hidden
+        Factors that act on many genes and are not in the sample sheet: a `HiddenFactor`, or a list of them. Their
+        correlation is that with the groups, in their order.
     rng
         Seed or generator. For a seed, a larger number of genes only adds genes.
 
@@ -72,11 +94,13 @@ def groups(
     ((100, 8), '~ group', True)
     """
     numbers = whole_numbers("sizes", sizes)
-    names = _names(levels, len(numbers))
-    model = CountModel.checked(genes, base, dispersion, dispersion_sd, size_factor_sd)
+    names = group_names(levels, len(numbers))
+    spread = DispersionModel.checked(dispersion, dispersion_sd, dispersion_df)
+    outliers = OutlierModel.checked(outlier_fraction, outlier_factors)
+    model = CountModel.checked(genes, base, spread, size_factor_sd, outliers, hidden)
     term = Term(("group",), probability("fraction", fraction), number("effect_sd", effect_sd))
     sheet = pd.DataFrame({"group": np.repeat(names, numbers).astype(object)}, index=sample_labels(sum(numbers)))
-    drawn = draw_study(sheet, {"group": names}, [term], model, generator(rng))
+    drawn = draw_study(sheet, {"group": names}, [term], model, generator(rng), along="group")
     return SimulatedStudy(
         counts=drawn.counts,
         samples=sheet,
@@ -85,10 +109,12 @@ def groups(
         reference={"group": names[0]},
         log_means=drawn.log_means,
         size_factors=drawn.size_factors,
+        hidden=drawn.hidden,
+        outliers=drawn.outliers,
     )
 
 
-def _names(levels: Sequence[str] | None, size: int) -> tuple[str, ...]:
+def group_names(levels: Sequence[str] | None, size: int) -> tuple[str, ...]:
     if levels is None and 2 <= size <= len(ascii_uppercase):
         return tuple(ascii_uppercase[:size])
     if levels is None:

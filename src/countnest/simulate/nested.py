@@ -13,9 +13,11 @@ from countnest.arrays import FloatArray, IntArray
 from countnest.design.samples import collation_key
 from countnest.errors import OptionError
 from countnest.options import check_flags
+from countnest.signature import checked_arguments
 from countnest.simulate.argument import level_names, number, probability, whole_number, whole_numbers
-from countnest.simulate.counts import CountModel, generator
+from countnest.simulate.counts import CountModel, DispersionModel, OutlierModel, generator
 from countnest.simulate.effect import Effects, Term
+from countnest.simulate.hidden import HiddenFactor
 from countnest.simulate.study import Draw, NestedStudy, draw_study, sample_labels
 
 __all__ = ["nested"]
@@ -41,6 +43,7 @@ class _Plan:
         return [group[::-1] for group in product(*slowest_first)]
 
 
+@checked_arguments
 def nested(
     *,
     genes: int = 2000,
@@ -62,7 +65,11 @@ def nested(
     base: tuple[float, float] = (5.0, 5000.0),
     dispersion: tuple[float, float] = (0.03, 1.5),
     dispersion_sd: float = 0.5,
+    dispersion_df: float | None = None,
     size_factor_sd: float = 0.2,
+    outlier_fraction: float = 0.0,
+    outlier_factors: tuple[float, float] = (5.0, 50.0),
+    hidden: HiddenFactor | Sequence[HiddenFactor] = (),
     rng: int | np.random.Generator = 1,
 ) -> NestedStudy:
     """Simulate families nested in the levels of treat1, with treat2 (and treat3) given within each family.
@@ -107,9 +114,20 @@ def nested(
     dispersion
         a0 and a1 of the trend alpha(mean) = a0 + a1 / mean.
     dispersion_sd
-        Standard deviation of the log-normal scatter of the dispersions around the trend, natural log.
+        Standard deviation of the log-normal scatter of the dispersions around the trend, natural log. In real studies
+        0.3 to 1 are usual.
+    dispersion_df
+        Gives the scatter heavy tails: it follows Student's t distribution with so many degrees of freedom, such as 3,
+        and dispersion_sd is its scale. No dispersion is more than a factor of 1,000 from the trend. None: normal.
     size_factor_sd
         Standard deviation of the log-normal size factors, natural log.
+    outlier_fraction
+        Probability that a count is inflated, from 0 to 1; zeros stay zero.
+    outlier_factors
+        Smallest and largest factor of inflated counts; log-uniform between them.
+    hidden
+        Factors that act on many genes and are not in the sample sheet: a `HiddenFactor`, or a list of them. Their
+        correlation is that with the levels of treat2, in their order.
     rng
         Seed or generator. For a seed, a larger number of genes only adds genes.
 
@@ -133,27 +151,26 @@ def nested(
     {'family': 'f02', 'treat1': 'A', 'ind': '2', 'treat2': 'E'}
     """
     plan = _checked_plan(treat1, families, treat2, sibs, treat3, parents, lost)
-    model = CountModel.checked(genes, base, dispersion, dispersion_sd, size_factor_sd)
-    spread = number("family_sd", family_sd)
-    terms = _terms(
-        plan,
-        {
-            "treat1": probability("treat1_fraction", treat1_fraction),
-            "treat2": probability("treat2_fraction", treat2_fraction),
-            "treat3": probability("treat3_fraction", treat3_fraction),
-            "interaction": probability("interaction_fraction", interaction_fraction),
-            "treat3_interaction": probability("treat3_interaction_fraction", treat3_interaction_fraction),
-        },
-        number("effect_sd", effect_sd),
-        number("interaction_sd", interaction_sd),
-    )
+    spread = DispersionModel.checked(dispersion, dispersion_sd, dispersion_df)
+    outliers = OutlierModel.checked(outlier_fraction, outlier_factors)
+    model = CountModel.checked(genes, base, spread, size_factor_sd, outliers, hidden)
+    between_families = number("family_sd", family_sd)
+    fractions = {
+        "treat1": treat1_fraction,
+        "treat2": treat2_fraction,
+        "treat3": treat3_fraction,
+        "interaction": interaction_fraction,
+        "treat3_interaction": treat3_interaction_fraction,
+    }
+    terms = _terms(plan, fractions, number("effect_sd", effect_sd), number("interaction_sd", interaction_sd))
     for_families, for_study, for_loss = generator(rng).spawn(3)
     sheet = _sheet(plan)
     family = pd.factorize(sheet["family"])[0]
-    differences = for_families.normal(0.0, spread, (model.genes, sum(plan.families)))
-    drawn = draw_study(sheet, {**plan.between, **plan.within}, terms, model, for_study, blocks=differences[:, family])
+    differences = for_families.normal(0.0, between_families, (model.genes, sum(plan.families)))
+    levels, effects = {**plan.between, **plan.within}, differences[:, family]
+    drawn = draw_study(sheet, levels, terms, model, for_study, along="treat2", blocks=effects)
     kept = _kept(family.astype(np.int64), plan.lost, for_loss)
-    return _study(plan, sheet, drawn, spread, differences, kept)
+    return _study(plan, sheet, drawn, between_families, differences, kept)
 
 
 def _checked_plan(
@@ -183,8 +200,9 @@ def _checked_plan(
     return plan
 
 
-def _terms(plan: _Plan, fractions: Mapping[str, float], effect_sd: float, interaction_sd: float) -> list[Term]:
+def _terms(plan: _Plan, given: Mapping[str, object], effect_sd: float, interaction_sd: float) -> list[Term]:
     """Return main effects and interactions: each combination of variables, by size, then in the order of the sheet."""
+    fractions = {kind: probability(f"{kind}_fraction", value) for kind, value in given.items()}
     variables = [*plan.between, *plan.within]
     terms = [joined for size in range(1, len(variables) + 1) for joined in combinations(variables, size)]
     return [
@@ -244,6 +262,8 @@ def _study(
         reference=_reference(plan),
         log_means=drawn.log_means.iloc[:, kept],
         size_factors=drawn.size_factors.iloc[kept],
+        hidden=drawn.hidden.iloc[kept],
+        outliers=drawn.outliers.iloc[:, kept],
         family_effects=pd.DataFrame(differences, index=truth.index, columns=pd.Index(sheet["family"].unique())),
     )
 

@@ -13,6 +13,7 @@ from countnest.display import Described, first_of
 from countnest.errors import counted
 from countnest.simulate.counts import CountModel, draw_counts
 from countnest.simulate.effect import Effects, Term, draw_effects
+from countnest.simulate.hidden import draw_hidden, scores
 
 __all__ = ["Draw", "NestedStudy", "SimulatedStudy", "draw_study", "sample_labels"]
 
@@ -28,19 +29,25 @@ class SimulatedStudy(Described):
     samples : n rows
         The sample sheet, all columns text, in the order of the columns of `counts`.
     truth : G rows
-        `base`, the mean count in the reference group at size factor 1; `alpha`, the dispersion; the effects, natural
-        log, in treatment coding: 'treat2[E]' is the effect of E at the reference levels of the other variables,
-        'treat1[B]:treat2[E]' how much it differs in B. For each term a column such as 'null_treat2' or
-        'null_treat1:treat2': True where no effect that involves all variables of the term differs from 0.
+        `base`, the mean count in the reference group at size factor 1, without hidden factors; `alpha`, the dispersion;
+        the effects, natural log, in treatment coding: 'treat2[E]' is the effect of E at the reference levels of the
+        other variables, 'treat1[B]:treat2[E]' how much it differs in B. For each term a column such as 'null_treat2'
+        or 'null_treat1:treat2': True where no effect that involves all variables of the term differs from 0.
     design
         A formula that fits the study.
     reference
         Reference levels of the variables, for this formula.
     log_means : G genes x n samples
-        Natural log of the mean of each count at size factor 1. A contrast L (p,) of `design`, or of another formula
-        for the same model, has the true value ``log_means @ (L @ pinv(X))``, natural log, where X (n, p) is its matrix.
+        Natural log of the mean of each count at size factor 1, without its inflation. A contrast L (p,) of `design`, or
+        of another formula for the same model, has the true value ``log_means @ (L @ pinv(X))``, natural log, where X
+        (n, p) is its matrix, unless there are hidden factors: these are part of the means, and not of the effects.
     size_factors : n numbers
         The size factors.
+    hidden : n samples x k hidden factors
+        The values of the hidden factors `hidden1`, `hidden2`, ...; their effects on the genes, natural log for one
+        unit, are in the columns of `truth` with these names. No columns if there are none.
+    outliers : G genes x n samples
+        True for the counts that were inflated.
     """
 
     counts: pd.DataFrame
@@ -50,6 +57,8 @@ class SimulatedStudy(Described):
     reference: dict[str, str]
     log_means: pd.DataFrame
     size_factors: pd.Series[float]
+    hidden: pd.DataFrame
+    outliers: pd.DataFrame
 
     def _described(self) -> tuple[str, dict[str, str]]:
         n_genes, n = self.counts.shape
@@ -85,6 +94,8 @@ class Draw:
     truth: pd.DataFrame
     log_means: pd.DataFrame
     size_factors: pd.Series[float]
+    hidden: pd.DataFrame
+    outliers: pd.DataFrame
     effects: Effects
 
 
@@ -94,6 +105,8 @@ def draw_study(
     terms: Sequence[Term],
     model: CountModel,
     rng: np.random.Generator,
+    *,
+    along: str,
     blocks: FloatArray | float = 0.0,
 ) -> Draw:
     """Draw genes, effects and counts.
@@ -107,27 +120,37 @@ def draw_study(
     terms
         The main effects and interactions.
     model
-        Number of genes, base means, dispersions and size factors.
+        Number of genes, base means, dispersions, size factors, outliers and hidden factors.
     rng
         Source of random numbers.
+    along
+        The variable that hidden factors may be correlated with.
     blocks
         Effects of the family of each sample, shape (G, n), natural log.
     """
-    # Each quantity has its own stream, so that the first genes do not depend on how many follow.
+    # Each quantity has its own stream, so that the first genes do not depend on how many follow, and counts without
+    # outliers and hidden factors do not depend on these.
     for_base, for_alpha, for_samples, for_effects, for_counts = rng.spawn(5)
     base = model.draw_base(for_base)
-    alpha = model.draw_dispersions(base, for_alpha)
+    alpha = model.dispersion.draw(base, for_alpha)
     factors = model.draw_size_factors(len(sheet), for_samples)
     effects = draw_effects(terms, levels, model.genes, for_effects)
     log_means = np.log(base)[:, None] + effects.on(sheet) + blocks
-    counts = draw_counts(log_means + np.log(factors), alpha, for_counts)
+    hidden = draw_hidden(model.hidden, scores(sheet[along], levels[along]), model.genes, for_effects)
+    if model.hidden:
+        log_means = log_means + hidden.on_samples()
+    counts, inflated = model.outliers.inflate(draw_counts(log_means + np.log(factors), alpha, for_counts), for_counts)
 
     genes = pd.Index(_labels("g", model.genes), name="gene")
     return Draw(
         counts=pd.DataFrame(counts, index=genes, columns=sheet.index),
-        truth=_truth(genes, base, alpha, effects, terms),
+        truth=_truth(genes, base, alpha, effects, terms).join(
+            pd.DataFrame(hidden.effects, index=genes, columns=hidden.names)
+        ),
         log_means=pd.DataFrame(log_means, index=genes, columns=sheet.index),
         size_factors=pd.Series(factors, index=sheet.index, name="size_factor"),
+        hidden=pd.DataFrame(hidden.values, index=sheet.index, columns=pd.Index(hidden.names, dtype=object)),
+        outliers=pd.DataFrame(inflated, index=genes, columns=sheet.index),
         effects=effects,
     )
 
