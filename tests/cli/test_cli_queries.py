@@ -134,6 +134,7 @@ def test_record(folder, runs, fitted, kind):
         assert np.shape(entry["vectors"])[1] == len(record["design"]["columns"])
         found = tables(answer).values()
         assert entry["significant"] == [(part.table["padj"] < part.info.alpha).sum() for part in found]
+        assert entry["null_scales"] == [part.info.null_scale for part in found]
 
 
 @pytest.mark.parametrize("kind", GOOD)
@@ -147,6 +148,8 @@ def test_answers_are_printed(runs, fitted, kind):
             count = (part.table["padj"] < alpha).sum()
             shown = f"{count} gene{'' if count == 1 else 's'} with padj < {alpha:g}"
             assert (f"  {shown}" if text == JOINTLY else f"  {label}: {shown}") in lines
+            if part.info.null_scale is not None:
+                assert f"scale of the null: {part.info.null_scale:.2f}" in runs[kind].stdout
     assert any(line.startswith("  query_1.csv ") and line.endswith(texts[0]) for line in lines)
     start = lines.index(f"query: {texts[0]}")
     assert max(map(len, lines[start:])) <= 100

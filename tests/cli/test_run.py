@@ -105,7 +105,7 @@ def test_tables_agree(done, study):
 
 
 def test_record(done):
-    _, out = done
+    finished, out = done
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
     results = pd.read_csv(out / "results.csv", index_col=0)
     significant = results[results["padj"] < 0.1]
@@ -119,6 +119,7 @@ def test_record(done):
     assert record["numbers"]["up"] == (significant["log2FoldChange"] > 0).sum()
     assert record["numbers"]["down"] == (significant["log2FoldChange"] < 0).sum()
     assert record["thresholds"]["alpha"] == 0.1
+    assert f"scale of the null: {record['null']['scale']:.2f} ({record['null']['genes']} genes" in finished.stdout
     assert record["dependencies"]["numpy"] == np.__version__
     assert record["dispersion_trend"]["fit_type"] == "parametric"
 

@@ -78,7 +78,7 @@ def test_several_contrasts(here, capsys):
         assert comparison["numbers"]["significant"] == (results.table["padj"] < 0.1).sum()
         assert f"  results_{place}.csv            fold changes and p-values by gene: group {high} vs a\n" in out
         assert f"log2 fold change (MLE): group {high} vs a\n" in out
-    for key in ("comparison", "thresholds", "numbers"):
+    for key in ("comparison", "thresholds", "null", "numbers"):
         assert record[key] == record["comparisons"][0][key]
 
 

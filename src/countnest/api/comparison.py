@@ -14,13 +14,11 @@ from countnest.methods.answer import answer
 from countnest.methods.answer_options import AnswerOptions
 from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.queries.contrasts import coefficient_place, contrast_query
+from countnest.queries.estimable import is_mean
 from countnest.queries.grammar import parse_query
 from countnest.queries.query import Query
 
 __all__ = ["chosen_query", "require_difference", "results_of_query"]
-
-# A contrast compares when adding a constant to all log means changes it by less.
-NO_CHANGE = 1e-8
 
 
 def chosen_query(
@@ -85,10 +83,7 @@ def _of_one_row(fit: DESeq2Fit, query: str | BoundQuery) -> Query:
 
 def require_difference(fit: DESeq2Fit, query: Query) -> None:
     """Raise `ContrastError` for a query about a mean, which a prior around zero would pull to one count."""
-    matrix = fit.layout.matrix
-    constant = np.linalg.lstsq(matrix, np.ones(len(matrix)), rcond=None)[0]
-    spanned = np.abs(matrix @ constant - 1.0).max() < NO_CHANGE
-    if spanned and abs(query.matrix[0] @ constant) > NO_CHANGE:
+    if is_mean(fit.design, query.matrix).any():
         raise ContrastError(
             f"'{query.labels[0]}' is a mean, not a difference, and means are not shrunken to zero. Give a coefficient "
             f"other than the intercept, or a contrast; the coefficients are {listing(fit.design.names, 20)}."

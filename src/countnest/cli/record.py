@@ -73,6 +73,7 @@ def run_record(
         "comparison": first["comparison"],
         "dispersion_trend": _trend(dds),
         "thresholds": first["thresholds"],
+        "null": first["null"],
         "numbers": first["numbers"],
         "comparisons": comparisons,
         "queries": [_query(answered, run.request) for answered in answers],
@@ -110,6 +111,7 @@ def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]
         "files": [compared.table, compared.figure],
         "comparison": {"label": info.label, **comparison, "test": info.test, "reduced": info.reduced},
         "thresholds": _thresholds(info),
+        "null": {"scale": info.null_scale, "genes": info.null_genes},
         "numbers": {"samples": len(dds.samples), **_numbers(compared.results)},
     }
 
@@ -142,6 +144,7 @@ def _query(answered: Answered, request: Request) -> dict[str, Any]:
         "vectors": query.vector(),
         "strata": query.strata,
         "significant": answered.significant,
+        "null_scales": [part.info.null_scale for part in answered.parts],
         "filter_thresholds": [part.info.filter_threshold for part in answered.parts],
     }
 

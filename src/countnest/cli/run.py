@@ -21,6 +21,7 @@ from countnest.cli.queries import answer_queries, query_files, read_queries
 from countnest.cli.record import Run, run_record
 from countnest.cli.request import Request
 from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
+from countnest.containers.null_scale import null_heading
 from countnest.containers.results import Results
 from countnest.containers.summary import summarize
 from countnest.design.levels.order import order_sentences
@@ -165,13 +166,15 @@ def _tell_query(answered: Answered) -> None:
     click.echo(f"query: {answered.text.strip()}")
     for sentence in query.order_sentences:
         click.echo(f"  {sentence}")
+    scales = [null_heading(part.info.null_scale) for part in answered.parts]
     if answered.joint:
         click.echo(f"  {query.explain().splitlines()[0]}")
         click.echo(wrapped("", query.labels, "; ", 2))
-        click.echo(f"  {found[0]}\n")
+        click.echo("\n".join(f"  {line}" for line in (found[0], *scales[0])) + "\n")
         return
     for place, count in enumerate(found):
         click.echo(f"  {query.labels[place]}: {count}")
+        click.echo("".join(f"    {line}\n" for line in scales[place]), nl=False)
         click.echo("\n".join(row_sentences(query[place])))
     click.echo("")
 

@@ -60,6 +60,10 @@ class ResultsInfo(Described):
         Whether the p-values are those of the shrunken fold changes, and not of the maximum likelihood estimates.
     confint
         The level of the intervals of the fold changes, the columns ciLower and ciUpper; None: there are none.
+    null_scale, null_genes
+        The scale of the null distribution of the p-values, 1 in theory, and the number of genes it was estimated from;
+        see `stats.hidden.scale`. None where it has no meaning: tests against a threshold or of one side, tests of a
+        mean, and fewer than 200 genes.
     annotation
         The last columns of the table, which say what is known of the genes besides their counts.
     version
@@ -87,6 +91,8 @@ class ResultsInfo(Described):
     prior_scale: float | None = None
     shrunken_test: bool = False
     confint: float | None = None
+    null_scale: float | None = None
+    null_genes: int | None = None
     annotation: tuple[str, ...] = ()
     version: str = field(default_factory=installed_version)
 

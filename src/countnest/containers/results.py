@@ -16,6 +16,7 @@ from countnest.containers.columns import Columns
 from countnest.containers.gene_info import symbol_column
 from countnest.containers.info import ResultsInfo
 from countnest.containers.narrow import GeneTable, as_text
+from countnest.containers.null_scale import null_heading
 from countnest.containers.schema import JOINT_CHANGE, column_of
 from countnest.containers.summary import Decisive, Summary, decisive_column, level_of, numbers_of, summarize
 from countnest.containers.table_file import write_table
@@ -184,6 +185,8 @@ class Results(Columns):
             lines.append(f"log2 fold change threshold: {self.info.lfc_threshold:g} ({self.info.alt_hypothesis})")
         if "padj_stagewise" in self.table:
             lines.append("stage-wise testing: padj_stagewise says which genes changed")
+        if "pvalue" in self.table:
+            lines += null_heading(self.info.null_scale)
         hidden = [name for name in self.table if name not in self._printed()]
         more = f"; in the table as well: {', '.join(map(str, hidden))}" if hidden else ""
         return [*lines, f"{counted(len(self), 'gene')}{more}"]

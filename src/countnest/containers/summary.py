@@ -11,6 +11,7 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.info import ResultsInfo
+from countnest.containers.null_scale import null_lines
 from countnest.errors import OptionError, counted
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.remedies import advised, option
@@ -64,6 +65,8 @@ class Summary:
         What was compared with alpha: 'padj'; 'svalue'; or 'padj_stagewise' after stage-wise testing.
     separated
         Significant genes whose Wald test is unreliable, because a group has no counts.
+    null_scale, null_genes
+        As in `ResultsInfo`; None for s-values.
     intercept
         Whether the table is about the intercept, which is no change: a mean count, compared with 1.
     """
@@ -88,6 +91,8 @@ class Summary:
     not_estimated: int = 0
     at_bound: int = 0
     outlier_rule: OutlierRule = "cooks"
+    null_scale: float | None = None
+    null_genes: int | None = None
     intercept: bool = False
 
     def __str__(self) -> str:
@@ -113,6 +118,7 @@ class Summary:
             f"see {advised('independent_filtering=', '--no-independent-filtering')}"
             if self.filter_statistic == "baseMean"
             else "[2] below the cutoff of the filter statistic, so the gene is left out of the adjustment: see filter=",
+            *null_lines(self.null_scale, self.null_genes),
         ]
         if self.separated:
             genes = counted(self.separated, "significant gene")
@@ -196,6 +202,8 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         not_estimated=not_estimated,
         at_bound=at_bound,
         outlier_rule=info.outliers,
+        null_scale=None if p_value is None else info.null_scale,
+        null_genes=None if p_value is None else info.null_genes,
         intercept=info.label == "Intercept" and info.test == "Wald",
     )
 

@@ -26,8 +26,10 @@ from countnest.methods.fit import Fit, TestKind, Withheld
 from countnest.methods.tables import annotated, with_interval
 from countnest.parallel.run import Engine
 from countnest.queries.empty_cells import compared_samples
+from countnest.queries.estimable import is_mean
 from countnest.queries.query import Query
 from countnest.queries.strata import between_message, refuse_between
+from countnest.stats.hidden.scale import NullScale, null_scale
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
 
 __all__ = ["answer", "unchanged_genes"]
@@ -247,11 +249,20 @@ def _table(request: _Request, test: _Test) -> Results:
         "separated": test.separated,
     }
     table = pd.DataFrame(columns, index=request.data.genes)
-    results = Results(table, _info(request, test, adjusted))
+    results = Results(table, _info(request, test, adjusted, _null_scale(request, p_value)))
     return with_interval(results, request.options.confint, test.df)
 
 
-def _info(request: _Request, test: _Test, adjusted: Adjusted) -> ResultsInfo:
+def _null_scale(request: _Request, p_value: FloatArray) -> NullScale | None:
+    """Return the scale of the null distribution; None where genes without effect would not have uniform p-values."""
+    query, kind = request.query, request.fit.kinds[request.kind]
+    if not request.options.is_two_sided or (kind.is_of_query and is_mean(query.design, query.matrix).any()):
+        return None
+    scale = null_scale(p_value, request.fit.base_mean)
+    return scale if scale.is_known else None
+
+
+def _info(request: _Request, test: _Test, adjusted: Adjusted, scale: NullScale | None) -> ResultsInfo:
     """Return the record of how a table was made."""
     fit, options, filtering = request.fit, request.options, adjusted.filtering
     kind = fit.kinds[request.kind]
@@ -273,6 +284,8 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted) -> ResultsInfo:
         p_adjust=adjusted.method,
         filter_statistic=adjusted.statistic,
         filter_fun=adjusted.function,
+        null_scale=scale.value if scale else None,
+        null_genes=scale.n_genes if scale else None,
         shrinkage=fit.shrinkage,
         shrunken_test=fit.shrinkage is not None,
     )

@@ -54,6 +54,11 @@ class AnswerOptions:
     on_blocks: OnBlocks = "refuse"
 
     @property
+    def is_two_sided(self) -> bool:
+        """Whether zero is tested against both sides, so that p-values of genes without effect are uniform."""
+        return self.lfc_threshold == 0 and self.alt_hypothesis not in ("less", "greater")
+
+    @property
     def has_threshold(self) -> bool:
         """Whether it is a test against a fold change other than zero, or of one side."""
         return self.lfc_threshold > 0 or self.alt_hypothesis != "greaterAbs"

@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from countnest.arrays import FloatArray
+from countnest.arrays import BoolArray, FloatArray
 from countnest.centring import same_size
 from countnest.design.design import Design
 
-__all__ = ["contrast_matrix", "estimable", "functional", "sample_weights", "tidy"]
+__all__ = ["contrast_matrix", "estimable", "functional", "is_mean", "sample_weights", "tidy"]
 
 # Relative tolerance of estimability.
 TOLERANCE = 1e-8
@@ -87,3 +87,15 @@ def sample_weights(design: Design, matrix: FloatArray) -> FloatArray:
     fitted = _columns(design)[1]
     weights: FloatArray = matrix @ fitted.change @ fitted.pseudo_inverse
     return weights
+
+
+def is_mean(design: Design, matrix: FloatArray) -> BoolArray:
+    """Return which contrasts (k, p) are about a mean, not a difference: adding a constant to all log means changes it.
+
+    None is, where the design cannot add a constant to all samples.
+    """
+    constant = sample_weights(design, np.eye(matrix.shape[1])).sum(axis=1)
+    if np.abs(design.matrix @ constant - 1.0).max() >= TOLERANCE:
+        return np.zeros(len(matrix), dtype=np.bool_)
+    changed: BoolArray = np.abs(matrix @ constant) > TOLERANCE
+    return changed
