@@ -18,8 +18,8 @@ NEAR, FAR = 0.001, 0.999
 MIN_SPREAD = 0.001
 
 
-def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3) -> FloatArray:
-    """Return the smoothed `y` (m,) at ascending, distinct `x` (m,).
+def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3, delta: float = 0.0) -> FloatArray:
+    """Return the smoothed `y` (m,) at ascending `x` (m,).
 
     Parameters
     ----------
@@ -27,18 +27,24 @@ def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int =
         Of the points that enter each local line.
     robust_steps
         Number of re-fits with bisquare weights.
+    delta
+        Lines are fitted at points about this far apart, and values between them interpolated; 0: at every distinct
+        point.
 
     Notes
     -----
-    R counterpart: stats::lowess(x, y, f = fraction).
+    R counterpart: stats::lowess(x, y, f = fraction, delta = delta).
     """
     m = len(x)
     span = max(min(int(fraction * m + 1e-7), m), 2)
-    smoother = _neighbourhoods(x, span)
+    places = _places(x, delta)
+    smoother = _neighbourhoods(x, span, places)
     robustness = np.ones(m)
     fitted = y
     for step in range(robust_steps + 1):
-        fitted = np.array([_local_line(x, y, robustness, i, near, kernel) for i, (near, kernel) in enumerate(smoother)])
+        fitted = np.array([_local_line(x, y, robustness, *near) for near in zip(places, *smoother, strict=True)])
+        if len(places) < m:
+            fitted = np.interp(x, x[places], fitted)
         residual = np.abs(y - fitted)
         limit = 6.0 * float(np.median(residual))
         if step == robust_steps or limit <= 1e-7 * residual.mean():
@@ -49,14 +55,24 @@ def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int =
     return fitted
 
 
-def _neighbourhoods(x: FloatArray, span: int) -> list[tuple[slice, FloatArray]]:
-    """Return for every point the run of points near it and their tricube weights.
+def _places(x: FloatArray, delta: float) -> list[int]:
+    """Return the indices of distinct points: from each one goes to the last within `delta`, or else to the next."""
+    places = [0]
+    while x[places[-1]] < x[-1]:
+        at = x[places[-1]]
+        last = int(np.searchsorted(x, at + delta, side="right")) - 1
+        places.append(last if x[last] > at else last + 1)
+    return places
+
+
+def _neighbourhoods(x: FloatArray, span: int, places: list[int]) -> tuple[list[slice], list[FloatArray]]:
+    """Return for some points the run of points near them and their tricube weights.
 
     A window of `span` points slides along; points right of it that are within its width take part too.
     """
-    found = []
+    runs, kernels = [], []
     left = 0
-    for at in x:
+    for at in x[places]:
         while left + span < len(x) and at - x[left] > x[left + span] - at:
             left += 1
         width = max(at - x[left], x[left + span - 1] - at)
@@ -64,9 +80,11 @@ def _neighbourhoods(x: FloatArray, span: int) -> list[tuple[slice, FloatArray]]:
         inside = np.flatnonzero(distance <= FAR * width)
         first, last = inside[0], inside[-1] + 1
         distance = distance[first:last]
-        kernel = np.where(distance <= NEAR * width, 1.0, (1.0 - (distance / width) ** 3) ** 3)
-        found.append((slice(left + first, left + last), kernel))
-    return found
+        with np.errstate(invalid="ignore"):  # a window of equal points has no width
+            kernel = np.where(distance <= NEAR * width, 1.0, (1.0 - (distance / width) ** 3) ** 3)
+        runs.append(slice(left + first, left + last))
+        kernels.append(kernel)
+    return runs, kernels
 
 
 def _local_line(x: FloatArray, y: FloatArray, robustness: FloatArray, i: int, near: slice, kernel: FloatArray) -> float:
