@@ -157,7 +157,9 @@ class DESeqDataSet(CountDataSet):
         Parameters
         ----------
         test
-            "Wald", or "LRT" for the likelihood ratio test against `reduced`.
+            "Wald"; "LRT" for the likelihood ratio test against `reduced`; or "averaged" for the averaged likelihood
+            ratio test of whatever `results` or a query asks, which keeps the false discovery rate with few samples:
+            it allows for what is not known of the dispersions. The model that is fitted is the same.
         reduced
             Reduced formula, or model matrix, of the likelihood ratio test.
         fit_type
@@ -174,7 +176,7 @@ class DESeqDataSet(CountDataSet):
         min_replicates_for_replace
             Outlier counts of samples with at least this many replicates are replaced; np.inf for never.
         use_t
-            Compare Wald statistics with a t distribution on the residual degrees of freedom; not with "LRT".
+            Compare Wald statistics with a t distribution on the residual degrees of freedom; with "Wald" alone.
         beta_prior
             Shrink the coefficients by normal priors, and test the shrunken ones: what `results`, `coef` and `genes`
             show. Queries (`effect`, `query` and so on) are answered without priors. `lfc_shrink` shrinks fold
@@ -201,6 +203,11 @@ class DESeqDataSet(CountDataSet):
         prior = make_prior(self._design, test, beta_prior, model_matrix_type)
         model = self._model(test, reduced, use_t=use_t, minmu=minmu, prior=prior)
         check_residual_df(self._design)
+        if test == "averaged" and sharing == "gene_est_only":
+            raise OptionError(
+                f"{option('test', 'averaged')} learns how dispersions lie around their trend, and "
+                "sharing='gene_est_only' fits none. Use sharing='MAP'."
+            )
         if self._layout.is_intercept_only:
             warn("the design is ~ 1 (just an intercept): there is nothing to compare. Is this intended?")
         self._tell_cost(model, engine)
@@ -420,7 +427,8 @@ class DESeqDataSet(CountDataSet):
         list_values
             Weights of the two lists of names.
         test
-            "Wald" for Wald tests after a likelihood ratio test; None: the test that was run.
+            "averaged" for averaged likelihood ratio tests, whatever test was run; "Wald" for Wald tests after another
+            one; None: the test that was run.
         fit
             The name of one of the `fits` that were kept; None: that of the last analysis.
         alpha
@@ -685,9 +693,9 @@ class DESeqDataSet(CountDataSet):
         check_varying(self._design)
         check_flags(use_t=use_t)
         positive_number("minmu", minmu)
-        if test == "LRT" and use_t:
+        if test != "Wald" and use_t:
             raise OptionError(
-                f"{option('use_t', True)} is for Wald tests; the likelihood ratio test compares with a chi-square "
+                f"{option('use_t', True)} is for Wald tests; likelihood ratio tests compare with a chi-square "
                 "distribution. Leave it out."
             )
         null = reduced_design(test, reduced, self._design, self._numeric_ok)

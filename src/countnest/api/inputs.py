@@ -305,16 +305,21 @@ def reduced_design(
     full: Design,
     numeric_ok: Collection[str] = (),
 ) -> Design | None:
-    """Return the reduced design of a likelihood ratio test, checked to lie within the full one; None for Wald tests.
+    """Return the reduced design of a likelihood ratio test, checked to lie within the full one; None for other tests.
 
     Raises
     ------
     OptionError
-        If `reduced` is missing, or given for a Wald test.
+        If `reduced` is missing, or given for another test.
     DesignError
         If the reduced model is not nested in the full one or has as many columns.
     """
-    if test == "Wald":
+    if test == "averaged" and reduced is not None:
+        raise OptionError(
+            "'reduced' is given but test='averaged' has no use for it: its null model follows from the question. Leave "
+            "it out, and ask for several coefficients at once with dds.query(...).joint().test()."
+        )
+    if test != "LRT":
         if reduced is not None:
             raise OptionError("'reduced' is given but test='Wald' has no use for it; use test='LRT'.")
         return None

@@ -40,9 +40,9 @@ def make_prior(
                 "columns cannot be told apart."
             )
         return None
-    if test == "LRT":
+    if test != "Wald":
         raise OptionError(
-            "test='LRT' compares likelihoods, which have no prior: use beta_prior=False, and lfc_shrink() for fold "
+            f"test={test!r} compares likelihoods, which have no prior: use beta_prior=False, and lfc_shrink() for fold "
             "changes."
         )
     return PriorModel.of(prior_design(design, model_matrix_type or "expanded"))

@@ -72,14 +72,16 @@ class BoundQuery(Answering, Query):
         Parameters
         ----------
         kind
-            A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (residual degrees of freedom), and
-            "lrt" (likelihood ratio test, whose null model follows from the query).
+            A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (residual degrees of freedom), "lrt"
+            (likelihood ratio test, whose null model follows from the query), and "averaged" (that test averaged over
+            the dispersions that the counts leave possible: it keeps the false discovery rate with few samples; the
+            default after ``deseq(test="averaged")``).
         fit
             The name of one of the `fits` of the data set; None: that of its last analysis.
         joint
             Test all rows at once; the same as `.joint().test()`.
         lfc_threshold, alt_hypothesis
-            Of Wald and t tests of single rows; on the log2 scale of the row.
+            Of all tests of single rows but "lrt"; on the log2 scale of the row.
         alpha, independent_filtering, cooks_cutoff, outliers, p_adjust, filter, theta, filter_fun
             As in `DESeqDataSet.results`.
         stagewise
@@ -94,7 +96,7 @@ class BoundQuery(Answering, Query):
         -------
         Results or ResultsSet
             A `Results` for one row or a joint test, with the fold change of every row; a `ResultsSet` for several rows.
-            `separated` marks infinite estimates, as of a cell without counts: use kind="lrt" there.
+            `separated` marks infinite estimates, as of a cell without counts: use kind="lrt" or "averaged" there.
 
         Raises
         ------

@@ -10,7 +10,7 @@ from countnest.containers.results import Results
 from countnest.errors import ContrastError, OptionError
 from countnest.methods.answer import answer
 from countnest.methods.answer_options import AnswerOptions
-from countnest.methods.deseq2.fit import REDUCED, DESeq2Fit
+from countnest.methods.deseq2.fit import AVERAGED, REDUCED, DESeq2Fit
 from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
 from countnest.options import TestType, check_flags, check_option
 from countnest.queries.contrasts import contrast_query
@@ -46,9 +46,11 @@ def results_of(
 
 def kind_of_test(fit: DESeq2Fit, test: TestType | None) -> str:
     """Return the kind of test that `results` makes: the requested one, or the one that was run."""
-    if test is None:
-        return "wald" if fit.model.test == "Wald" else REDUCED
-    check_option("test", test, TestType)
+    if test is not None:
+        check_option("test", test, TestType)
+    test = test or fit.model.test
+    if test == "averaged":
+        return AVERAGED
     if test == "LRT" and fit.model.reduced is None:
         raise ContrastError("test='LRT' needs a likelihood ratio fit: run deseq(test='LRT', reduced=...) first.")
     return "wald" if test == "Wald" else REDUCED

@@ -131,7 +131,11 @@ _QUESTION = (
         help="A query, such as 'treat2[E - None] : treat1[B - A]', answered in a table of its own. Repeat it for "
         "further queries.",
     ),
-    click.option("--query-test", type=_word(QueryTest), default="wald", help="How queries are tested."),
+    click.option(
+        "--query-test",
+        type=_word(QueryTest),
+        help="How queries are tested.  [default: averaged with --test averaged, else wald]",
+    ),
     click.option(
         "--allow-fixed-blocks",
         is_flag=True,
@@ -163,7 +167,12 @@ _QUESTION = (
     ),
 )
 _FIT = (
-    click.option("--test", type=_word(TestType), default="Wald", help="Wald test or likelihood ratio test."),
+    click.option(
+        "--test",
+        type=_word(TestType),
+        default="Wald",
+        help="Wald test, likelihood ratio test, or averaged likelihood ratio test.",
+    ),
     click.option("--reduced", metavar="FORMULA", help="The design without the terms to test, for --test LRT."),
     click.option("--fit-type", type=_word(FitType), default="parametric", help="The trend of the dispersions."),
     click.option("--size-factor-type", type=_word(SizeFactorType), default="ratio", help="How samples are scaled."),
@@ -308,10 +317,10 @@ def _check(request: Request) -> None:
     if request.test == "LRT" and request.reduced is None:
         raise click.UsageError("--test LRT needs the design without the terms tested, such as --reduced '~ batch'.")
     if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
-        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --test Wald.")
+        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --test Wald and averaged.")
     if request.query_test == "lrt" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
-        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald and t.")
-    if not request.query and (request.query_test != "wald" or request.allow_fixed_blocks):
+        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald, t and averaged.")
+    if not request.query and (request.query_test is not None or request.allow_fixed_blocks):
         raise click.UsageError("--query-test and --allow-fixed-blocks apply to queries. Give a --query, too.")
     if request.alt_hypothesis == "lessAbs" and request.lfc_threshold == 0:
         raise click.UsageError("--alt-hypothesis lessAbs needs an --lfc-threshold above 0.")

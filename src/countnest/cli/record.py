@@ -138,7 +138,7 @@ def _query(answered: Answered, request: Request) -> dict[str, Any]:
     return {
         "text": answered.text,
         "file": answered.file,
-        "test": request.query_test,
+        "test": request.kind_of_query_test,
         "joint": answered.joint,
         "labels": query.labels,
         "vectors": query.vector(),

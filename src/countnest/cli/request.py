@@ -23,7 +23,7 @@ class Request:
     contrast: tuple[tuple[str, str, str], ...]
     name: str | None
     query: tuple[str, ...]
-    query_test: QueryTest
+    query_test: QueryTest | None
     allow_fixed_blocks: bool
     alpha: float
     lfc_threshold: float
@@ -47,6 +47,11 @@ class Request:
     def folder(self) -> Path:
         """The folder for the results."""
         return self.out or Path(f"countnest-{self.study or 'results'}")
+
+    @property
+    def kind_of_query_test(self) -> QueryTest:
+        """The kind of test of queries: as requested, or as the analysis."""
+        return self.query_test or ("averaged" if self.test == "averaged" else "wald")
 
     def missing(self) -> list[str]:
         """Return the options that a run without a shipped study needs and does not have."""

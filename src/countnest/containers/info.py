@@ -16,6 +16,9 @@ __all__ = ["ResultsInfo"]
 # What the fold changes are, by how they were shrunken.
 _ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ashr", "normal": "MAP, normal"}
 
+# Tests that compare likelihoods, which hold where an estimate is infinite.
+_WITH_LIKELIHOODS = ("LRT", "averaged LRT")
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class ResultsInfo(Described):
@@ -28,7 +31,7 @@ class ResultsInfo(Described):
     method
         The method of the fit: 'DESeq2'.
     test
-        'Wald' or 'LRT', or what the kind of test of another method is called.
+        'Wald', 'LRT' or 'averaged LRT', or what the kind of test of another method is called.
     formula, reduced
         The full formula, and the reduced one of a likelihood ratio test; None for a design given as a matrix.
     alpha
@@ -116,7 +119,7 @@ class ResultsInfo(Described):
             "error": "standard error" if self.shrinkage is None else "posterior SD",
             "interval": f"{100 * (self.confint or 0):g} % {interval}",
             "statistic": self.test,
-            "test": "LRT" if self.test == "LRT" else f"{self.test} test",
+            "test": self.test if self.test in _WITH_LIKELIHOODS else f"{self.test} test",
             "adjustment": self.p_adjust,
             "infinite": self._infinite(),
             "small": f" or |log2 fold change| < {self.lfc_threshold:g}" if self.lfc_threshold > 0 else "",
@@ -127,7 +130,7 @@ class ResultsInfo(Described):
         change = f"the {'' if self.shrinkage is None else 'maximum likelihood '}fold change is infinite"
         if self.shrunken_test:
             return change
-        if self.test == "LRT":
+        if self.test in _WITH_LIKELIHOODS:
             return f"{change}, and the p-value holds"
         likelihood = advised("test('lrt')", "--query-test lrt")
         return f"{change} and its Wald p-value is unreliable; use the likelihood ratio test, {likelihood}"

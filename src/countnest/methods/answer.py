@@ -6,8 +6,9 @@ for genes without counts, withheld p-values, adjustment, intervals, annotation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -129,8 +130,8 @@ def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, join
     if options.has_threshold and (joint or not kind.has_threshold):
         rows = " of each row, without joint=True" if len(query) > 1 else ""
         raise ContrastError(
-            "tests of log fold change above or below a threshold must be Wald tests: use test('wald', ...), or "
-            f"results(test='Wald', ...){rows}."
+            "tests of log fold change above or below a threshold must be Wald or averaged tests: use test('wald', ...) "
+            f"or test('averaged', ...), or results(test=) with one of them{rows}."
         )
     if options.stagewise and joint:
         raise OptionError("stagewise=True tests the joint hypothesis and then the rows; leave out joint.")
@@ -172,6 +173,9 @@ class _Test:
         Degrees of freedom of a t test or of the denominator of F, one number or (G,); None: there are none.
     separated
         (G,) whether the estimate of a row is infinite.
+    reach
+        Half the lengths (G,) of confidence intervals at a level, where they are not those of a normal or t
+        distribution.
     """
 
     label: str
@@ -181,6 +185,7 @@ class _Test:
     p_value: FloatArray
     df: float | FloatArray | None
     separated: BoolArray
+    reach: Callable[[float], FloatArray] | None = None
 
 
 def _answer_rows(request: _Request) -> dict[str, Results]:
@@ -198,9 +203,14 @@ def _answer_rows(request: _Request) -> dict[str, Results]:
         }
         df = tests.df[:, i] if isinstance(tests.df, np.ndarray) and tests.df.ndim == 2 else tests.df
         separated = request.separated[:, i]
-        test = _Test(label, (label,), changes, tests.statistic[:, i], tests.p_value[:, i], df, separated)
+        reach = None if tests.reach is None else partial(_column_of_reach, tests.reach, i)
+        test = _Test(label, (label,), changes, tests.statistic[:, i], tests.p_value[:, i], df, separated, reach)
         found[label] = _table(request, test)
     return found
+
+
+def _column_of_reach(reach: Callable[[float], FloatArray], i: int, level: float) -> FloatArray:
+    return reach(level)[:, i]
 
 
 def _answer_jointly(request: _Request) -> Results:
@@ -250,7 +260,7 @@ def _table(request: _Request, test: _Test) -> Results:
     }
     table = pd.DataFrame(columns, index=request.data.genes)
     results = Results(table, _info(request, test, adjusted, _null_scale(request, p_value)))
-    return with_interval(results, request.options.confint, test.df)
+    return with_interval(results, request.options.confint, test.df, test.reach)
 
 
 def _null_scale(request: _Request, p_value: FloatArray) -> NullScale | None:

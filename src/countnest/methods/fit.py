@@ -6,7 +6,7 @@ k contrasts, p coefficients; fold changes are log2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,7 +74,8 @@ class TestKind:
 class RowTests:
     """Tests of k contrasts: log2 fold changes, standard errors, statistics and p-values (G, k); NaN where not fitted.
 
-    `df` are the degrees of freedom of t tests, or of the denominator of F tests; None: none.
+    `df` are the degrees of freedom of t tests, or of the denominator of F tests; None: none. `reach` gives half the
+    lengths (G, k) of confidence intervals at a level, log2; None: those of a normal or t distribution.
     """
 
     lfc: FloatArray
@@ -82,6 +83,7 @@ class RowTests:
     statistic: FloatArray
     p_value: FloatArray
     df: Df = None
+    reach: Callable[[float], FloatArray] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,12 @@ __all__ = ["annotated", "with_interval", "without_info", "without_interval"]
 _COLUMNS = ("ciLower", "ciUpper")
 
 
-def with_interval(results: Results, level: float | None, df: float | FloatArray | None = None) -> Results:
+def with_interval(
+    results: Results,
+    level: float | None,
+    df: float | FloatArray | None = None,
+    reach: Callable[[float], FloatArray] | None = None,
+) -> Results:
     """Return results with the ends of the intervals of the fold changes after their standard errors.
 
     Parameters
@@ -28,13 +34,20 @@ def with_interval(results: Results, level: float | None, df: float | FloatArray 
         Of the intervals; None: no intervals.
     df
         Degrees of freedom where the test compares with a t distribution, one number or (G,); None: normal quantiles.
+    reach
+        Half the lengths (G,) of the intervals at a level, where they are those of no such distribution.
     """
     if level is None:
         return results
     lfc, se = (results.table[name].to_numpy(dtype=np.float64) for name in ("log2FoldChange", "lfcSE"))
     table = results.table.copy()
     place = list(table.columns).index("lfcSE") + 1
-    for k, (name, ends) in enumerate(zip(_COLUMNS, confidence_interval(lfc, se, float(level), df), strict=True)):
+    if reach is None:
+        interval = confidence_interval(lfc, se, float(level), df)
+    else:
+        half = np.where(se == 0.0, 0.0, reach(float(level)))  # of genes that lost all counts
+        interval = lfc - half, lfc + half
+    for k, (name, ends) in enumerate(zip(_COLUMNS, interval, strict=True)):
         table.insert(place + k, name, ends)
     return Results(table, replace(results.info, confint=float(level)))
 

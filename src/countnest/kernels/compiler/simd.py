@@ -37,7 +37,19 @@ except (AttributeError, ImportError) as error:
     )
     vectors = None
 
-__all__ = ["LANES", "any_lane", "as_lanes", "exp", "lanewise", "load_row", "log", "new_lanes", "select"]
+__all__ = [
+    "LANES",
+    "any_lane",
+    "as_lanes",
+    "exp",
+    "exponent",
+    "lanewise",
+    "load_row",
+    "log",
+    "mantissa",
+    "new_lanes",
+    "select",
+]
 
 ALIGNMENT = 64  # bytes of a line of the cache
 
@@ -51,6 +63,14 @@ def _select(condition: bool, one: float, other: float) -> float:
 
 def _unchanged(condition: bool) -> bool:
     return condition
+
+
+def _exponent(x: float) -> float:
+    return math.frexp(x)[1] - 1.0
+
+
+def _mantissa(x: float) -> float:
+    return 2.0 * math.frexp(x)[0]
 
 
 def _without_last_axis(values: FloatArray) -> FloatArray:
@@ -67,6 +87,8 @@ select: Callable[[bool, float, float], float] = kernel(_select) if vectors is No
 any_lane: Callable[[bool], bool] = kernel(_unchanged) if vectors is None else vectors.any_lane
 as_lanes: Callable[[FloatArray], FloatArray] = kernel(_without_last_axis) if vectors is None else vectors.as_lanes
 lanewise: Callable[[Function], Function] = _same if vectors is None else vectors.lanewise
+exponent: Function = kernel(_exponent) if vectors is None else vectors.exponent
+mantissa: Function = kernel(_mantissa) if vectors is None else vectors.mantissa
 exp: Function = math.exp if vectors is None else vectors.exp
 log: Function = math.log if vectors is None else vectors.log
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray
 
-__all__ = ["LANES", "any_lane", "as_lanes", "exp", "lanewise", "log", "select"]
+__all__ = ["LANES", "any_lane", "as_lanes", "exp", "exponent", "lanewise", "log", "mantissa", "select"]
 
 LANES = 8  # as many doubles as the widest vector register holds
 
@@ -150,6 +150,44 @@ _lower(
     (mask,),
 )
 _lower(any_lane, lambda _builder, a: a, _bool, (_bool,))
+
+
+def exponent(x: float) -> float:
+    """Return the whole number e with x = m 2^e, 1 <= m < 2, for a number that is above zero and not subnormal."""
+    each: Any = x
+    return cast("float", (np.frexp(each)[1] - 1).astype(np.float64) if np.ndim(each) else math.frexp(each)[1] - 1.0)
+
+
+def mantissa(x: float) -> float:
+    """Return the number m with x = m 2^e, 1 <= m < 2, for a number that is above zero and not subnormal."""
+    each: Any = x
+    return 2.0 * (np.frexp(each)[0] if np.ndim(each) else math.frexp(each)[0])
+
+
+def _bits(builder: Any, x: Any) -> tuple[Any, Callable[[int], Any]]:  # noqa: ANN401
+    """Return the bits of a number or vector, and a function that makes constants of their type."""
+    if isinstance(x.type, ir.VectorType):
+        kind = ir.VectorType(ir.IntType(64), LANES)
+        return builder.bitcast(x, kind), lambda value: ir.Constant(kind, [value] * LANES)
+    return builder.bitcast(x, ir.IntType(64)), lambda value: ir.Constant(ir.IntType(64), value)
+
+
+def _exponent(builder: Any, x: Any) -> Any:  # noqa: ANN401
+    bits, constant = _bits(builder, x)
+    return builder.sitofp(builder.sub(builder.lshr(bits, constant(52)), constant(1023)), x.type)
+
+
+def _mantissa(builder: Any, x: Any) -> Any:  # noqa: ANN401
+    bits, constant = _bits(builder, x)
+    bits = builder.and_(bits, constant((1 << 52) - 1))
+    return builder.bitcast(builder.or_(bits, constant(1023 << 52)), x.type)
+
+
+for _kind in (lanes, _float):
+    _extending.lower_builtin(exponent, _kind)(lambda _context, builder, _sig, values: _exponent(builder, *values))
+    _extending.lower_builtin(mantissa, _kind)(lambda _context, builder, _sig, values: _mantissa(builder, *values))
+for _function in (exponent, mantissa):
+    _type(_function, lambda arguments: arguments[0] if arguments[0] in (lanes, _float) else None)
 
 
 def lanewise(single: Callable[[float], float]) -> Callable[[float], float]:

@@ -12,6 +12,7 @@ from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
 from countnest.containers.matrix import CountMatrix
 from countnest.design.design import Design
+from countnest.methods.deseq2.averaged import Averaging, averaging
 from countnest.methods.deseq2.inference import (
     at_bound_only,
     cooks_outliers,
@@ -28,14 +29,17 @@ from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.glm.cooks import cooks_cutoff as usual_cutoff
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import residual_df
 from countnest.stats.inference.lrt import likelihood_ratio_test
 
-__all__ = ["REDUCED", "DESeq2Fit", "StoredDESeq2Fit"]
+__all__ = ["AVERAGED", "REDUCED", "DESeq2Fit", "StoredDESeq2Fit"]
 
 # The kind of the likelihood ratio test against the reduced model that was fitted.
 REDUCED = "reduced"
+# The kind of the averaged likelihood ratio test.
+AVERAGED = "averaged"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,12 +81,18 @@ class DESeq2Fit:
 
     @property
     def kinds(self) -> Mapping[str, TestKind]:
-        """Wald tests with normal or t distributions, likelihood ratio tests of queries and of the reduced model."""
+        """Wald tests with normal or t distributions, likelihood ratio tests of queries and of the reduced model.
+
+        The test that the analysis was made for comes first.
+        """
         found = {
             "wald": TestKind("Wald", has_threshold=True),
             "t": TestKind("Wald", has_threshold=True),
             "lrt": TestKind("LRT", null=""),
+            AVERAGED: TestKind("averaged LRT", has_threshold=True, null=""),
         }
+        if self.model.test == "averaged":
+            found = {AVERAGED: found.pop(AVERAGED), **found}
         reduced = self.model.reduced
         if reduced is not None:
             found[REDUCED] = TestKind("LRT", is_joint=False, null=reduced.description, is_of_query=False)
@@ -116,6 +126,8 @@ class DESeq2Fit:
         estimates = estimate(contrasts, state, layout, self.engine)
         df = self._df(kind)
         found = single_tests(estimates, threshold=threshold, alternative=alternative, df=df, unchanged=unchanged)
+        if kind == AVERAGED:
+            return self._averaged_tests(contrasts, found, threshold, alternative, unchanged)
         if kind not in ("lrt", REDUCED):
             return found
         statistic, p_value = np.empty_like(found.statistic), np.empty_like(found.p_value)
@@ -133,7 +145,9 @@ class DESeq2Fit:
         """Test that all contrasts (k, p) are zero."""
         state, layout = self.state, self.layout
         df = None
-        if kind == "lrt":
+        if kind == AVERAGED:
+            found = self._averaging().joint(contrasts)
+        elif kind == "lrt":
             found = likelihood_ratio(contrasts, self.counts_used, state, layout, engine=self.engine)
         else:
             df = self._df(kind)
@@ -164,6 +178,32 @@ class DESeq2Fit:
             )
         emptied = np.zeros_like(outlier) if state.replacement is None else state.replacement.emptied
         return Withheld(outlier, at_bound_only(self.counts_used, state, layout), emptied, cutoff)
+
+    def _averaging(self) -> Averaging:
+        return averaging(self.counts_used, self.state, self.layout, self.engine)
+
+    def _averaged_tests(
+        self,
+        contrasts: FloatArray,
+        wald: RowTests,
+        threshold: float,
+        alternative: AltHypothesis,
+        unchanged: BoolArray,
+    ) -> RowTests:
+        """Return the averaged tests of the contrasts (k, p), with the fold changes of the Wald tests."""
+        averaging = self._averaging()
+        statistic, p_value = np.empty_like(wald.statistic), np.empty_like(wald.p_value)
+        for i, contrast in enumerate(contrasts):
+            statistic[:, i], p_value[:, i] = averaging.single(contrast, threshold, alternative)
+        empty = unchanged & ~np.isnan(statistic)
+        null = 0.0 if alternative == "lessAbs" else 1.0
+        return RowTests(
+            wald.lfc,
+            np.sqrt(averaging.variances(contrasts)) / LN2,
+            np.where(empty, 0.0, statistic),
+            np.where(empty, null, p_value),
+            reach=lambda level: averaging.reach(contrasts, level) / LN2,
+        )
 
     @property
     def _has_two_groups(self) -> bool:

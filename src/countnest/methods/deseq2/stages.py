@@ -109,7 +109,7 @@ class ModelFit:
     Attributes
     ----------
     test
-        "Wald" or "LRT".
+        "Wald", "LRT" or "averaged".
     beta, se
         (G, p) coefficients and standard errors, natural log.
     loglik, n_iter, converged

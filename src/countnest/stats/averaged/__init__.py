@@ -1,0 +1,1 @@
+"""The averaged likelihood ratio test: tests at several dispersions, averaged with posterior weights."""
