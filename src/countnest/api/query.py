@@ -74,8 +74,7 @@ class BoundQuery(Answering, Query):
         kind
             A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (residual degrees of freedom), "lrt"
             (likelihood ratio test, whose null model follows from the query), and "averaged" (that test averaged over
-            the dispersions that the counts leave possible: it keeps the false discovery rate with few samples; the
-            default after ``deseq(test="averaged")``).
+            possible dispersions, which keeps the false discovery rate; default after ``deseq(test="averaged")``).
         fit
             The name of one of the `fits` of the data set; None: that of its last analysis.
         joint

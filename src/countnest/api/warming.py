@@ -82,7 +82,8 @@ def _walk() -> None:
     dds = _fitted(_with_a_gene_that_irls_loses(example))
     dds.results()
     dds.cooks()
-    dds.query("condition[B - A]").test(kind="lrt")
+    for kind in ("lrt", "averaged"):
+        dds.query("condition[B - A]").test(kind=kind)
     _public("covariance")(dds, [str(dds.gene_names[0])])
     for shrinker in get_args(ShrinkType):
         _public("lfc_shrink")(dds, coef="condition_B_vs_A", type=shrinker, quiet=True)

@@ -19,7 +19,8 @@ from countnest.methods.deseq2.stages import Fitted
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.remedies import option
-from countnest.stats.averaged.nodes import Nodes, node_logliks, node_ratios, node_variances
+from countnest.stats.averaged.grid import Nodes
+from countnest.stats.averaged.nodes import node_logliks, node_ratios, node_variances
 from countnest.stats.averaged.prior import FEW_GENES, fit_prior, posterior, prior_genes, start_prior
 from countnest.stats.averaged.tails import (
     averaged,
@@ -29,9 +30,9 @@ from countnest.stats.averaged.tails import (
     normal_log_tail,
     normal_statistic,
 )
+from countnest.stats.glm.fit import maximum_coefficients, maximum_means
 from countnest.stats.glm.inputs import LN2, NBInputs
 from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.maximum import maximum_coefficients, maximum_means
 from countnest.stats.inference.lrt import RankTest, row_basis
 
 __all__ = ["Averaging", "averaging"]

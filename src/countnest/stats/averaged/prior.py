@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.stats.averaged.nodes import Nodes
+from countnest.stats.averaged.grid import Nodes
 
 __all__ = ["FEW_GENES", "MAX_GENES", "SOME_GENES", "fit_prior", "posterior", "prior_genes", "start_prior"]
 

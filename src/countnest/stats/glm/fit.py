@@ -14,6 +14,7 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.kernels.negbin.density import nb_loglik_chunk
+from countnest.kernels.negbin.inference import nb_log_mean_chunk
 from countnest.stats.glm.inputs import LN2, RIDGE_LOG2, NBInputs
 from countnest.stats.glm.irls import MAX_ITER, fit_irls, hat_values, least_squares_start
 from countnest.stats.glm.means import fitted_means
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
 
 Array = TypeVar("Array", FloatArray, BoolArray)
 
-__all__ = ["NBFit", "at_bound", "fit_nb_glm", "highest_loglik"]
+__all__ = [
+    "NBFit",
+    "at_bound",
+    "fit_nb_glm",
+    "highest_loglik",
+    "maximum_coefficients",
+    "maximum_means",
+]
 
 LARGE_LOG2_BETA = 30.0
 # A search has stopped short where Newton's method would go on by more than this fraction of a standard error. IRLS ends
@@ -37,6 +45,8 @@ STOPPED_SHORT = 6e-4
 BOUND_LOG2, AT_BOUND = 30.0, 1e-9
 # Of the ridge, where a search is taken on. A prior is more than that, and stays.
 FADED = 1e-8
+# Means below this add nothing to a likelihood that a test would feel; a weight is above zero with it.
+LEAST_MEAN = 1e-7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,6 +189,55 @@ def highest_loglik(start: FloatArray, counts: FloatArray, inputs: NBInputs, layo
     loglik = np.empty(len(start))
     nb_loglik_chunk(counts, mu, inputs.weights, inputs.dispersion, np.zeros(len(start)), loglik)
     return loglik
+
+
+def maximum_coefficients(
+    beta: FloatArray | None,
+    counts: FloatArray,
+    inputs: NBInputs,
+    layout: Layout,
+    optimized: BoolArray | None = None,
+) -> FloatArray:
+    """Return the coefficients (G, p) of the working columns of highest likelihood, natural log.
+
+    Estimates whose means were never floored are there already. The others go on to where no mean is floored and no
+    ridge holds them back: of empty cells until they add nothing to the likelihood.
+
+    Parameters
+    ----------
+    beta
+        (G, p) estimates, of the columns as given; None: there are none.
+    counts
+        (G, n).
+    inputs
+        Size factors, dispersions, weights, and the floor of the means of the estimates.
+    layout
+        Of the model matrix.
+    optimized
+        (G,) whether the estimates come from the quasi-Newton search.
+    """
+    working, ridge = layout.working, FADED * RIDGE_LOG2 * layout.ridge
+    free = NBInputs(inputs.size_factors, inputs.dispersion, inputs.given_weights, LEAST_MEAN)
+    if beta is None:
+        return fit_nb_glm(counts, free, working, ridge=ridge, only_means=True).beta
+    found = layout.in_working_columns(beta).copy()
+    again: BoolArray = np.any(maximum_means(found, inputs, layout) < inputs.min_mu, axis=1)
+    if optimized is not None:
+        again |= optimized
+    if layout.is_intercept_only:  # whose estimates are means of normalized counts
+        again[:] = True
+    rows = np.flatnonzero(again)
+    if len(rows):
+        fit = fit_nb_glm(counts[rows], free.at(rows), working, ridge=ridge, start=found[rows], only_means=True)
+        found[rows] = fit.beta
+    return found
+
+
+def maximum_means(beta: FloatArray, inputs: NBInputs, layout: Layout) -> FloatArray:
+    """Return the means (G, n) of coefficients (G, p) of the working columns; not floored."""
+    mu, plan = np.empty((len(beta), layout.n_samples)), layout.working.plan
+    nb_log_mean_chunk(beta, inputs.size_factors, plan.index, plan.numbers, mu)
+    return mu
 
 
 def _fit_working(
