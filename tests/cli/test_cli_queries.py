@@ -189,7 +189,7 @@ def test_bad_queries_stop_before_the_fit(folder, runs, kind, capsys, monkeypatch
         (("--query-test", "lrt"), "Give a --query, too"),
         (("--allow-fixed-blocks",), "Give a --query, too"),
         (("--query", MODIFIED, "--query-test", "F"), "is not one of 'wald', 't', 'lrt'"),
-        (("--query", MODIFIED, "--query-test", "lrt", "--lfc-threshold", 1), "are for --query-test wald, t and averaged"),
+        (("--query", MODIFIED, "--query-test", "lrt", "--lfc-threshold", 1), "--query-test wald, t and averaged"),
     ],
 )
 def test_usage_errors(folder, capsys, monkeypatch, arguments, problem):
