@@ -14,6 +14,7 @@ __all__ = [
     "DispersionSharing",
     "FitType",
     "ModelMatrixType",
+    "NullKind",
     "Orientation",
     "OutlierRule",
     "PAdjust",
@@ -39,6 +40,7 @@ AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "greaterAbsUPSHOT", "les
 OutlierRule = Literal["cooks", "model"]
 ModelMatrixType = Literal["standard", "expanded"]
 ShrinkType = Literal["apeglm", "ashr", "normal"]
+NullKind = Literal["theoretical", "scaled"]
 DispersionSharing = Literal["MAP", "gene_est_only", "fit_only"]
 ResidualType = Literal["raw", "pearson", "deviance", "quantile"]
 PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimated", "at_bound"]

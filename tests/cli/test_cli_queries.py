@@ -134,7 +134,7 @@ def test_record(folder, runs, fitted, kind):
         assert np.shape(entry["vectors"])[1] == len(record["design"]["columns"])
         found = tables(answer).values()
         assert entry["significant"] == [(part.table["padj"] < part.info.alpha).sum() for part in found]
-        assert entry["null_scales"] == [part.info.null_scale for part in found]
+        assert [each["scale"] for each in entry["null"]] == [part.info.null_scale for part in found]
 
 
 @pytest.mark.parametrize("kind", GOOD)

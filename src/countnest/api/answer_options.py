@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,8 @@ from countnest.arrays import FloatArray
 from countnest.errors import OptionError, counted, listing
 from countnest.methods.adjustment import MEAN, Adjuster
 from countnest.methods.answer_options import AnswerOptions, OnBlocks
-from countnest.options import AltHypothesis, OutlierRule, check_flags, check_option
+from countnest.options import AltHypothesis, NullKind, OutlierRule, check_flags, check_option
+from countnest.stats.hidden.factors import HiddenOptions
 from countnest.stats.inference.adjust import Adjustment, check_adjustment
 from countnest.stats.inference.filter import FilterFunction
 
@@ -39,16 +40,17 @@ def answer_options(
     theta: object = None,
     filter_fun: FilterFunction | None = None,
     confint: float | None = None,
+    null: NullKind = "theoretical",
+    hidden: tuple[object, object] = (None, 1),
 ) -> AnswerOptions:
     """Return checked options; the arguments are those of `DESeqDataSet.results` and of `Query.test`.
 
-    `genes` are the labels to which a filter statistic is matched.
+    A filter statistic is matched to the labels `genes`; `hidden` is the number of hidden factors with its seed.
     """
     probability("alpha", alpha)
     if confint is not None:
         probability("confint", confint)
-    check_option("alt_hypothesis", alt_hypothesis, AltHypothesis)
-    check_option("outliers", outliers, OutlierRule)
+    _check_words(alt_hypothesis, outliers, null)
     check_flags(independent_filtering=independent_filtering, joint=joint, stagewise=stagewise)
     _check_adjustment(p_adjust, independent_filtering, filter, theta, filter_fun)
     thetas = _thetas(theta)
@@ -57,6 +59,7 @@ def answer_options(
     if cooks_cutoff is not None and not isinstance(cooks_cutoff, (bool, np.bool_)):
         positive_number("cooks_cutoff", cooks_cutoff, infinite=True)
     statistic, name = (None, MEAN) if filter is None else _statistic(filter, genes)
+    adjuster = Adjuster(float(alpha), p_adjust, independent_filtering, statistic, name, thetas, filter_fun)
     return AnswerOptions(
         kind=kind,
         of_fit=of_fit,
@@ -64,12 +67,40 @@ def answer_options(
         stagewise=stagewise,
         lfc_threshold=float(lfc_threshold),
         alt_hypothesis=alt_hypothesis,
-        adjuster=Adjuster(float(alpha), p_adjust, independent_filtering, statistic, name, thetas, filter_fun),
+        adjuster=adjuster,
         outliers=outliers,
         cooks_cutoff=cooks_cutoff,
         confint=confint,
+        null=null,
+        hidden=_hidden(*hidden),
         on_blocks=on_blocks,
     )
+
+
+def _hidden(number: object, seed: object) -> HiddenOptions | None:
+    """Return how many hidden factors are taken out, a number or "auto"; None: none are asked for."""
+    if not _is_whole(seed) or seed < 0:
+        raise OptionError(f"hidden_seed={seed!r} must be a whole number, 0 or more.")
+    if number is None:
+        return None
+    if isinstance(number, str) and number == "auto":
+        return HiddenOptions(None, int(seed))
+    if not _is_whole(number) or number < 1:
+        raise OptionError(
+            f"hidden_factors={number!r} cannot be used; give 'auto', or how many factors: a whole number, 1 or more."
+        )
+    return HiddenOptions(int(number), int(seed))
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _check_words(alt_hypothesis: object, outliers: object, null: object) -> None:
+    """Raise `OptionError` for a word that is not known."""
+    check_option("alt_hypothesis", alt_hypothesis, AltHypothesis)
+    check_option("outliers", outliers, OutlierRule)
+    check_option("null", null, NullKind)
 
 
 def _check_adjustment(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,7 @@ from countnest.options import (
     DispersionSharing,
     FitType,
     ModelMatrixType,
+    NullKind,
     OutlierRule,
     PAdjust,
     SizeFactorType,
@@ -414,6 +415,9 @@ class DESeqDataSet(CountDataSet):
         filter_fun: FilterFunction | None = None,
         add_mle: bool = False,
         confint: float | None = None,
+        hidden_factors: int | Literal["auto"] | None = None,
+        hidden_seed: int = 1,
+        null: NullKind = "theoretical",
     ) -> Results:
         """Return the table of genes for one comparison; without one, for the last coefficient.
 
@@ -467,6 +471,19 @@ class DESeqDataSet(CountDataSet):
         confint
             Add confidence intervals of this level, such as 0.95, as the columns ciLower and ciUpper (log2): the fold
             change and its standard error times a quantile of the normal or, where the test uses it, the t distribution.
+        hidden_factors
+            Take hidden factors, such as an unknown batch, out of this comparison: how many, or "auto" for as many as
+            parallel analysis finds. They are found in the residuals, which takes 8 residual degrees of freedom; then
+            the model is fitted again with them as further columns. The data set is not changed; `info.hidden` of the
+            results says what was found, and has the columns. Not for comparisons in which most genes change, or where a
+            factor is part of the effect, as the composition of a tissue may be. docs/hidden_factors.md has more.
+        hidden_seed
+            Seed of the permutations by which the number of factors is found.
+        null
+            "scaled": divide the z-values of all p-values, before adjustment, by their scale beyond what a tenth of real
+            effects makes of it; for a study in which `info.null_scale` is far above 1 and hidden factors cannot be
+            found. It only costs power: take hidden factors out first, where that is possible. Standard errors and
+            intervals are widened by the same; `stat` stays that of the test.
 
         Notes
         -----
@@ -491,6 +508,8 @@ class DESeqDataSet(CountDataSet):
             theta=theta,
             filter_fun=filter_fun,
             confint=confint,
+            null=null,
+            hidden=(hidden_factors, hidden_seed),
         )
         return results_of(found, options, contrast=contrast, name=name, list_values=list_values, add_mle=add_mle)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from countnest.api.answer_options import answer_options
 from countnest.containers.counts import CountData
@@ -16,7 +16,7 @@ from countnest.design.levels.order import text_order_sentences
 from countnest.errors import ContrastError, OptionError
 from countnest.methods.answer import answer
 from countnest.methods.fit import Fit
-from countnest.options import AltHypothesis, OutlierRule, check_flags
+from countnest.options import AltHypothesis, NullKind, OutlierRule, check_flags
 from countnest.parallel.run import Engine
 from countnest.progress import progress
 from countnest.queries import effects
@@ -66,6 +66,9 @@ class BoundQuery(Answering, Query):
         stagewise: bool = False,
         allow_fixed_blocks: bool = False,
         confint: float | None = None,
+        hidden_factors: int | Literal["auto"] | None = None,
+        hidden_seed: int = 1,
+        null: NullKind = "theoretical",
     ) -> Results | ResultsSet:
         """Answer the query for every gene.
 
@@ -81,8 +84,10 @@ class BoundQuery(Answering, Query):
             Test all rows at once; the same as `.joint().test()`.
         lfc_threshold, alt_hypothesis
             Of all tests of single rows but "lrt"; on the log2 scale of the row.
-        alpha, independent_filtering, cooks_cutoff, outliers, p_adjust, filter, theta, filter_fun
+        alpha, independent_filtering, cooks_cutoff, outliers, p_adjust, filter, theta, filter_fun, null
             As in `DESeqDataSet.results`.
+        hidden_factors, hidden_seed
+            As in `DESeqDataSet.results`, out of each row; all rows share one fit.
         stagewise
             Screen genes on the joint test, then confirm rows within them; adds the columns `padj_screen` and
             `padj_stagewise` (Van den Berge et al. 2017, doi:10.1186/s13059-017-1277-0).
@@ -112,7 +117,7 @@ class BoundQuery(Answering, Query):
             data.genes, kind=kind, joint=joint, stagewise=stagewise, alpha=alpha, lfc_threshold=lfc_threshold,
             alt_hypothesis=alt_hypothesis, independent_filtering=independent_filtering, cooks_cutoff=cooks_cutoff,
             outliers=outliers, p_adjust=p_adjust, filter=filter, theta=theta, filter_fun=filter_fun, confint=confint,
-            on_blocks="answer" if allow_fixed_blocks else "refuse",
+            null=null, hidden=(hidden_factors, hidden_seed), on_blocks="answer" if allow_fixed_blocks else "refuse",
         )  # fmt: skip
         if self.dds._design is not self.design:
             raise ContrastError(
@@ -194,8 +199,6 @@ class QueryMethods:
         >>> dds = cn.DESeqDataSet(
         ...     study.counts, study.samples, design="~ type * condition", reference={"condition": "untreated"}
         ... )
-        >>> dds.effect("condition")
-        <query of 1: 'condition[treated - untreated]'>
         >>> dds.effect("condition", by="type").labels
         ('condition[treated - untreated] | type=paired-end', 'condition[treated - untreated] | type=single-read')
         >>> res = dds.deseq(quiet=True).effect("condition", at={"type": "paired-end"}).test()
@@ -228,8 +231,7 @@ class QueryMethods:
         Returns
         -------
         BoundQuery
-            One row for each combination of the comparisons. `.test()` answers it; `.joint().test()` asks whether there
-            is any interaction at all.
+            One row for each combination of the comparisons. `.joint().test()` asks whether there is any interaction.
 
         Raises
         ------
@@ -350,8 +352,6 @@ class QueryMethods:
         >>> dds = cn.DESeqDataSet(
         ...     study.counts, study.samples, design="~ type * condition", reference={"condition": "untreated"}
         ... )
-        >>> dds.query("condition[treated - untreated] | type=paired-end")
-        <query of 1: 'condition[treated - untreated] | type=paired-end'>
         >>> dds.query("condition[treated - untreated] : type[pairwise]")
         <query of 1: 'condition[treated - untreated] : type[single-read - paired-end]'>
         """

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from countnest.containers.results import Results
-from countnest.errors import ContrastError, OptionError
+from countnest.design.design import Design
+from countnest.errors import ContrastError, OptionError, listing
 from countnest.methods.answer import answer
 from countnest.methods.answer_options import AnswerOptions
 from countnest.methods.deseq2.fit import AVERAGED, REDUCED, DESeq2Fit
@@ -15,8 +16,9 @@ from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
 from countnest.options import TestType, check_flags, check_option
 from countnest.queries.contrasts import contrast_query
 from countnest.queries.query import Query
+from countnest.remedies import advised
 
-__all__ = ["kind_of_test", "results_of"]
+__all__ = ["kind_of_test", "only", "require_one_comparison", "results_of"]
 
 
 def results_of(
@@ -40,8 +42,23 @@ def results_of(
             "add_mle=True is for fits with beta_prior=True; without a prior the fold changes are maximum likelihood "
             "estimates already."
         )
+    if options.hidden is not None and contrast is None and name is None:
+        require_one_comparison(fit.design)
     query = contrast_query(fit.design, contrast, name, list_values)
     return only(answer(query, fit, fit.data, fit.engine, options))
+
+
+def require_one_comparison(design: Design) -> None:
+    """Raise `ContrastError` where it does not go without saying which comparison hidden factors are taken out of."""
+    names = [name for name in design.names if name != "Intercept"]
+    if len(names) > 1:
+        raise ContrastError(
+            "hidden factors are taken out of one comparison, and this design has several: say which, by "
+            + advised(
+                "contrast= or name=, or ask with dds.effect(...).test(hidden_factors=...)", "--contrast or --name"
+            )
+            + f". The coefficients are {listing(names, 20)}."
+        )
 
 
 def kind_of_test(fit: DESeq2Fit, test: TestType | None) -> str:

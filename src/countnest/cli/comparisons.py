@@ -34,4 +34,7 @@ def _results(request: Request, dds: DESeqDataSet, contrast: tuple[str, str, str]
         alt_hypothesis=request.alt_hypothesis,
         independent_filtering=request.independent_filtering,
         cooks_cutoff=request.cooks_cutoff,
+        hidden_factors=request.hidden_factors,
+        hidden_seed=request.hidden_seed,
+        null=request.null,
     )

@@ -15,9 +15,9 @@ import click
 
 from countnest.cli.command import Careful, signals_end_it
 from countnest.cli.request import Request
-from countnest.cli.values import as_contrasts, as_levels, as_number_or_off, as_references
+from countnest.cli.values import as_contrasts, as_factors, as_levels, as_number_or_off, as_references
 from countnest.errors import CountnestError
-from countnest.options import AltHypothesis, FitType, Orientation, QueryTest, SizeFactorType, TestType
+from countnest.options import AltHypothesis, FitType, NullKind, Orientation, QueryTest, SizeFactorType, TestType
 from countnest.remedies import in_the_shell
 from countnest.version import installed_version
 
@@ -164,6 +164,26 @@ _QUESTION = (
         callback=as_number_or_off,
         metavar="NUMBER",
         help="Withhold the p-value where a Cook's distance is larger; 'off' for none.  [default: by sample size]",
+    ),
+    click.option(
+        "--hidden-factors",
+        callback=as_factors,
+        metavar="NUMBER",
+        help="Take so many hidden factors, such as unknown batches, out of each comparison; 'auto' for as many as are "
+        "found. Needs 8 residual degrees of freedom.  [default: none]",
+    ),
+    click.option(
+        "--hidden-seed",
+        type=click.IntRange(0),
+        metavar="NUMBER",
+        default=1,
+        help="Seed for the number of hidden factors.",
+    ),
+    click.option(
+        "--null",
+        type=_word(NullKind),
+        default="theoretical",
+        help="The null distribution: 'scaled' widens it to the scale of all p-values.",
     ),
 )
 _FIT = (
@@ -318,6 +338,14 @@ def _check(request: Request) -> None:
         raise click.UsageError("--test LRT needs the design without the terms tested, such as --reduced '~ batch'.")
     if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
         raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --test Wald and averaged.")
+    if request.test == "LRT" and request.hidden_factors is not None:
+        raise click.UsageError(
+            "--hidden-factors is for comparisons. Leave out --test LRT; --query-test lrt goes with it."
+        )
+    if request.null == "scaled" and (request.lfc_threshold > 0 or request.alt_hypothesis in ("less", "greater")):
+        raise click.UsageError(
+            "--null scaled is for two-sided tests of zero. Leave out --lfc-threshold and --alt-hypothesis."
+        )
     if request.query_test == "lrt" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
         raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald, t and averaged.")
     if not request.query and (request.query_test is not None or request.allow_fixed_blocks):

@@ -70,5 +70,8 @@ def _answer(request: Request, query: BoundQuery) -> Results | ResultsSet:
         alpha=request.alpha,
         independent_filtering=request.independent_filtering,
         cooks_cutoff=request.cooks_cutoff,
+        hidden_factors=request.hidden_factors,
+        hidden_seed=request.hidden_seed,
+        null=request.null,
         allow_fixed_blocks=request.allow_fixed_blocks,
     )

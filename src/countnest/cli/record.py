@@ -111,7 +111,7 @@ def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]
         "files": [compared.table, compared.figure],
         "comparison": {"label": info.label, **comparison, "test": info.test, "reduced": info.reduced},
         "thresholds": _thresholds(info),
-        "null": {"scale": info.null_scale, "genes": info.null_genes},
+        "null": _null(info),
         "numbers": {"samples": len(dds.samples), **_numbers(compared.results)},
     }
 
@@ -124,6 +124,17 @@ def _trend(dds: DESeqDataSet) -> dict[str, Any]:
 def _thresholds(info: ResultsInfo) -> dict[str, Any]:
     names = ("alpha", "lfc_threshold", "alt_hypothesis", "filter_threshold", "filter_theta", "cooks_cutoff", "p_adjust")
     return {name: getattr(info, name) for name in names}
+
+
+def _null(info: ResultsInfo) -> dict[str, Any]:
+    """Return the scale of the null, what p-values were scaled by, and the hidden factors that were taken out."""
+    hidden = info.hidden
+    return {
+        "scale": info.null_scale,
+        "genes": info.null_genes,
+        "divisor": info.null_divisor,
+        "hidden": hidden and {**hidden.numbers(), "columns": hidden.columns.to_dict("list")},
+    }
 
 
 def _numbers(results: Results) -> dict[str, int]:
@@ -144,7 +155,7 @@ def _query(answered: Answered, request: Request) -> dict[str, Any]:
         "vectors": query.vector(),
         "strata": query.strata,
         "significant": answered.significant,
-        "null_scales": [part.info.null_scale for part in answered.parts],
+        "null": [_null(part.info) for part in answered.parts],
         "filter_thresholds": [part.info.filter_threshold for part in answered.parts],
     }
 

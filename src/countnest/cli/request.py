@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from countnest.options import AltHypothesis, FitType, Orientation, QueryTest, SizeFactorType, TestType
+from countnest.options import AltHypothesis, FitType, NullKind, Orientation, QueryTest, SizeFactorType, TestType
 
 __all__ = ["Request"]
 
@@ -35,6 +36,9 @@ class Request:
     min_replicates_for_replace: float
     independent_filtering: bool
     cooks_cutoff: float | None
+    hidden_factors: int | Literal["auto"] | None
+    hidden_seed: int
+    null: NullKind
     use_t: bool
     minmu: float
     orientation: Orientation | None

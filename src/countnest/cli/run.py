@@ -12,6 +12,7 @@ import click
 
 import countnest as cn
 from countnest.api.announcement import announce
+from countnest.api.results import require_one_comparison
 from countnest.cli.comparisons import compare
 from countnest.cli.folder import check_names, check_out, earlier_files
 from countnest.cli.found import Answered, Compared
@@ -27,8 +28,11 @@ from countnest.containers.summary import summarize
 from countnest.design.levels.order import order_sentences
 from countnest.errors import counted
 from countnest.files import whole_folder
+from countnest.methods.hidden import check_number
 from countnest.progress import progress
 from countnest.queries.contrasts import contrast_query
+from countnest.stats.glm.layout import Layout
+from countnest.stats.hidden.factors import HiddenOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +66,7 @@ def run_request(request: Request) -> None:
         for contrast in inputs.contrasts:  # a comparison that cannot be made stops here
             contrast_query(dds.design, contrast, request.name)
         queries = read_queries(request, dds)  # and so does a query
+        _check_hidden_factors(request, dds, inputs)
         announce(dds.design, progress(request.quiet))
         _fit(request, dds)
         compared = compare(request, dds, inputs.contrasts)
@@ -76,6 +81,16 @@ def run_request(request: Request) -> None:
     for answered in answers:
         _tell_query(answered)
     _tell_files(request, compared, answers)
+
+
+def _check_hidden_factors(request: Request, dds: DESeqDataSet, inputs: _Inputs) -> None:
+    """Raise where hidden factors cannot be taken out of the comparisons; no fit is needed."""
+    if request.hidden_factors is None:
+        return
+    if inputs.contrasts == (None,) and request.name is None:
+        require_one_comparison(dds.design)
+    number = None if request.hidden_factors == "auto" else request.hidden_factors
+    check_number(HiddenOptions(number, request.hidden_seed), Layout.of(dds.design.matrix))
 
 
 def _planned(request: Request) -> dict[str, str]:
@@ -166,7 +181,7 @@ def _tell_query(answered: Answered) -> None:
     click.echo(f"query: {answered.text.strip()}")
     for sentence in query.order_sentences:
         click.echo(f"  {sentence}")
-    scales = [null_heading(part.info.null_scale) for part in answered.parts]
+    scales = [null_heading(part.info) for part in answered.parts]
     if answered.joint:
         click.echo(f"  {query.explain().splitlines()[0]}")
         click.echo(wrapped("", query.labels, "; ", 2))

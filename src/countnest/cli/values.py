@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
+from typing import Literal
 
 import click
 
-__all__ = ["as_contrasts", "as_levels", "as_number_or_off", "as_references"]
+__all__ = ["as_contrasts", "as_factors", "as_levels", "as_number_or_off", "as_references"]
 
 
 def as_contrasts(
@@ -68,3 +69,12 @@ def as_number_or_off(ctx: click.Context, param: click.Parameter, text: str | Non
     if not number > 0:
         raise click.BadParameter(f"{text!r} is neither a positive number nor 'off'.", ctx, param)
     return int(number) if number.is_integer() else number
+
+
+def as_factors(ctx: click.Context, param: click.Parameter, text: str | None) -> int | Literal["auto"] | None:
+    """Return the number of hidden factors, 1 or more, or 'auto'."""
+    if text is None or text.strip().lower() == "auto":
+        return None if text is None else "auto"
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"{text!r} is neither a whole number of 1 or more nor 'auto'.", ctx, param)
+    return int(text)

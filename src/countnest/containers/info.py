@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from countnest.arrays import FloatArray, IntArray
+from countnest.containers.hidden import HiddenRecord
 from countnest.display import Described, first_of
 from countnest.errors import counted
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
@@ -67,6 +68,11 @@ class ResultsInfo(Described):
         The scale of the null distribution of the p-values, 1 in theory, and the number of genes it was estimated from;
         see `stats.hidden.scale`. None where it has no meaning: tests against a threshold or of one side, tests of a
         mean, and fewer than 200 genes.
+    null_divisor
+        By what the z-values of the p-values were divided with ``null="scaled"``; the standard errors and intervals were
+        multiplied by it. None: p-values are those of the test.
+    hidden
+        The hidden factors that were taken out; None: none were asked for.
     annotation
         The last columns of the table, which say what is known of the genes besides their counts.
     version
@@ -96,6 +102,8 @@ class ResultsInfo(Described):
     confint: float | None = None
     null_scale: float | None = None
     null_genes: int | None = None
+    null_divisor: float | None = None
+    hidden: HiddenRecord | None = None
     annotation: tuple[str, ...] = ()
     version: str = field(default_factory=installed_version)
 
@@ -117,13 +125,20 @@ class ResultsInfo(Described):
             "tested": ratio if self.test == "LRT" else self.label,
             "estimate": _ESTIMATES[self.shrinkage],
             "error": "standard error" if self.shrinkage is None else "posterior SD",
+            "times": self._scaled("times {:.3g}"),
             "interval": f"{100 * (self.confint or 0):g} % {interval}",
             "statistic": self.test,
+            "before": self._scaled("before scaling"),
             "test": self.test if self.test in _WITH_LIKELIHOODS else f"{self.test} test",
+            "null": self._scaled("scaled null"),
             "adjustment": self.p_adjust,
             "infinite": self._infinite(),
             "small": f" or |log2 fold change| < {self.lfc_threshold:g}" if self.lfc_threshold > 0 else "",
         }
+
+    def _scaled(self, text: str) -> str:
+        """Return a text about the scaled null distribution in parentheses; '' where it is not scaled."""
+        return "" if self.null_divisor is None else f" ({text.format(self.null_divisor)})"
 
     def _infinite(self) -> str:
         """Describe the infinite estimate of a group without counts, and the reliability of its p-value."""

@@ -1,36 +1,54 @@
-"""The scale of the null distribution of a table of results, in words."""
+"""The null distribution of a table of results in words: its scale, and what was done about it."""
 
 from __future__ import annotations
 
+from countnest.containers.info import ResultsInfo
 from countnest.errors import counted
-from countnest.remedies import advised
+from countnest.remedies import advised, option
 
 __all__ = ["null_heading", "null_lines"]
 
-# Scales up to here are as chance makes them, or as cautious tests do; up to the second they deserve a look.
+# Scales up to here are as chance makes them, or as cautious tests do; up to the last they deserve a look.
 CAUTIOUS, FINE, DOUBTFUL = 0.9, 1.1, 1.2
 
 
-def null_lines(scale: float | None, n_genes: int | None) -> list[str]:
-    """Return the scale of the null and its reading, for a summary; nothing where there is no scale."""
-    if scale is None or n_genes is None:
-        return []
-    first = f"scale of the null: {scale:.2f} ({counted(n_genes, 'gene')}; 1 in theory): "
-    if scale <= FINE:
-        return [first + ("the test is cautious" if scale < CAUTIOUS else "fine")]
-    if scale <= DOUBTFUL:
-        return [first + "many real effects, or a weak hidden factor"]
-    return [
-        first + "too many small p-values",
-        "for chance, because of a hidden factor or of very many real effects: p-values alone cannot tell which.",
-        advised("Look at plot_pca(vst(dds)).", "Look at the principal components, with plot_pca(vst(dds)) in Python."),
-    ]
+def null_lines(info: ResultsInfo) -> list[str]:
+    """Return the scale of the null and its reading, and the hidden factors, as lines of a summary."""
+    hidden = [] if info.hidden is None else info.hidden.lines()
+    if info.null_scale is None or info.null_genes is None:
+        return hidden
+    first = f"scale of the null: {info.null_scale:.2f} ({counted(info.null_genes, 'gene')}; 1 in theory)"
+    if info.null_divisor == 1.0:
+        return [*hidden, f"{first}: nothing to scale"]
+    if info.null_divisor is not None:
+        return [
+            *hidden,
+            f"{first}: z-values are divided by {info.null_divisor:.2f},",
+            "and standard errors multiplied by it, so that p-values have the scale that a tenth of real effects makes",
+        ]
+    if info.null_scale <= FINE:
+        return [*hidden, f"{first}: {'the test is cautious' if info.null_scale < CAUTIOUS else 'fine'}"]
+    if info.null_scale <= DOUBTFUL:
+        return [*hidden, f"{first}: many real effects, or a weak hidden factor"]
+    return [*hidden, f"{first}: a hidden factor, or very many real effects;", *_advice(bool(hidden))]
 
 
-def null_heading(scale: float | None) -> list[str]:
-    """Return the scale of the null as a line above a table; nothing where there is no scale."""
-    if scale is None:
-        return []
+def null_heading(info: ResultsInfo) -> list[str]:
+    """Return the null distribution as lines above a table, each short."""
+    lines = [] if info.hidden is None else [f"hidden factors taken out: {info.hidden.n_factors}"]
+    if info.null_scale is None:
+        return lines
     where = advised(": see summary()", "")
-    reading = "" if scale <= DOUBTFUL else f", a hidden factor or very many real effects{where}"
-    return [f"scale of the null: {scale:.2f}{reading}"]
+    is_large = info.null_scale > DOUBTFUL and info.null_divisor is None
+    reading = f", a hidden factor or very many real effects{where}" if is_large else ""
+    scaled = "" if info.null_divisor is None else f", p-values scaled by {info.null_divisor:.2f}"
+    return [*lines, f"scale of the null: {info.null_scale:.2f}{reading}{scaled}"]
+
+
+def _advice(hidden_is_out: bool) -> list[str]:
+    figure = advised("look at plot_pca(vst(dds))", "look at the principal components of the samples")
+    factors = "" if hidden_is_out else f"{option('hidden_factors', 'auto')} takes hidden factors out, "
+    return [
+        f"p-values alone cannot tell which: {figure};",
+        f"{factors}{option('null', 'scaled')} widens the null distribution",
+    ]

@@ -186,7 +186,7 @@ class Results(Columns):
         if "padj_stagewise" in self.table:
             lines.append("stage-wise testing: padj_stagewise says which genes changed")
         if "pvalue" in self.table:
-            lines += null_heading(self.info.null_scale)
+            lines += null_heading(self.info)
         hidden = [name for name in self.table if name not in self._printed()]
         more = f"; in the table as well: {', '.join(map(str, hidden))}" if hidden else ""
         return [*lines, f"{counted(len(self), 'gene')}{more}"]

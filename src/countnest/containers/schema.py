@@ -17,7 +17,8 @@ class Column:
     ----------
     meaning
         What it holds, in words; braces are filled from the record of a table: {label}, {tested}, {estimate}, {error},
-        {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}.
+        {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}; and, where the null distribution was scaled,
+        {times}, {before}, {null}.
     unit
         'log2', 'counts' (normalized), 'probability', 'statistic', 'degrees of freedom', 'code', or 'true or false'.
     """
@@ -36,12 +37,12 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "log2FoldChange": Column("log2 fold change ({estimate}): {label}", "log2"),
         JOINT_CHANGE: Column("log2 fold change (MLE): {row}", "log2"),
         "lfcMLE": Column("log2 fold change (MLE): {label}", "log2"),
-        "lfcSE": Column("{error}: {label}", "log2"),
+        "lfcSE": Column("{error}{times}: {label}", "log2"),
         "ciLower": Column("lower end of the {interval}: {label}", "log2"),
         "ciUpper": Column("upper end of the {interval}: {label}", "log2"),
-        "stat": Column("{statistic} statistic: {tested}", "statistic"),
+        "stat": Column("{statistic} statistic{before}: {tested}", "statistic"),
         "df": Column("degrees of freedom of the t distribution, or of the denominator of F", "degrees of freedom"),
-        "pvalue": Column("{test} p-value: {tested}", "probability"),
+        "pvalue": Column("{test} p-value{null}: {tested}", "probability"),
         "padj": Column("{adjustment} adjusted p-values", "probability"),
         "padj_screen": Column("{adjustment} adjusted p-values of the joint test, which screens genes", "probability"),
         "padj_stagewise": Column(

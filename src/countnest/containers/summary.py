@@ -65,8 +65,9 @@ class Summary:
         What was compared with alpha: 'padj'; 'svalue'; or 'padj_stagewise' after stage-wise testing.
     separated
         Significant genes whose Wald test is unreliable, because a group has no counts.
-    null_scale, null_genes
-        As in `ResultsInfo`; None for s-values.
+    null_scale, null_lines
+        The scale of the null, None where there is none and for s-values; and what is to be said of the null
+        distribution and of hidden factors.
     intercept
         Whether the table is about the intercept, which is no change: a mean count, compared with 1.
     """
@@ -92,7 +93,7 @@ class Summary:
     at_bound: int = 0
     outlier_rule: OutlierRule = "cooks"
     null_scale: float | None = None
-    null_genes: int | None = None
+    null_lines: tuple[str, ...] = ()
     intercept: bool = False
 
     def __str__(self) -> str:
@@ -118,7 +119,7 @@ class Summary:
             f"see {advised('independent_filtering=', '--no-independent-filtering')}"
             if self.filter_statistic == "baseMean"
             else "[2] below the cutoff of the filter statistic, so the gene is left out of the adjustment: see filter=",
-            *null_lines(self.null_scale, self.null_genes),
+            *self.null_lines,
         ]
         if self.separated:
             genes = counted(self.separated, "significant gene")
@@ -203,7 +204,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         at_bound=at_bound,
         outlier_rule=info.outliers,
         null_scale=None if p_value is None else info.null_scale,
-        null_genes=None if p_value is None else info.null_genes,
+        null_lines=() if p_value is None else tuple(null_lines(info)),
         intercept=info.label == "Intercept" and info.test == "Wald",
     )
 

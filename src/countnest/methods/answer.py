@@ -15,6 +15,7 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.counts import CountData
+from countnest.containers.hidden import HiddenRecord
 from countnest.containers.info import ResultsInfo
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
@@ -24,13 +25,13 @@ from countnest.methods.adjustment import Adjusted
 from countnest.methods.answer_options import AnswerOptions, OnBlocks
 from countnest.methods.chunks import Genes, without_counts
 from countnest.methods.fit import Fit, TestKind, Withheld
+from countnest.methods.hidden import HiddenFit, with_hidden_factors
+from countnest.methods.null import Null, null_of
 from countnest.methods.tables import annotated, with_interval
 from countnest.parallel.run import Engine
 from countnest.queries.empty_cells import compared_samples
-from countnest.queries.estimable import is_mean
 from countnest.queries.query import Query
 from countnest.queries.strata import between_message, refuse_between
-from countnest.stats.hidden.scale import NullScale, null_scale
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
 
 __all__ = ["answer", "unchanged_genes"]
@@ -68,6 +69,8 @@ def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: Ans
     joint = (options.joint or query.is_joint) and len(query) > 1
     _check_options(query, fit.kinds[kind], options, joint=joint)
     _check_blocks(query, fit, options.on_blocks)
+    if options.hidden is not None:
+        fit = with_hidden_factors(query, fit, kind, options.hidden)
     unchanged = unchanged_genes(query, data, engine)
     separated = fit.separated(query.matrix) & ~unchanged
     withheld = fit.withheld(options.outliers, options.cooks_cutoff)
@@ -163,8 +166,8 @@ class _Test:
     ----------
     label
         What is tested.
-    rows
-        The labels of the rows of the query that it tests.
+    rows, contrasts
+        The labels of the rows of the query that it tests, and their contrasts (k, p).
     changes
         The columns of fold changes, (G,) each: of one row with their standard errors, or one for each row.
     statistic, p_value
@@ -180,6 +183,7 @@ class _Test:
 
     label: str
     rows: tuple[str, ...]
+    contrasts: FloatArray
     changes: Mapping[str, FloatArray]
     statistic: FloatArray
     p_value: FloatArray
@@ -190,9 +194,9 @@ class _Test:
 
 def _answer_rows(request: _Request) -> dict[str, Results]:
     """Return the results of every row."""
-    options, emptied = request.options, request.withheld.emptied
+    options, emptied, matrix = request.options, request.withheld.emptied, request.query.matrix
     tests = request.fit.row_tests(
-        request.query.matrix, request.kind, threshold=options.lfc_threshold, alternative=options.alt_hypothesis,
+        matrix, request.kind, threshold=options.lfc_threshold, alternative=options.alt_hypothesis,
         unchanged=request.unchanged,
     )  # fmt: skip
     found = {}
@@ -204,7 +208,8 @@ def _answer_rows(request: _Request) -> dict[str, Results]:
         df = tests.df[:, i] if isinstance(tests.df, np.ndarray) and tests.df.ndim == 2 else tests.df
         separated = request.separated[:, i]
         reach = None if tests.reach is None else partial(_column_of_reach, tests.reach, i)
-        test = _Test(label, (label,), changes, tests.statistic[:, i], tests.p_value[:, i], df, separated, reach)
+        own, statistic, p_value = matrix[i : i + 1], tests.statistic[:, i], tests.p_value[:, i]
+        test = _Test(label, (label,), own, changes, statistic, p_value, df, separated, reach)
         found[label] = _table(request, test)
     return found
 
@@ -224,7 +229,7 @@ def _answer_jointly(request: _Request) -> Results:
     changes = {f"{JOINT_CHANGE}{label}": lfc[:, i] for i, label in enumerate(_distinct(query.labels))}
     separated = np.asarray(request.separated.any(axis=1))
     label = f"{listing(query.labels, 3)} jointly, {found.df_tested} df"
-    test = _Test(label, query.labels, changes, statistic, p_value, found.df, separated)
+    test = _Test(label, query.labels, query.matrix, changes, statistic, p_value, found.df, separated)
     return _table(request, test)
 
 
@@ -241,16 +246,20 @@ def unchanged_genes(query: Query, data: CountData, engine: Engine) -> BoolArray:
 
 def _table(request: _Request, test: _Test) -> Results:
     """Return the table of one test, its p-values withheld, filtered and adjusted."""
-    fit, withheld = request.fit, request.withheld
+    fit, options, withheld = request.fit, request.options, request.withheld
     emptied, bounded = withheld.emptied, withheld.at_bound
     statistic = np.where(emptied, 0.0, test.statistic)
     p_value = np.where(emptied, 1.0, np.where(withheld.outlier, np.nan, test.p_value))
     p_value = np.where(bounded, np.nan, p_value)
-    adjusted = request.options.adjuster.adjust(p_value, fit.base_mean)
+    null = null_of(
+        p_value, request.query, fit, request.kind, two_sided=options.is_two_sided, scaled=options.null == "scaled"
+    )
+    p_value = null.p_value
+    adjusted = options.adjuster.adjust(p_value, fit.base_mean)
     outlier = withheld.outlier & ~emptied
     columns = {
         "baseMean": fit.base_mean,
-        **test.changes,
+        **null.scaled(test.changes),
         "stat": statistic,
         **({} if test.df is None else {"df": np.where(np.isnan(statistic), np.nan, test.df)}),
         "pvalue": p_value,
@@ -259,28 +268,20 @@ def _table(request: _Request, test: _Test) -> Results:
         "separated": test.separated,
     }
     table = pd.DataFrame(columns, index=request.data.genes)
-    results = Results(table, _info(request, test, adjusted, _null_scale(request, p_value)))
-    return with_interval(results, request.options.confint, test.df, test.reach)
+    results = Results(table, _info(request, test, adjusted, null))
+    return with_interval(results, options.confint, test.df, null.reach(test.reach))
 
 
-def _null_scale(request: _Request, p_value: FloatArray) -> NullScale | None:
-    """Return the scale of the null distribution; None where genes without effect would not have uniform p-values."""
-    query, kind = request.query, request.fit.kinds[request.kind]
-    if not request.options.is_two_sided or (kind.is_of_query and is_mean(query.design, query.matrix).any()):
-        return None
-    scale = null_scale(p_value, request.fit.base_mean)
-    return scale if scale.is_known else None
-
-
-def _info(request: _Request, test: _Test, adjusted: Adjusted, scale: NullScale | None) -> ResultsInfo:
+def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> ResultsInfo:
     """Return the record of how a table was made."""
     fit, options, filtering = request.fit, request.options, adjusted.filtering
     kind = fit.kinds[request.kind]
+    hidden = fit.record(test.contrasts, request.data.samples) if isinstance(fit, HiddenFit) else None
     return ResultsInfo(
         label=test.label,
         method=fit.method,
         test=kind.label,
-        formula=request.query.design.formula,
+        formula=_formula(request.query.design.formula, hidden),
         reduced=f"without {listing(test.rows, 3)}" if kind.null == "" else kind.null,
         alpha=options.adjuster.alpha,
         lfc_threshold=options.lfc_threshold,
@@ -294,11 +295,18 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, scale: NullScale |
         p_adjust=adjusted.method,
         filter_statistic=adjusted.statistic,
         filter_fun=adjusted.function,
-        null_scale=scale.value if scale else None,
-        null_genes=scale.n_genes if scale else None,
+        null_scale=null.scale.value if null.scale else None,
+        null_genes=null.scale.n_genes if null.scale else None,
+        null_divisor=null.divisor if options.null == "scaled" else None,
+        hidden=hidden,
         shrinkage=fit.shrinkage,
         shrunken_test=fit.shrinkage is not None,
     )
+
+
+def _formula(formula: str | None, hidden: HiddenRecord | None) -> str | None:
+    """Return the formula with the hidden factors."""
+    return formula if formula is None or hidden is None else " + ".join([formula, *hidden.columns])
 
 
 def _reasons(

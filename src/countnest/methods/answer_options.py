@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from countnest.methods.adjustment import Adjuster
-from countnest.options import AltHypothesis, OutlierRule
+from countnest.options import AltHypothesis, NullKind, OutlierRule
+from countnest.stats.hidden.factors import HiddenOptions
 
 __all__ = ["AnswerOptions", "OnBlocks"]
 
@@ -37,6 +38,10 @@ class AnswerOptions:
         one, False for none.
     confint
         The level of confidence intervals; None: none.
+    hidden
+        Hidden factors that are taken out; None: none.
+    null
+        "scaled": p-values by a null distribution with the scale that all of them show.
     on_blocks
         What happens to a query that compares blocks which the fit holds fixed.
     """
@@ -51,6 +56,8 @@ class AnswerOptions:
     outliers: OutlierRule = "cooks"
     cooks_cutoff: float | bool | None = None
     confint: float | None = None
+    hidden: HiddenOptions | None = None
+    null: NullKind = "theoretical"
     on_blocks: OnBlocks = "refuse"
 
     @property

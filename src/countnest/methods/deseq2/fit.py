@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,7 +33,11 @@ from countnest.stats.glm.cooks import cooks_cutoff as usual_cutoff
 from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.weight import residual_df
+from countnest.stats.hidden.factors import HiddenOptions
 from countnest.stats.inference.lrt import likelihood_ratio_test
+
+if TYPE_CHECKING:
+    from countnest.methods.hidden import HiddenFit
 
 __all__ = ["AVERAGED", "REDUCED", "DESeq2Fit", "StoredDESeq2Fit"]
 
@@ -159,6 +164,19 @@ class DESeq2Fit:
         """Return the mask (G, k) of genes and contrasts whose estimate is infinite because of a cell without counts."""
         found = separated_by_design(self.counts_used, contrasts, self.state, self.layout, engine=self.engine)
         return found & self.state.rows[:, np.newaxis]
+
+    def with_hidden_factors(self, asked: HiddenOptions) -> HiddenFit:
+        """Return the fit of the design with hidden factors as further columns."""
+        # not before: few analyses need it
+        from countnest.methods.deseq2.hidden import extended_by_factors, extended_design
+        from countnest.methods.hidden import HiddenFit
+
+        found = extended_by_factors(self.state, self.data.matrix, self.layout, asked, self.engine)
+        base = self
+        if found.state is not None and found.layout is not None:
+            design = extended_design(self.design, found.layout.matrix)
+            base = DESeq2Fit(found.state, self.data, design, found.layout, self.engine)
+        return HiddenFit(base, self, self.layout, found.factors, asked)
 
     def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
         """Return the genes with outliers, by Cook's distance or also by the model, and those at the bound."""
