@@ -26,6 +26,8 @@ CUT_API = {"alpha": 0.05, "lfc_threshold": 0.3, "independent_filtering": False, 
 GOOD = {
     "wald": ((BY_GROUP, JOINTLY, MODIFIED), (), {}),
     "lrt": ((MODIFIED, JOINTLY), ("--query-test", "lrt"), {"kind": "lrt"}),
+    "ql": ((MODIFIED, JOINTLY), ("--query-test", "ql"), {"kind": "ql"}),
+    "analysis by ql": ((MODIFIED,), ("--test", "QL"), {"kind": "ql"}),
     "options": ((MODIFIED, BY_GROUP), ("--query-test", "t", *CUT), {"kind": "t", **CUT_API}),
     "forced": ((BETWEEN,), ("--allow-fixed-blocks",), {"allow_fixed_blocks": True}),
 }
@@ -189,7 +191,7 @@ def test_bad_queries_stop_before_the_fit(folder, runs, kind, capsys, monkeypatch
         (("--query-test", "lrt"), "Give a --query, too"),
         (("--allow-fixed-blocks",), "Give a --query, too"),
         (("--query", MODIFIED, "--query-test", "F"), "is not one of 'wald', 't', 'lrt'"),
-        (("--query", MODIFIED, "--query-test", "lrt", "--lfc-threshold", 1), "--query-test wald, t and averaged"),
+        (("--query", MODIFIED, "--query-test", "lrt", "--lfc-threshold", 1), "--query-test wald, t, averaged and ql"),
     ],
 )
 def test_usage_errors(folder, capsys, monkeypatch, arguments, problem):

@@ -158,9 +158,10 @@ class DESeqDataSet(CountDataSet):
         Parameters
         ----------
         test
-            "Wald"; "LRT" for the likelihood ratio test against `reduced`; or "averaged" for the averaged likelihood
-            ratio test of whatever `results` or a query asks, which keeps the false discovery rate with few samples:
-            it allows for what is not known of the dispersions. The model that is fitted is the same.
+            "Wald"; "LRT" for the likelihood ratio test against `reduced`; "averaged" for the averaged likelihood ratio
+            test of whatever `results` or a query asks, which keeps the false discovery rate with few samples: it allows
+            for what is not known of the dispersions; or "QL" for quasi-likelihood F tests, to compare with. The model
+            that is fitted is the same.
         reduced
             Reduced formula, or model matrix, of the likelihood ratio test.
         fit_type
@@ -204,10 +205,10 @@ class DESeqDataSet(CountDataSet):
         prior = make_prior(self._design, test, beta_prior, model_matrix_type)
         model = self._model(test, reduced, use_t=use_t, minmu=minmu, prior=prior)
         check_residual_df(self._design)
-        if test == "averaged" and sharing == "gene_est_only":
+        if test in ("averaged", "QL") and sharing == "gene_est_only":
             raise OptionError(
-                f"{option('test', 'averaged')} learns how dispersions lie around their trend, and "
-                "sharing='gene_est_only' fits none. Use sharing='MAP'."
+                f"{option('test', test)} needs the trend of the dispersions, and sharing='gene_est_only' fits none. "
+                "Use sharing='MAP'."
             )
         if self._layout.is_intercept_only:
             warn("the design is ~ 1 (just an intercept): there is nothing to compare. Is this intended?")
@@ -431,8 +432,8 @@ class DESeqDataSet(CountDataSet):
         list_values
             Weights of the two lists of names.
         test
-            "averaged" for averaged likelihood ratio tests, whatever test was run; "Wald" for Wald tests after another
-            one; None: the test that was run.
+            "averaged" for averaged likelihood ratio tests, "QL" for quasi-likelihood F tests, "Wald" for Wald tests,
+            whatever test was run; None: the test that was run.
         fit
             The name of one of the `fits` that were kept; None: that of the last analysis.
         alpha
@@ -715,7 +716,7 @@ class DESeqDataSet(CountDataSet):
         if test != "Wald" and use_t:
             raise OptionError(
                 f"{option('use_t', True)} is for Wald tests; likelihood ratio tests compare with a chi-square "
-                "distribution. Leave it out."
+                "distribution, and quasi-likelihood tests with F in any case. Leave it out."
             )
         null = reduced_design(test, reduced, self._design, self._numeric_ok)
         if null is None:

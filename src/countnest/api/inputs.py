@@ -314,9 +314,9 @@ def reduced_design(
     DesignError
         If the reduced model is not nested in the full one or has as many columns.
     """
-    if test == "averaged" and reduced is not None:
+    if test in ("averaged", "QL") and reduced is not None:
         raise OptionError(
-            "'reduced' is given but test='averaged' has no use for it: its null model follows from the question. Leave "
+            f"'reduced' is given but test={test!r} has no use for it: its null model follows from the question. Leave "
             "it out, and ask for several coefficients at once with dds.query(...).joint().test()."
         )
     if test != "LRT":

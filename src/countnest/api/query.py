@@ -76,8 +76,8 @@ class BoundQuery(Answering, Query):
         ----------
         kind
             A kind of test that the fit offers. DESeq2's: "wald" (default), "t" (residual degrees of freedom), "lrt"
-            (likelihood ratio test, whose null model follows from the query), and "averaged" (that test averaged over
-            possible dispersions, which keeps the false discovery rate; default after ``deseq(test="averaged")``).
+            (likelihood ratio test, null model from the query), "averaged" (averaged over possible dispersions, which
+            keeps the false discovery rate; default after ``deseq(test="averaged")``), "ql" (quasi-likelihood F test).
         fit
             The name of one of the `fits` of the data set; None: that of its last analysis.
         joint
@@ -100,7 +100,7 @@ class BoundQuery(Answering, Query):
         -------
         Results or ResultsSet
             A `Results` for one row or a joint test, with the fold change of every row; a `ResultsSet` for several rows.
-            `separated` marks infinite estimates, as of a cell without counts: use kind="lrt" or "averaged" there.
+            `separated` marks infinite estimates, as of a cell without counts: use kind="lrt" or "averaged".
 
         Raises
         ------

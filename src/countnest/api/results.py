@@ -11,7 +11,7 @@ from countnest.design.design import Design
 from countnest.errors import ContrastError, OptionError, listing
 from countnest.methods.answer import answer
 from countnest.methods.answer_options import AnswerOptions
-from countnest.methods.deseq2.fit import AVERAGED, REDUCED, DESeq2Fit
+from countnest.methods.deseq2.fit import KINDS, REDUCED, DESeq2Fit
 from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
 from countnest.options import TestType, check_flags, check_option
 from countnest.queries.contrasts import contrast_query
@@ -66,11 +66,9 @@ def kind_of_test(fit: DESeq2Fit, test: TestType | None) -> str:
     if test is not None:
         check_option("test", test, TestType)
     test = test or fit.model.test
-    if test == "averaged":
-        return AVERAGED
     if test == "LRT" and fit.model.reduced is None:
         raise ContrastError("test='LRT' needs a likelihood ratio fit: run deseq(test='LRT', reduced=...) first.")
-    return "wald" if test == "Wald" else REDUCED
+    return KINDS.get(test, REDUCED)
 
 
 def only(found: object) -> Results:

@@ -134,7 +134,7 @@ _QUESTION = (
     click.option(
         "--query-test",
         type=_word(QueryTest),
-        help="How queries are tested.  [default: averaged with --test averaged, else wald]",
+        help="How queries are tested.  [default: averaged or ql with --test averaged or QL, else wald]",
     ),
     click.option(
         "--allow-fixed-blocks",
@@ -191,7 +191,7 @@ _FIT = (
         "--test",
         type=_word(TestType),
         default="Wald",
-        help="Wald test, likelihood ratio test, or averaged likelihood ratio test.",
+        help="Wald test, likelihood ratio test, averaged likelihood ratio test, or quasi-likelihood F test.",
     ),
     click.option("--reduced", metavar="FORMULA", help="The design without the terms to test, for --test LRT."),
     click.option("--fit-type", type=_word(FitType), default="parametric", help="The trend of the dispersions."),
@@ -337,7 +337,7 @@ def _check(request: Request) -> None:
     if request.test == "LRT" and request.reduced is None:
         raise click.UsageError("--test LRT needs the design without the terms tested, such as --reduced '~ batch'.")
     if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
-        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --test Wald and averaged.")
+        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --test Wald, averaged and QL.")
     if request.test == "LRT" and request.hidden_factors is not None:
         raise click.UsageError(
             "--hidden-factors is for comparisons. Leave out --test LRT; --query-test lrt goes with it."
@@ -347,7 +347,7 @@ def _check(request: Request) -> None:
             "--null scaled is for two-sided tests of zero. Leave out --lfc-threshold and --alt-hypothesis."
         )
     if request.query_test == "lrt" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
-        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald, t and averaged.")
+        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald, t, averaged and ql.")
     if not request.query and (request.query_test is not None or request.allow_fixed_blocks):
         raise click.UsageError("--query-test and --allow-fixed-blocks apply to queries. Give a --query, too.")
     if request.alt_hypothesis == "lessAbs" and request.lfc_threshold == 0:

@@ -10,6 +10,9 @@ from countnest.options import AltHypothesis, FitType, NullKind, Orientation, Que
 
 __all__ = ["Request"]
 
+# How queries are tested by default, by the test of the analysis; else by Wald tests.
+_QUERY_TESTS: dict[TestType, QueryTest] = {"averaged": "averaged", "QL": "ql"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -55,7 +58,7 @@ class Request:
     @property
     def kind_of_query_test(self) -> QueryTest:
         """The kind of test of queries: as requested, or as the analysis."""
-        return self.query_test or ("averaged" if self.test == "averaged" else "wald")
+        return self.query_test or _QUERY_TESTS.get(self.test, "wald")
 
     def missing(self) -> list[str]:
         """Return the options that a run without a shipped study needs and does not have."""

@@ -18,7 +18,7 @@ __all__ = ["ResultsInfo"]
 _ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ashr", "normal": "MAP, normal"}
 
 # Tests that compare likelihoods, which hold where an estimate is infinite.
-_WITH_LIKELIHOODS = ("LRT", "averaged LRT")
+_WITH_LIKELIHOODS = ("LRT", "averaged LRT", "QL F")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -32,7 +32,7 @@ class ResultsInfo(Described):
     method
         The method of the fit: 'DESeq2'.
     test
-        'Wald', 'LRT' or 'averaged LRT', or what the kind of test of another method is called.
+        'Wald', 'LRT', 'averaged LRT' or 'QL F', or what the kind of test of another method is called.
     formula, reduced
         The full formula, and the reduced one of a likelihood ratio test; None for a design given as a matrix.
     alpha
@@ -129,7 +129,7 @@ class ResultsInfo(Described):
             "interval": f"{100 * (self.confint or 0):g} % {interval}",
             "statistic": self.test,
             "before": self._scaled("before scaling"),
-            "test": self.test if self.test in _WITH_LIKELIHOODS else f"{self.test} test",
+            "test": self.test if self.test.endswith("LRT") else f"{self.test} test",
             "null": self._scaled("scaled null"),
             "adjustment": self.p_adjust,
             "infinite": self._infinite(),

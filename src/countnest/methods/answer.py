@@ -133,8 +133,8 @@ def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, join
     if options.has_threshold and (joint or not kind.has_threshold):
         rows = " of each row, without joint=True" if len(query) > 1 else ""
         raise ContrastError(
-            f"tests of log fold change above or below a threshold must be Wald or averaged tests{rows}: use "
-            "test('wald', ...) or test('averaged', ...), or results(test='Wald', ...)."
+            f"tests of log fold change above or below a threshold must be Wald, averaged or QL tests{rows}: use "
+            "test('wald', ...), test('averaged', ...) or test('ql', ...), or results(test='Wald', ...)."
         )
     if options.stagewise and joint:
         raise OptionError("stagewise=True tests the joint hypothesis and then the rows; leave out joint.")

@@ -365,8 +365,8 @@ def test_thresholds_act_on_the_row(pair):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "lrt"}, r"threshold must be Wald or averaged tests.*: use test\('wald', \.\.\.\)"),
-        ({"joint": True}, r"threshold must be Wald or averaged tests of each row, without joint"),
+        ({"kind": "lrt"}, r"threshold must be Wald, averaged or QL tests.*: use test\('wald', \.\.\.\)"),
+        ({"joint": True}, r"threshold must be Wald, averaged or QL tests of each row, without joint"),
         ({"stagewise": True}, "the screening test takes no threshold"),
     ],
 )

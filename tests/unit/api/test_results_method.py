@@ -184,7 +184,7 @@ def test_options_are_checked(dds, options, error, message):
 
 @pytest.mark.parametrize("options", [{"lfc_threshold": 1.0}, {"alt_hypothesis": "greater"}])
 def test_thresholds_are_for_wald_tests(lrt, options):
-    with pytest.raises(ContrastError, match="must be Wald or averaged tests"):
+    with pytest.raises(ContrastError, match="must be Wald, averaged or QL tests"):
         lrt.results(**options)
     assert lrt.results(test="Wald", **options).info.test == "Wald"
 

@@ -23,6 +23,7 @@ from countnest.methods.deseq2.inference import (
     separated_by_design,
     single_tests,
 )
+from countnest.methods.deseq2.quasi import QuasiLikelihood, quasi_likelihood
 from countnest.methods.deseq2.ratio import likelihood_ratio
 from countnest.methods.deseq2.stages import Fitted, ModelFit
 from countnest.methods.deseq2.validity import wrong_in
@@ -39,12 +40,16 @@ from countnest.stats.inference.lrt import likelihood_ratio_test
 if TYPE_CHECKING:
     from countnest.methods.hidden import HiddenFit
 
-__all__ = ["AVERAGED", "REDUCED", "DESeq2Fit", "StoredDESeq2Fit"]
+__all__ = ["KINDS", "REDUCED", "DESeq2Fit", "StoredDESeq2Fit"]
 
 # The kind of the likelihood ratio test against the reduced model that was fitted.
 REDUCED = "reduced"
 # The kind of the averaged likelihood ratio test.
 AVERAGED = "averaged"
+# The kind of the quasi-likelihood F test.
+QUASI = "ql"
+# The kinds of the tests that an analysis is made for, besides those against a reduced model.
+KINDS: Mapping[str, str] = {"Wald": "wald", "averaged": AVERAGED, "QL": QUASI}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +91,7 @@ class DESeq2Fit:
 
     @property
     def kinds(self) -> Mapping[str, TestKind]:
-        """Wald tests with normal or t distributions, likelihood ratio tests of queries and of the reduced model.
+        """Wald tests with normal or t distributions, and tests that compare likelihoods.
 
         The test that the analysis was made for comes first.
         """
@@ -95,9 +100,10 @@ class DESeq2Fit:
             "t": TestKind("Wald", has_threshold=True),
             "lrt": TestKind("LRT", null=""),
             AVERAGED: TestKind("averaged LRT", has_threshold=True, null=""),
+            QUASI: TestKind("QL F", has_threshold=True, null=""),
         }
-        if self.model.test == "averaged":
-            found = {AVERAGED: found.pop(AVERAGED), **found}
+        first = KINDS.get(self.model.test, "wald")
+        found = {first: found.pop(first), **found}
         reduced = self.model.reduced
         if reduced is not None:
             found[REDUCED] = TestKind("LRT", is_joint=False, null=reduced.description, is_of_query=False)
@@ -133,6 +139,8 @@ class DESeq2Fit:
         found = single_tests(estimates, threshold=threshold, alternative=alternative, df=df, unchanged=unchanged)
         if kind == AVERAGED:
             return self._averaged_tests(contrasts, found, threshold, alternative, unchanged)
+        if kind == QUASI:
+            return self._quasi_tests(contrasts, found, threshold, alternative, unchanged)
         if kind not in ("lrt", REDUCED):
             return found
         statistic, p_value = np.empty_like(found.statistic), np.empty_like(found.p_value)
@@ -149,9 +157,12 @@ class DESeq2Fit:
     def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
         """Test that all contrasts (k, p) are zero."""
         state, layout = self.state, self.layout
-        df = None
+        df: float | FloatArray | None = None
         if kind == AVERAGED:
             found = self._averaging().joint(contrasts)
+        elif kind == QUASI:
+            quasi = self._quasi()
+            found, df = quasi.joint(contrasts), quasi.df
         elif kind == "lrt":
             found = likelihood_ratio(contrasts, self.counts_used, state, layout, engine=self.engine)
         else:
@@ -210,18 +221,25 @@ class DESeq2Fit:
     ) -> RowTests:
         """Return the averaged tests of the contrasts (k, p), with the fold changes of the Wald tests."""
         averaging = self._averaging()
-        statistic, p_value = np.empty_like(wald.statistic), np.empty_like(wald.p_value)
-        for i, contrast in enumerate(contrasts):
-            statistic[:, i], p_value[:, i] = averaging.single(contrast, threshold, alternative)
-        empty = unchanged & ~np.isnan(statistic)
-        null = 0.0 if alternative == "lessAbs" else 1.0
-        return RowTests(
-            wald.lfc,
-            np.sqrt(averaging.variances(contrasts)) / LN2,
-            np.where(empty, 0.0, statistic),
-            np.where(empty, null, p_value),
-            reach=lambda level: averaging.reach(contrasts, level) / LN2,
-        )
+        tests = _row_by_row(averaging, contrasts, threshold, alternative, unchanged)
+        se = np.sqrt(averaging.variances(contrasts)) / LN2
+        return RowTests(wald.lfc, se, *tests, reach=lambda level: averaging.reach(contrasts, level) / LN2)
+
+    def _quasi(self) -> QuasiLikelihood:
+        return quasi_likelihood(self.counts_used, self.state, self.layout, self.engine)
+
+    def _quasi_tests(
+        self,
+        contrasts: FloatArray,
+        wald: RowTests,
+        threshold: float,
+        alternative: AltHypothesis,
+        unchanged: BoolArray,
+    ) -> RowTests:
+        """Return the quasi-likelihood tests of the contrasts (k, p), with the fold changes of the Wald tests."""
+        quasi = self._quasi()
+        tests = _row_by_row(quasi, contrasts, threshold, alternative, unchanged)
+        return RowTests(wald.lfc, quasi.se(contrasts) / LN2, *tests, df=quasi.df)
 
     @property
     def _has_two_groups(self) -> bool:
@@ -238,6 +256,21 @@ class DESeq2Fit:
         if fit.reduced is None:
             raise KeyError(REDUCED)
         return likelihood_ratio_test(fit.loglik, fit.reduced.loglik, fit.reduced.df)
+
+
+def _row_by_row(
+    test: Averaging | QuasiLikelihood,
+    contrasts: FloatArray,
+    threshold: float,
+    alternative: AltHypothesis,
+    unchanged: BoolArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Return statistics and p-values (G, k) of the contrasts (k, p); genes that are `unchanged` have no effect."""
+    found = [test.single(contrast, threshold, alternative) for contrast in contrasts]
+    statistic, p_value = (np.column_stack(each) for each in zip(*found, strict=True))
+    empty = unchanged & ~np.isnan(statistic)
+    null = 0.0 if alternative == "lessAbs" else 1.0
+    return np.where(empty, 0.0, statistic), np.where(empty, null, p_value)
 
 
 def _cutoff(given: float | bool | None, layout: Layout) -> float | None:

@@ -109,7 +109,7 @@ class ModelFit:
     Attributes
     ----------
     test
-        "Wald", "LRT" or "averaged".
+        "Wald", "LRT", "averaged" or "QL".
     beta, se
         (G, p) coefficients and standard errors, natural log.
     loglik, n_iter, converged

@@ -252,7 +252,7 @@ class Model:
     reduced, reduced_description
         Layout of the reduced matrix of a likelihood ratio test, and how it was written.
     test
-        "Wald", "LRT" or "averaged".
+        "Wald", "LRT", "averaged" or "QL".
     use_t
         Whether Wald statistics are compared with a t distribution.
     min_mu

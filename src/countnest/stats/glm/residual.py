@@ -11,7 +11,14 @@ import scipy.special
 
 from countnest.arrays import FloatArray
 
-__all__ = ["deviance_residuals", "nb_variance", "pearson_residuals", "quantile_residuals", "raw_residuals"]
+__all__ = [
+    "deviance_residuals",
+    "nb_variance",
+    "pearson_residuals",
+    "quantile_residuals",
+    "raw_residuals",
+    "unit_deviances",
+]
 
 # Beyond about 37 standard deviations a tail is smaller than the smallest number.
 SMALLEST = float(np.finfo(np.float64).tiny)
@@ -47,12 +54,18 @@ def pearson_residuals(counts: FloatArray, mu: FloatArray, alpha: FloatArray) -> 
 def deviance_residuals(counts: FloatArray, mu: FloatArray, alpha: FloatArray) -> FloatArray:
     """Return the signed roots of the contributions to the deviance, (G, n); arguments as in `pearson_residuals`.
 
-    With r = 1 / alpha a contribution is 2 (y log(y / mu) - (y + r) log((y + r) / (mu + r))). It is summed from two
-    terms that cannot be negative and are no differences of large numbers.
-
     Notes
     -----
     R counterpart: stats::residuals(type = "deviance") of MASS::negative.binomial.
+    """
+    return np.sign(counts - mu) * np.sqrt(unit_deviances(counts, mu, alpha))
+
+
+def unit_deviances(counts: FloatArray, mu: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Return the contributions to the deviance, (G, n); arguments as in `pearson_residuals`.
+
+    With r = 1 / alpha a contribution is 2 (y log(y / mu) - (y + r) log((y + r) / (mu + r))). It is summed from two
+    terms that cannot be negative and are no differences of large numbers.
     """
     size = 1.0 / alpha[:, np.newaxis]
     excess = (counts - mu) / (mu + size)
@@ -60,7 +73,7 @@ def deviance_residuals(counts: FloatArray, mu: FloatArray, alpha: FloatArray) ->
     with np.errstate(divide="ignore", invalid="ignore"):
         of_counts = np.where(counts > 0, -counts * np.log1p(-gap / counts) - gap, -gap)
     contribution = of_counts + size * (excess - np.log1p(excess))
-    return np.sign(counts - mu) * np.sqrt(2.0 * np.maximum(contribution, 0.0))
+    return np.asarray(2.0 * np.maximum(contribution, 0.0))
 
 
 def quantile_residuals(

@@ -20,7 +20,7 @@ from countnest.stats.moderated.search import find_minimum
 from countnest.stats.moderated.smoother import smooth, weighted_lowess
 from countnest.stats.moderated.tails import f_log_tails
 
-__all__ = ["likelihood_prior"]
+__all__ = ["likeliest_df", "likelihood_prior"]
 
 # Genes of fewer degrees of freedom do not take part; variances below this fraction of the median count as that.
 LEAST = 0.01
@@ -73,23 +73,46 @@ def _fit(x: FloatArray, d: FloatArray, covariate: FloatArray | None, weights: Fl
     location: float | FloatArray
     location = float(np.average(e, weights=precision)) if covariate is None else _trend(covariate, e, precision)
     counted = weights > 0
-    half, own, y = 0.5 * d[counted], weights[counted], x[counted]
     at = np.broadcast_to(location, x.shape)[counted]
+    d0 = likeliest_df(x[counted], 0.5 * d[counted], weights[counted], at, SHARES, TOLERANCE)
+    return ScaledFPrior(d0, np.exp(location - log_minus_digamma(0.5 * d0)))
+
+
+def likeliest_df(
+    x: FloatArray,
+    half: FloatArray,
+    weights: FloatArray,
+    location: FloatArray,
+    shares: tuple[float, float],
+    tolerance: float,
+) -> float:
+    """Return the prior degrees of freedom d0 of highest likelihood of positive variances `x` (G,).
+
+    Parameters
+    ----------
+    half
+        (G,) half their degrees of freedom.
+    weights
+        (G,) of the genes.
+    location
+        (G,) expected log variances, plus that of chi-square divided by its degrees of freedom.
+    shares, tolerance
+        Where u = d0 / (2 + d0) is searched for, and how closely.
+    """
 
     def loss(share: float) -> float:
         d2 = share / (1.0 - share)
-        scale = d2 * np.exp(at - log_minus_digamma(d2))
+        scale = d2 * np.exp(location - log_minus_digamma(d2))
         each = (
             scipy.special.gammaln(half + d2)
             - scipy.special.gammaln(d2)
             - half * np.log(scale)
-            - (half + d2) * np.log1p(half * y / scale)
+            - (half + d2) * np.log1p(half * x / scale)
         )
-        return float(-2.0 * (own * each).sum())
+        return float(-2.0 * (weights * each).sum())
 
-    share = find_minimum(loss, *SHARES, TOLERANCE)
-    d2 = share / (1.0 - share)
-    return ScaledFPrior(2.0 * d2, np.exp(location - log_minus_digamma(d2)))
+    share = find_minimum(loss, *shares, tolerance)
+    return 2.0 * share / (1.0 - share)
 
 
 def _trend(covariate: FloatArray, e: FloatArray, precision: FloatArray) -> FloatArray:

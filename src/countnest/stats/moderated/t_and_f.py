@@ -19,7 +19,7 @@ from countnest.remedies import option
 from countnest.stats.moderated.squeeze import ModeratedVariances
 from countnest.stats.moderated.tails import log_f_tail, log_t_tail
 
-__all__ = ["ModeratedTest", "log_p_of_roots", "moderated_f", "moderated_t"]
+__all__ = ["ModeratedTest", "log_p_of_roots", "moderated_f", "moderated_t", "statistic_of_roots"]
 
 LOG_2 = float(np.log(2.0))
 LogTail = Callable[[FloatArray], FloatArray]
@@ -101,7 +101,22 @@ def log_p_of_roots(low: FloatArray, high: FloatArray, df: FloatArray, alternativ
             f"{option('alt_hypothesis', alternative)} is defined for normal test statistics, not for the t "
             f"distribution: use {option('alt_hypothesis', 'greaterAbs')}."
         )
-    return np.minimum(_ALTERNATIVES[alternative](low, high, partial(log_t_tail, df=df)), 0.0)
+    with np.errstate(invalid="ignore"):  # missing values
+        return np.minimum(_ALTERNATIVES[alternative](low, high, partial(log_t_tail, df=df)), 0.0)
+
+
+def statistic_of_roots(low: FloatArray, high: FloatArray, alternative: AltHypothesis) -> FloatArray:
+    """Return the statistics (G,) against the nearer end of the null hypothesis; 0 where the estimate lies within it.
+
+    Arguments are those of `log_p_of_roots`. The sign is that of the estimate for two-sided tests, and that of the side.
+    """
+    if alternative == "greater":
+        return np.maximum(high, 0.0)
+    if alternative == "less":
+        return np.minimum(low, 0.0)
+    if alternative == "lessAbs":
+        return np.maximum(np.minimum(-high, low), 0.0)
+    return np.where(low + high >= 0, 1.0, -1.0) * np.maximum(_nearer_and_farther(low, high)[0], 0.0)
 
 
 def _nearer_and_farther(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
