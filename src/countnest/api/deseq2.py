@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 
+from countnest.api.announcement import averaged_sentence
 from countnest.api.answer_options import answer_options
 from countnest.api.dataset import SETTABLE, CountDataSet
 from countnest.api.inputs import chosen_samples, gene_dispersions, not_negative, positive_number, reduced_design
@@ -134,6 +135,7 @@ class DESeqDataSet(CountDataSet):
     """
 
     _last = "deseq2"
+    _told_averaged = False  # whether the averaged test was mentioned: once is enough
 
     # ---- the steps ----
 
@@ -222,9 +224,7 @@ class DESeqDataSet(CountDataSet):
         if math.isfinite(min_replicates_for_replace):
             rule = ReplacementRule(min_replicates_for_replace)
             state = replace_outliers(state, counts, model, rule, engine)
-        self._keep(state, engine)
-        self._warn_of_convergence()
-        return self
+        return self._finish(state, model, engine)
 
     def estimate_size_factors(
         self,
@@ -724,8 +724,16 @@ class DESeqDataSet(CountDataSet):
         return Model(self._layout, Layout.of(null.matrix), null.formula, "LRT", False, float(minmu))
 
     def _fit_step(self, model: Model, engine: Engine) -> Self:
-        self._keep(with_fit(self._dispersed(), self._data.matrix, model, engine), engine)
+        return self._finish(with_fit(self._dispersed(), self._data.matrix, model, engine), model, engine)
+
+    def _finish(self, state: Fitted, model: Model, engine: Engine) -> Self:
+        """Keep a fitted model, and tell what there is to tell of it."""
+        self._keep(state, engine)
         self._warn_of_convergence()
+        sentence = averaged_sentence(self._design, model, state)
+        if sentence is not None and not self._told_averaged:
+            engine.progress.note(sentence)
+            self._told_averaged = True
         return self
 
     def _tell_cost(self, model: Model, engine: Engine) -> None:
