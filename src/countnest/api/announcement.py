@@ -40,8 +40,8 @@ def averaged_sentence(design: Design, model: Model, state: Fitted) -> str | None
         return None
     name = "likelihood ratio" if model.test == "LRT" else "Wald"
     return (
-        f"with few samples ({df} residual degrees of freedom) {name} tests exceed their false discovery rate, because "
-        f"they take dispersions as known; {_call_of_averaged(design, model)} keeps it"
+        f"with few samples ({df} residual degrees of freedom) {name} tests often exceed their false discovery "
+        f"rate, because they take dispersions as known; {_call_of_averaged(design, model)} keeps it"
     )
 
 
