@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 
-from countnest.api.announcement import averaged_sentence
+from countnest.api.advice import averaged_sentence
 from countnest.api.answer_options import answer_options
 from countnest.api.dataset import SETTABLE, CountDataSet
 from countnest.api.inputs import chosen_samples, gene_dispersions, not_negative, positive_number, reduced_design
