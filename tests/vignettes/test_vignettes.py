@@ -33,8 +33,13 @@ def texts(cell):
     return found
 
 
-def test_there_are_three():
-    assert [path.stem for path in NOTEBOOKS] == ["01_quickstart", "02_nested_interactions", "03_beyond_the_table"]
+def test_there_are_four():
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_quickstart",
+        "02_nested_interactions",
+        "03_beyond_the_table",
+        "04_hidden_factors",
+    ]
 
 
 @pytest.mark.slow

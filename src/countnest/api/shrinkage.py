@@ -214,6 +214,11 @@ def _check_same(res: Results, query: Query, estimates: tuple[FloatArray, FloatAr
     for given, own in zip(_columns(res), estimates, strict=True):
         compared = np.isfinite(given) & np.isfinite(own) & (given != 0.0)
         if not np.allclose(given[compared], own[compared], rtol=SAME, atol=SAME):
+            if res.info.hidden is not None or res.info.null_divisor is not None:
+                raise OptionError(
+                    "res has fold changes without hidden factors, or errors of a scaled null distribution, which the "
+                    "fit does not have: type='ashr' shrinks them, from res alone, without coef, contrast and query."
+                )
             raise ContrastError(
                 f"res is about '{res.info.label}', or of another fit, and '{query.labels[0]}' would be shrunken: give "
                 "lfc_shrink the same coef, contrast or query as the results."

@@ -67,13 +67,13 @@ def test_answers_are_those_of_a_design_with_the_factors_as_columns(study, dds):
     row, expected = dds.contrast("group_C_vs_A"), other.contrast("group_C_vs_A")
     check_same(found, other.results(name="group_C_vs_A"))
     check_same(dds.results(C_VS_A, hidden_factors="auto", lfc_threshold=0.3), other.results(C_VS_A, lfc_threshold=0.3))
-    for kind in ("t", "lrt", "averaged"):
+    for kind in ("t", "lrt", "averaged", "ql"):
         check_same(row.test(kind, hidden_factors=2), expected.test(kind))
 
 
 def test_so_are_joint_answers(study, dds):
     query = dds.effect("group").joint()
-    for kind in ("wald", "lrt", "averaged"):
+    for kind in ("wald", "lrt", "averaged", "ql"):
         found = query.test(kind, hidden_factors=2)
         other = by_hand(study, found)
         names = {label: f"group_{label}_vs_A" for label in "BC"}
@@ -306,3 +306,15 @@ def test_where_there_is_no_scale_nothing_is_scaled(dds):
         (lambda: few.results(null="scaled"), "null='scaled' needs 200 genes with a mean count above 5"),
     ):
         refused(ask, OptionError, text)
+
+
+@pytest.mark.filterwarnings("ignore:a hidden factor is confounded")
+def test_shrinkage_takes_such_tables_as_they_are(overlapping):
+    _, dds = overlapping
+    for options in ({"hidden_factors": 1}, {"null": "scaled"}):
+        results = dds.results(**options)
+        shrunken = cn.lfc_shrink(dds, type="ashr", res=results, quiet=True)
+        assert (shrunken.table["lfcSE"] < results.table["lfcSE"]).mean() > 0.9
+        assert (shrunken.table["padj"].dropna() == results.table["padj"].dropna()).all()
+        text = "type='ashr' shrinks them, from res alone"
+        refused(lambda res=results: cn.lfc_shrink(dds, res=res, quiet=True), OptionError, text)
