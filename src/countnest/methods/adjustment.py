@@ -67,8 +67,8 @@ class Adjuster:
     thetas: FloatArray | None = None
     function: FilterFunction | None = None
 
-    def adjust(self, p_values: FloatArray, mean: FloatArray) -> Adjusted:
-        """Return the adjusted p-values of genes with p-values and mean counts (G,)."""
+    def adjust(self, p_values: FloatArray, mean: FloatArray, *, cautious: bool = False) -> Adjusted:
+        """Return the adjusted p-values of genes with p-values and mean counts (G,); `cautious` as in filtering."""
         method, name = adjustment_name(self.method), self.statistic_name
         statistic = mean if self.statistic is None else self.statistic
         if self.function is not None:
@@ -77,5 +77,7 @@ class Adjuster:
             return Adjusted(padj, function, name, filtering, function)
         if not self.independent_filtering:
             return Adjusted(adjust(p_values, self.method, alpha=self.alpha), method, name, None, None)
-        filtering = independent_filtering(p_values, statistic, self.alpha, self.method, thetas=self.thetas)
+        filtering = independent_filtering(
+            p_values, statistic, self.alpha, self.method, thetas=self.thetas, cautious=cautious
+        )
         return Adjusted(filtering.padj, method, name, filtering, None)

@@ -255,7 +255,7 @@ def _table(request: _Request, test: _Test) -> Results:
         p_value, request.query, fit, request.kind, two_sided=options.is_two_sided, scaled=options.null == "scaled"
     )
     p_value = null.p_value
-    adjusted = options.adjuster.adjust(p_value, fit.base_mean)
+    adjusted = options.adjuster.adjust(p_value, fit.base_mean, cautious=fit.kinds[request.kind].is_cautious)
     outlier = withheld.outlier & ~emptied
     columns = {
         "baseMean": fit.base_mean,

@@ -59,6 +59,8 @@ class TestKind:
         What the null model is, for tests that fit one: '' where it follows from the query.
     is_of_query
         Whether it tests the query, and not the whole fit whatever the query.
+    is_cautious
+        Whether genes are filtered by the rule that costs no false discovery rate, and not by DESeq2's.
     """
 
     label: str
@@ -66,6 +68,7 @@ class TestKind:
     is_joint: bool = True
     null: str | None = None
     is_of_query: bool = True
+    is_cautious: bool = False
 
     __test__ = False  # no test of pytest
 

@@ -21,7 +21,7 @@ from countnest.parallel.run import Engine
 from countnest.remedies import option
 from countnest.stats.averaged.grid import Nodes
 from countnest.stats.averaged.nodes import node_logliks, node_ratios, node_variances
-from countnest.stats.averaged.prior import FEW_GENES, fit_prior, posterior, prior_genes, start_prior
+from countnest.stats.averaged.prior import FEW_GENES, DispersionPrior, fit_local_prior, posterior, start_prior
 from countnest.stats.averaged.tails import (
     averaged,
     averaged_reach,
@@ -52,7 +52,7 @@ class Averaging:
     nodes
         The dispersions.
     prior
-        (K,) prior weights of the nodes.
+        Of the dispersions around their trend.
     cautious
         (G,) genes whose p-value at the final dispersion is used where it is larger: dispersion outliers, where there
         are too few genes to learn how far they go.
@@ -65,7 +65,7 @@ class Averaging:
     genes: Genes
     layout: Layout
     nodes: Nodes
-    prior: FloatArray
+    prior: DispersionPrior
     cautious: BoolArray
     min_mu: float
     engine: Engine
@@ -156,9 +156,9 @@ def averaging(counts: CountMatrix, state: Fitted, layout: Layout, engine: Engine
         text="likelihoods of dispersions",
     )  # fmt: skip
     rows = np.flatnonzero(~np.isnan(profile.loglik[:, 0]))
-    sample = prior_genes(state.moments.mean[rows], profile.loglik[rows])
-    prior = fit_prior(sample, start_prior(dispersions.trend.disp_prior_var, nodes))
-    weights = expand(~np.isnan(profile.loglik[:, 0]), posterior(profile.loglik[rows], prior, nodes))
+    mean, loglik = state.moments.mean[rows], profile.loglik[rows]
+    prior = fit_local_prior(mean, loglik, start_prior(dispersions.trend.disp_prior_var, nodes))
+    weights = expand(~np.isnan(profile.loglik[:, 0]), posterior(loglik, prior.at(mean), nodes))
     cautious = (dispersions.outlier == 1.0) & (len(rows) < FEW_GENES)
     return Averaging(
         genes.with_arrays(maximum=profile.maximum, posterior=weights),

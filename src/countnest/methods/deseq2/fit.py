@@ -99,7 +99,7 @@ class DESeq2Fit:
             "wald": TestKind("Wald", has_threshold=True),
             "t": TestKind("Wald", has_threshold=True),
             "lrt": TestKind("LRT", null=""),
-            AVERAGED: TestKind("averaged LRT", has_threshold=True, null=""),
+            AVERAGED: TestKind("averaged LRT", has_threshold=True, null="", is_cautious=True),
             QUASI: TestKind("QL F", has_threshold=True, null=""),
         }
         first = KINDS.get(self.model.test, "wald")

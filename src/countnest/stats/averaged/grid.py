@@ -65,10 +65,14 @@ class Nodes:
         return as_float(sum(table[:, i] * values[..., first + i] for i in range(4)))
 
     def refined_prior(self, prior: FloatArray) -> FloatArray:
-        """Return the prior weights (F,) of the points of the integral, by linear interpolation from nodes (K,)."""
-        place = np.arange((len(prior) - 1) * self.fine + 1) / self.fine
-        found = np.interp(place, np.arange(len(prior)), prior)
-        return as_float(found / found.sum())
+        """Return prior weights (G, F) of the points of the integral, by linear interpolation between nodes (G, K)."""
+        if self.fine == 1:
+            return prior
+        place = np.arange((prior.shape[1] - 1) * self.fine + 1) / self.fine
+        left = np.minimum(place.astype(np.int64), prior.shape[1] - 2)
+        share = place - left
+        found = (1.0 - share) * prior[:, left] + share * prior[:, left + 1]
+        return as_float(found / found.sum(axis=1, keepdims=True))
 
 
 @cache

@@ -1,27 +1,68 @@
 """The prior of dispersions around their trend, by nonparametric maximum likelihood, and each gene's posterior.
 
+The prior is fitted to genes of similar mean count and interpolated between them. Where the trend is wrong, which is
+where counts are small, it makes good for it; and dispersions need not scatter alike at every mean.
+
 Sources: Kiefer and Wolfowitz (1956), doi:10.1214/aoms/1177728066, nonparametric maximum likelihood; Ignatiadis and Sen
 (2023), arXiv:2303.02887, a prior for the nuisance parameter alone in multiple testing (empirical partially Bayes).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.stats.averaged.grid import Nodes
 
-__all__ = ["FEW_GENES", "MAX_GENES", "SOME_GENES", "fit_prior", "posterior", "prior_genes", "start_prior"]
+__all__ = [
+    "FEW_GENES",
+    "MAX_GENES",
+    "SOME_GENES",
+    "DispersionPrior",
+    "fit_local_prior",
+    "fit_prior",
+    "posterior",
+    "start_prior",
+]
 
 # So many genes are enough.
 MAX_GENES = 5000
 # With fewer than SOME_GENES the start is a regularisation, and EM stops early; with fewer than FEW_GENES it is kept.
 SOME_GENES, FEW_GENES = 500, 50
 MAX_ROUNDS, SOME_ROUNDS = 100, 20
+# Genes of similar mean count that have a prior of their own, at least; their number at most; rounds of EM for each.
+LOCAL_GENES, MAX_LOCAL, LOCAL_ROUNDS = 500, 10, 50
 # EM ends when a round gains less than this of the log-likelihood of all genes.
 LEAST_GAIN = 0.01
 # Added to the variance and to the weights of the start.
 WIDER, HEAVIER = 0.25, 1e-4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DispersionPrior:
+    """The prior of dispersions around their trend, for any mean count.
+
+    Attributes
+    ----------
+    log_mean
+        (m,) mean logarithms of the mean counts of the groups of genes that it was fitted to, ascending.
+    weights
+        (m, K) prior weights of the nodes there.
+    """
+
+    log_mean: FloatArray
+    weights: FloatArray
+
+    def at(self, base_mean: FloatArray) -> FloatArray:
+        """Return the prior weights (G, K) of genes with these mean counts (G,), by linear interpolation."""
+        if len(self.weights) == 1:
+            return np.broadcast_to(self.weights, (len(base_mean), self.weights.shape[1]))
+        place = np.interp(np.log(base_mean), self.log_mean, np.arange(len(self.log_mean)))
+        left = np.minimum(place.astype(np.int64), len(self.log_mean) - 2)
+        share = (place - left)[:, np.newaxis]
+        return as_float((1.0 - share) * self.weights[left] + share * self.weights[left + 1])
 
 
 def start_prior(variance: float, nodes: Nodes) -> FloatArray:
@@ -30,23 +71,31 @@ def start_prior(variance: float, nodes: Nodes) -> FloatArray:
     return as_float(weights / weights.sum())
 
 
-def prior_genes(base_mean: FloatArray, loglik: FloatArray) -> FloatArray:
-    """Return the log-likelihoods (k, K) of the genes that the prior learns from: all, or a systematic sample.
+def fit_local_prior(base_mean: FloatArray, loglik: FloatArray, start: FloatArray) -> DispersionPrior:
+    """Return the prior that genes of similar mean count share, fitted to all genes or to a systematic sample of 5,000.
 
-    They stand in an order that depends on their numbers alone, and are sampled in it, so that the prior is the same to
-    the last bit whatever the order of the genes.
+    The genes are taken in an order that depends on their numbers alone, so that the prior is the same to the last bit
+    whatever the order of the genes. First all together are fitted, then each group of at least 500 from there.
 
     Parameters
     ----------
     base_mean
-        (G,).
+        (G,) mean counts, above zero.
     loglik
         (G, K), of `nodes.node_logliks`.
+    start
+        (K,) where EM starts, of `start_prior`.
     """
     order = np.lexsort((loglik[:, -1], loglik[:, 0], base_mean))
     if len(order) > MAX_GENES:
         order = order[np.linspace(0, len(order) - 1, MAX_GENES).round().astype(np.int64)]
-    return as_float(loglik[order])
+    common = fit_prior(loglik[order], start)
+    groups = np.array_split(order, np.clip(len(order) // LOCAL_GENES, 1, MAX_LOCAL))
+    log_mean = np.array([np.log(base_mean[group]).mean() for group in groups]) if len(order) else np.zeros(1)
+    if len(groups) == 1:
+        return DispersionPrior(log_mean, common[np.newaxis])
+    local = [fit_prior(loglik[group], common, max_rounds=LOCAL_ROUNDS) for group in groups]
+    return DispersionPrior(as_float(log_mean), as_float(np.stack(local)))
 
 
 def fit_prior(loglik: FloatArray, start: FloatArray, *, max_rounds: int | None = None) -> FloatArray:
@@ -72,7 +121,7 @@ def fit_prior(loglik: FloatArray, start: FloatArray, *, max_rounds: int | None =
 
 
 def posterior(loglik: FloatArray, prior: FloatArray, nodes: Nodes) -> FloatArray:
-    """Return the posterior weights (G, F) of the points of the integral, from likelihoods (G, K) and a prior (K,)."""
+    """Return the posterior weights (G, F) of the points of the integral, from likelihoods and prior weights (G, K)."""
     joint = _scaled(nodes.refined(loglik)) * nodes.refined_prior(prior)
     return as_float(joint / joint.sum(axis=1, keepdims=True))
 

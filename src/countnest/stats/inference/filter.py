@@ -25,8 +25,8 @@ FilterFunction = Callable[[FloatArray, FloatArray, float], Any]
 N_CUTOFFS = 50
 MAX_FRACTION = 0.95
 LOWESS_FRACTION = 0.2
-# With no more rejections than this at any cutoff, nothing is filtered.
-MIN_REJECTIONS = 10
+# With no more rejections than this at any cutoff, nothing is filtered; the second number is that of cautious filtering.
+MIN_REJECTIONS, MIN_CAUTIOUS = 10, 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +59,7 @@ def independent_filtering(
     method: Adjustment = "BH",
     *,
     thetas: FloatArray | None = None,
+    cautious: bool = False,
 ) -> Filtering:
     """Choose the cutoff on `statistic` (G,), the mean count, that lets most p-values (G,) through at level `alpha`.
 
@@ -77,10 +78,15 @@ def independent_filtering(
     thetas
         (k,) the fractions of genes that are tried to leave out, ascending and distinct; None: 50 from that of the genes
         with statistic 0 to 0.95.
+    cautious
+        Whether the rule above gives way to one that costs no false discovery rate: the number of rejections at a cutoff
+        is a random number, and where it is small, its maximum is where most false ones happened to come through. With
+        50 rejections or fewer nothing is filtered; else the smallest cutoff is taken whose rejections come within the
+        square root of the top of their curve.
 
     Notes
     -----
-    R counterpart: DESeq2::results(independentFiltering = TRUE).
+    R counterpart: DESeq2::results(independentFiltering = TRUE); none of `cautious`.
     """
     if thetas is None:
         none = float(np.mean(statistic == 0))
@@ -92,7 +98,7 @@ def independent_filtering(
         n_rejected = _hommel_rejections(p_values, statistic, cutoffs, alpha)
     else:
         n_rejected = _rejections(p_values, statistic, cutoffs, alpha, method)
-    chosen, fitted = _choose(thetas, n_rejected)
+    chosen, fitted = _choose(thetas, n_rejected, cautious)
     padj = adjust(np.where(statistic >= cutoffs[chosen], p_values, np.nan), method, alpha=alpha)
     return Filtering(padj, float(cutoffs[chosen]), float(thetas[chosen]), thetas, n_rejected, fitted)
 
@@ -200,13 +206,16 @@ def _largest_not_rejected(p_sorted: FloatArray, alpha: float) -> int:
     return bisect(range(1, m + 1), False, key=rejected)
 
 
-def _choose(thetas: FloatArray, n_rejected: FloatArray) -> tuple[int, FloatArray | None]:
-    if n_rejected.max() <= MIN_REJECTIONS or len(thetas) == 1:
+def _choose(thetas: FloatArray, n_rejected: FloatArray, cautious: bool) -> tuple[int, FloatArray | None]:
+    if n_rejected.max() <= (MIN_CAUTIOUS if cautious else MIN_REJECTIONS) or len(thetas) == 1:
         return 0, None
     fitted = lowess(thetas, n_rejected, fraction=LOWESS_FRACTION)
     residual = (n_rejected - fitted)[n_rejected > 0]
     top = fitted.max()
-    for limit in (top - np.sqrt(np.mean(residual**2)), 0.9 * top, 0.8 * top):
+    error = np.sqrt(np.mean(residual**2))
+    if cautious:
+        error = max(error, np.sqrt(top))
+    for limit in (top - error, 0.9 * top, 0.8 * top):
         above = np.flatnonzero(n_rejected > limit)
         if len(above):
             return int(above[0]), fitted
