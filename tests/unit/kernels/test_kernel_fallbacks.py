@@ -29,7 +29,9 @@ def digest():
     genes, total = Genes(DESIGNS["two_way"], seed=3), hashlib.sha256()
     everyone = np.arange(genes.n_genes)
     with np.errstate(all="ignore"):
-        for values in (*genes.irls(everyone), *genes.inference(everyone), *genes.grid(everyone)):
+        for values in (
+            *genes.irls(everyone), *genes.inference(everyone), *genes.grid(everyone), *genes.nodes(everyone)
+        ):  # fmt: skip
             total.update(np.where(np.isnan(values), np.nan, values).tobytes())
     return total.hexdigest()
 

@@ -29,6 +29,8 @@ from countnest.kernels.negbin.irls import (
     nb_log_start_chunk,
     working_response,
 )
+from countnest.kernels.negbin.nodes import nb_node_loglik_chunk, nb_node_ratio_chunk, nb_node_variance_chunk
+from countnest.stats.averaged.grid import cubic_interpolation
 from unit.kernels import twins
 from unit.kernels.test_kernel_dispersion import posterior_of
 from unit.kernels.test_kernel_elimination import nested
@@ -222,6 +224,20 @@ class Genes:
             )  # fmt: skip
         return out
 
+    def nodes(self, genes):
+        """Return log-likelihoods, likelihood ratios and variances at six dispersions; every second is interpolated."""
+        k, p = len(genes), self.X.shape[1]
+        log_alpha = np.log(self.alpha[genes])[:, None] + np.linspace(-2.0, 3.0, 7)
+        beta = np.clip(self.beta(genes), -9.0, 9.0)
+        out = np.empty((k, 7)), np.empty((k, 7)), np.empty((k, 1, 7))
+        known = self.mu[genes], self.weights[genes], log_alpha
+        nb_node_loglik_chunk(self.counts[genes], *known, *cubic_interpolation(7, 2), *self.plan, out[0])
+        nb_node_ratio_chunk(self.counts[genes], self.mu[genes], 0.9 * self.factors[genes], *known[1:], out[1])
+        nb_node_variance_chunk(
+            np.eye(p)[-1:], beta, self.factors[genes], *known[1:], *self.plan, self.ridge, 0.5, out[2]
+        )
+        return out
+
 
 @pytest.fixture(params=list(DESIGNS))
 def genes(request):
@@ -229,7 +245,7 @@ def genes(request):
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-@pytest.mark.parametrize("step", ["line_search", "grid", "irls", "inference", "variances"])
+@pytest.mark.parametrize("step", ["line_search", "grid", "irls", "inference", "variances", "nodes"])
 def test_a_gene_is_worked_on_as_if_it_were_alone(genes, step):
     work = getattr(genes, step)
     everyone = np.arange(genes.n_genes)

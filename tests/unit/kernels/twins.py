@@ -162,6 +162,24 @@ def penalized_gradient(log2_beta, y, f, X, alpha, ridge, v=1.0):
     return -LN2 * X.T @ (v * (y - mu) / (1.0 + alpha * mu)) + ridge * log2_beta
 
 
+# ---- several dispersions ----
+
+
+def node_loglik(X, y, mu, v, alpha):
+    """Return the Cox-Reid adjusted log-likelihood of a dispersion, without terms that are free of it."""
+    rise = np.array([np.log1p(alpha * np.arange(count)).sum() for count in y])
+    used = X[v > 0.0][:, X[v > 0.0].any(axis=0)]
+    w = (v * mu / (1.0 + alpha * mu))[v > 0.0]
+    cox_reid = np.linalg.slogdet(used.T @ (w[:, None] * used))[1]
+    return np.sum(v * (rise - (y + 1.0 / alpha) * np.log1p(alpha * mu))) - 0.5 * cox_reid
+
+
+def node_ratio(y, mu, null_mu, v, alpha):
+    """Return twice the difference of the log-likelihoods of two models, not below zero."""
+    growth = np.log1p(alpha * (mu - null_mu) / (1.0 + alpha * null_mu))
+    return max(0.0, 2.0 * np.sum(v * (y * np.log(mu / null_mu) - (y + 1.0 / alpha) * growth)))
+
+
 # ---- rough starts ----
 
 
