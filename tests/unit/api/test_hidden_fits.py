@@ -119,6 +119,29 @@ def test_the_repair_works_where_groups_and_factor_overlap(overlapping):
     assert out.info.hidden.confounding[0] > 0.5
 
 
+def test_counts_in_files_give_the_same_bits(study, dds, tmp_path):
+    np.save(tmp_path / "counts.npy", study.counts.to_numpy())
+    stored = np.load(tmp_path / "counts.npy", mmap_mode="r")
+    other = cn.DESeqDataSet(stored, study.samples, design="~ group", orientation="genes_by_samples", quiet=True)
+    other.deseq(quiet=True, min_replicates_for_replace=np.inf)
+    one, two = (each.results(C_VS_A, hidden_factors="auto").table["pvalue"] for each in (dds, other))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_families_are_no_obstacle():
+    """A nested design: 20 residual degrees of freedom, an interaction, and a batch that goes along with it."""
+    factor = HiddenFactor(sd=0.5, correlation=0.3)
+    study = cn.simulate.nested(genes=1500, hidden=factor, rng=1)
+    dds = cn.DESeqDataSet(study.counts, study.samples, design=study.design, reference=study.reference, quiet=True)
+    query = dds.deseq(quiet=True).query("treat2[E - None] : treat1[B - A]")
+    null = study.truth["treat1[B]:treat2[E]"].to_numpy() == 0
+    plain, out = query.test(), query.test(hidden_factors="auto")
+    false = [null[(each.table["padj"] < 0.1).to_numpy()].mean() for each in (plain, out)]
+    assert false[1] < min(0.18, false[0])
+    assert out.info.null_scale < 1.1 < plain.info.null_scale
+    assert out.info.hidden.n_factors == 1
+
+
 def test_where_nothing_is_hidden_nothing_changes():
     study = cn.simulate.groups(genes=600, sizes=(6, 6), base=(20, 2000), rng=3)
     dds = make(study)

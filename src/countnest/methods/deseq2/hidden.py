@@ -78,7 +78,7 @@ def extended_by_factors(
         Too few residual degrees of freedom, or expressed genes; too many factors; no dispersion trend.
     """
     check_number(asked, layout)
-    key = (id(state), id(counts), asked.n_factors, asked.seed)
+    key = (id(state), asked)  # a state is that of the same counts for ever, and what is kept holds it
     return _KEPT.get(key, lambda: _extended(state, counts, layout, asked, engine))
 
 
