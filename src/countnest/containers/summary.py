@@ -12,6 +12,7 @@ import pandas as pd
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.info import ResultsInfo
 from countnest.containers.null_scale import null_lines
+from countnest.containers.sparse_calls import sparse_lines
 from countnest.errors import OptionError, counted
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.remedies import advised, option
@@ -68,6 +69,8 @@ class Summary:
     null_scale, null_lines
         The scale of the null, None where there is none and for s-values; and what is to be said of the null
         distribution and of hidden factors.
+    sparse_lines
+        What is to be said of few calls on low counts.
     intercept
         Whether the table is about the intercept, which is no change: a mean count, compared with 1.
     """
@@ -94,6 +97,7 @@ class Summary:
     outlier_rule: OutlierRule = "cooks"
     null_scale: float | None = None
     null_lines: tuple[str, ...] = ()
+    sparse_lines: tuple[str, ...] = ()
     intercept: bool = False
 
     def __str__(self) -> str:
@@ -120,6 +124,7 @@ class Summary:
             if self.filter_statistic == "baseMean"
             else "[2] below the cutoff of the filter statistic, so the gene is left out of the adjustment: see filter=",
             *self.null_lines,
+            *self.sparse_lines,
         ]
         if self.separated:
             genes = counted(self.separated, "significant gene")
@@ -205,6 +210,9 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         outlier_rule=info.outliers,
         null_scale=None if p_value is None else info.null_scale,
         null_lines=() if p_value is None else tuple(null_lines(info)),
+        sparse_lines=tuple(sparse_lines(mean, p_value, _count(significant), level, info))
+        if by == "padj" and p_value is not None
+        else (),
         intercept=info.label == "Intercept" and info.test == "Wald",
     )
 

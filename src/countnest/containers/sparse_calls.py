@@ -1,0 +1,50 @@
+"""What is said of a few calls on low counts, of which more may be false than the false discovery rate promises.
+
+Independent filtering leaves out the genes below the mean count with which most genes are called. With hundreds of calls
+this choice adds next to nothing to the false ones; with few calls it does, and where most counts are low it has many
+cutoffs to choose from. In simulated studies of three samples a group with means of 0.3 to 30, a tenth of the genes with
+effects of standard deviation 0.7, 21 % of the calls of averaged tests at 0.1 were false with filtering and 15 %
+without it, and of Wald tests 18 % and 11 %. With six samples and means of 0.5 to 20 it was 15 % and 10 %, and 19 % and
+14 %.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import FloatArray
+from countnest.containers.info import ResultsInfo
+from countnest.remedies import advised
+
+__all__ = ["sparse_lines"]
+
+# Calls are few below this fraction of the genes with a p-value.
+FEW = 0.01
+# Counts are low where three quarters of these genes have a smaller mean. The median would be below 10 in ordinary
+# studies, too: a table of all annotated genes has thousands with hardly a count.
+LOW, QUARTILE = 40.0, 0.75
+
+
+def sparse_lines(mean: FloatArray, p_value: FloatArray, n_called: int, level: float, info: ResultsInfo) -> list[str]:
+    """Return the sentence on few calls on low counts, as lines of a summary; none where it does not apply.
+
+    Parameters
+    ----------
+    mean, p_value
+        (G,) mean normalized counts, and p-values.
+    n_called
+        Genes with an adjusted p-value below `level`.
+    info
+        The record of the table.
+    """
+    tested = ~np.isnan(p_value)
+    is_filtered = info.independent_filtering and info.filter_statistic == "baseMean"
+    if not is_filtered or not 0 < n_called < FEW * np.count_nonzero(tested):
+        return []
+    if np.quantile(mean[tested], QUARTILE) >= LOW:
+        return []
+    unfiltered = advised("independent_filtering=False", "--no-independent-filtering")
+    return [
+        "note: few genes are found, and most counts are low. Here the choice of the filter adds false ones:",
+        f"more than {100 * level:.3g} % of the genes found may be false. {unfiltered} is safer",
+    ]
