@@ -27,7 +27,8 @@ def null_lines(info: ResultsInfo) -> list[str]:
             "and standard errors multiplied by it, so that p-values have the scale that a tenth of real effects makes",
         ]
     if info.null_scale <= FINE:
-        return [*hidden, f"{first}: {'the test is cautious' if info.null_scale < CAUTIOUS else 'fine'}"]
+        spread = "cautious, as where a hidden factor spreads the samples of a group"
+        return [*hidden, f"{first}: {spread if info.null_scale < CAUTIOUS else 'fine'}"]
     if info.null_scale <= DOUBTFUL:
         return [*hidden, f"{first}: many real effects, or a weak hidden factor"]
     return [*hidden, f"{first}: a hidden factor, or very many real effects;", *_advice(bool(hidden))]

@@ -137,3 +137,11 @@ def test_without_factors_nothing_is_along():
     assert found.along(np.eye(3)).shape == (3, 0)
     assert found.columns(np.eye(3)[1:]).shape == (18, 0)
     assert found.confounding(np.eye(3)[1:]).shape == (0,)
+
+
+def test_replicates_that_are_the_same_hide_nothing():
+    rng = np.random.default_rng(1)
+    values = np.repeat(rng.normal(size=(300, 2)), 6, axis=1)
+    matrix = np.column_stack([np.ones(12), np.repeat([0.0, 1.0], 6)])
+    assert find_factors(values, matrix, seed=1).n_factors == 0
+    assert np.isfinite(find_factors(values, matrix, 1, seed=1).along(np.eye(2))).all()

@@ -102,7 +102,7 @@ def _extended(state: Fitted, counts: CountMatrix, layout: Layout, asked: HiddenO
     if not k:
         engine.progress.announce("no hidden factor was found")
         return Extended(state, factors, None, None)
-    engine.progress.announce(f"{counted(k, 'hidden factor')}: the model is fitted again with them")
+    engine.progress.announce(f"fitting the model again with {counted(k, 'hidden factor')}")
     columns = math.sqrt(layout.n_samples) * factors.scores
     extended = Layout.of(np.hstack([layout.matrix, columns]))
     return Extended(state, factors, _fitted_again(state, counts, extended, engine), extended)

@@ -30,6 +30,8 @@ ABOVE_NOISE = 1.1
 N_PERMUTATIONS = 3
 # The smallest share of an eigenvalue that is taken for signal.
 LEAST_SIGNAL = 0.3
+# Variances below this are zero, such as of counts that are the same in all replicates.
+LEAST_VARIANCE = 1e-12
 # Entries of a factor, and parts of contrasts, below this are zero.
 ZERO = 1e-9
 
@@ -139,7 +141,7 @@ def find_factors(values: FloatArray, matrix: FloatArray, n_factors: int | None =
     free = basis[:, p:]
     residuals = values @ free
     variance = np.mean(residuals**2, axis=1)
-    sd = np.sqrt(0.5 * (variance + np.median(variance)))[:, np.newaxis]
+    sd = np.sqrt(np.maximum(0.5 * (variance + np.median(variance)), LEAST_VARIANCE))[:, np.newaxis]
     residuals = residuals / sd
     eigenvalues, vectors = _components(residuals)
     reference = _of_noise(residuals, seed)
@@ -152,7 +154,7 @@ def find_factors(values: FloatArray, matrix: FloatArray, n_factors: int | None =
         scores=as_float(scores * signs),
         loadings=as_float(residuals @ vectors[:, :k] * signs),
         effects=as_float(np.linalg.solve(triangle[:p], (values @ basis[:, :p] / sd).T).T),
-        reliability=as_float(np.clip(1.0 - noise / eigenvalues[:k], LEAST_SIGNAL, 1.0)),
+        reliability=as_float(np.clip(1.0 - noise / np.maximum(eigenvalues[:k], LEAST_VARIANCE), LEAST_SIGNAL, 1.0)),
         eigenvalues=eigenvalues,
         reference=reference,
     )
@@ -182,7 +184,7 @@ def _of_noise(residuals: FloatArray, seed: int) -> FloatArray:
 def _number_above(eigenvalues: FloatArray, reference: FloatArray) -> int:
     """Return the number of leading eigenvalues that are above those of noise."""
     most = 2 if len(eigenvalues) < FEW_DF else 3
-    above = eigenvalues[:most] > ABOVE_NOISE * reference[:most]
+    above = eigenvalues[:most] > np.maximum(ABOVE_NOISE * reference[:most], LEAST_VARIANCE)
     return int(np.argmin(np.append(above, False)))
 
 
