@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from countnest import errors as errors
     from countnest import plots as plots
     from countnest import simulate as simulate
+    from countnest.api.abundance import ave_log_cpm as ave_log_cpm
+    from countnest.api.abundance import calc_norm_factors as calc_norm_factors
+    from countnest.api.abundance import cpm as cpm
+    from countnest.api.abundance import filter_by_expr as filter_by_expr
+    from countnest.api.abundance import rpkm as rpkm
     from countnest.api.access import covariance as covariance
     from countnest.api.access import find_outliers as find_outliers
     from countnest.api.access import predict as predict

@@ -10,6 +10,7 @@ __all__ = ["HOMES", "MODULES", "NAMES"]
 MODULES = ("datasets", "errors", "plots", "simulate")
 
 _BY_HOME = {
+    "api.abundance": ("ave_log_cpm", "calc_norm_factors", "cpm", "filter_by_expr", "rpkm"),
     "api.access": ("covariance", "find_outliers", "predict", "residuals"),
     "api.deseq2": ("DESeqDataSet",),
     "api.examples": ("make_example_dataset",),

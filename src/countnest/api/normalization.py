@@ -26,7 +26,7 @@ from countnest.parallel.run import Engine
 from countnest.signature import checked_arguments
 from countnest.stats.norm.size_factors import RatioType
 
-__all__ = ["estimate_size_factors_for_matrix", "given_normalization"]
+__all__ = ["count_table", "estimate_size_factors_for_matrix", "given_normalization"]
 
 
 def given_normalization(
@@ -90,7 +90,7 @@ def estimate_size_factors_for_matrix(
     check_option("type", type, RatioType)
     if isinstance(counts, pd.DataFrame):
         counts = without_annotation(counts)
-    values, genes = _table(counts)
+    values, genes = count_table(counts)
     if geo_means is not None and type == "poscounts":
         warn("geo_means are used, and type='poscounts' is not.")
     factors = estimate_size_factors(
@@ -107,7 +107,7 @@ def estimate_size_factors_for_matrix(
     return factors
 
 
-def _table(counts: Any) -> tuple[FloatArray, pd.Index]:  # noqa: ANN401 (checked here)
+def count_table(counts: Any) -> tuple[FloatArray, pd.Index]:  # noqa: ANN401 (checked here)
     """Return counts (G, n) and the labels of the genes."""
     values = given_numbers(counts, "counts", CountsError)
     if values.ndim != 2 or 0 in values.shape:

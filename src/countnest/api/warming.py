@@ -89,6 +89,7 @@ def _walk() -> None:
         _public("lfc_shrink")(dds, coef="condition_B_vs_A", type=shrinker, quiet=True)
     _public("rlog")(dds, quiet=True)
     example.estimate_size_factors(type="iterate")
+    _public("ave_log_cpm")(example)
 
 
 def _public(name: str) -> Any:  # noqa: ANN401 (a function of the package)

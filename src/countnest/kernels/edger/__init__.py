@@ -1,0 +1,1 @@
+"""Negative binomial fits whose iterations end where those of edgeR end."""

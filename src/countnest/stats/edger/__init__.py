@@ -1,0 +1,1 @@
+"""edgeR's statistics on arrays."""
