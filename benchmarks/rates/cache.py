@@ -17,6 +17,7 @@ from rates.scenarios import Scenario
 __all__ = ["HERE", "Cache", "Key"]
 
 HERE = "countnest"
+FEW = 5  # data sets of each scenario are run before the next ones
 Key = tuple[str, str]  # program and method
 
 
@@ -53,9 +54,10 @@ class Cache:
     def run_r(self, scenarios: list[Scenario]) -> None:
         """Run R's methods: the first data sets of all scenarios, then the next ones, and DESeq2 last."""
         found = [(seed, scenario) for scenario in scenarios if scenario.in_r for seed in self.seeds(scenario)]
-        found.sort(key=lambda each: (each[0] - 1) // there.DESEQ2_SETS)
+        found.sort(key=lambda each: (each[0] - 1) // FEW)
         for seed, scenario in found:
-            there.write(self.of(scenario, seed), self.draw(scenario, seed), scenario)
+            if not there.is_written(self.of(scenario, seed)):
+                there.write(self.of(scenario, seed), self.draw(scenario, seed), scenario)
         there.run(there.queue([(seed, self.of(scenario, seed)) for seed, scenario in found]), self.folder)
 
     def run_here(self, scenarios: list[Scenario], again: set[str]) -> Iterator[str]:

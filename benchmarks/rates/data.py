@@ -19,6 +19,7 @@ __all__ = [
     "down_weighted",
     "families",
     "known_factors",
+    "lost_counts",
     "of_groups",
     "one_sided",
     "thinned_airway",
@@ -28,6 +29,7 @@ __all__ = [
 GROUPS = {"fraction": 0.1, "effect_sd": 0.7}  # of the genes; natural log
 NESTED = {"interaction_fraction": 0.1, "interaction_sd": 0.9}
 THRESHOLD = 0.5  # log2
+LOST = 0.1
 LN2 = np.log(2.0)
 
 
@@ -44,7 +46,7 @@ class Data:
     effect : (G,)
         What is asked for, log2; nan for questions on several degrees of freedom.
     alpha : (G,)
-        The true dispersions; None where they are not known.
+        The true dispersions; None where they are not known, or not the whole truth.
     hidden
         Values of hidden factors by sample; without columns if there are none.
     weights, factors : (G, n)
@@ -86,9 +88,10 @@ def dispersions(study: SimulatedStudy) -> np.ndarray:
 
 
 def of_groups(genes: int, seed: int, **options: object) -> Data:
-    """Draw two groups."""
+    """Draw two groups. With outliers or hidden factors the dispersions do not say how the counts vary."""
     study = groups(genes=genes, rng=seed, **GROUPS | options)
-    return with_truth(study, study.truth["group[B]"].to_numpy() / LN2, dispersions(study))
+    plain = options.keys().isdisjoint({"outlier_fraction", "hidden"})
+    return with_truth(study, study.truth["group[B]"].to_numpy() / LN2, dispersions(study) if plain else None)
 
 
 def families(genes: int, seed: int, *, joint: bool) -> Data:
@@ -170,6 +173,18 @@ def uneven_precision(genes: int, seed: int, *, size: int) -> Data:
     alpha = dispersions(study)
     shape = 1.0 / ((1.0 / weights - 1.0) / mu + alpha[:, np.newaxis] / weights)
     counts = pd.DataFrame(_counts(rng, shape, mu), index=study.counts.index, columns=study.counts.columns)
+    data = with_truth(study, study.truth["group[B]"].to_numpy() / LN2, alpha)
+    return replace(data, counts=counts, weights=weights)
+
+
+def lost_counts(genes: int, seed: int, *, size: int) -> Data:
+    """Draw two groups in which a tenth of the counts is lost; weights are the probability that a zero is a count."""
+    study = groups(genes=genes, sizes=(size, size), rng=seed, base=(1.0, 200.0), **GROUPS)
+    rng = np.random.default_rng((seed, 5))
+    counts = study.counts.where(rng.random(study.counts.shape) >= LOST, 0)
+    alpha = dispersions(study)
+    zero = (1.0 + alpha[:, np.newaxis] * _means(study)) ** (-1.0 / alpha[:, np.newaxis])
+    weights = np.where(counts > 0, 1.0, (1.0 - LOST) * zero / (LOST + (1.0 - LOST) * zero))
     data = with_truth(study, study.truth["group[B]"].to_numpy() / LN2, alpha)
     return replace(data, counts=counts, weights=weights)
 

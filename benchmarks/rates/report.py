@@ -119,7 +119,7 @@ def coverage_section(found: Mapping[str, Measured]) -> list[str]:
     """Write how often intervals hold the true effect."""
     rows = []
     names = [f"coverage of {level}" for level in COVERAGES]
-    for slug in (slug for slug, measured in found.items() if names[0] in measured.rates):
+    for slug in (slug for slug in found if SCENARIOS[slug].intervals and names[0] in found[slug].rates):
         each = summary(found[slug].rates)
         for method in (AVERAGED, "Wald", TRUE):
             if method in each.mean.index:

@@ -17,6 +17,7 @@ from rates.data import (
     down_weighted,
     families,
     known_factors,
+    lost_counts,
     of_groups,
     one_sided,
     thinned_airway,
@@ -26,8 +27,7 @@ from rates.data import (
 __all__ = ["SCENARIOS", "Scenario"]
 
 COHORT = ("scaled null", "hidden factors", "hidden factors, scaled null", "batch known")
-HIDDEN = {"sd": 0.4, "correlation": 1 / 3}
-BATCH = HiddenFactor("batch", fraction=0.5, **HIDDEN)
+BATCH = HiddenFactor("batch", fraction=0.5, sd=0.5, correlation=0.5)
 
 
 def two_groups(dds: DESeqDataSet) -> BoundQuery:
@@ -85,12 +85,10 @@ class Scenario:
     intervals: bool = False
 
 
-def groups_of(
-    slug: str, sizes: tuple[int, int], about: str = "", *, text: str = "", more: tuple[str, ...] = (), **options: object
-) -> Scenario:
+def groups_of(slug: str, sizes: tuple[int, int], about: str = "", *, text: str = "", **options: object) -> Scenario:
     """Return a comparison of two groups; `options` are those of `countnest.simulate.groups`."""
     title = f"{sizes[0]} v {sizes[1]}{about and ', '}{about}"
-    return Scenario(slug, title, text, partial(of_groups, sizes=sizes, **options), more=more)
+    return Scenario(slug, title, text, partial(of_groups, sizes=sizes, **options))
 
 
 def here_only(slug: str, title: str, text: str, draw: Callable[[int, int], Data], **options: object) -> Scenario:
@@ -100,7 +98,6 @@ def here_only(slug: str, title: str, text: str, draw: Callable[[int, int], Data]
 
 SPREAD = {"dispersion_sd": 1.0}
 HEAVY = {"dispersion_df": 3.0}
-UNFILTERED = ("averaged LRT, unfiltered",)
 OUTLIERS = {"outlier_fraction": 0.005}
 WIDELY = "Log-normal scatter of the dispersions around the trend with standard deviation 1.0 (natural log)."
 TAILS = "Log dispersions scatter around the trend by Student's t distribution with 3 degrees of freedom, scale 0.5."
@@ -144,15 +141,15 @@ HARDER = (
         "3v3-poisson", (3, 3), "near-Poisson", text="Trend of the dispersions 0.001 + 0.01 / mean.",
         dispersion=(0.001, 0.01),
     ),
-    groups_of("3v3-sparse", (3, 3), "sparse", text="Mean counts from 0.3 to 30.", base=(0.3, 30.0), more=UNFILTERED),
-    groups_of("6v6-sparse", (6, 6), "sparse", text="Mean counts from 0.5 to 20.", base=(0.5, 20.0), more=UNFILTERED),
+    groups_of("3v3-sparse", (3, 3), "sparse", text="Mean counts from 0.3 to 30.", base=(0.3, 30.0)),
+    groups_of("6v6-sparse", (6, 6), "sparse", text="Mean counts from 0.5 to 20.", base=(0.5, 20.0)),
     groups_of("6v6-30", (6, 6), "30 % real effects", fraction=0.3),
     groups_of("6v6-50", (6, 6), "50 % real effects", fraction=0.5),
     Scenario(
         "cohort",
         "12 v 12, hidden batch",
-        "A batch that is not in the design acts on half of the genes with standard deviation 0.4 (natural log); 8 of "
-        "12 samples of one group are in it, and 4 of the other. *Batch known* has it in the design.",
+        "A batch that is not in the design acts on half of the genes with standard deviation 0.5 (natural log); 9 of "
+        "12 samples of one group are in it, and 3 of the other. *Batch known* has it in the design.",
         partial(of_groups, sizes=(12, 12), hidden=BATCH),
         more=tuple(f"averaged LRT, {word}" for word in COHORT),
     ),
@@ -193,8 +190,15 @@ OPTIONS = (
         "5 % of the counts are multiplied by a factor from 5 to 50, and have weight 0.", partial(down_weighted, size=6),
     ),
     here_only(
-        "6v6-weights", "6 v 6, weights",
-        "Weights from 0.2 to 1, and counts with the variance (mu + alpha mu^2) / weight.",
+        "6v6-lost", "6 v 6, weights of zeros",
+        "Mean counts from 1 to 200; a tenth of the counts is lost and read as 0. The weight of a zero is the "
+        "probability that it was counted (Van den Berge et al. 2018, doi:10.1186/s13059-018-1406-4).",
+        partial(lost_counts, size=6),
+    ),
+    here_only(
+        "6v6-weights", "6 v 6, weights of precision",
+        "Weights from 0.2 to 1, and counts with the variance (mu + alpha mu^2) / weight. This is not how DESeq2 means "
+        "weights: they multiply the likelihood, and so the dispersion comes out too large.",
         partial(uneven_precision, size=6),
     ),
     here_only(

@@ -89,13 +89,18 @@ def held(rows: pd.DataFrame, name: str, method: str = AVERAGED) -> Held | None:
     if method not in run:
         return None
     own, level = rows.loc[method, name].dropna(), float(name.split()[-1])
-    within = bool(own.mean() - 2 * own.sem() <= level)
+    mean, error = own.mean(), error_of(own)
     known = next((each for each in (TRUE_LRT, TRUE) if each in run), None)
     if known is None:
-        return Held(float(own.mean()), float(own.sem()), level, np.nan, within, as_true=False)
+        return Held(mean, error, level, np.nan, within=mean - 2 * error <= level, as_true=False)
     apart = (own - rows.loc[known, name]).dropna()
-    true, as_true = float(rows.loc[known, name].mean()), bool(apart.mean() <= 2 * apart.sem())
-    return Held(float(own.mean()), float(own.sem()), level, true, within, as_true)
+    true, as_true = rows.loc[known, name].mean(), apart.mean() <= 2 * error_of(apart)
+    return Held(mean, error, level, true, within=mean - 2 * error <= level, as_true=bool(as_true))
+
+
+def error_of(values: pd.Series) -> float:
+    """Return the standard error of the mean; 0 of a single value."""
+    return float(values.sem()) if len(values) > 1 else 0.0
 
 
 def powers(rows: pd.DataFrame, other: str, method: str = AVERAGED) -> list[Powers]:
@@ -106,7 +111,7 @@ def powers(rows: pd.DataFrame, other: str, method: str = AVERAGED) -> list[Power
     for level in (level for level in LEVELS if not above.loc[other, f"FDR at {level}"]):
         name = f"power at {level}"
         apart = (rows.loc[method, name] - rows.loc[other, name]).dropna()
-        found.append(Powers(level, float(apart.mean()), float(apart.sem())))
+        found.append(Powers(level, float(apart.mean()), error_of(apart)))
     return found
 
 

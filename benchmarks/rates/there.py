@@ -13,20 +13,24 @@ from rates.data import Data
 from rates.here import LEVELS, Answer, Fits
 from rates.scenarios import Scenario
 
-__all__ = ["DESEQ2_SETS", "VERSIONS", "answers", "queue", "run", "write"]
+__all__ = ["DESEQ2_SETS", "VERSIONS", "answers", "is_written", "queue", "run", "write"]
 
 SCRIPT = Path(__file__).with_name("error_rates.R")
 # DESeq2 has countnest's numbers, and takes the longest: it is run on the first data sets of a scenario.
-DESEQ2_SETS = 5
+DESEQ2_SETS = 2
 VERSIONS = "versions.txt"
+QUESTION = "question.txt"
 # The files that R writes, and the names of the methods in them.
 FILES = {"edgeR": {"test": "edgeR QL"}, "voom": {"test": "limma voom"}, "DESeq2": {"Wald": "Wald", "LRT": "LRT"}}
 
 
+def is_written(folder: Path) -> bool:
+    """Return whether a folder has the files of a data set; the last one is written last."""
+    return (folder / QUESTION).exists()
+
+
 def write(folder: Path, data: Data, scenario: Scenario) -> None:
-    """Write the files of a data set that R reads, unless they are there."""
-    if (folder / "question.txt").exists():
-        return
+    """Write the files of a data set that R reads."""
     folder.mkdir(parents=True, exist_ok=True)
     query = scenario.query(Fits(data).unfitted())
     design = query.design
@@ -36,7 +40,7 @@ def write(folder: Path, data: Data, scenario: Scenario) -> None:
     pd.DataFrame(query.matrix.T, index=list(design.columns)).to_csv(folder / "contrasts.csv")
     data.samples.to_csv(folder / "samples.csv")
     lines = [data.design, scenario.reduced, ",".join(scenario.contrast)]
-    (folder / "question.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / QUESTION).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def queue(folders: list[tuple[int, Path]]) -> list[str]:

@@ -192,20 +192,20 @@ def test_what_is_above_its_level_is_bold(study):
 def test_small_run_without_r(study, tmp_path):
     out, cache = tmp_path / "error_rates.md", tmp_path / "cache"
     slugs = ["3v3", "nested3", "cohort", "airway2v2", "6v6-threshold", "6v6-dropped", "3v3-factors"]
-    some = ["--data-sets", "1", "--genes", "200", "--skip-r", "--cache", str(cache), "--scenarios", *slugs]
+    some = ["--data-sets", "1", "--genes", "400", "--skip-r", "--cache", str(cache), "--scenarios", *slugs]
     study.error_rates.main([*some, "--out", str(out)])
     text = out.read_text(encoding="utf-8")
     assert max(len(line) for line in text.splitlines() if not line.startswith("|")) <= 120
     sections = dict(zip(*[iter(re.split(r"^## (.*)\n", text, flags=re.M)[1:])] * 2, strict=True))
-    known = {study.here.TRUE, study.here.TRUE_LRT}
+    known, averaged = {study.here.TRUE, study.here.TRUE_LRT}, study.here.AVERAGED
     expected = {
-        "3v3": {"Wald", "LRT", "Wald (t)"} | known,
-        "nested3": {"Wald", "LRT", "Wald (t)"} | known,
-        "cohort": {"Wald", "LRT"} | known,
-        "airway2v2": {"Wald", "LRT"},
-        "6v6-threshold": {"Wald", study.here.TRUE},
-        "6v6-dropped": {"Wald", "LRT"} | known,
-        "3v3-factors": {"Wald", "LRT"} | known,
+        "3v3": {averaged, "Wald", "LRT", "Wald (t)"} | known,
+        "nested3": {averaged, "Wald", "LRT", "Wald (t)"} | known,
+        "cohort": {averaged, f"{averaged}, hidden factors", f"{averaged}, batch known", "Wald", "LRT"},
+        "airway2v2": {averaged, "Wald", "LRT"},
+        "6v6-threshold": {averaged, "Wald", study.here.TRUE},
+        "6v6-dropped": {averaged, "Wald", "LRT"} | known,
+        "3v3-factors": {averaged, "Wald", "LRT"} | known,
     }
     for slug, methods in expected.items():
         lines = [line for line in sections[study.scenarios.SCENARIOS[slug].title].splitlines() if line.startswith("|")]
@@ -231,10 +231,11 @@ def test_answers_are_taken_from_the_cache_and_made_again_on_demand(study, tmp_pa
 
 def test_adjusted_p_values_are_those_of_the_tables(study):
     scenario = study.scenarios.SCENARIOS["3v3"]
-    fits = study.here.Fits(scenario.draw(500, 1), scenario.reduced)
-    answer = study.here.tested("Wald", scenario, fits)
-    for level, padj in zip(study.here.LEVELS, answer.padj, strict=True):
-        np.testing.assert_array_equal(padj, scenario.query(fits.usual()).test("wald", alpha=level).table["padj"])
+    fits = study.here.Fits(scenario.draw(1500, 1), scenario.reduced)
+    for method, kind in {"Wald": "wald", study.here.AVERAGED: "averaged"}.items():
+        answer = study.here.tested(method, scenario, fits)
+        for level, padj in zip(study.here.LEVELS, answer.padj, strict=True):
+            np.testing.assert_array_equal(padj, scenario.query(fits.usual()).test(kind, alpha=level).table["padj"])
     lrt = study.here.tested("LRT", scenario, fits)
     np.testing.assert_array_equal(lrt.padj[1], fits.reduced().results(alpha=0.05).table["padj"])
 
