@@ -8,10 +8,13 @@ from countnest.arrays import FloatArray
 from countnest.stats.inference.adjust import Adjustment, adjust, adjustment_name
 from countnest.stats.inference.filter import FilterFunction, Filtering, filtered_by, independent_filtering
 
-__all__ = ["MEAN", "Adjusted", "Adjuster"]
+__all__ = ["MEAN", "Adjusted", "Adjuster", "least_mean"]
 
 # The name of the filter statistic where none is given.
 MEAN = "baseMean"
+# Normalized counts of all samples together, below which cautious filtering leaves a gene out: with fewer counts a
+# difference can hardly be seen.
+LEAST_COUNTS = 50.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +70,11 @@ class Adjuster:
     thetas: FloatArray | None = None
     function: FilterFunction | None = None
 
-    def adjust(self, p_values: FloatArray, mean: FloatArray, *, cautious: bool = False) -> Adjusted:
-        """Return the adjusted p-values of genes with p-values and mean counts (G,); `cautious` as in filtering."""
+    def adjust(self, p_values: FloatArray, mean: FloatArray, *, least: float | None = None) -> Adjusted:
+        """Return the adjusted p-values of genes with p-values and mean counts (G,).
+
+        With `least`, genes are filtered cautiously, by mean counts from this one on; see `independent_filtering`.
+        """
         method, name = adjustment_name(self.method), self.statistic_name
         statistic = mean if self.statistic is None else self.statistic
         if self.function is not None:
@@ -77,7 +83,12 @@ class Adjuster:
             return Adjusted(padj, function, name, filtering, function)
         if not self.independent_filtering:
             return Adjusted(adjust(p_values, self.method, alpha=self.alpha), method, name, None, None)
-        filtering = independent_filtering(
-            p_values, statistic, self.alpha, self.method, thetas=self.thetas, cautious=cautious
-        )
+        if least is not None and self.statistic is not None:  # which is no mean count
+            least = float(self.statistic.min())
+        filtering = independent_filtering(p_values, statistic, self.alpha, self.method, thetas=self.thetas, least=least)
         return Adjusted(filtering.padj, method, name, filtering, None)
+
+
+def least_mean(n_samples: int) -> float:
+    """Return the mean count from which cautious filtering keeps a gene: 50 counts in this number of samples."""
+    return LEAST_COUNTS / n_samples

@@ -21,7 +21,7 @@ from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.containers.schema import JOINT_CHANGE
 from countnest.errors import ContrastError, OptionError, listing, suggestion, warn
-from countnest.methods.adjustment import Adjusted
+from countnest.methods.adjustment import Adjusted, least_mean
 from countnest.methods.answer_options import AnswerOptions, OnBlocks
 from countnest.methods.chunks import Genes, without_counts
 from countnest.methods.fit import Fit, TestKind, Withheld
@@ -255,7 +255,8 @@ def _table(request: _Request, test: _Test) -> Results:
         p_value, request.query, fit, request.kind, two_sided=options.is_two_sided, scaled=options.null == "scaled"
     )
     p_value = null.p_value
-    adjusted = options.adjuster.adjust(p_value, fit.base_mean, cautious=fit.kinds[request.kind].is_cautious)
+    least = least_mean(request.data.matrix.shape[1]) if fit.kinds[request.kind].is_cautious else None
+    adjusted = options.adjuster.adjust(p_value, fit.base_mean, least=least)
     outlier = withheld.outlier & ~emptied
     columns = {
         "baseMean": fit.base_mean,

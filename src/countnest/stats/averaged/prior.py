@@ -33,7 +33,7 @@ MAX_GENES = 5000
 SOME_GENES, FEW_GENES = 500, 50
 MAX_ROUNDS, SOME_ROUNDS = 100, 20
 # Genes of similar mean count that have a prior of their own, at least; their number at most; rounds of EM for each.
-LOCAL_GENES, MAX_LOCAL, LOCAL_ROUNDS = 500, 10, 50
+LOCAL_GENES, MAX_LOCAL, LOCAL_ROUNDS = 500, 10, 200
 # EM ends when a round gains less than this of the log-likelihood of all genes.
 LEAST_GAIN = 0.01
 # Added to the variance and to the weights of the start.

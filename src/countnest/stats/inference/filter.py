@@ -25,7 +25,8 @@ FilterFunction = Callable[[FloatArray, FloatArray, float], Any]
 N_CUTOFFS = 50
 MAX_FRACTION = 0.95
 LOWESS_FRACTION = 0.2
-# With no more rejections than this at any cutoff, nothing is filtered; the second number is that of cautious filtering.
+# With no more rejections than this at any cutoff, the smallest one is taken; the second number is that of cautious
+# filtering.
 MIN_REJECTIONS, MIN_CAUTIOUS = 10, 50
 
 
@@ -59,7 +60,7 @@ def independent_filtering(
     method: Adjustment = "BH",
     *,
     thetas: FloatArray | None = None,
-    cautious: bool = False,
+    least: float | None = None,
 ) -> Filtering:
     """Choose the cutoff on `statistic` (G,), the mean count, that lets most p-values (G,) through at level `alpha`.
 
@@ -78,29 +79,32 @@ def independent_filtering(
     thetas
         (k,) the fractions of genes that are tried to leave out, ascending and distinct; None: 50 from that of the genes
         with statistic 0 to 0.95.
-    cautious
-        Whether the rule above gives way to one that costs no false discovery rate: the number of rejections at a cutoff
-        is a random number, and where it is small, its maximum is where most false ones happened to come through. With
-        50 rejections or fewer nothing is filtered; else the smallest cutoff is taken whose rejections come within the
-        square root of the top of their curve.
+    least
+        For cautious filtering, the smallest cutoff. The rule above costs some of the false discovery rate: the number
+        of rejections at a cutoff is a random number, and where it is small, its maximum is where most false ones
+        happened to come through. Here the p-values have less to say: with 50 rejections or fewer the cutoff is `least`,
+        else the smallest one from there on whose rejections come within the square root of the top of their curve.
 
     Notes
     -----
-    R counterpart: DESeq2::results(independentFiltering = TRUE); none of `cautious`.
+    R counterpart: DESeq2::results(independentFiltering = TRUE); none of `least`.
     """
     if thetas is None:
         none = float(np.mean(statistic == 0))
         thetas = np.linspace(none, MAX_FRACTION if none < MAX_FRACTION else 1.0, N_CUTOFFS)
     cutoffs = np.quantile(statistic, thetas)
+    if least is not None:
+        cutoffs = np.maximum(cutoffs, least)
     if method == "BH":
         n_rejected = _bh_rejections(p_values, statistic, cutoffs, alpha)
     elif method == "hommel":
         n_rejected = _hommel_rejections(p_values, statistic, cutoffs, alpha)
     else:
         n_rejected = _rejections(p_values, statistic, cutoffs, alpha, method)
-    chosen, fitted = _choose(thetas, n_rejected, cautious)
+    chosen, fitted = _choose(thetas, n_rejected, cautious=least is not None)
     padj = adjust(np.where(statistic >= cutoffs[chosen], p_values, np.nan), method, alpha=alpha)
-    return Filtering(padj, float(cutoffs[chosen]), float(thetas[chosen]), thetas, n_rejected, fitted)
+    theta = float(thetas[chosen]) if least is None else float(np.mean(statistic < cutoffs[chosen]))
+    return Filtering(padj, float(cutoffs[chosen]), theta, thetas, n_rejected, fitted)
 
 
 def filtered_by(
@@ -206,7 +210,7 @@ def _largest_not_rejected(p_sorted: FloatArray, alpha: float) -> int:
     return bisect(range(1, m + 1), False, key=rejected)
 
 
-def _choose(thetas: FloatArray, n_rejected: FloatArray, cautious: bool) -> tuple[int, FloatArray | None]:
+def _choose(thetas: FloatArray, n_rejected: FloatArray, *, cautious: bool) -> tuple[int, FloatArray | None]:
     if n_rejected.max() <= (MIN_CAUTIOUS if cautious else MIN_REJECTIONS) or len(thetas) == 1:
         return 0, None
     fitted = lowess(thetas, n_rejected, fraction=LOWESS_FRACTION)
