@@ -160,10 +160,10 @@ class DESeqDataSet(CountDataSet):
         Parameters
         ----------
         test
-            "Wald"; "LRT" for the likelihood ratio test against `reduced`; "averaged" for the averaged likelihood ratio
-            test of whatever `results` or a query asks, which keeps the false discovery rate with few samples: it allows
-            for what is not known of the dispersions; or "QL" for quasi-likelihood F tests, to compare with. The model
-            that is fitted is the same.
+            "Wald"; "LRT", the likelihood ratio test against `reduced`; "averaged", averaged likelihood ratio tests of
+            what `results` and queries ask, which keep the false discovery rate with few samples because they do not
+            take dispersions as known (docs/averaged_test.md); or "QL", quasi-likelihood F tests, to compare with. The
+            fitted model is the same for all of them.
         reduced
             Reduced formula, or model matrix, of the likelihood ratio test.
         fit_type
@@ -444,7 +444,8 @@ class DESeqDataSet(CountDataSet):
             "greaterAbs" (the p-value averaged over the two ends of the null interval), "greaterAbsUPSHOT" (over the
             whole of it), "greaterAbs2014" (doubled for the nearer end), "lessAbs", "greater" or "less".
         independent_filtering
-            Leave out genes of low mean count where that finds more.
+            Leave out genes of low mean count where that finds more. Averaged tests have a more careful rule: at least
+            50 counts in all samples, and more only where that clearly helps.
         cooks_cutoff
             Cook's distance above which a p-value is withheld; None or True: the 99 % quantile of F(p, n - p); False or
             infinite: never. It holds with outliers="model", too.
@@ -471,7 +472,8 @@ class DESeqDataSet(CountDataSet):
             With `beta_prior`: add the fold changes without priors, as the column lfcMLE.
         confint
             Add confidence intervals of this level, such as 0.95, as the columns ciLower and ciUpper (log2): the fold
-            change and its standard error times a quantile of the normal or, where the test uses it, the t distribution.
+            change and its standard error times a quantile of the normal or, where the test uses it, the t distribution;
+            after averaged tests, of normal distributions averaged over the dispersions.
         hidden_factors
             Take hidden factors, such as an unknown batch, out of this comparison: how many, or "auto" for as many as
             parallel analysis finds. They are found in the residuals, which takes 8 residual degrees of freedom; then
