@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.integrate
-import scipy.stats
 
 from cases import each
 from countnest.stats.averaged import prior

@@ -118,6 +118,15 @@ def test_intervals_hold_their_coverage():
     assert np.isnan(missing).all()
 
 
+def test_a_gene_does_not_depend_on_the_others():
+    rng = np.random.default_rng(2)
+    weights, se = rng.dirichlet(np.full(9, 0.2), 40), np.exp(rng.normal(0.0, 1.5, (40, 9)))
+    log_p = -np.exp(rng.uniform(5.0, 9.0, 40))
+    alone = [averaged_reach(weights[g : g + 1], se[g : g + 1], 0.99)[0] for g in range(40)]
+    np.testing.assert_array_equal(averaged_reach(weights, se, 0.99), alone)
+    np.testing.assert_array_equal(chi2_statistic(3, log_p), [chi2_statistic(3, p)[0] for p in log_p[:, None]])
+
+
 def test_far_intervals_are_wider_than_those_of_the_averaged_standard_error():
     weights = np.array([[0.9, 0.1]])
     se = np.array([[1.0, 3.0]])

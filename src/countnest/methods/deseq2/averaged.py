@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.errors import OptionError
 from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
@@ -19,7 +19,7 @@ from countnest.methods.deseq2.stages import Fitted
 from countnest.options import AltHypothesis
 from countnest.parallel.run import Engine
 from countnest.remedies import option
-from countnest.stats.averaged.grid import Nodes
+from countnest.stats.averaged.grid import HIGH, Nodes
 from countnest.stats.averaged.nodes import node_logliks, node_ratios, node_variances
 from countnest.stats.averaged.prior import FEW_GENES, DispersionPrior, fit_local_prior, posterior, start_prior
 from countnest.stats.averaged.tails import (
@@ -46,16 +46,15 @@ class Averaging:
     ----------
     genes
         The fitted genes; besides the arrays of the fit "maximum" (G, p), the coefficients of highest likelihood, no
-        mean floored, of the working columns; "trend" (G,); and "posterior" (G, K).
+        mean floored, of the working columns; "trend" (G,); "posterior" (G, K); and "cautious" (G,), genes whose
+        p-value at the final dispersion is used where it is larger: dispersion outliers beyond the last node, and all
+        where there are too few genes to learn how far they go.
     layout
         Of the model matrix.
     nodes
         The dispersions.
     prior
         Of the dispersions around their trend.
-    cautious
-        (G,) genes whose p-value at the final dispersion is used where it is larger: dispersion outliers, where there
-        are too few genes to learn how far they go.
     min_mu
         Floor of the means of standard errors.
     engine
@@ -66,7 +65,6 @@ class Averaging:
     layout: Layout
     nodes: Nodes
     prior: DispersionPrior
-    cautious: BoolArray
     min_mu: float
     engine: Engine
 
@@ -116,7 +114,7 @@ class Averaging:
         """Return the log p-values (G,) against the null model with the working columns X N."""
         layout = Layout.of(as_float(self.layout.working.matrix @ null), as_given=True)
         return over_genes(
-            _log_p_chunk, self.genes.with_arrays(cautious=self.cautious), layout=self.layout, nodes=self.nodes,
+            _log_p_chunk, self.genes, layout=self.layout, nodes=self.nodes,
             null=layout, df=df, engine=self.engine, text="testing at every dispersion",
         )  # fmt: skip
 
@@ -159,13 +157,13 @@ def averaging(counts: CountMatrix, state: Fitted, layout: Layout, engine: Engine
     mean, loglik = state.moments.mean[rows], profile.loglik[rows]
     prior = fit_local_prior(mean, loglik, start_prior(dispersions.trend.disp_prior_var, nodes))
     weights = expand(~np.isnan(profile.loglik[:, 0]), posterior(loglik, prior.at(mean), nodes))
-    cautious = (dispersions.outlier == 1.0) & (len(rows) < FEW_GENES)
+    beyond = dispersions.final > np.exp(HIGH) * dispersions.fitted
+    cautious = (dispersions.outlier == 1.0) & (beyond | (len(rows) < FEW_GENES))
     return Averaging(
-        genes.with_arrays(maximum=profile.maximum, posterior=weights),
+        genes.with_arrays(maximum=profile.maximum, posterior=weights, cautious=cautious),
         layout,
         nodes,
         prior,
-        cautious,
         state.fit.min_mu,
         engine,
     )
@@ -188,16 +186,10 @@ def _profile_chunk(chunk: GeneChunk, *, layout: Layout, nodes: Nodes, min_mu: fl
 
 
 def _log_p_chunk(chunk: GeneChunk, *, layout: Layout, nodes: Nodes, null: Layout, df: int) -> FloatArray:
-    inputs, log_alpha = chunk.inputs(), nodes.log_dispersions(chunk["trend"])
+    inputs = chunk.inputs()
     mu, null_mu = maximum_means(chunk["maximum"], inputs, layout), _null_means(chunk.counts, inputs, null)
-    ratio = _refined_ratios(nodes, chunk.counts, mu, null_mu, inputs.weights, log_alpha)
-    log_p = averaged(chunk["posterior"], chi2_log_tail(df, ratio))
-    cautious = chunk["cautious"]
-    if cautious.any():
-        final = np.log(chunk["dispersion"])[:, np.newaxis]
-        at_final = node_ratios(chunk.counts, mu, null_mu, inputs.weights, final)
-        log_p = np.where(cautious, np.maximum(log_p, chi2_log_tail(df, at_final[:, 0])), log_p)
-    return np.minimum(log_p, 0.0)
+    ratios = _ratios(chunk, nodes, mu, null_mu)
+    return np.minimum(_averaged_tail(chunk, [chi2_log_tail(df, ratio) for ratio in ratios]), 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,24 +215,38 @@ def _pinned_chunk(
     shift: FloatArray,
     threshold: float,
 ) -> _PinnedTails:
-    inputs, log_alpha = chunk.inputs(), nodes.log_dispersions(chunk["trend"])
+    inputs = chunk.inputs()
     mu = maximum_means(chunk["maximum"], inputs, layout)
     estimate = (chunk["maximum"] * contrast).sum(axis=1)
     tails = []
     for pin in (threshold, -threshold):
         pinned = replace(inputs, size_factors=inputs.size_factors * np.exp(pin * shift))
-        null_mu = _null_means(chunk.counts, pinned, null)
-        ratio = _refined_ratios(nodes, chunk.counts, mu, null_mu, inputs.weights, log_alpha)
-        root = np.sqrt(ratio) * np.sign(estimate - pin)[:, np.newaxis]
-        tails += [averaged(chunk["posterior"], normal_log_tail(z)) for z in (root, -root)]
+        ratios = _ratios(chunk, nodes, mu, _null_means(chunk.counts, pinned, null))
+        side = np.sign(estimate - pin)[:, np.newaxis]
+        for sign in (side, -side):
+            tails.append(_averaged_tail(chunk, [normal_log_tail(sign * np.sqrt(ratio)) for ratio in ratios]))
     return _PinnedTails(*tails)
 
 
-def _refined_ratios(
-    nodes: Nodes, counts: FloatArray, mu: FloatArray, null_mu: FloatArray, weights: FloatArray, log_alpha: FloatArray
-) -> FloatArray:
-    """Return the likelihood ratio statistics (G, F) at the points of the integral."""
-    return np.maximum(nodes.refined(node_ratios(counts, mu, null_mu, weights, log_alpha)), 0.0)
+def _ratios(chunk: GeneChunk, nodes: Nodes, mu: FloatArray, null_mu: FloatArray) -> list[FloatArray]:
+    """Return the likelihood ratio statistics (G, F) at the points of the integral.
+
+    Where a gene is cautious, those at the final dispersions (G, 1) come second.
+    """
+    weights = chunk.inputs().weights
+    at_nodes = node_ratios(chunk.counts, mu, null_mu, weights, nodes.log_dispersions(chunk["trend"]))
+    found = [np.maximum(nodes.refined(at_nodes), 0.0)]
+    if chunk["cautious"].any():
+        found.append(node_ratios(chunk.counts, mu, null_mu, weights, np.log(chunk["dispersion"])[:, np.newaxis]))
+    return found
+
+
+def _averaged_tail(chunk: GeneChunk, log_tails: list[FloatArray]) -> FloatArray:
+    """Return averaged log tails (G,), of cautious genes not below those at the final dispersion; see `_ratios`."""
+    found = averaged(chunk["posterior"], log_tails[0])
+    if len(log_tails) == 1:
+        return found
+    return np.where(chunk["cautious"], np.maximum(found, log_tails[1][:, 0]), found)
 
 
 def _null_means(counts: FloatArray, inputs: NBInputs, null: Layout) -> FloatArray:
@@ -263,11 +269,12 @@ def _thresholded(tails: _PinnedTails, sign: FloatArray, alternative: AltHypothes
             log_p = tails.below_lower
         else:
             log_p = np.maximum(tails.below_upper, tails.above_lower)
-        side = -1.0 if alternative == "less" else 1.0
+        log_p, side = np.minimum(log_p, 0.0), -1.0 if alternative == "less" else 1.0
         return side * np.maximum(normal_statistic(log_p), 0.0), as_float(np.exp(log_p))
     near = np.where(positive, tails.above_upper, tails.below_lower)
     far = np.where(positive, tails.below_upper, tails.above_lower)
-    log_p = near + LN2 if alternative == "greaterAbs2014" else np.logaddexp(near, far)
+    with np.errstate(invalid="ignore"):  # genes that are not fitted
+        log_p = near + LN2 if alternative == "greaterAbs2014" else np.logaddexp(near, far)
     log_p = np.minimum(log_p, 0.0)
     return sign * np.maximum(normal_statistic(log_p - LN2), 0.0), as_float(np.exp(log_p))
 

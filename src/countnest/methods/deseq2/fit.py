@@ -265,12 +265,14 @@ def _row_by_row(
     alternative: AltHypothesis,
     unchanged: BoolArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return statistics and p-values (G, k) of the contrasts (k, p); genes that are `unchanged` have no effect."""
+    """Return statistics and p-values (G, k) of the contrasts (k, p).
+
+    Genes that are `unchanged` say nothing: their p-value is 1 whatever the alternative.
+    """
     found = [test.single(contrast, threshold, alternative) for contrast in contrasts]
     statistic, p_value = (np.column_stack(each) for each in zip(*found, strict=True))
     empty = unchanged & ~np.isnan(statistic)
-    null = 0.0 if alternative == "lessAbs" else 1.0
-    return np.where(empty, 0.0, statistic), np.where(empty, null, p_value)
+    return np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value)
 
 
 def _cutoff(given: float | bool | None, layout: Layout) -> float | None:

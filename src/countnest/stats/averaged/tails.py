@@ -77,15 +77,17 @@ def averaged_reach(weights: FloatArray, se: FloatArray, level: float) -> FloatAr
     """
     log_tail = np.log(0.5 * (1.0 - level))
     reach = normal_statistic(np.full(len(se), log_tail)) * np.sqrt((weights * se**2).sum(axis=1))
+    moving = np.ones(len(se), dtype=np.bool_)  # a gene stops by itself, so that others do not count
     for _ in range(REACH_STEPS):  # Newton's method for the logarithm of the tail, which is concave
         ratio = reach[:, np.newaxis] / se
         miss = averaged(weights, normal_log_tail(ratio)) - log_tail
         with np.errstate(divide="ignore"):
             log_density = -0.5 * ratio**2 - 0.5 * np.log(2.0 * np.pi) - np.log(se)
         hazard = np.exp(averaged(weights, log_density) - averaged(weights, normal_log_tail(ratio)))
-        step = np.maximum(miss / hazard, -0.5 * reach)
+        step = np.where(moving, np.maximum(miss / hazard, -0.5 * reach), 0.0)
         reach = reach + step
-        if not (np.abs(step) > ENOUGH * reach).any():
+        moving &= np.abs(step) > ENOUGH * reach
+        if not moving.any():
             break
     return as_float(reach)
 
@@ -104,13 +106,14 @@ def _far_statistic(df: int, log_tail: FloatArray) -> FloatArray:
     found = np.full_like(log_tail, np.inf)
     usable = np.isfinite(log_tail)
     target, a = log_tail[usable], 0.5 * df
-    x = -2.0 * target
+    x, moving = -2.0 * target, np.ones(len(target), dtype=np.bool_)
     for _ in range(NEWTON_STEPS):
         now = _far_log_tail(df, x)
         log_density = (a - 1.0) * np.log(0.5 * x) - 0.5 * x - scipy.special.gammaln(a) - LN2
-        step = (now - target) * np.exp(now - log_density)
+        step = np.where(moving, (now - target) * np.exp(now - log_density), 0.0)
         x = x + step
-        if not (np.abs(step) > ENOUGH * x).any():
+        moving &= np.abs(step) > ENOUGH * x
+        if not moving.any():
             break
     found[usable] = x
     return found
