@@ -109,14 +109,13 @@ def fit_prior(loglik: FloatArray, start: FloatArray, *, max_rounds: int | None =
     likelihood = _scaled(loglik)
     prior, before = start, -np.inf
     for _ in range(max_rounds):
-        joint = likelihood * prior
-        total = joint.sum(axis=1)
+        # einsum adds up in the order of the rows; a matrix product depends on the library and on its threads
+        total = np.einsum("gk,k->g", likelihood, prior)
         now = float(np.log(total).sum())
         if now - before < LEAST_GAIN:
             break
         before = now
-        # a sum over rows in their order: a matrix product's would depend on the library and on its threads
-        prior = (joint / total[:, np.newaxis]).sum(axis=0) / len(joint)
+        prior = prior * np.einsum("gk,g->k", likelihood, 1.0 / total) / len(total)
     return prior
 
 
