@@ -19,6 +19,7 @@ __all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 
 # For each kernel that other modules call, including all that it calls: seconds to compile, and number of kernels.
 EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
+    "edger.leverage.leverage_chunk": (0.5, 3),
     "edger.one_group.one_group_chunk": (0.5, 4),
     "negbin.moments.rough_dispersion_chunk": (0.4, 2),
     "negbin.moments.projected_mean_chunk": (0.3, 1),
