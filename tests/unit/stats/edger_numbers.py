@@ -1,8 +1,8 @@
 """R's numbers for the studies of `data/edger`, indexed by gene, and how to compare them."""
 
 import numpy as np
-
 from edger_cases import DATA, NAMES, case
+
 from exact import read_exactly
 
 __all__ = ["NAMES", "case", "numbers", "relative", "residual_df", "shared", "single"]

@@ -2,10 +2,10 @@
 
 import numpy as np
 import scipy.stats
+from edger_numbers import case, numbers, relative
 
 from countnest.stats.edger.exact import exact_test
 from countnest.stats.edger.pseudo import equalized_counts
-from edger_numbers import case, numbers, relative
 
 R_TOLERANCE = 1e-8
 ROUNDING = 1e-10

@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.special
 import scipy.stats
+from edger_numbers import NAMES, case, numbers, relative, residual_df, single
 
 from cases import each
 from countnest.stats.edger.quasi import (
@@ -14,7 +15,6 @@ from countnest.stats.edger.quasi import (
 )
 from countnest.stats.edger.treat import normal_roots, treat_p_value
 from countnest.stats.moderated.squeeze import moderate_variances
-from edger_numbers import NAMES, case, numbers, relative, residual_df, single
 
 R_TOLERANCE = 1e-8
 # The prior degrees of freedom of genes with unequal ones have the tolerance of R's search.

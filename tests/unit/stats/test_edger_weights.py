@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.stats
+from edger_numbers import NAMES, case, numbers, relative, shared, single
 
 from cases import each
 from countnest.kernels.edger.leverage import leverage_chunk
@@ -9,7 +10,6 @@ from countnest.stats.edger.adjusted import adjusted_deviance
 from countnest.stats.edger.deviance import deviance, unit_deviances
 from countnest.stats.edger.moments import deviance_moments, exact_deviance
 from countnest.stats.edger.weights import unit_weights
-from edger_numbers import NAMES, case, numbers, relative, shared, single
 
 # Interpolation in the mean, and in the dispersion as well where there are many of them.
 EXACT, ONE_TABLE, MANY_TABLES = 2e-10, 5e-9, 2e-8
@@ -31,9 +31,7 @@ def test_weights_are_exact():
 def test_moments_are_sums_over_the_distribution(mean, dispersion):
     y = np.arange(200_000.0)
     size = 1.0 / max(dispersion, 1e-300)
-    chance = (
-        scipy.stats.nbinom.pmf(y, size, size / (size + mean)) if dispersion else scipy.stats.poisson.pmf(y, mean)
-    )
+    chance = scipy.stats.nbinom.pmf(y, size, size / (size + mean)) if dispersion else scipy.stats.poisson.pmf(y, mean)
     units = exact_deviance(y, np.array([mean]), dispersion)
     expected = np.sum(chance * units)
     variance = np.sum(chance * units**2) - expected**2

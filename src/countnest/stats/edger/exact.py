@@ -134,7 +134,9 @@ def _binomial_p(first: float, second: float, sizes: tuple[int, int]) -> float:
     """Return the probability of all sums that are no likelier than this one, without dispersion."""
     total, share = first + second, sizes[0] / sum(sizes)
     x = np.arange(total + 1.0)
-    choose = scipy.special.gammaln(total + 1.0) - scipy.special.gammaln(x + 1.0) - scipy.special.gammaln(total - x + 1.0)
+    choose = (
+        scipy.special.gammaln(total + 1.0) - scipy.special.gammaln(x + 1.0) - scipy.special.gammaln(total - x + 1.0)
+    )
     chance = np.exp(choose + x * np.log(share) + (total - x) * np.log1p(-share))
     return float(min(1.0, chance[_as_unlikely(chance, int(first))].sum()))
 

@@ -48,9 +48,7 @@ def equalized_counts(
     return np.maximum(found, 0.0)
 
 
-def with_common_library(
-    counts: FloatArray, library: FloatArray, dispersion: FloatArray, common: float
-) -> FloatArray:
+def with_common_library(counts: FloatArray, library: FloatArray, dispersion: FloatArray, common: float) -> FloatArray:
     """Return pseudo-counts (G, n) of samples with one rate, in libraries of size `common`; some are a little negative.
 
     Other arguments are those of `equalized_counts`.

@@ -25,7 +25,7 @@ LEAST_DF = 1e-8
 
 def share_of_highest(n_genes: int, residual_df: int) -> float:
     """Return the share of genes, those of highest abundance, whose common dispersion is that of all."""
-    return min(0.02 + 0.98 * (20.0 / (n_genes * math.sqrt(residual_df))) ** (1.0 / 3.0), 1.0)
+    return min(0.02 + 0.98 * math.cbrt(20.0 / (n_genes * math.sqrt(residual_df))), 1.0)
 
 
 def highest_genes(abundance: FloatArray, share: float) -> IntArray:

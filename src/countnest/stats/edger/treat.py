@@ -21,9 +21,7 @@ TreatNull = Literal["interval", "worst.case"]
 REACH = 1.470402
 
 
-def treat_p_value(
-    roots: tuple[FloatArray, FloatArray], within: FloatArray, null: TreatNull = "interval"
-) -> FloatArray:
+def treat_p_value(roots: tuple[FloatArray, FloatArray], within: FloatArray, null: TreatNull = "interval") -> FloatArray:
     """Return p-values (G,) of the hypothesis that the fold change is within the threshold.
 
     Parameters

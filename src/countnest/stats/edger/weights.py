@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray
+from countnest.arrays import FloatArray, IntArray
 from countnest.stats.edger.moments import deviance_moments
 
 __all__ = ["unit_weights"]
@@ -25,7 +25,7 @@ LEAST_MEAN, LARGEST_MEAN = 1e-32, 1e10
 CENTRE, WIDTH, N_NODES = 0.3, 2.5, 320
 # Nodes of the polynomial in a cell, and where they are, in cells from its middle.
 ORDER = 8
-OFFSETS = np.arange(ORDER) - 0.5 * (ORDER - 1)
+OFFSETS: FloatArray = np.arange(float(ORDER)) - 0.5 * (ORDER - 1)
 # Up to so many dispersions have tables of their own; more are interpolated, between nodes of the log dispersion.
 MAX_TABLES = 24
 LOG_STEP, LEAST_DISPERSION = 0.1, 1e-14
@@ -98,12 +98,13 @@ def _evenly(mean: FloatArray) -> FloatArray:
 
 
 def _nodes() -> FloatArray:
-    return np.linspace(*_evenly(np.array([LEAST_MEAN, LARGEST_MEAN])), N_NODES)
+    first, last = _evenly(np.array([LEAST_MEAN, LARGEST_MEAN]))
+    return np.linspace(float(first), float(last), N_NODES)
 
 
 def _at(table: Table, cell: IntArray, place: FloatArray) -> FloatArray:
     """Return log alpha and log kappa (2, m) by Horner's scheme."""
-    found = table[0][:, cell]
+    found: FloatArray = table[0][:, cell]
     for coefficients in table[1:]:
         found = found * place + coefficients[:, cell]
     return found
