@@ -124,6 +124,7 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
         self._factors_estimated = False  # whether those that are kept were estimated, not given
         self._state: Normalized | None = None
         self._fits: dict[str, StoredFit] = {}
+        self._told: frozenset[str] = frozenset()  # the advice that was given: once for a data set is enough
         self.truth = None
         self._lengths: FloatArray | None = None
         if avg_tx_length is not None:

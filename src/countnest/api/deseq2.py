@@ -135,7 +135,6 @@ class DESeqDataSet(CountDataSet):
     """
 
     _last = "deseq2"
-    _told_averaged = False  # whether the averaged test was mentioned: once is enough
 
     # ---- the steps ----
 
@@ -733,9 +732,9 @@ class DESeqDataSet(CountDataSet):
         self._keep(state, engine)
         self._warn_of_convergence()
         sentence = averaged_sentence(self._design, model, state)
-        if sentence is not None and not self._told_averaged:
+        if sentence is not None and "averaged" not in self._told:
             engine.progress.note(sentence)
-            self._told_averaged = True
+            self._told |= {"averaged"}
         return self
 
     def _tell_cost(self, model: Model, engine: Engine) -> None:
