@@ -1,0 +1,1 @@
+"""Linear models of many genes, one after the other."""

@@ -1,0 +1,1 @@
+"""Log counts with precision weights: voom, weights of samples, correlation within blocks."""
