@@ -21,6 +21,7 @@ LONG_FILES = {"api.deseq2", "api.transformations", "kernels.r_search.apeglm"}
 LONG_KERNELS = {
     "cauchy_point",
     "interpolated",
+    "levenberg_chunk",
     "nb_log_irls_chunk",
     "nb_logalpha_fit_chunk",
     "nb_logalpha_grid_chunk",

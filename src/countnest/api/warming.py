@@ -18,6 +18,8 @@ from countnest.options import ShrinkType, check_flags
 from countnest.progress import progress
 from countnest.public import HOMES
 from countnest.signature import checked_arguments
+from countnest.stats.edger.columns import Columns
+from countnest.stats.edger.glm import GLMInputs, fit_glm
 
 __all__ = ["Warmed", "warm"]
 
@@ -90,6 +92,14 @@ def _walk() -> None:
     _public("rlog")(dds, quiet=True)
     example.estimate_size_factors(type="iterate")
     _public("ave_log_cpm")(example)
+    _fit_as_edger(example)
+
+
+def _fit_as_edger(example: DESeqDataSet) -> None:
+    counts = example._data.counts
+    inputs = GLMInputs.of(counts, counts.sum(axis=0))
+    for design in (example._design.matrix, np.column_stack([np.ones(_SAMPLES), np.arange(_SAMPLES)])):
+        fit_glm(inputs, Columns.of(design), 0.1)
 
 
 def _public(name: str) -> Any:  # noqa: ANN401 (a function of the package)

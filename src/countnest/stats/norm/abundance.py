@@ -11,22 +11,13 @@ import numpy as np
 
 from countnest.arrays import FloatArray
 from countnest.stats.edger.one_group import fit_one_group
+from countnest.stats.norm.prior_count import prior_counts
 
-__all__ = ["ave_log_cpm", "cpm", "log_cpm", "prior_counts", "rpkm"]
+__all__ = ["ave_log_cpm", "cpm", "log_cpm", "rpkm"]
 
 MILLION = 1e6
 LN2 = float(np.log(2.0))
 DISPERSION = 0.05
-
-
-def prior_counts(library: FloatArray, prior_count: float) -> tuple[FloatArray, FloatArray]:
-    """Return what is added to counts, and the library sizes with what is added to them.
-
-    `library` is (n,), (1, n) or (G, n), and so are both results. The average prior count of a gene is `prior_count`.
-    """
-    library = np.atleast_2d(library)
-    added = prior_count * library / library.mean(axis=1, keepdims=True)
-    return added, library + 2.0 * added
 
 
 def cpm(counts: FloatArray, library: FloatArray) -> FloatArray:

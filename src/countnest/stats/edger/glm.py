@@ -1,0 +1,208 @@
+"""Negative binomial GLMs whose iterations end where those of edgeR end, or at the optimum. G genes, n samples.
+
+Source: McCarthy, Chen and Smyth (2012), doi:10.1093/nar/gks042.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.kernels.edger.deviance import CLAMPED, EXACT, UNCLAMPED, deviance_chunk
+from countnest.kernels.edger.levenberg import levenberg_chunk
+from countnest.stats.edger.columns import Columns
+from countnest.stats.edger.levels import Level, compat_level
+from countnest.stats.edger.one_group import fit_one_group
+from countnest.stats.norm.prior_count import prior_counts
+
+__all__ = ["GLMFit", "GLMInputs", "deviance_mode", "deviances", "fit_glm", "fit_levenberg", "shrunken_coefficients"]
+
+MAX_ITER = 250
+# In place of the log rate of a group without counts, which is minus infinity.
+NO_RATE = -1e8
+PRIOR_COUNT = 0.125
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GLMInputs:
+    """What genes are fitted to.
+
+    Attributes
+    ----------
+    counts
+        (G, n), not negative; fractions are allowed.
+    factors
+        (1, n) or (G, n) exponentials of the offsets, such as effective library sizes.
+    weights
+        (G, n) observation weights; (1, n) ones without.
+    """
+
+    counts: FloatArray
+    factors: FloatArray
+    weights: FloatArray
+
+    @classmethod
+    def of(cls, counts: FloatArray, factors: FloatArray, weights: FloatArray | None = None) -> GLMInputs:
+        """Return the inputs, factors (n,), (1, n) or (G, n) and weights (G, n) or None in their form."""
+        ones = np.ones((1, counts.shape[1]))
+        return cls(as_float(counts), as_float(np.atleast_2d(factors)), ones if weights is None else as_float(weights))
+
+    def at(self, genes: IntArray | slice, samples: IntArray | None = None) -> GLMInputs:
+        """Return the inputs of some genes and samples."""
+
+        def part(values: FloatArray) -> FloatArray:
+            rows = values if len(values) == 1 else values[genes]
+            return as_float(rows if samples is None else rows[:, samples])
+
+        chosen = self.counts[genes]
+        return GLMInputs(
+            as_float(chosen if samples is None else chosen[:, samples]), part(self.factors), part(self.weights)
+        )
+
+    def with_prior(self, prior_count: float) -> GLMInputs:
+        """Return the inputs with a prior count added, in proportion to the factors."""
+        added, factors = prior_counts(self.factors, prior_count)
+        return GLMInputs(as_float(self.counts + added), as_float(factors), self.weights)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GLMFit:
+    """A fit of every gene.
+
+    Attributes
+    ----------
+    beta
+        (G, p), natural log. Of a group without counts they are hugely negative; NaN for genes without counts.
+    mu
+        (G, n) means.
+    deviance
+        (G,)
+    n_iter
+        (G,) iterations; 0 where groups are fitted one by one.
+    failed
+        (G,) whether no damping was enough.
+    """
+
+    beta: FloatArray
+    mu: FloatArray
+    deviance: FloatArray
+    n_iter: IntArray
+    failed: BoolArray
+
+
+def fit_glm(
+    inputs: GLMInputs,
+    columns: Columns,
+    dispersion: float | FloatArray,
+    *,
+    start: FloatArray | None = None,
+    level: Level | None = None,
+) -> GLMFit:
+    """Return the maximum likelihood fits; where the design is one of groups, they are fitted one by one.
+
+    Parameters
+    ----------
+    dispersion
+        One number, or (G,).
+    start
+        (G, p) starting values, natural log, NaN where there are none.
+    level
+        Whose iterations and deviances these are; None: exact ones.
+
+    Notes
+    -----
+    R counterpart: edgeR::glmFit(prior.count = 0).
+    """
+    if columns.is_one_way:
+        return _fit_groups(inputs, columns, dispersion, start, level or compat_level())
+    return fit_levenberg(inputs, columns, dispersion, start=start, level=level)
+
+
+def fit_levenberg(
+    inputs: GLMInputs,
+    columns: Columns,
+    dispersion: float | FloatArray,
+    *,
+    start: FloatArray | None = None,
+    level: Level | None = None,
+    max_iter: int = MAX_ITER,
+) -> GLMFit:
+    """Return the maximum likelihood fits by damped scoring, whatever the design; parameters as those of `fit_glm`.
+
+    Notes
+    -----
+    R counterpart: edgeR::mglmLevenberg.
+    """
+    (n_genes, n), p = inputs.counts.shape, columns.matrix.shape[1]
+    beta = np.full((n_genes, p), np.nan) if start is None else as_float(start.copy())
+    mu, deviance = np.empty((n_genes, n)), np.empty(n_genes)
+    n_iter, failed = np.empty(n_genes, dtype=np.int64), np.empty(n_genes)
+    levenberg_chunk(
+        inputs.counts, inputs.factors, inputs.weights, _by_gene(dispersion, n_genes),
+        columns.plan.index, columns.plan.numbers, columns.level, deviance_mode(level), max_iter,
+        beta, mu, deviance, n_iter, failed,
+    )  # fmt: skip
+    return GLMFit(beta, mu, deviance, n_iter, failed > 0)
+
+
+def _fit_groups(
+    inputs: GLMInputs, columns: Columns, dispersion: float | FloatArray, start: FloatArray | None, level: Level
+) -> GLMFit:
+    n_genes, n = inputs.counts.shape
+    alpha = _by_gene(dispersion, n_genes)
+    rates = np.empty((n_genes, len(columns.rows)))
+    before = None if start is None else start @ columns.rows.T
+    mu = np.empty((n_genes, n))
+    for group in range(len(columns.rows)):
+        samples = np.flatnonzero(columns.of_sample == group)
+        part = inputs.at(slice(None), samples)
+        first = None if before is None else before[:, group]
+        rates[:, group] = fit_one_group(part.counts, part.factors, alpha, part.weights, first)
+        mu[:, samples] = part.factors * np.exp(rates[:, group])[:, np.newaxis]
+    empty = np.isneginf(rates).all(axis=1)
+    finite = np.maximum(rates, NO_RATE)
+    beta = np.linalg.solve(columns.rows, finite.T).T
+    beta[empty] = np.nan
+    deviance = deviances(inputs, mu, alpha, level)
+    return GLMFit(as_float(beta), mu, deviance, np.zeros(n_genes, dtype=np.int64), np.zeros(n_genes, dtype=np.bool_))
+
+
+def deviances(
+    inputs: GLMInputs, mu: FloatArray, dispersion: float | FloatArray, level: Level | None = None
+) -> FloatArray:
+    """Return the deviances (G,) of means (G, n)."""
+    n_genes = len(inputs.counts)
+    found = np.empty(n_genes)
+    alpha = _by_gene(dispersion, n_genes)
+    deviance_chunk(inputs.counts, as_float(mu), inputs.weights, alpha, deviance_mode(level), found)
+    return found
+
+
+def deviance_mode(level: Level | None) -> int:
+    """Return how unit deviances are computed, as `kernels.edger.deviance` has it."""
+    if level is None or level.exact:
+        return EXACT
+    return CLAMPED if level.clamped_deviance else UNCLAMPED
+
+
+def shrunken_coefficients(
+    inputs: GLMInputs,
+    columns: Columns,
+    dispersion: float | FloatArray,
+    *,
+    prior_count: float = PRIOR_COUNT,
+    level: Level | None = None,
+) -> FloatArray:
+    """Return coefficients (G, p), natural log, of counts with a prior count added, which keeps them finite.
+
+    Notes
+    -----
+    R counterparts: edgeR::predFC, which returns base 2, and the coefficients of edgeR::glmFit.
+    """
+    return fit_glm(inputs.with_prior(prior_count), columns, dispersion, level=level).beta
+
+
+def _by_gene(dispersion: float | FloatArray, n_genes: int) -> FloatArray:
+    return as_float(np.broadcast_to(np.asarray(dispersion, dtype=np.float64), n_genes).copy())
