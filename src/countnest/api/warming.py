@@ -98,7 +98,7 @@ def _walk() -> None:
 def _fit_as_edger(example: DESeqDataSet) -> None:
     counts = example._data.counts
     inputs = GLMInputs.of(counts, counts.sum(axis=0))
-    for design in (example._design.matrix, np.column_stack([np.ones(_SAMPLES), np.arange(_SAMPLES)])):
+    for design in (example._design.matrix, np.column_stack([np.ones(_SAMPLES), np.arange(float(_SAMPLES))])):
         fit_glm(inputs, Columns.of(design), 0.1)
 
 
