@@ -28,6 +28,8 @@ GOOD = {
     "lrt": ((MODIFIED, JOINTLY), ("--query-test", "lrt"), {"kind": "lrt"}),
     "ql": ((MODIFIED, JOINTLY), ("--query-test", "ql"), {"kind": "ql"}),
     "analysis by ql": ((MODIFIED,), ("--test", "QL"), {"kind": "ql"}),
+    "averaged": ((MODIFIED, JOINTLY), ("--query-test", "averaged"), {"kind": "averaged"}),
+    "analysis by averaged": ((MODIFIED,), ("--test", "averaged"), {"kind": "averaged"}),
     "options": ((MODIFIED, BY_GROUP), ("--query-test", "t", *CUT), {"kind": "t", **CUT_API}),
     "forced": ((BETWEEN,), ("--allow-fixed-blocks",), {"allow_fixed_blocks": True}),
 }

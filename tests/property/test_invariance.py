@@ -14,6 +14,7 @@ import countnest as cn
 from countnest.containers.matrix import InMemory
 from countnest.design.build import build_design
 from countnest.methods.deseq2.analysis import replace_outliers, with_dispersions, with_fit
+from countnest.methods.deseq2.averaged import averaging
 from countnest.methods.deseq2.outliers import ReplacementRule
 from countnest.methods.deseq2.steps import Model
 from countnest.methods.normalized import normalize
@@ -68,6 +69,8 @@ def tables(dds):
     """Return everything that a user can see of the numbers, each a DataFrame by gene."""
     result = dds.results(independent_filtering=False).table
     found = {"genes": dds.genes, "results": result.drop(columns="padj_reason"), "padj": dds.results().table[["padj"]]}
+    averaged = dds.results(test="averaged", confint=0.9, independent_filtering=False).table
+    found |= {"averaged": averaged[["log2FoldChange", "lfcSE", "ciLower", "ciUpper", "stat", "pvalue", "padj"]]}
     found |= {"coef": dds.coef(), "se": dds.coef(se=True), "cooks": dds.cooks(), "mu": dds.mu()}
     return found | {"normalized": dds.counts(normalized=True), "replaced": dds.counts(replaced=True)}
 
@@ -128,6 +131,19 @@ def test_chunks(study, n_threads, chunk_size):
         compare_records(getattr(found, record), getattr(expected, record))
     compare_records(found.fit.reduced, expected.fit.reduced)
     assert found.dispersions.trend == expected.dispersions.trend
+    for one, other in zip(*(averaged(state, values, full, engine) for state, engine in (
+        (found, Engine(n_threads, chunk_size)), (expected, Engine(n_threads=1)),
+    )), strict=True):  # fmt: skip
+        np.testing.assert_array_equal(one, other)
+
+
+def averaged(state, values, layout, engine):
+    """Return what the averaged test gives for the last coefficient: tests, variances, intervals."""
+    posterior, contrast = averaging(state.counts_used(values), state, layout, engine), np.eye(3)[-1]
+    joint = posterior.joint(np.eye(3)[1:])
+    sides = [posterior.single(contrast, 0.5, "greaterAbs"), posterior.single(contrast, 0.0, "greaterAbs")]
+    ends = posterior.reach(contrast[None], 0.9)
+    return *sides[0], *sides[1], joint.statistic, joint.p_value, posterior.variances(contrast[None]), ends
 
 
 def compare_records(found, expected):

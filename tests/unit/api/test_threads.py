@@ -14,6 +14,7 @@ FUNCTIONS = {
     "results, model": lambda dds: dds.results(outliers="model"),
     "question": lambda dds: dds.effect("group").test(),
     "likelihood ratio": lambda dds: dds.effect("group").test("lrt"),
+    "averaged": lambda dds: dds.effect("group").test("averaged", lfc_threshold=0.5, confint=0.9),
     "joint": lambda dds: dds.contrast([[0, 0, 1, 0], [0, 0, 0, 1]]).test(joint=True),
     "apeglm": lambda dds: cn.lfc_shrink(dds, quiet=True),
     "normal": lambda dds: cn.lfc_shrink(dds, contrast=("group", "b", "a"), type="normal", quiet=True),
