@@ -60,7 +60,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "tested": "the adjusted p-value is there",
         "all_zero": "no counts",
         "outlier": "one sample has undue influence on the fit, by Cook's distance, or a count is far from the model",
-        "low_count": "left out by independent filtering",
+        "low_count": "left out by independent filtering, or before the fit",
         "not_estimated": "too few samples carry weight to fit the model",
         "at_bound": "a coefficient ended at the bound of the search",
     }

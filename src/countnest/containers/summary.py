@@ -57,7 +57,7 @@ class Summary:
         Genes of which a coefficient sits at the bound of the search, so that it is not an estimate. Their p-values are
         withheld.
     low_counts
-        Genes with a p-value but no padj: left out by independent filtering. None for s-values.
+        Genes that were left out by independent filtering, or before the fit. None for s-values.
     alpha, tuned_alpha
         The level of this summary, and the one for which independent filtering was tuned.
     lfc_threshold, alt_hypothesis, filter_threshold, filter_statistic, filter_fun, outlier_rule
@@ -159,6 +159,8 @@ class Summary:
     def _filter_line(self) -> str:
         if self.filter_fun is not None:
             return f"(adjusted by {self.filter_fun})"
+        if self.low_counts and not self.independent_filtering:
+            return "(left out before the fit)"
         if self.filter_statistic == "baseMean":
             return f"(mean count < {_rounded(self.filter_threshold)})"
         return f"({self.filter_statistic} < {self.filter_threshold:.3g})"
@@ -192,7 +194,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         up=None if joint else _count(significant & (change > info.lfc_threshold)),
         down=None if joint else _count(significant & (change < -info.lfc_threshold)),
         outliers=outliers,
-        low_counts=None if p_value is None else _count(~np.isnan(p_value) & np.isnan(numbers_of(table, "padj"))),
+        low_counts=None if p_value is None else _low_counts(table, p_value),
         alpha=level,
         tuned_alpha=info.alpha,
         lfc_threshold=info.lfc_threshold,
@@ -222,8 +224,17 @@ def _without_p_value(table: pd.DataFrame, p_value: FloatArray) -> tuple[int, int
     missing = (numbers_of(table, "baseMean") > 0) & np.isnan(p_value)
     if "padj_reason" not in table:
         return _count(missing), 0, 0
-    outlier, at_bound = ((table["padj_reason"] == word).to_numpy(np.bool_) for word in ("outlier", "at_bound"))
-    return _count(missing & outlier), _count(missing & ~outlier & ~at_bound), _count(missing & at_bound)
+    words = ("outlier", "at_bound", "low_count")
+    outlier, at_bound, low = ((table["padj_reason"] == word).to_numpy(np.bool_) for word in words)
+    return _count(missing & outlier), _count(missing & ~(outlier | at_bound | low)), _count(missing & at_bound)
+
+
+def _low_counts(table: pd.DataFrame, p_value: FloatArray) -> int:
+    """Count the genes that were left out of the adjustment, or before the fit, for their low counts."""
+    found = ~np.isnan(p_value) & np.isnan(numbers_of(table, "padj"))
+    if "padj_reason" in table:
+        found |= np.isnan(p_value) & (table["padj_reason"] == "low_count").to_numpy(np.bool_)
+    return _count(found)
 
 
 def decisive_column(table: pd.DataFrame) -> Decisive:

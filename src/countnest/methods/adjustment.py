@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from countnest.arrays import FloatArray
 from countnest.stats.inference.adjust import Adjustment, adjust, adjustment_name
@@ -69,6 +69,12 @@ class Adjuster:
     statistic_name: str = MEAN
     thetas: FloatArray | None = None
     function: FilterFunction | None = None
+
+    def without_filtering(self) -> Adjuster:
+        """Return the options for genes that were filtered before: only by a statistic or function that was given."""
+        if self.statistic is not None or self.function is not None:
+            return self
+        return replace(self, independent_filtering=False)
 
     def adjust(self, p_values: FloatArray, mean: FloatArray, *, least: float | None = None) -> Adjusted:
         """Return the adjusted p-values of genes with p-values and mean counts (G,).

@@ -255,8 +255,10 @@ def _table(request: _Request, test: _Test) -> Results:
         p_value, request.query, fit, request.kind, two_sided=options.is_two_sided, scaled=options.null == "scaled"
     )
     p_value = null.p_value
-    least = least_mean(request.data.matrix.shape[1]) if fit.kinds[request.kind].is_cautious else None
-    adjusted = options.adjuster.adjust(p_value, fit.base_mean, least=least)
+    kind = fit.kinds[request.kind]
+    least = least_mean(request.data.matrix.shape[1]) if kind.is_cautious else None
+    adjuster = options.adjuster.without_filtering() if kind.is_filtered else options.adjuster
+    adjusted = adjuster.adjust(p_value, fit.base_mean, least=least)
     outlier = withheld.outlier & ~emptied
     columns = {
         "baseMean": fit.base_mean,
@@ -265,7 +267,7 @@ def _table(request: _Request, test: _Test) -> Results:
         **({} if test.df is None else {"df": np.where(np.isnan(statistic), np.nan, test.df)}),
         "pvalue": p_value,
         "padj": adjusted.padj,
-        "padj_reason": _reasons(outlier, bounded, p_value, adjusted.padj, fit.never_counted),
+        "padj_reason": _reasons(withheld, outlier, p_value, adjusted.padj, fit.never_counted),
         "separated": test.separated,
     }
     table = pd.DataFrame(columns, index=request.data.genes)
@@ -281,7 +283,7 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> Res
     return ResultsInfo(
         label=test.label,
         method=fit.method,
-        test=kind.label,
+        test=kind.joint_label or kind.label if len(test.rows) > 1 else kind.label,
         formula=_formula(request.query.design.formula, hidden),
         reduced=f"without {listing(test.rows, 3)}" if kind.null == "" else kind.null,
         alpha=options.adjuster.alpha,
@@ -311,13 +313,15 @@ def _formula(formula: str | None, hidden: HiddenRecord | None) -> str | None:
 
 
 def _reasons(
-    outlier: BoolArray, bounded: BoolArray, p_value: FloatArray, padj: FloatArray, never_counted: BoolArray
+    withheld: Withheld, outlier: BoolArray, p_value: FloatArray, padj: FloatArray, never_counted: BoolArray
 ) -> pd.Categorical:
     """Return the reason for each adjusted p-value, present or missing."""
     words = np.full(len(padj), "tested", dtype=object)
     words[np.isnan(padj)] = "low_count"
     words[np.isnan(p_value)] = "not_estimated"
-    words[bounded] = "at_bound"
+    if withheld.filtered is not None:
+        words[withheld.filtered & np.isnan(p_value)] = "low_count"
+    words[withheld.at_bound] = "at_bound"
     words[outlier] = "outlier"
     words[never_counted & ~np.isfinite(p_value)] = "all_zero"
     usual, rare = ["tested", "all_zero", "outlier", "low_count"], ["not_estimated", "at_bound"]

@@ -61,6 +61,10 @@ class TestKind:
         Whether it tests the query, and not the whole fit whatever the query.
     is_cautious
         Whether genes are filtered by the rule that costs no false discovery rate, and not by DESeq2's.
+    is_filtered
+        Whether genes with few counts were left out before the fit: they are not filtered again by their mean counts.
+    joint_label
+        What tables call the test of several rows at once; '': as that of one.
     """
 
     label: str
@@ -69,6 +73,8 @@ class TestKind:
     null: str | None = None
     is_of_query: bool = True
     is_cautious: bool = False
+    is_filtered: bool = False
+    joint_label: str = ""
 
     __test__ = False  # no test of pytest
 
@@ -118,12 +124,15 @@ class Withheld:
         No count is left after outliers were replaced: the fold change is 0 and the p-value 1.
     cooks_cutoff
         The Cook's distance above which a count is an outlier; None: no gene was checked.
+    filtered
+        Genes that were left out before the fit, because they have few counts; None: none were.
     """
 
     outlier: BoolArray
     at_bound: BoolArray
     emptied: BoolArray
     cooks_cutoff: float | None = None
+    filtered: BoolArray | None = None
 
 
 class Fit(Protocol):
