@@ -53,12 +53,27 @@ def log_product(y: float, alpha: float) -> float:
 
 
 @kernel
+def stirling_of_inverse(inverse: float) -> float:
+    """Return `density.stirling_series` of x >= 10, from 1 / x."""
+    u = inverse * inverse
+    series = 1.0 / 1188.0 - u * (691.0 / 360360.0)
+    series = 1.0 / 1260.0 - u * (1.0 / 1680.0 - u * series)
+    return (1.0 / 12.0 - u * (1.0 / 360.0 - u * series)) * inverse
+
+
+@kernel
+def log1p_of_inverse(x: float, total: float, inverse: float) -> float:
+    """Return log(1 + x), from 1 + x and its inverse as they are rounded."""
+    return fast_log(total) - ((total - 1.0) - x) * inverse
+
+
+@kernel
 def node_loglik(alpha: float, by_sample: FloatArray, plan: IntArray, weight: FloatArray) -> float:
     """Return the log-likelihood of a gene at one dispersion, and write the cells' sums of GLM weights (C,).
 
     Terms that do not depend on the dispersion are left out. With r = 1 / alpha and x = y + r, what is left of a count
-    is log[Gamma(x) / (Gamma(r) r^y)] - x log(1 + alpha m). The two are taken together: each is large where the
-    dispersion is small.
+    is log[Gamma(x) / (Gamma(r) r^y)] - x log(1 + alpha m). By Stirling's formula the first term is x log(1 + alpha y)
+    and what stays small; both logarithms keep their digits where the dispersion is small and x is large.
     """
     r = 1.0 / alpha
     rest = stirling_rest(r)
@@ -68,13 +83,14 @@ def node_loglik(alpha: float, by_sample: FloatArray, plan: IntArray, weight: Flo
     value = 0.0
     for j in range(by_sample.shape[1]):
         y, m, v = by_sample[COUNT, j], by_sample[MEAN, j], by_sample[WEIGHT, j]
-        x, share = y + r, 1.0 / (1.0 + alpha * m)
-        growth = fast_log(1.0 + alpha * y)
-        own = stirling_series(x) - rest - 0.5 * growth - y
+        x, of_mean, of_count = y + r, 1.0 + alpha * m, 1.0 + alpha * y
+        share, inverse = 1.0 / of_mean, 1.0 / of_count
+        growth = log1p_of_inverse(alpha * y, of_count, inverse)
+        own = stirling_of_inverse(alpha * inverse) - rest - 0.5 * growth - y
         small = x < SERIES_FROM
         if any_lane(small):
             own = select(small, log_product(y, alpha) - x * growth, own)
-        value = value + v * (x * fast_log1p(alpha * (y - m) * share) + own)
+        value = value + v * (x * (growth - log1p_of_inverse(alpha * m, of_mean, share)) + own)
         weight[plan[cell + j]] += v * m * share
     return value
 

@@ -155,7 +155,9 @@ def averaging(counts: CountMatrix, state: Fitted, layout: Layout, engine: Engine
     )  # fmt: skip
     rows = np.flatnonzero(~np.isnan(profile.loglik[:, 0]))
     mean, loglik = state.moments.mean[rows], profile.loglik[rows]
-    prior = fit_local_prior(mean, loglik, start_prior(dispersions.trend.disp_prior_var, nodes))
+    prior = fit_local_prior(
+        mean, nodes.averaged_likelihoods(loglik), start_prior(dispersions.trend.disp_prior_var, nodes)
+    )
     weights = expand(~np.isnan(profile.loglik[:, 0]), posterior(loglik, prior.at(mean), nodes))
     beyond = dispersions.final > np.exp(HIGH) * dispersions.fitted
     cautious = (dispersions.outlier == 1.0) & (beyond | (len(rows) < FEW_GENES))

@@ -64,6 +64,24 @@ class Nodes:
         table, first, _ = cubic_interpolation((n_nodes - 1) * self.fine + 1, self.fine)
         return as_float(sum(table[:, i] * values[..., first + i] for i in range(4)))
 
+    def averaged_likelihoods(self, loglik: FloatArray) -> FloatArray:
+        """Return the log-likelihoods (G, K) of priors that fall linearly from one node to its neighbours.
+
+        These make the prior of `refined_prior`. Without points between nodes they are the likelihoods of the nodes.
+        """
+        if self.fine == 1:
+            return loglik
+        fine = self.refined(loglik)
+        top = fine.max(axis=1, keepdims=True)
+        values, found = np.exp(fine - top), np.zeros_like(loglik)
+        for step in range(1 - self.fine, self.fine):
+            share = 1.0 - abs(step) / self.fine
+            nodes = np.arange(loglik.shape[1])
+            points = nodes * self.fine + step
+            inside = (points >= 0) & (points < values.shape[1])
+            found[:, nodes[inside]] += share * values[:, points[inside]]
+        return as_float(np.log(np.maximum(found, np.finfo(np.float64).tiny)) + top)
+
     def refined_prior(self, prior: FloatArray) -> FloatArray:
         """Return prior weights (G, F) of the points of the integral, by linear interpolation between nodes (G, K)."""
         if self.fine == 1:
