@@ -73,6 +73,10 @@ class ResultsInfo(Described):
         multiplied by it. None: p-values are those of the test.
     hidden
         The hidden factors that were taken out; None: none were asked for.
+    compat
+        The release whose behaviour the fit has; None for methods that know of none.
+    estimate
+        What the fold changes are, where they are neither estimates of maximum likelihood nor have a prior.
     annotation
         The last columns of the table, which say what is known of the genes besides their counts.
     version
@@ -104,6 +108,8 @@ class ResultsInfo(Described):
     null_genes: int | None = None
     null_divisor: float | None = None
     hidden: HiddenRecord | None = None
+    compat: str | None = None
+    estimate: str | None = None
     annotation: tuple[str, ...] = ()
     version: str = field(default_factory=installed_version)
 
@@ -123,7 +129,8 @@ class ResultsInfo(Described):
         return {
             "label": self.label,
             "tested": ratio if self.test == "LRT" else self.label,
-            "estimate": _ESTIMATES[self.shrinkage],
+            "estimate": self.estimate or _ESTIMATES[self.shrinkage],
+            "rows": self.estimate or "MLE",
             "error": "standard error" if self.shrinkage is None else "posterior SD",
             "times": self._scaled("times {:.3g}"),
             "interval": f"{100 * (self.confint or 0):g} % {interval}",

@@ -16,9 +16,9 @@ class Column:
     Attributes
     ----------
     meaning
-        What it holds, in words; braces are filled from the record of a table: {label}, {tested}, {estimate}, {error},
-        {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}; and, where the null distribution was scaled,
-        {times}, {before}, {null}.
+        What it holds, in words; braces are filled from the record of a table: {label}, {tested}, {estimate}, {rows},
+        {error}, {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}; and, where the null distribution
+        was scaled, {times}, {before}, {null}.
     unit
         'log2', 'counts' (normalized), 'probability', 'statistic', 'degrees of freedom', 'code', or 'true or false'.
     """
@@ -34,8 +34,10 @@ JOINT_CHANGE = "log2FoldChange."
 COLUMNS: Mapping[str, Column] = MappingProxyType(
     {
         "baseMean": Column("mean of normalized counts for all samples", "counts"),
+        "logCPM": Column("average log2 counts per million", "log2"),
+        "AveExpr": Column("mean of log2 counts per million", "log2"),
         "log2FoldChange": Column("log2 fold change ({estimate}): {label}", "log2"),
-        JOINT_CHANGE: Column("log2 fold change (MLE): {row}", "log2"),
+        JOINT_CHANGE: Column("log2 fold change ({rows}): {row}", "log2"),
         "lfcMLE": Column("log2 fold change (MLE): {label}", "log2"),
         "lfcSE": Column("{error}{times}: {label}", "log2"),
         "ciLower": Column("lower end of the {interval}: {label}", "log2"),

@@ -24,7 +24,7 @@ from countnest.errors import ContrastError, OptionError, listing, suggestion, wa
 from countnest.methods.adjustment import Adjusted, least_mean
 from countnest.methods.answer_options import AnswerOptions, OnBlocks
 from countnest.methods.chunks import Genes, without_counts
-from countnest.methods.fit import Fit, TestKind, Withheld
+from countnest.methods.fit import Fit, TestKind, Withheld, notes_of
 from countnest.methods.hidden import HiddenFit, with_hidden_factors
 from countnest.methods.null import Null, null_of
 from countnest.methods.tables import annotated, with_interval
@@ -262,6 +262,7 @@ def _table(request: _Request, test: _Test) -> Results:
     outlier = withheld.outlier & ~emptied
     columns = {
         "baseMean": fit.base_mean,
+        **notes_of(fit).columns,
         **null.scaled(test.changes),
         "stat": statistic,
         **({} if test.df is None else {"df": np.where(np.isnan(statistic), np.nan, test.df)}),
@@ -278,7 +279,7 @@ def _table(request: _Request, test: _Test) -> Results:
 def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> ResultsInfo:
     """Return the record of how a table was made."""
     fit, options, filtering = request.fit, request.options, adjusted.filtering
-    kind = fit.kinds[request.kind]
+    kind, notes = fit.kinds[request.kind], notes_of(fit)
     hidden = fit.record(test.contrasts, request.data.samples) if isinstance(fit, HiddenFit) else None
     return ResultsInfo(
         label=test.label,
@@ -304,6 +305,8 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> Res
         hidden=hidden,
         shrinkage=fit.shrinkage,
         shrunken_test=fit.shrinkage is not None,
+        compat=notes.compat,
+        estimate=notes.estimate,
     )
 
 

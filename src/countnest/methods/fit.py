@@ -7,7 +7,7 @@ k contrasts, p coefficients; fold changes are log2.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -22,11 +22,13 @@ __all__ = [
     "FIT_MEMBERS",
     "STORED",
     "Fit",
+    "FitNotes",
     "JointTest",
     "RowTests",
     "StoredFit",
     "TestKind",
     "Withheld",
+    "notes_of",
     "nothing_withheld",
     "register_fit",
 ]
@@ -135,6 +137,26 @@ class Withheld:
     filtered: BoolArray | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FitNotes:
+    """What tables say of a fit besides its method: the attribute `notes` of fits that have something to say.
+
+    Attributes
+    ----------
+    compat
+        The release whose behaviour the fit has.
+    estimate
+        What the fold changes are, where they are neither estimates of maximum likelihood nor have a prior:
+        'shrunken by a prior count of 0.125'.
+    columns
+        (G,) further columns of tables, after baseMean; `containers.schema` knows their names.
+    """
+
+    compat: str | None = None
+    estimate: str | None = None
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
 class Fit(Protocol):
     """A model that was fitted to every gene, with the counts that it was fitted to.
 
@@ -150,6 +172,8 @@ class Fit(Protocol):
         (G,) genes without any count, which are not fitted.
     shrinkage
         How the fold changes that are tested were shrunken; None: they are maximum likelihood estimates.
+
+    A fit may also have `notes`, see `FitNotes`.
     """
 
     @property
@@ -199,6 +223,12 @@ class StoredFit(Protocol):
     def misfits(self, data: CountData, design: Design) -> list[str]:
         """List the mismatches between a fit from a file and these counts, as sentences without the full stop."""
         ...
+
+
+def notes_of(fit: Fit) -> FitNotes:
+    """Return the notes of a fit; those of a fit without any are empty."""
+    notes = getattr(fit, "notes", None)
+    return notes if isinstance(notes, FitNotes) else FitNotes()
 
 
 def nothing_withheld(n_genes: int) -> Withheld:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import scipy.special
 
-from countnest.arrays import FloatArray
+from countnest.arrays import BoolArray, FloatArray
 
 __all__ = ["TreatNull", "normal_roots", "treat_p_value"]
 
@@ -21,7 +21,7 @@ TreatNull = Literal["interval", "worst.case"]
 REACH = 1.470402
 
 
-def treat_p_value(roots: tuple[FloatArray, FloatArray], within: FloatArray, null: TreatNull = "interval") -> FloatArray:
+def treat_p_value(roots: tuple[FloatArray, FloatArray], within: BoolArray, null: TreatNull = "interval") -> FloatArray:
     """Return p-values (G,) of the hypothesis that the fold change is within the threshold.
 
     Parameters

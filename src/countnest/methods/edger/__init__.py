@@ -1,0 +1,1 @@
+"""edgeR's method on arrays."""

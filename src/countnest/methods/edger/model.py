@@ -1,0 +1,96 @@
+"""What the steps of edgeR's method leave. G genes, n samples, p coefficients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray
+from countnest.containers.matrix import CountMatrix
+from countnest.methods.chunks import Genes
+from countnest.stats.moderated.squeeze import ModeratedVariances
+
+__all__ = ["EdgeRInput", "EdgeRModel", "EdgeRQuasi"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeRInput:
+    """What genes are fitted to, besides their counts.
+
+    Attributes
+    ----------
+    factors
+        (1, n) effective library sizes, or (G, n) exponentials of the offsets.
+    weights
+        (G, n) observation weights; None: all one.
+    kept
+        (G,) the genes that are fitted; others had too few counts, or none.
+    abundance
+        (G,) average log2 counts per million; NaN where not kept.
+    prior_count
+        What is added to the counts for fold changes.
+    compat
+        The release whose behaviour it is; None: the newest, with exact numbers.
+    """
+
+    factors: FloatArray
+    weights: FloatArray | None
+    kept: BoolArray
+    abundance: FloatArray
+    prior_count: float
+    compat: str | None = None
+
+    def genes(self, counts: CountMatrix, **by_gene: FloatArray) -> Genes:
+        """Return the genes that are fitted, with more arrays (G, ...)."""
+        return Genes(counts, self.factors, self.weights, by_gene).where(self.kept)
+
+    def total_df(self, n_coefficients: int) -> float:
+        """Return the residual degrees of freedom of all genes together."""
+        return float(np.count_nonzero(self.kept) * (self.factors.shape[1] - n_coefficients))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeRModel:
+    """A negative binomial model of every gene.
+
+    Attributes
+    ----------
+    dispersion
+        (G,)
+    beta, shrunken
+        (G, p) coefficients, natural log: of maximum likelihood, and shrunken by the prior count.
+    deviance
+        (G,)
+    """
+
+    dispersion: FloatArray
+    beta: FloatArray
+    shrunken: FloatArray
+    deviance: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeRQuasi:
+    """A model with quasi-dispersions.
+
+    Attributes
+    ----------
+    model
+        At the dispersions divided by the average quasi-dispersion.
+    moderated
+        The quasi-dispersions, and their prior.
+    average
+        The average quasi-dispersion; 1 where deviances are not adjusted.
+    adjusted
+        (G,) adjusted deviances; those of the model where they are not adjusted.
+    bounded
+        (G,) genes whose variance is below that of Poisson counts, so that their p-values are at least those of Poisson
+        tests; None: there is no such bound.
+    """
+
+    model: EdgeRModel
+    moderated: ModeratedVariances
+    average: float
+    adjusted: FloatArray
+    bounded: BoolArray | None = None
