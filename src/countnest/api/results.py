@@ -16,7 +16,7 @@ from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
 from countnest.options import TestType, check_flags, check_option
 from countnest.queries.contrasts import contrast_query
 from countnest.queries.query import Query
-from countnest.remedies import advised
+from countnest.remedies import advised, option
 
 __all__ = ["kind_of_test", "only", "require_one_comparison", "results_of"]
 
@@ -66,6 +66,12 @@ def kind_of_test(fit: DESeq2Fit, test: TestType | None) -> str:
     if test is not None:
         check_option("test", test, TestType)
     test = test or fit.model.test
+    if test in KINDS and test != "Wald" and prior_fit(fit) is not None:
+        raise OptionError(
+            f"{option('test', test)} compares likelihoods, which have no prior, and the analysis was run with "
+            f"{option('beta_prior', True)}. Run it without, or ask with dds.effect(...).test({KINDS[test]!r}), which "
+            "leaves the prior out."
+        )
     if test == "LRT" and fit.model.reduced is None:
         raise ContrastError("test='LRT' needs a likelihood ratio fit: run deseq(test='LRT', reduced=...) first.")
     return KINDS.get(test, REDUCED)

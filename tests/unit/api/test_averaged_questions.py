@@ -390,5 +390,10 @@ def test_questions_that_do_not_go_together(dds, query):
             dds.effect("group").test("averaged", lfc_threshold=1.0, **options)
     with pytest.raises(OptionError, match="confint"):
         dds.effect("group").test("averaged", joint=True, confint=0.9)
-    with pytest.raises(OptionError, match="offers the tests 'wald'"):
-        fitted(dds.counts(), dds.samples, beta_prior=True).results(test="averaged")
+    shrunken = fitted(dds.counts(), dds.samples, beta_prior=True)
+    for test, kind in (("averaged", "averaged"), ("QL", "ql")):
+        with pytest.raises(OptionError, match=rf"no prior, and the analysis .*dds\.effect\(\.\.\.\)\.test\('{kind}'\)"):
+            shrunken.results(test=test)
+    pd.testing.assert_frame_equal(
+        shrunken.contrast(C_AGAINST_A).test("averaged").table, query.test("averaged").table, check_exact=True
+    )
