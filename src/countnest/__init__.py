@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from countnest.api.functions import replace_outliers as replace_outliers
     from countnest.api.functions import results as results
     from countnest.api.htseq import dataset_from_htseq as dataset_from_htseq
+    from countnest.api.limma import limma as limma
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix
     from countnest.api.pseudobulk import pseudobulk as pseudobulk
     from countnest.api.removal import remove_results as remove_results

@@ -15,6 +15,7 @@ _BY_HOME = {
     "api.deseq2": ("DESeqDataSet",),
     "api.examples": ("make_example_dataset",),
     "api.htseq": ("dataset_from_htseq",),
+    "api.limma": ("limma",),
     "api.normalization": ("estimate_size_factors_for_matrix",),
     "api.pseudobulk": ("pseudobulk",),
     "api.removal": ("remove_results",),

@@ -42,6 +42,7 @@ WIDE = {
     "example",
     "groups",
     "lfc_shrink",
+    "limma",
     "make_example_dataset",
     "nested",
     "plot_counts",

@@ -93,6 +93,7 @@ def _walk() -> None:
     example.estimate_size_factors(type="iterate")
     _public("ave_log_cpm")(example)
     _fit_as_edger(example)
+    _public("limma")(example, filter=False, quality_weights=True, quiet=True)
 
 
 def _fit_as_edger(example: DESeqDataSet) -> None:

@@ -140,7 +140,7 @@ def test_correlation_within_blocks(name):
     same(t.p_value[rows], table["gls_p"])
 
 
-@each("name", ["sparse", "oneway", "airway"])
+@each("name", CASES)
 def test_voom_with_the_fit(name):
     study = case(name)
     table, rows = study.table("voomlmfit")

@@ -121,7 +121,7 @@ def test_components_of_exact_squares_are_exact():
 
 def test_zeros_that_the_design_explains_are_exact():
     counts = np.array([[0.0, 0, 0, 0, 5, 3, 8, 1], [0, 0, 1, 0, 5, 3, 8, 1], [9] * 8, [0] * 8])
-    found = exact_zeros(counts, DESIGN)
+    found = exact_zeros(counts, DESIGN, np.full(8, 100.0))
     assert found.tolist() == [[True] * 4 + [False] * 4, [False] * 8, [False] * 8, [True] * 8]
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.separation import separated
+from countnest.stats.edger.columns import Columns
+from countnest.stats.edger.glm import GLMInputs, fit_glm
+from countnest.stats.edger.levels import compat_level
 from countnest.stats.linear.blocks import Blocks
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.linear.least_squares import lm_fit
@@ -26,8 +27,10 @@ from countnest.stats.voom.voom import SPAN, VarianceCurve, Voom, log_cpm, mean_l
 
 __all__ = ["SampleModel", "VoomFits", "exact_zeros", "voom_lm_fit"]
 
-# Counts below this are zero.
+# Counts and means below this are zero.
 NO_COUNT = 1e-4
+# Means of Poisson models that go to zero are followed as far as in this release.
+AS_IN_R = "bioc3.20"
 # Passes of the local regression where genes have different degrees of freedom.
 PASSES = 4
 
@@ -44,11 +47,14 @@ class SampleModel:
         (n,) blocks of samples whose residuals are correlated, as numbers from 0; None: there are none.
     span
         Fraction of the genes in each neighbourhood of the local regression.
+    exact_zeros
+        Whether zeros that the design explains are left out of the variances.
     """
 
     columns: FloatArray | None = None
     of_sample: IntArray | None = None
     span: float = SPAN
+    exact_zeros: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +70,8 @@ class VoomFits:
     correlation: float | None
 
 
-def exact_zeros(counts: FloatArray, design: FloatArray) -> BoolArray:
-    """Return which counts (G, n) are zeros whose mean has the maximum likelihood estimate zero.
+def exact_zeros(counts: FloatArray, design: FloatArray, library: FloatArray) -> BoolArray:
+    """Return which counts (G, n) are zeros whose mean in a Poisson model is zero.
 
     Genes with no more zeros than samples of the smallest group have none.
     """
@@ -75,9 +81,9 @@ def exact_zeros(counts: FloatArray, design: FloatArray) -> BoolArray:
     found = np.zeros(counts.shape, dtype=np.bool_)
     rows = np.flatnonzero(zero.sum(axis=1) > max(2.0, smallest) - NO_COUNT)
     if len(rows):
-        part = np.where(zero[rows], 0.0, counts[rows])
-        found[rows] = separated(part, design, Layout.of(design)) & zero[rows]
-        found[rows[~part.any(axis=1)]] = True
+        inputs = GLMInputs.of(counts[rows], library)
+        fit = fit_glm(inputs, Columns.of(design), 0.0, level=compat_level(AS_IN_R))
+        found[rows] = zero[rows] & (fit.mu < NO_COUNT)
     return found
 
 
@@ -99,10 +105,15 @@ def voom_lm_fit(
 
     Notes
     -----
+    Without exact zeros, and without blocks, it is `voom` or `voom_with_quality_weights`, and then `lm_fit`.
+
     R counterpart: edgeR::voomLmFit.
     """
     model = model or SampleModel()
-    genes = _Genes(counts, log_cpm(counts, library), exact_zeros(counts, design), design, library, model.span)
+    values, zeros = log_cpm(counts, library), np.zeros(counts.shape, dtype=np.bool_)
+    if model.exact_zeros:
+        zeros = exact_zeros(counts, design, library)
+    genes = _Genes(counts, values, zeros, design, library, model.span)
     fits = genes.fit(None, None)
     mean = mean_log_count(fits.mean, library)
     curve = genes.curve(fits, mean)

@@ -1,0 +1,98 @@
+"""The genes that an analysis by edgeR's or limma's method is made of, and their library sizes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.dataset import CountDataSet
+from countnest.api.inputs import by_label, given_numbers
+from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.errors import CountsError, NormalizationError, OptionError, counted, listing, warn
+from countnest.options import check_option
+from countnest.stats.norm.filter import FilterRule, filter_by_expr, smallest_group_of_design
+from countnest.stats.norm.size_factors import check_factors
+from countnest.stats.norm.tmm import FactorMethod, norm_factors
+
+__all__ = ["effective_of_kept", "kept_genes", "warn_of_unused"]
+
+
+def warn_of_unused(dds: CountDataSet, function: str) -> None:
+    """Warn of what a data set was given and the linear models of log counts do not use."""
+    unused = []
+    if dds._weights is not None:
+        unused.append("observation weights")
+    if dds._lengths is not None:
+        unused.append("average transcript lengths")
+    elif dds._given is not None and dds._given_by_gene:
+        unused.append("normalization factors by gene")
+    if unused:
+        warn(f"{function} does not use the {' and '.join(unused)} of the data set.")
+
+
+def kept_genes(dds: CountDataSet, chosen: Any) -> BoolArray:  # noqa: ANN401 (checked here)
+    """Return the genes (G,) that stay, of those with counts: by the usual filter, True; all, False; or those given.
+
+    Raises
+    ------
+    OptionError
+        No gene stays, or the truth values cannot be used.
+    """
+    data = dds._data
+    if isinstance(chosen, (bool, np.bool_)):
+        if not chosen:
+            return data.counted.copy()
+        rule, counts = FilterRule(), data.counts
+        keep = filter_by_expr(counts, counts.sum(axis=0), smallest_group_of_design(dds._design.matrix), rule)
+        if not keep.any():
+            raise OptionError(
+                f"no gene is left: none has min_count={rule.min_count:g} in as many samples as the smallest group has, "
+                f"and min_total_count={rule.min_total_count:g} in all. Give truth values of your own, such as "
+                "filter=cn.filter_by_expr(dds, min_count=3), or filter=False for all genes."
+            )
+        return keep
+    values = by_label(chosen, data.genes, "gene", "filter", OptionError) if isinstance(chosen, pd.Series) else chosen
+    keep = np.asarray(values)
+    if keep.dtype != np.bool_ or keep.shape != (len(data.genes),):
+        raise OptionError(
+            f"filter= must be True, False, or one truth value for each of the {len(data.genes)} genes, such as "
+            "cn.filter_by_expr(dds)."
+        )
+    keep = keep & data.counted
+    if not keep.any():
+        raise OptionError("no gene is left: filter= keeps none that has counts.")
+    return keep
+
+
+def effective_of_kept(dds: CountDataSet, counts: FloatArray, factors: Any) -> FloatArray:  # noqa: ANN401
+    """Return library sizes (n,) of counts (G, n) times normalization factors, estimated by a method or given.
+
+    Raises
+    ------
+    CountsError
+        A sample has no counts in these genes.
+    NormalizationError
+        The factors cannot be used.
+    """
+    samples = dds._data.samples
+    library = counts.sum(axis=0)
+    empty = samples[library <= 0]
+    if len(empty):
+        raise CountsError(
+            f"{counted(len(empty), 'sample')} without counts in the genes that are left: {listing(empty)}."
+        )
+    if isinstance(factors, str):
+        check_option("norm_factors", factors, FactorMethod)
+        return as_float(library * norm_factors(counts, library, cast(FactorMethod, factors)))
+    factors = pd.Series(factors) if isinstance(factors, dict) else factors
+    if isinstance(factors, pd.Series) and not isinstance(factors.index, pd.RangeIndex):
+        factors = by_label(factors, samples, "sample", "norm_factors")
+    values = given_numbers(factors, "norm_factors")
+    if values.shape != library.shape:
+        raise NormalizationError(
+            f"norm_factors must be one number for each of {len(samples)} samples; got {values.shape}."
+        )
+    check_factors(values, "norm_factors")
+    return as_float(library * values)

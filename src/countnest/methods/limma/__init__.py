@@ -1,0 +1,1 @@
+"""limma's method for counts, on arrays: voom, linear models, moderated statistics."""

@@ -1,0 +1,211 @@
+"""Fits by limma's method, which answer queries. G genes, n samples, p coefficients, k contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.containers.counts import CountData
+from countnest.design.design import Design
+from countnest.methods.chunks import expand
+from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.limma.steps import LimmaOptions, fit_counts, moderated
+from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.parallel.run import Engine
+from countnest.stats.edger.levels import Compat
+from countnest.stats.linear.contrasts import contrast_fits
+from countnest.stats.linear.fits import LinearFits
+from countnest.stats.moderated.joint import mean_squares
+from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.t_and_f import log_p_of_roots, moderated_f, statistic_of_roots
+from countnest.stats.moderated.tails import log_f_tail
+
+__all__ = ["LimmaFit", "StoredLimmaFit", "joint_statistics", "limma_analysis"]
+
+
+@register_fit
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredLimmaFit:
+    """What a data set keeps of a fit.
+
+    Attributes
+    ----------
+    kept, base_mean
+        (G,) the genes that were fitted, and the means of the normalized counts of all genes.
+    library
+        (n,) effective library sizes.
+    fits, moderated
+        Linear models of the genes that were fitted, and their variances.
+    sample_weights
+        (n,); None: there are none.
+    block, correlation
+        The name of the blocks whose samples are correlated, '' where there are none, and the correlation.
+    approximate
+        Whether standard errors of contrasts are approximate, as limma's.
+    compat
+        The release whose behaviour it is; None: the newest.
+    """
+
+    kept: BoolArray
+    base_mean: FloatArray
+    library: FloatArray
+    fits: LinearFits
+    moderated: ModeratedVariances
+    sample_weights: FloatArray | None = None
+    block: str = ""
+    correlation: float | None = None
+    approximate: bool = False
+    compat: Compat | None = None
+
+    def bind(self, data: CountData, design: Design, engine: Engine) -> LimmaFit:  # noqa: ARG002 (all is computed)
+        """Return the fit of the data set with these counts."""
+        return LimmaFit(self, ~data.counted)
+
+    def misfits(self, data: CountData, design: Design) -> list[str]:
+        """List the mismatches between a fit from a file and these counts."""
+        (n_genes, n), p, m = data.shape, design.matrix.shape[1], int(self.kept.sum())
+        fits, moderated = self.fits, self.moderated
+        shapes = {
+            "mask of genes": (self.kept, (n_genes,)),
+            "mean counts": (self.base_mean, (n_genes,)),
+            "library sizes": (self.library, (n,)),
+            "coefficients": (fits.coefficients, (m, p)),
+            "triangle": (fits.triangle, (p, p)),
+            "common covariance": (fits.common, (p, p)),
+            "covariances": (fits.covariance, (len(fits.covariance), p * (p + 1) // 2)),
+            **{f"values of {name}": (getattr(fits, name), (m,)) for name in ("sigma", "df", "mean")},
+            **{f"values of {name}": (getattr(moderated, name), (m,)) for name in ("variance", "own_df")},
+        }
+        wrong = [
+            f"its {name} have the shape {found.shape}" for name, (found, size) in shapes.items() if found.shape != size
+        ]
+        if len(fits.covariance) not in (1, m):
+            wrong.append(f"its covariances are those of {len(fits.covariance)} genes")
+        prior = moderated.prior
+        if any(np.ndim(each) and np.shape(each) != (m,) for each in (prior.df, prior.variance)):
+            wrong.append("its prior is that of other genes")
+        return wrong
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LimmaFit:
+    """Linear models of log counts with moderated variances; see `methods.fit.Fit`.
+
+    Attributes
+    ----------
+    stored
+        What was estimated.
+    never_counted
+        (G,) genes without any count.
+    """
+
+    stored: StoredLimmaFit
+    never_counted: BoolArray
+
+    @property
+    def method(self) -> str:
+        """'limma-voom'."""
+        return "limma-voom"
+
+    @property
+    def kinds(self) -> Mapping[str, TestKind]:
+        """Moderated t tests, also against a threshold (TREAT), and F tests of several rows."""
+        return {"t": TestKind("moderated t", has_threshold=True, is_filtered=True, joint_label="moderated F")}
+
+    @property
+    def base_mean(self) -> FloatArray:
+        """(G,) means of the counts divided by effective library sizes of mean 1."""
+        return self.stored.base_mean
+
+    @property
+    def shrinkage(self) -> ShrinkType | None:
+        """None: the estimates are those of least squares."""
+        return None
+
+    def models_block(self, block: tuple[str, ...]) -> bool:
+        """Return whether samples of these blocks are correlated in the model, rather than held fixed."""
+        return bool(self.stored.block) and block[-1] == self.stored.block
+
+    def row_tests(
+        self, contrasts: FloatArray, kind: str, *, threshold: float, alternative: AltHypothesis, unchanged: BoolArray
+    ) -> RowTests:
+        """Test each of the contrasts (k, p)."""
+        del kind  # there is one
+        stored = self.stored
+        found = contrast_fits(stored.fits, contrasts, approximate=stored.approximate, joint=False)
+        se = found.stdev_unscaled * np.sqrt(stored.moderated.variance)[:, np.newaxis]
+        df = stored.moderated.df
+        statistic, p_value = np.empty_like(se), np.empty_like(se)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            low, high = (found.estimates + threshold) / se, (found.estimates - threshold) / se
+            plain = found.estimates / se
+        for k in range(len(contrasts)):
+            ends = low[:, k], high[:, k]
+            p_value[:, k] = np.exp(log_p_of_roots(*ends, df, alternative))
+            two_sided = threshold == 0.0 and alternative.startswith("greaterAbs")
+            statistic[:, k] = plain[:, k] if two_sided else statistic_of_roots(*ends, alternative)
+        lfc, se, statistic, p_value = (expand(stored.kept, each) for each in (found.estimates, se, statistic, p_value))
+        empty = unchanged & ~np.isnan(statistic)
+        p_value = np.where(empty, 0.0 if alternative == "lessAbs" else 1.0, p_value)
+        return RowTests(
+            np.where(empty, 0.0, lfc), se, np.where(empty, 0.0, statistic), p_value, df=expand(stored.kept, df)
+        )
+
+    def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
+        """Test that all contrasts (k, p) are zero."""
+        del kind
+        stored = self.stored
+        found = contrast_fits(stored.fits, contrasts, approximate=stored.approximate)
+        square, rank = mean_squares(found.estimates, found.stdev_unscaled, found.covariance, found.common)
+        statistic, df, p_value = joint_statistics(square, rank, stored.moderated, stored.compat)
+        whole = (expand(stored.kept, each) for each in (found.estimates, statistic, p_value, df))
+        lfc, statistic, p_value, df = whole
+        return JointTest(lfc, statistic, p_value, rank, df)
+
+    def separated(self, contrasts: FloatArray) -> BoolArray:
+        """Return that no estimate is infinite: half a count is added to all."""
+        return np.zeros((len(self.base_mean), len(contrasts)), dtype=np.bool_)
+
+    def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
+        """Return the genes that were not fitted for their low counts; no p-value is withheld."""
+        del rule, cooks_cutoff
+        none = nothing_withheld(len(self.base_mean))
+        return Withheld(none.outlier, none.at_bound, none.emptied, filtered=~self.stored.kept)
+
+
+def limma_analysis(
+    counts: FloatArray, kept: BoolArray, design: FloatArray, library: FloatArray, options: LimmaOptions
+) -> StoredLimmaFit:
+    """Return the fit of the genes (G,) of counts (G, n) that are kept, for effective library sizes (n,)."""
+    found = fit_counts(counts[kept], design, library, options)
+    return StoredLimmaFit(
+        kept=kept,
+        base_mean=as_float((counts / (library / library.mean())).mean(axis=1)),
+        library=library,
+        fits=found.fits,
+        moderated=moderated(found.fits, trend=options.trend, robust=options.robust, compat=options.compat),
+        sample_weights=found.sample_weights,
+        block=options.block,
+        correlation=found.correlation,
+        approximate=options.approximate,
+        compat=options.compat,
+    )
+
+
+def joint_statistics(
+    square: FloatArray, rank: int, variances: ModeratedVariances, compat: Compat | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return F statistics (G,), degrees of freedom of their denominators, and p-values of mean squares (G,).
+
+    Releases of limma have no limit to the degrees of freedom of F tests, as they have to those of t tests.
+    """
+    if compat is None:
+        test = moderated_f(square, float(rank), variances)
+        return test.statistic, test.df, test.p_value
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistic = square / variances.variance
+    df = as_float(variances.own_df + variances.prior.df)
+    return statistic, df, as_float(np.exp(log_f_tail(statistic, float(rank), df)))
