@@ -26,6 +26,7 @@ from countnest.errors import (
     suggestion,
 )
 from countnest.options import TestType
+from countnest.remedies import advised, option
 from countnest.stats.inference.lrt import is_nested
 from countnest.stats.norm.size_factors import Location, check_factors
 
@@ -316,12 +317,16 @@ def reduced_design(
     """
     if test in ("averaged", "QL") and reduced is not None:
         raise OptionError(
-            f"'reduced' is given but test={test!r} has no use for it: its null model follows from the question. Leave "
-            "it out, and ask for several coefficients at once with dds.query(...).joint().test()."
+            f"{option('reduced')} is given but {option('test', test)} has no use for it: its null model follows from "
+            "the question. Leave it out, and ask for several coefficients at once with "
+            + advised("dds.query('joint(...)').test().", "--query 'joint(...)'.")
         )
     if test != "LRT":
         if reduced is not None:
-            raise OptionError("'reduced' is given but test='Wald' has no use for it; use test='LRT'.")
+            raise OptionError(
+                f"{option('reduced')} is given but {option('test', 'Wald')} has no use for it; use "
+                f"{option('test', 'LRT')}."
+            )
         return None
     if reduced is None:
         raise OptionError("likelihood ratio test requires a 'reduced' design: test='LRT', reduced='~ ...'.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from countnest.arrays import FloatArray
 from countnest.stats.inference.adjust import Adjustment, adjust, adjustment_name
 from countnest.stats.inference.filter import FilterFunction, Filtering, filtered_by, independent_filtering
@@ -79,7 +81,8 @@ class Adjuster:
     def adjust(self, p_values: FloatArray, mean: FloatArray, *, least: float | None = None) -> Adjusted:
         """Return the adjusted p-values of genes with p-values and mean counts (G,).
 
-        With `least`, genes are filtered cautiously, by mean counts from this one on; see `independent_filtering`.
+        With `least`, genes are filtered cautiously, by mean counts from this one on where there are such genes; see
+        `independent_filtering`.
         """
         method, name = adjustment_name(self.method), self.statistic_name
         statistic = mean if self.statistic is None else self.statistic
@@ -89,10 +92,18 @@ class Adjuster:
             return Adjusted(padj, function, name, filtering, function)
         if not self.independent_filtering:
             return Adjusted(adjust(p_values, self.method, alpha=self.alpha), method, name, None, None)
-        if least is not None and self.statistic is not None:  # which is no mean count
-            least = float(self.statistic.min())
+        if least is not None and not self._has_floor(p_values, mean, least):
+            least = float(statistic.min())
         filtering = independent_filtering(p_values, statistic, self.alpha, self.method, thetas=self.thetas, least=least)
         return Adjusted(filtering.padj, method, name, filtering, None)
+
+    def _has_floor(self, p_values: FloatArray, mean: FloatArray, least: float) -> bool:
+        """Return whether cautious filtering begins at the mean count `least`.
+
+        Not where the cutoffs are given, by a statistic or by fractions, nor where no gene would be left.
+        """
+        given = self.statistic is not None or self.thetas is not None
+        return not given and bool(np.any(~np.isnan(p_values) & (mean >= least)))
 
 
 def least_mean(n_samples: int) -> float:

@@ -200,7 +200,7 @@ def check_number(asked: HiddenOptions, layout: Layout) -> None:
     most = most_factors(df)
     if asked.n_factors is not None and asked.n_factors > most:
         raise OptionError(
-            f"{option('hidden_factors', str(asked.n_factors))}: with {df} residual degrees of freedom at most {most} "
+            f"{_number(asked.n_factors)}: with {df} residual degrees of freedom at most {most} "
             f"can be found; give a smaller number, or {option('hidden_factors', 'auto')}."
         )
 
@@ -212,6 +212,11 @@ def check_size(n_genes: int, least_mean: float) -> None:
             f"hidden factors are what many genes share, and {counted(n_genes, 'gene')} with a mean count above "
             f"{least_mean:g} are too few to tell; {FEWEST_GENES} are needed. Leave out {option('hidden_factors')}"
         )
+
+
+def _number(value: int) -> str:
+    """Return the argument with a number of hidden factors."""
+    return advised(f"hidden_factors={value}", f"--hidden-factors {value}")
 
 
 def _warn_of_confounding(found: HiddenFit, query: Query) -> None:

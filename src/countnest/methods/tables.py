@@ -45,10 +45,10 @@ def with_interval(
     if reach is None:
         interval = confidence_interval(lfc, se, float(level), df)
     else:
-        half = np.where(se == 0.0, 0.0, reach(float(level)))  # of genes that lost all counts
+        half = reach(float(level))
         interval = lfc - half, lfc + half
     for k, (name, ends) in enumerate(zip(_COLUMNS, interval, strict=True)):
-        table.insert(place + k, name, ends)
+        table.insert(place + k, name, np.where(se == 0.0, lfc, ends))  # of genes that lost all counts the fold change
     return Results(table, replace(results.info, confint=float(level)))
 
 

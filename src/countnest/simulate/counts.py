@@ -61,7 +61,8 @@ class DispersionModel:
             scatter = rng.normal(0.0, self.sd, len(base))
         else:
             scatter = np.clip(self.sd * rng.standard_t(self.df, len(base)), -WIDEST, WIDEST)
-        return np.asarray((lowest + slope / base) * np.exp(scatter))
+        with np.errstate(over="ignore"):  # `draw_counts` says so
+            return np.asarray((lowest + slope / base) * np.exp(scatter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +184,25 @@ def draw_counts(log_means: FloatArray, alpha: FloatArray, rng: np.random.Generat
     Raises
     ------
     OptionError
-        A mean is too large.
+        A mean is too large, or a dispersion is too large or too small to draw from.
     """
     largest = float(np.max(log_means))
     if largest > np.log(LARGEST_MEAN):
         raise OptionError(
-            f"the largest mean of a gene in a sample would be exp({largest:.1f}), above {LARGEST_MEAN:.0e}; give a "
+            f"the largest mean of a gene in a sample would be exp({largest:.4g}), above {LARGEST_MEAN:.0e}; give a "
             "smaller base, or smaller standard deviations of the effects, the families, the hidden factors and the "
             "size factors."
         )
-    size = 1.0 / alpha[:, None]
-    return rng.negative_binomial(size, size / (size + np.exp(log_means)))
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            size = 1.0 / alpha[:, None]
+            share = size / (size + np.exp(log_means))
+        return rng.negative_binomial(size, share)
+    except ValueError as error:
+        raise OptionError(
+            f"the dispersions of the genes would be {np.min(alpha):.3g} to {np.max(alpha):.3g}, from which counts of "
+            "these means cannot be drawn; give other numbers for dispersion, or a smaller dispersion_sd."
+        ) from error
 
 
 def generator(rng: object) -> np.random.Generator:

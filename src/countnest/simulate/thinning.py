@@ -12,7 +12,7 @@ from countnest.arrays import FloatArray, IntArray
 from countnest.containers.counts import count_data
 from countnest.containers.gene_info import without_annotation
 from countnest.display import Described, first_of
-from countnest.errors import OptionError, counted, kind_of
+from countnest.errors import OptionError, counted, kind_of, listing
 from countnest.signature import checked_arguments
 from countnest.simulate.argument import number, probability, whole_numbers
 from countnest.simulate.counts import generator
@@ -86,7 +86,8 @@ def thinning(
         Standard deviation of the difference of a group from the first, natural log.
     log2_fold_changes
         Differences of the groups from the first, log2, instead of drawn ones: one for each gene and group after the
-        first, (G,) or (G, groups - 1), in the order of the genes; a table with labels is matched by them.
+        first, (G,) or (G, groups - 1), in the order of the genes and groups; a table with labels is matched by them,
+        its columns are the groups.
     rng
         Seed or generator.
 
@@ -126,7 +127,7 @@ def thinning(
     for_split, for_effects, for_reads = generator(rng).spawn(3)
     effects = draw_effects([term], {"group": names}, n_genes, for_effects)
     if log2_fold_changes is not None:
-        effects = Effects(np.log(2.0) * _fold_changes(log2_fold_changes, table.index, len(names) - 1), effects.levels)
+        effects = Effects(np.log(2.0) * _fold_changes(log2_fold_changes, table.index, names[1:]), effects.levels)
     chosen = table.iloc[:, for_split.permutation(n)[: sum(numbers)]]
     sheet = pd.DataFrame({"group": np.repeat(names, numbers).astype(object)}, index=chosen.columns)
     kept = np.exp(effects.on(sheet) - np.maximum(effects.values.max(axis=1, keepdims=True), 0.0))
@@ -169,12 +170,20 @@ def _sizes(sizes: object, n: int) -> tuple[int, ...]:
     return numbers
 
 
-def _fold_changes(given: object, genes: pd.Index, n_groups: int) -> FloatArray:
-    """Return log2 fold changes (G, n_groups), in the order of the genes."""
+def _fold_changes(given: object, genes: pd.Index, groups: Sequence[str]) -> FloatArray:
+    """Return log2 fold changes (G, groups), in the order of the genes and of the groups after the first."""
+    n_groups = len(groups)
     form = f"give a finite number for each of the {len(genes)} genes" + (
         "" if n_groups == 1 else f" and of the {n_groups} groups after the first"
     )
-    if isinstance(given, pd.Series | pd.DataFrame):
+    if isinstance(given, pd.DataFrame) and given.shape[1] > 1 and not isinstance(given.columns, pd.RangeIndex):
+        if sorted(map(str, given.columns)) != sorted(groups):
+            raise OptionError(
+                f"log2_fold_changes has the columns {listing(given.columns)}; give one for each group after the first, "
+                f"which are {listing(groups)}."
+            )
+        given = given.set_axis(given.columns.map(str), axis=1)[list(groups)]
+    if isinstance(given, pd.Series | pd.DataFrame) and not isinstance(given.index, pd.RangeIndex):
         missing = ~genes.isin(given.index.map(str))
         if missing.any() or not given.index.is_unique:
             lacking = f"lack {counted(int(missing.sum()), 'gene')}" if missing.any() else "have a gene twice"

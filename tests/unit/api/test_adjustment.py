@@ -144,3 +144,20 @@ def test_the_average_over_the_null_interval_needs_the_normal_distribution(dds):
     asked = dds.effect("group", levels=("c", "a"))
     with pytest.raises(OptionError, match="kind='wald'"):
         asked.test("t", lfc_threshold=0.5, alt_hypothesis="greaterAbsUPSHOT")
+
+
+def test_cautious_filtering_keeps_given_cutoffs_and_never_leaves_all_genes_out(dds):
+    query = dds.effect("batch")
+    mean = query.test("averaged").table["baseMean"]
+    usual, given = query.test("averaged"), query.test("averaged", theta=[0.0])
+    assert usual.info.filter_threshold == pytest.approx(50 / 12)
+    assert given.info.filter_threshold == mean.min()
+    counts, sheet = study(n_genes=300)
+    few = (counts // 40).loc[lambda table: table.mean(axis=1) < 3]
+    found = (
+        cn.DESeqDataSet(few, sheet, design="~ batch + group", size_factors=np.ones(12))
+        .deseq(quiet=True, test="averaged", fit_type="mean")
+        .results()
+    )
+    assert 0 < found.table["baseMean"].max() < 50 / 12
+    assert found.table["padj"].notna().sum() == found.table["pvalue"].notna().sum() > 50

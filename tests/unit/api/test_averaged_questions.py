@@ -350,7 +350,7 @@ def test_dispersions_beyond_the_nodes_are_not_taken_for_smaller_ones(dds):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"test": "averaged", "reduced": "~ batch"}, "'reduced' is given but test='averaged' has no use for it"),
+        ({"test": "averaged", "reduced": "~ batch"}, "reduced= is given but test='averaged' has no use for it"),
         ({"test": "averaged", "beta_prior": True}, "test='averaged' compares likelihoods, which have no prior"),
         ({"test": "averaged", "use_t": True}, "use_t=True is for Wald tests"),
         ({"test": "averaged", "sharing": "gene_est_only"}, "needs the trend of the dispersions"),

@@ -307,7 +307,11 @@ def test_what_hidden_factors_cannot_do_is_refused(study, dds):
         (lambda: prior.results(C_VS_A, hidden_factors=1), OptionError, "DESeq2 with shrunken coefficients"),
         (lambda: alone.results(C_VS_A, hidden_factors=1), OptionError, "a dispersion trend is needed"),
         (lambda: ols.effect("group").test(fit="ols", hidden_factors=1), OptionError, "a fit by OLS cannot be made"),
-        (lambda: row.test(hidden_factors=4), OptionError, "with 15 residual degrees of freedom at most 3"),
+        (
+            lambda: row.test(hidden_factors=4),
+            OptionError,
+            r"hidden_factors=4: with 15 residual degrees of freedom at most 3",
+        ),
         (lambda: row.test(hidden_factors=0), OptionError, "hidden_factors=0 cannot be used"),
         (lambda: row.test(hidden_factors=True), OptionError, "hidden_factors=True cannot be used"),
         (lambda: row.test(hidden_factors="all"), OptionError, "give 'auto', or how many"),

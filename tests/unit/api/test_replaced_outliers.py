@@ -11,6 +11,7 @@ from countnest.errors import CountnestWarning, OptionError
 
 SHOWN = ["g2", "g3", "g10", "g20", "g30", "g40"]
 NA = np.nan
+ENDS = ["ciLower", "ciUpper"]
 COLUMNS = ["log2FoldChange", "lfcSE", "stat", "pvalue"]
 # DESeq2 1.38.3 for these counts, rows SHOWN. DESeq(test = "LRT", reduced = ~ 1):
 LRT = [
@@ -184,3 +185,12 @@ def test_a_second_shrinkage_is_refused(dds, type):
     for arguments in ({}, {"res": dds.results()}):
         with pytest.raises(OptionError, match="normal prior already"):
             lfc_shrink(shrunken, type=type, quiet=True, **arguments)
+
+
+def test_intervals_of_genes_that_lost_all_counts_are_their_fold_change_of_zero():
+    counts, sheet = study()
+    dds = cn.DESeqDataSet(counts, sheet, design="~ condition").deseq(quiet=True, fit_type="mean")
+    for kind in ("wald", "t", "averaged", "ql"):
+        table = dds.effect("condition").test(kind, confint=0.9).table
+        assert list(table.loc["g20", ["log2FoldChange", *ENDS, "pvalue"]]) == [0.0, 0.0, 0.0, 1.0], kind
+        assert table.loc["g10", ENDS].isna().all(), kind

@@ -381,7 +381,7 @@ def test_a_likelihood_ratio_fit_still_answers_with_fold_changes(lrt, dds):
     ("full", "options", "error", "message"),
     [
         ("~ group", {"test": "LRT"}, OptionError, "requires a 'reduced' design"),
-        ("~ group", {"reduced": "~ 1"}, OptionError, "'reduced' is given but test='Wald'"),
+        ("~ group", {"reduced": "~ 1"}, OptionError, "reduced= is given but test='Wald'"),
         ("~ group", {"test": "LRT", "reduced": "~ batch"}, DesignError, "not nested.*not in the full formula: 'batch'"),
         ("~ batch", {"test": "LRT", "reduced": "~ batch + group"}, DesignError, "'group'"),
         ("~ group", {"test": "LRT", "reduced": "~ group"}, DesignError, "less than one degree of freedom"),

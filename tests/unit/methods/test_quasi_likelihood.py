@@ -14,6 +14,7 @@ from countnest.containers.matrix import InMemory
 from countnest.errors import OptionError
 from countnest.methods.chunks import GeneChunk
 from countnest.methods.deseq2 import quasi
+from countnest.remedies import in_the_shell
 from countnest.simulate import groups
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.lrt import row_basis
@@ -228,13 +229,15 @@ def test_an_analysis_can_be_made_for_it(dds, tmp_path):
 def test_what_does_not_go_with_it_is_refused():
     counts, sheet = study()
     for options, message in (
-        ({"reduced": "~ batch"}, "test='QL' has no use for it"),
+        ({"reduced": "~ batch"}, r"reduced= is given but test='QL' has no use for it.*dds\.query\('joint"),
         ({"sharing": "gene_est_only"}, "test='QL' needs the trend"),
         ({"use_t": True}, "use_t=True is for Wald tests"),
         ({"beta_prior": True}, "test='QL' compares likelihoods"),
     ):
         with pytest.raises(OptionError, match=message):
             cn.DESeqDataSet(counts, sheet, design="~ batch + group").deseq(test="QL", quiet=True, **options)
+    with in_the_shell(), pytest.raises(OptionError, match=r"--reduced is given but --test QL .* --query 'joint"):
+        cn.DESeqDataSet(counts, sheet, design="~ batch + group").deseq(test="QL", quiet=True, reduced="~ batch")
 
 
 def test_threads_and_the_order_of_genes_change_no_bit(dds):

@@ -97,6 +97,8 @@ def test_unbalanced_sparse_and_nearly_poisson_studies():
     [
         ({"dispersion_df": 0}, r"dispersion_df=0 .* above 0"),
         ({"dispersion_df": "3"}, r"dispersion_df='3' .* above 0"),
+        ({"dispersion_sd": 1000}, r"dispersions of the genes .* cannot be drawn; give .* a smaller dispersion_sd"),
+        ({"dispersion": (1e300, 1e300)}, r"dispersions of the genes .* cannot be drawn; give other numbers"),
         ({"outlier_fraction": 2}, r"outlier_fraction=2 .* fraction of the counts, a number from 0 to 1"),
         ({"outlier_factors": 5}, r"outlier_factors=5 .* the smallest and the largest factor"),
         ({"outlier_factors": (0, 5)}, r"outlier_factors\[0\]=0 .* above 0"),

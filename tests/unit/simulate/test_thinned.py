@@ -55,6 +55,23 @@ def test_fold_changes_are_matched_by_label(untreated):
     pd.testing.assert_frame_equal(simulate.thinning(some, log2_fold_changes=frame).counts, study.counts)
 
 
+def test_columns_of_fold_changes_are_matched_by_group(untreated):
+    some = untreated.iloc[:50]
+    given = pd.DataFrame({"B": np.linspace(-1, 1, 50), "C": np.linspace(0, 3, 50)}, index=some.index)
+    study = simulate.thinning(some, sizes=(1, 1, 2), log2_fold_changes=given[["C", "B"]])
+    np.testing.assert_allclose(study.truth[["group[B]", "group[C]"]], np.log(2) * given)
+    with pytest.raises(OptionError, match=r"has the columns 'B', 'x'; .* after the first, which are 'B', 'C'"):
+        simulate.thinning(some, sizes=(1, 1, 2), log2_fold_changes=given.set_axis(["B", "x"], axis=1))
+
+
+def test_fold_changes_without_labels_are_in_the_order_of_the_genes(untreated):
+    some = untreated.to_numpy()[:50]
+    given = pd.Series(np.linspace(-1, 1, 50))
+    for form, sizes in ((given, (2, 2)), (given.to_frame(), (2, 2)), (pd.DataFrame(np.c_[given, -given]), (1, 1, 1))):
+        study = simulate.thinning(some, sizes=sizes, log2_fold_changes=form)
+        np.testing.assert_allclose(study.truth["group[B]"], np.log(2) * given)
+
+
 def test_seeds_and_sizes(untreated):
     study, again, other = (simulate.thinning(untreated, rng=seed) for seed in (4, 4, 6))
     pd.testing.assert_frame_equal(study.counts, again.counts)

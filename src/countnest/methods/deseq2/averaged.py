@@ -33,7 +33,7 @@ from countnest.stats.averaged.tails import (
 from countnest.stats.glm.fit import maximum_coefficients, maximum_means
 from countnest.stats.glm.inputs import LN2, NBInputs
 from countnest.stats.glm.layout import Layout
-from countnest.stats.inference.lrt import RankTest, row_basis
+from countnest.stats.inference.lrt import RankTest, pinned_offsets, row_basis
 
 __all__ = ["Averaging", "averaging"]
 
@@ -122,11 +122,11 @@ class Averaging:
         """Return the tails of the signed roots against null models with the contrast (1, p) pinned at +-threshold."""
         working = self.layout.working.matrix
         _, null = row_basis(contrast)
-        shift = (working @ contrast[0]) / (contrast @ contrast.T)[0, 0]
+        offsets = pinned_offsets(working, contrast, threshold)
         layout = Layout.of(as_float(working @ null), as_given=True)
         return over_genes(
             _pinned_chunk, self.genes, layout=self.layout, nodes=self.nodes, null=layout, contrast=contrast[0],
-            shift=shift, threshold=threshold, engine=self.engine, text="testing at every dispersion",
+            offsets=offsets, threshold=threshold, engine=self.engine, text="testing at every dispersion",
         )  # fmt: skip
 
 
@@ -214,15 +214,15 @@ def _pinned_chunk(
     nodes: Nodes,
     null: Layout,
     contrast: FloatArray,
-    shift: FloatArray,
+    offsets: FloatArray,
     threshold: float,
 ) -> _PinnedTails:
     inputs = chunk.inputs()
     mu = maximum_means(chunk["maximum"], inputs, layout)
     estimate = (chunk["maximum"] * contrast).sum(axis=1)
     tails = []
-    for pin in (threshold, -threshold):
-        pinned = replace(inputs, size_factors=inputs.size_factors * np.exp(pin * shift))
+    for pin, offset in ((threshold, offsets), (-threshold, -offsets)):
+        pinned = replace(inputs, size_factors=inputs.size_factors * np.exp(offset))
         ratios = _ratios(chunk, nodes, mu, _null_means(chunk.counts, pinned, null))
         side = np.sign(estimate - pin)[:, np.newaxis]
         for sign in (side, -side):

@@ -24,7 +24,7 @@ from countnest.parallel.run import Engine
 from countnest.stats.glm.fit import maximum_coefficients, maximum_means
 from countnest.stats.glm.inputs import LN2, NBInputs
 from countnest.stats.glm.layout import Layout
-from countnest.stats.inference.lrt import RankTest, row_basis
+from countnest.stats.inference.lrt import RankTest, pinned_offsets, row_basis
 from countnest.stats.moderated.deviance import deviance, deviance_df
 from countnest.stats.moderated.prior import ScaledFPrior
 from countnest.stats.moderated.spline import spline_prior
@@ -88,9 +88,9 @@ class QuasiLikelihood:
             test = self.joint(contrast[np.newaxis])
             return test.statistic, test.p_value
         own = self._working(contrast[np.newaxis])
-        shift = (self.layout.working.matrix @ own[0]) / (own @ own.T)[0, 0]
+        offsets = pinned_offsets(self.layout.working.matrix, own, threshold * LN2)
         roots = over_genes(
-            _roots_chunk, self.genes, null=self._null_layout(row_basis(own)[1]), contrast=own[0], shift=shift,
+            _roots_chunk, self.genes, null=self._null_layout(row_basis(own)[1]), contrast=own[0], offsets=offsets,
             threshold=threshold * LN2, engine=self.engine, text=NULL_TEXT,
         )  # fmt: skip
         scale = np.sqrt(self.moderated.variance)
@@ -178,13 +178,13 @@ class _Roots:
 
 
 def _roots_chunk(
-    chunk: GeneChunk, *, null: Layout, contrast: FloatArray, shift: FloatArray, threshold: float
+    chunk: GeneChunk, *, null: Layout, contrast: FloatArray, offsets: FloatArray, threshold: float
 ) -> _Roots:
     inputs = chunk.inputs()
     estimate = (chunk["maximum"] * contrast).sum(axis=1)
     roots = {}
-    for pin in dict.fromkeys((-threshold, threshold)):
-        pinned = replace(inputs, size_factors=inputs.size_factors * np.exp(pin * shift))
+    for pin, offset in {-threshold: -offsets, threshold: offsets}.items():
+        pinned = replace(inputs, size_factors=inputs.size_factors * np.exp(offset))
         roots[pin] = np.sign(estimate - pin) * np.sqrt(_gain(chunk, pinned, null))
     return _Roots(roots[-threshold], roots[threshold])
 

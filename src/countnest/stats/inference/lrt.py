@@ -9,11 +9,13 @@ import scipy.special
 
 from countnest.arrays import FloatArray, as_float
 
-__all__ = ["RankTest", "is_nested", "likelihood_ratio_test", "row_basis"]
+__all__ = ["RankTest", "is_nested", "likelihood_ratio_test", "pinned_offsets", "row_basis"]
 
 SPAN_TOLERANCE = 1e-8
 # Singular values below this fraction of the largest are zero.
 RANK_TOLERANCE = 1e-10
+# Of offsets, natural log: a factor of 2^30, which is more than counts can show.
+LARGEST_OFFSET = 30.0 * float(np.log(2.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,3 +53,16 @@ def row_basis(contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
     _, singular, rows = np.linalg.svd(contrasts)
     rank = int(np.count_nonzero(singular > RANK_TOLERANCE * singular[0]))
     return as_float(rows[:rank]), as_float(rows[rank:].T)
+
+
+def pinned_offsets(columns: FloatArray, contrast: FloatArray, value: float) -> FloatArray:
+    """Return the offsets (n,), natural log, with which null models have a contrast (1, p) at a value instead of zero.
+
+    A value so far out that no count could tell it from a nearer one has the offsets of the nearer one: means are then
+    finite, and the null model can be fitted.
+    """
+    shift = (columns @ contrast[0]) / (contrast @ contrast.T)[0, 0]
+    largest = float(np.abs(shift).max(initial=0.0))
+    if abs(value) * largest > LARGEST_OFFSET:
+        value = np.copysign(LARGEST_OFFSET / largest, value)
+    return as_float(value * shift)
