@@ -107,6 +107,13 @@ def test_files_are_those_of_the_api(folder, runs, fitted, kind, tmp_path):
         assert (out / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
 
+@pytest.mark.parametrize(("kind", "test"), [("analysis by averaged", "averaged"), ("analysis by ql", "QL")])
+def test_the_main_table_has_the_test_of_the_analysis(folder, runs, fitted, kind, test, tmp_path):
+    assert runs[kind].returncode == 0
+    fitted.results(test=test).to_csv(tmp_path / "results.csv")
+    assert (folder / "out" / kind / "results.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
+
+
 def test_shapes_of_the_files(folder, runs):
     out = folder / "out" / "wald"
     assert runs["wald"].returncode == 0
