@@ -20,9 +20,11 @@ __all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 # For each kernel that other modules call, including all that it calls: seconds to compile, and number of kernels.
 EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "edger.leverage.leverage_chunk": (0.5, 3),
-    "edger.one_group.one_group_chunk": (0.5, 4),
-    "edger.deviance.deviance_chunk": (0.8, 4),
+    "edger.one_group.one_way_chunk": (0.9, 4),
+    "edger.deviance.deviance_chunk": (0.6, 4),
     "edger.levenberg.levenberg_chunk": (4.0, 22),
+    "edger.profile.profile_chunk": (1.2, 5),
+    "edger.profile.grid_chunk": (1.2, 1),
     "negbin.moments.rough_dispersion_chunk": (0.4, 2),
     "negbin.moments.projected_mean_chunk": (0.3, 1),
     "negbin.irls.nb_log_start_chunk": (0.2, 1),

@@ -19,6 +19,7 @@ from countnest.progress import progress
 from countnest.public import HOMES
 from countnest.signature import checked_arguments
 from countnest.stats.edger.columns import Columns
+from countnest.stats.edger.dispersion import estimate_dispersions
 from countnest.stats.edger.glm import GLMInputs, fit_glm
 
 __all__ = ["Warmed", "warm"]
@@ -97,10 +98,13 @@ def _walk() -> None:
 
 
 def _fit_as_edger(example: DESeqDataSet) -> None:
+    """Fit a design of groups and one with a covariate, whose groups are not fitted one by one."""
     counts = example._data.counts
-    inputs = GLMInputs.of(counts, counts.sum(axis=0))
-    for design in (example._design.matrix, np.column_stack([np.ones(_SAMPLES), np.arange(float(_SAMPLES))])):
-        fit_glm(inputs, Columns.of(design), 0.1)
+    library = counts.sum(axis=0)
+    inputs = GLMInputs.of(counts, library)
+    fit_glm(inputs, Columns.of(example._design.matrix), 0.1)
+    covariate = np.column_stack([np.ones(_SAMPLES), np.arange(float(_SAMPLES))])
+    estimate_dispersions(inputs, Columns.of(covariate), library)
 
 
 def _public(name: str) -> Any:  # noqa: ANN401 (a function of the package)

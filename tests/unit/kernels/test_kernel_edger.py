@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.special
 
 from countnest.kernels.edger.deviance import CLAMPED, EXACT, UNCLAMPED, unit_deviance
+from countnest.kernels.edger.profile import grid_chunk, profile_chunk
 from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.glm import GLMInputs, fit_levenberg
 from countnest.stats.edger.levels import compat_level
@@ -123,3 +125,67 @@ def test_damped_scoring_is_that_of_the_twin(genes):
         assert fit.n_iter[g] == n_iter
         np.testing.assert_allclose(fit.beta[g], beta, rtol=1e-8)
         assert fit.deviance[g] == pytest.approx((v * computed_deviance(y, fit.mu[g], a)).sum(), rel=1e-10)
+
+
+def adjusted_profile_of_means(y, mu, X, v, alpha):
+    """Return the adjusted log-likelihood of one gene at given means."""
+    r, lgamma = v / alpha, scipy.special.gammaln
+    loglik = v * y * np.log(v * mu) - (v * y + r) * np.log(v * mu + r) + r * np.log(r)
+    loglik += lgamma(v * y + r) - lgamma(v * y + 1.0) - lgamma(r)
+    information = X.T @ ((v * mu / (1.0 + alpha * mu))[:, None] * X)
+    pivots = np.diag(np.linalg.cholesky(information + 1e-300 * np.eye(X.shape[1]))) ** 2
+    return loglik.sum() - 0.5 * np.log(pivots).sum()
+
+
+def test_adjusted_profile_likelihoods_are_those_of_the_twin(genes):
+    counts, _, weights, _ = genes
+    X = np.column_stack([np.ones(6), [0.0, 0.0, 1.0, 1.0, 0.0, 1.0], [0.1, 2.0, 0.3, 1.4, 2.0, 0.6]])
+    plan = Columns.of(X).plan
+    mu = counts.mean(axis=1, keepdims=True) * np.linspace(0.4, 1.7, 6)
+    for v in (np.ones((1, 6)), weights):
+        for alpha in (1e-3, 0.3, 40.0):
+            found = np.empty(len(counts))
+            profile_chunk(counts, mu, v, alpha, plan.index, plan.numbers, 1.0, found)
+            each_v = np.broadcast_to(v, counts.shape)
+            expected = [adjusted_profile_of_means(*each, alpha)
+                        for each in zip(counts, mu, [X] * len(counts), each_v, strict=True)]  # fmt: skip
+            np.testing.assert_allclose(found, expected, rtol=1e-9)
+            alone = np.empty(1)  # weights of one gene are weights too
+            profile_chunk(
+                counts[3:4], mu[3:4], v[3:4] if len(v) > 1 else v, alpha, plan.index, plan.numbers, 1.0, alone
+            )
+            assert alone[0] == found[3]
+
+
+def test_profile_likelihoods_without_dispersion_are_those_of_poisson_and_pivots_have_a_floor():
+    y, mu = np.array([[3.0, 0.0, 700.0, 12.0]]), np.array([[2.5, 0.7, 690.0, 11.0]])
+    plan = Columns.of(np.ones((4, 1))).plan
+    found = np.empty(1)
+    for alpha in (0.0, 1e-18):
+        profile_chunk(y, mu, np.ones((1, 4)), alpha, plan.index, plan.numbers, 1.0, found)
+        poisson = (y * np.log(mu) - mu - scipy.special.gammaln(y + 1.0)).sum() - 0.5 * np.log(mu.sum())
+        assert found[0] == pytest.approx(poisson, rel=1e-10)
+    for share in (0.5, 1.0):
+        profile_chunk(0.0 * y, 0.0 * mu, np.ones((1, 4)), 0.1, plan.index, plan.numbers, share, found)
+        assert found[0] == pytest.approx(-share * np.log(1e-10), rel=1e-12)
+
+
+def test_likelihoods_on_a_grid_are_those_of_fits_at_each_dispersion(genes):
+    counts, factors, weights, _ = genes
+    covariate = np.column_stack([np.ones(6), [0.1, 2.0, 0.3, 1.4, 2.0, 0.6]])
+    groups = np.column_stack([np.ones(6), [0.0, 0.0, 1.0, 1.0, 0.0, 1.0]])
+    inputs = GLMInputs.of(counts, factors, weights)
+    for X in (covariate, groups):
+        columns = Columns.of(X)
+        grid = np.array([0.01, 0.2, 3.0])
+        found = np.empty((len(counts), 3))
+        start = np.full((len(counts), 2), np.nan)
+        grid_chunk(
+            counts, factors, weights, grid, columns.plan.index, columns.plan.numbers, columns.level,
+            columns.samples, columns.first, EXACT, 1e-18, 1.0, start, found,
+        )  # fmt: skip
+        for k, alpha in enumerate(grid):
+            mu = fit_levenberg(inputs, columns, alpha).mu
+            expected = np.empty(len(counts))
+            profile_chunk(counts, mu, weights, alpha, columns.plan.index, columns.plan.numbers, 1.0, expected)
+            np.testing.assert_allclose(found[:, k], expected, rtol=1e-8)

@@ -37,10 +37,10 @@ DAMPING, LEAST_DAMPING = 1e-6, 1e-13
 FAILED = 1e13
 # A deviance below this fraction of the largest count is zero.
 NO_DEVIANCE = 1e-13
-# Iterations end where a step gains less deviance: where those of edgeR end, and at the optimum.
-GAIN, TIGHT_GAIN = 1e-6, 1e-18
-# On the way to the optimum they also end where steps do not become shorter, and where a coefficient goes to infinity:
-# it moves by more than the first of these, and gains less than the second.
+# Near the optimum, where a step gains less, rounding decides which deviance is lower.
+NEAR_GAIN = 1e-6
+# On the way to the optimum iterations also end where steps do not become shorter, and where a coefficient goes to
+# infinity: it moves by more than the second of these, and gains less than the third.
 STALLED, RUNAWAY, RUNAWAY_GAIN = 0.9, 0.5, 1e-16
 # Rows of the numbers by sample, by column and of a gene.
 COUNT, FACTOR, WEIGHT, MEAN, NEW_MEAN = 0, 1, 2, 3, 4
@@ -161,15 +161,17 @@ def means_and_deviance(
 
 
 @kernel
-def is_enough(mode: int, gain: float, last: float, longest: float) -> bool:
+def is_enough(mode: int, limit: float, gain: float, last: float, longest: float) -> bool:
     """Return whether iterations end with a step of that gain, whose longest component is `longest`."""
-    if mode != EXACT:
-        return gain < GAIN
-    return gain < TIGHT_GAIN or (gain < GAIN and gain > STALLED * last) or (gain < RUNAWAY_GAIN and longest > RUNAWAY)
+    if gain < limit or mode != EXACT:
+        return gain < limit
+    return (gain < NEAR_GAIN and gain > STALLED * last) or (gain < RUNAWAY_GAIN and longest > RUNAWAY)
 
 
 @kernel
-def judge(mode: int, max_iter: int, state: IntArray, ends: FloatArray, failed_out: FloatArray) -> None:
+def judge(
+    mode: int, limit: float, max_iter: int | np.int64, state: IntArray, ends: FloatArray, failed_out: FloatArray
+) -> None:
     """Decide for every lane whether its step is taken, on its damping, and whether its gene is done."""
     for lane in range(LANES):
         ends[TAKEN, lane] = 0.0
@@ -181,11 +183,11 @@ def judge(mode: int, max_iter: int, state: IntArray, ends: FloatArray, failed_ou
             ends[TAKEN, lane], state[ITERATION, lane] = 1.0, 0
             continue
         low = new / ends[LARGEST, lane] < NO_DEVIANCE
-        near = mode == EXACT and gain < GAIN and not math.isnan(new)
+        near = mode == EXACT and gain < NEAR_GAIN and not math.isnan(new)
         if not math.isnan(ends[DETERMINANT, lane]) and (new <= ends[DEVIANCE, lane] or low or near):
             state[ITERATION, lane] += 1
             ends[TAKEN, lane] = 1.0
-            enough = is_enough(mode, gain, ends[LAST_GAIN, lane], ends[LONGEST, lane])
+            enough = is_enough(mode, limit, gain, ends[LAST_GAIN, lane], ends[LONGEST, lane])
             ends[LAST_GAIN, lane] = gain
             state[DONE, lane] = enough or low or state[ITERATION, lane] >= max_iter
             if state[TRIAL, lane] == 0:
@@ -217,7 +219,8 @@ def levenberg_chunk(
     numbers: FloatArray,
     level: FloatArray,
     mode: int,
-    max_iter: int,
+    limit: float,
+    max_iter: int | np.int64,
     beta_out: FloatArray,
     mu_out: FloatArray,
     deviance_out: FloatArray,
@@ -241,7 +244,9 @@ def levenberg_chunk(
     level
         (p,) coefficients whose predictors are nearest to 1 in all samples.
     mode
-        See `deviance`; where deviances are exact, iterations go on to the optimum.
+        Of the deviances, see `deviance`.
+    limit
+        Iterations end where a step gains less deviance.
     beta_out
         (G, p) starts on entry, NaN where there is none; estimates on return, natural log, NaN without counts.
     mu_out, deviance_out
@@ -300,7 +305,7 @@ def levenberg_chunk(
                     coefficients[NEW_BETA, k, lane] = coefficients[BETA, k, lane]
         cell_predictors(plan, numbers, new_beta, eta)
         of_gene[NEW_DEVIANCE] = means_and_deviance(y, f, v, of_gene[ALPHA], mode, plan, eta, new_mu)
-        judge(mode, max_iter, state, ends, failed_out)
+        judge(mode, limit, max_iter, state, ends, failed_out)
         take(of_gene[TAKEN], beta, new_beta)
         take(of_gene[TAKEN], mu, new_mu)
         of_gene[DEVIANCE] = select(of_gene[TAKEN] > 0.5, of_gene[NEW_DEVIANCE], of_gene[DEVIANCE])

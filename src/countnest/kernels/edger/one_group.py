@@ -1,4 +1,4 @@
-"""The rate of one group of samples: a negative binomial GLM with an intercept, by Fisher scoring.
+"""The rates of groups of samples: negative binomial GLMs with an intercept each, by Fisher scoring.
 
 Source: McCullagh and Nelder (1989), Generalized Linear Models, ch. 2.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 
-from countnest.arrays import FloatArray
+import numpy as np
+
+from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
 
-__all__ = ["one_group_chunk"]
+__all__ = ["one_way_chunk"]
 
 # A count or a dispersion below this is zero.
 NO_COUNT = 1e-10
@@ -18,11 +20,11 @@ NO_DISPERSION = 1e-10
 
 
 @kernel
-def starting_rate(y: FloatArray, f: FloatArray, v: FloatArray) -> float:
+def starting_rate(y: FloatArray, f: FloatArray, v: FloatArray, size: int) -> float:
     """Return the log of the weighted mean of y / f; -inf without counts."""
     total = 0.0
     weight = 0.0
-    for j in range(y.shape[0]):
+    for j in range(size):
         if y[j] > NO_COUNT:
             total += v[j] * y[j] / f[j]
         weight += v[j]
@@ -30,33 +32,40 @@ def starting_rate(y: FloatArray, f: FloatArray, v: FloatArray) -> float:
 
 
 @kernel
-def poisson_rate(y: FloatArray, f: FloatArray, v: FloatArray) -> float:
+def poisson_rate(y: FloatArray, f: FloatArray, v: FloatArray, size: int) -> float:
     """Return the estimate without dispersion."""
     total = 0.0
     expected = 0.0
-    for j in range(y.shape[0]):
+    for j in range(size):
         total += v[j] * y[j]
         expected += v[j] * f[j]
     return math.log(total / expected)
 
 
 @kernel
-def one_group_row(
-    y: FloatArray, f: FloatArray, v: FloatArray, alpha: float, start: float, tol: float, max_iter: int
+def group_rate(
+    y: FloatArray,
+    f: FloatArray,
+    v: FloatArray,
+    size: int,
+    alpha: float,
+    start: float,
+    tol: float,
+    max_iter: int | np.int64,
 ) -> float:
-    """Return the log rate of a gene; iterations end when a step is below `tol`."""
-    beta = starting_rate(y, f, v)
+    """Return the log rate of the first `size` samples; iterations end when a step is below `tol`."""
+    beta = starting_rate(y, f, v, size)
     if beta == -math.inf:
         return beta
     if alpha <= NO_DISPERSION:
-        return poisson_rate(y, f, v)
+        return poisson_rate(y, f, v, size)
     if not math.isnan(start):
         beta = start
     for _ in range(max_iter):
         rate = math.exp(beta)
         score = 0.0
         information = 0.0
-        for j in range(y.shape[0]):
+        for j in range(size):
             mu = rate * f[j]
             share = v[j] / (1.0 + mu * alpha)
             score += share * (y[j] - mu)
@@ -69,16 +78,19 @@ def one_group_row(
 
 
 @kernel
-def one_group_chunk(
+def one_way_chunk(
     counts: FloatArray,
     factors: FloatArray,
     weights: FloatArray,
     alpha: FloatArray,
+    samples: IntArray,
+    first: IntArray,
     tol: float,
-    max_iter: int,
-    beta_out: FloatArray,
+    max_iter: int | np.int64,
+    rates_out: FloatArray,
+    mu_out: FloatArray,
 ) -> None:
-    """Write the log rates of all genes into `beta_out` (G,).
+    """Fit each group of every gene by itself.
 
     Parameters
     ----------
@@ -90,10 +102,24 @@ def one_group_chunk(
         (1, n) or (G, n) observation weights.
     alpha
         (G,) dispersions.
-    beta_out
-        (G,) starts on entry, NaN where there is none; estimates on return, natural log, -inf without counts.
+    samples, first
+        (n,) the samples, group after group, and where each group begins, (C + 1,).
+    rates_out
+        (G, C) starts on entry, NaN where there is none; estimates on return, natural log, -inf without counts.
+    mu_out
+        (G, n) means.
     """
+    n = counts.shape[1]
+    y, f, v = np.empty(n), np.empty(n), np.empty(n)
     for g in range(counts.shape[0]):
-        f = factors[0] if factors.shape[0] == 1 else factors[g]
-        v = weights[0] if weights.shape[0] == 1 else weights[g]
-        beta_out[g] = one_group_row(counts[g], f, v, alpha[g], beta_out[g], tol, max_iter)
+        own_f = factors[0] if factors.shape[0] == 1 else factors[g]
+        own_v = weights[0] if weights.shape[0] == 1 else weights[g]
+        for c in range(first.shape[0] - 1):
+            size = first[c + 1] - first[c]
+            for i in range(size):
+                j = samples[first[c] + i]
+                y[i], f[i], v[i] = counts[g, j], own_f[j], own_v[j]
+            rates_out[g, c] = group_rate(y, f, v, size, alpha[g], rates_out[g, c], tol, max_iter)
+            rate = math.exp(rates_out[g, c])
+            for i in range(size):
+                mu_out[g, samples[first[c] + i]] = rate * f[i]

@@ -7,11 +7,35 @@ from typing import Self
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray, as_float, as_int
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, as_int
 from countnest.kernels.algebra.elimination import Plan
 from countnest.stats.glm.structure import plan_elimination
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "independent_columns"]
+
+# A column whose length falls below this fraction of its own, without what earlier columns have, depends on them.
+DEPENDENT = 1e-7
+
+
+def independent_columns(matrix: FloatArray) -> IntArray:
+    """Return the columns of X (n, p) that do not depend on earlier ones, in their order.
+
+    Notes
+    -----
+    R counterpart: the pivot of qr(X), up to its rank.
+    """
+    basis: list[FloatArray] = []
+    kept = []
+    for k, column in enumerate(matrix.T):
+        rest = column.copy()
+        for _ in range(2):  # twice is enough against rounding
+            for direction in basis:
+                rest -= direction * float((direction * rest).sum())
+        length, own = float(np.sqrt((rest**2).sum())), float(np.sqrt((column**2).sum()))
+        if length > DEPENDENT * own and len(basis) < len(column):
+            basis.append(rest / length)
+            kept.append(k)
+    return np.array(kept, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +48,8 @@ class Columns:
         X, (n, p).
     rows
         (C, p) its distinct rows.
-    of_sample
-        (n,) the distinct row of each sample.
+    samples, first
+        (n,) the samples, one distinct row after the other, and where each begins, (C + 1,).
     plan
         How its normal equations are worked out: `kernels.algebra.elimination`.
     level
@@ -34,7 +58,8 @@ class Columns:
 
     matrix: FloatArray
     rows: FloatArray
-    of_sample: IntArray
+    samples: IntArray
+    first: IntArray
     plan: Plan
     level: FloatArray
 
@@ -45,7 +70,19 @@ class Columns:
         rows, of_sample = np.unique(matrix, axis=0, return_inverse=True)
         of_sample = as_int(of_sample.reshape(-1))
         level = np.linalg.lstsq(matrix, np.ones(len(matrix)), rcond=None)[0]
-        return cls(matrix, rows, of_sample, plan_elimination(rows, of_sample), as_float(level))
+        samples = as_int(np.argsort(of_sample, kind="stable"))
+        first = as_int(np.searchsorted(of_sample[samples], np.arange(len(rows) + 1)))
+        return cls(matrix, rows, samples, first, plan_elimination(rows, of_sample), as_float(level))
+
+    def without(self, samples: BoolArray) -> Self | None:
+        """Return the columns without some samples (n,): those that are independent of earlier ones there.
+
+        None where no residual degrees of freedom remain.
+        """
+        rest = self.matrix[~samples]
+        rest = rest[:, independent_columns(rest)]
+        n, p = rest.shape
+        return type(self).of(rest) if n > p else None
 
     @property
     def is_one_way(self) -> bool:

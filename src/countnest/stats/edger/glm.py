@@ -12,17 +12,30 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.kernels.edger.deviance import CLAMPED, EXACT, UNCLAMPED, deviance_chunk
 from countnest.kernels.edger.levenberg import levenberg_chunk
+from countnest.kernels.edger.one_group import one_way_chunk
 from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.levels import Level, compat_level
-from countnest.stats.edger.one_group import fit_one_group
+from countnest.stats.edger.one_group import MAX_ITER as MAX_STEPS
+from countnest.stats.edger.one_group import TOLERANCE
 from countnest.stats.norm.prior_count import prior_counts
 
-__all__ = ["GLMFit", "GLMInputs", "deviance_mode", "deviances", "fit_glm", "fit_levenberg", "shrunken_coefficients"]
+__all__ = [
+    "GLMFit",
+    "GLMInputs",
+    "deviance_mode",
+    "deviances",
+    "fit_glm",
+    "fit_levenberg",
+    "gain_limit",
+    "shrunken_coefficients",
+]
 
 MAX_ITER = 250
 # In place of the log rate of a group without counts, which is minus infinity.
 NO_RATE = -1e8
 PRIOR_COUNT = 0.125
+# Iterations end where a step gains less deviance: at the optimum, and where those of edgeR end.
+TIGHT_GAIN, GAIN = 1e-18, 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +154,7 @@ def fit_levenberg(
     n_iter, failed = np.empty(n_genes, dtype=np.int64), np.empty(n_genes)
     levenberg_chunk(
         inputs.counts, inputs.factors, inputs.weights, _by_gene(dispersion, n_genes),
-        columns.plan.index, columns.plan.numbers, columns.level, deviance_mode(level), max_iter,
+        columns.plan.index, columns.plan.numbers, columns.level, deviance_mode(level), gain_limit(level), max_iter,
         beta, mu, deviance, n_iter, failed,
     )  # fmt: skip
     return GLMFit(beta, mu, deviance, n_iter, failed > 0)
@@ -152,15 +165,12 @@ def _fit_groups(
 ) -> GLMFit:
     n_genes, n = inputs.counts.shape
     alpha = _by_gene(dispersion, n_genes)
-    rates = np.empty((n_genes, len(columns.rows)))
-    before = None if start is None else start @ columns.rows.T
+    rates = np.full((n_genes, len(columns.rows)), np.nan) if start is None else as_float(start @ columns.rows.T)
     mu = np.empty((n_genes, n))
-    for group in range(len(columns.rows)):
-        samples = np.flatnonzero(columns.of_sample == group)
-        part = inputs.at(slice(None), samples)
-        first = None if before is None else before[:, group]
-        rates[:, group] = fit_one_group(part.counts, part.factors, alpha, part.weights, first)
-        mu[:, samples] = part.factors * np.exp(rates[:, group])[:, np.newaxis]
+    one_way_chunk(
+        inputs.counts, inputs.factors, inputs.weights, alpha,
+        columns.samples, columns.first, TOLERANCE, MAX_STEPS, rates, mu,
+    )  # fmt: skip
     empty = np.isneginf(rates).all(axis=1)
     finite = np.maximum(rates, NO_RATE)
     beta = np.linalg.solve(columns.rows, finite.T).T
@@ -185,6 +195,11 @@ def deviance_mode(level: Level | None) -> int:
     if level is None or level.exact:
         return EXACT
     return CLAMPED if level.clamped_deviance else UNCLAMPED
+
+
+def gain_limit(level: Level | None) -> float:
+    """Return the gain of deviance that ends damped scoring."""
+    return TIGHT_GAIN if level is None or level.exact else GAIN
 
 
 def shrunken_coefficients(

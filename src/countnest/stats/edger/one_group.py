@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.kernels.edger.one_group import one_group_chunk
+from countnest.kernels.edger.one_group import one_way_chunk
 
-__all__ = ["fit_one_group"]
+__all__ = ["MAX_ITER", "TOLERANCE", "fit_one_group"]
 
 TOLERANCE = 1e-10
 MAX_ITER = 50
@@ -40,14 +40,17 @@ def fit_one_group(
     R counterpart: edgeR::mglmOneGroup.
     """
     n_genes, n = counts.shape
-    beta = np.full(n_genes, np.nan) if start is None else start.copy()
-    one_group_chunk(
+    rates = np.full((n_genes, 1), np.nan) if start is None else as_float(start.reshape(-1, 1).copy())
+    one_way_chunk(
         as_float(counts),
         as_float(np.atleast_2d(factors)),
         np.ones((1, n)) if weights is None else as_float(weights),
         as_float(np.broadcast_to(dispersion, n_genes).copy()),
+        np.arange(n),
+        np.array([0, n]),
         TOLERANCE,
         MAX_ITER,
-        beta,
+        rates,
+        np.empty((n_genes, n)),
     )
-    return beta
+    return as_float(rates[:, 0])

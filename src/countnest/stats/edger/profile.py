@@ -1,0 +1,73 @@
+"""Adjusted profile likelihoods of dispersions. G genes, n samples, K dispersions.
+
+Source: McCarthy, Chen and Smyth (2012), doi:10.1093/nar/gks042.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import FloatArray, as_float
+from countnest.kernels.edger.profile import grid_chunk
+from countnest.stats.edger.columns import Columns
+from countnest.stats.edger.glm import GAIN, GLMInputs, deviance_mode, fit_glm
+from countnest.stats.edger.levels import Level, compat_level
+from countnest.stats.edger.zeros import exact_zeros, patterns
+
+__all__ = ["CENTRE", "LOG_GRID", "adjusted_profile", "dispersion_grid", "profile_sum"]
+
+# Where exact zeros are looked for.
+DISPERSION = 0.05
+# Powers of two times the last number are the grid.
+LOG_GRID = np.linspace(-10.0, 10.0, 21)
+CENTRE = 0.1
+# Fits at a grid of dispersions start near their end: a gain below this is enough for the likelihood.
+GRID_GAIN = 1e-9
+
+
+def dispersion_grid(log_grid: FloatArray = LOG_GRID) -> FloatArray:
+    """Return dispersions, 0.1 times powers of two."""
+    return as_float(CENTRE * 2.0**log_grid)
+
+
+def adjusted_profile(
+    inputs: GLMInputs, columns: Columns, dispersions: FloatArray, level: Level | None = None
+) -> FloatArray:
+    """Return the adjusted profile log-likelihoods (G, K) of some dispersions.
+
+    Samples without counts in groups without counts are left out, with the columns that they alone have; where no
+    residual degrees of freedom remain the likelihood is 0 everywhere.
+    """
+    level = level or compat_level()
+    unweighted = GLMInputs(inputs.counts, inputs.factors, np.ones((1, inputs.counts.shape[1])))
+    zeros = exact_zeros(inputs.counts, fit_glm(unweighted, columns, DISPERSION, level=level).mu)
+    profile = np.zeros((len(inputs.counts), len(dispersions)))
+    for genes, pattern in patterns(zeros):
+        if not pattern.any():
+            profile[genes] = profile_on(inputs.at(genes), columns, dispersions, level)
+            continue
+        rest = columns.without(pattern)
+        if rest is not None:
+            kept = np.flatnonzero(~pattern).astype(np.int64)
+            profile[genes] = profile_on(inputs.at(genes, kept), rest, dispersions, level)
+    return profile
+
+
+def profile_on(inputs: GLMInputs, columns: Columns, dispersions: FloatArray, level: Level) -> FloatArray:
+    """Return the adjusted profile log-likelihoods (G, K) with all samples and columns."""
+    start = np.full((len(inputs.counts), columns.matrix.shape[1]), np.nan)
+    profile = np.empty((len(inputs.counts), len(dispersions)))
+    grid_chunk(
+        inputs.counts, inputs.factors, inputs.weights, as_float(dispersions),
+        columns.plan.index, columns.plan.numbers, columns.level, columns.samples, columns.first,
+        deviance_mode(level), GRID_GAIN if level.exact else GAIN, 0.5 if level.half_floor else 1.0, start, profile,
+    )  # fmt: skip
+    return profile
+
+
+def profile_sum(inputs: GLMInputs, columns: Columns, dispersion: float, level: Level) -> float:
+    """Return the sum over genes of the adjusted profile log-likelihoods of one dispersion.
+
+    Every fit starts afresh, and all samples and columns count.
+    """
+    return float(profile_on(inputs, columns, np.array([dispersion]), level).sum())
