@@ -82,7 +82,7 @@ def adjustment(plan: IntArray, equations: FloatArray, floor_share: float) -> flo
     """
     n_slots = plan[N_SLOTS]
     diagonal, update, left, right, out = plan[DIAGONAL], plan[UPDATE], plan[LEFT], plan[RIGHT], plan[OUT]
-    total = 0.0 * equations[0]
+    total: float = 0.0 * equations[0]
     for j in range(plan[N_COLUMNS]):
         pivot = equations[plan[diagonal + j]]
         lost = pivot < NO_INFORMATION
