@@ -42,16 +42,28 @@ def test_deviance_and_pearson_are_those_of_statsmodels(data, g):
     np.testing.assert_allclose(nb_variance(mu, ALPHA)[g], family.variance(mu[g]), rtol=1e-14)
 
 
+def exact_deviance(y, mu, alpha):
+    """Return the signed root of a contribution to the deviance, from fifty digits."""
+    with decimal.localcontext(prec=50):
+        count, m, r = Decimal(y), Decimal(mu), 1 / Decimal(alpha)
+        half = (count * (count / m).ln() if count else 0) - (count + r) * ((count + r) / (m + r)).ln()
+        return np.sign(y - mu) * float((2 * half).sqrt())
+
+
 def test_deviance_loses_no_digits(data):
     counts, mu = data
     found = deviance_residuals(counts, mu, ALPHA)
-    with decimal.localcontext(prec=50):
-        for g, alpha in enumerate(ALPHA):
-            for j in range(0, 60, 3):
-                y, m, r = Decimal(counts[g, j]), Decimal(mu[g, j]), 1 / Decimal(alpha)
-                half = (y * (y / m).ln() if y else 0) - (y + r) * ((y + r) / (m + r)).ln()
-                expected = np.sign(counts[g, j] - mu[g, j]) * float((2 * half).sqrt())
-                assert found[g, j] == pytest.approx(expected, abs=1e-11)
+    for g, alpha in enumerate(ALPHA):
+        for j in range(0, 60, 3):
+            assert found[g, j] == pytest.approx(exact_deviance(counts[g, j], mu[g, j], alpha), abs=1e-11)
+
+
+def test_deviances_of_means_far_from_their_counts_are_finite():
+    counts, mu = (np.tile(row, (4, 1)) for row in ([0.0, 5.0, 3.0, 1e7, 2.0], [1e30, 1e30, 1e-30, 1e-20, 1e-9]))
+    found = deviance_residuals(counts, mu, ALPHA)
+    for g, alpha in enumerate(ALPHA):
+        for j in range(5):
+            assert found[g, j] == pytest.approx(exact_deviance(counts[g, j], mu[g, j], alpha), rel=1e-11)
 
 
 def test_a_count_at_its_mean_has_no_residual():

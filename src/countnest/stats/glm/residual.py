@@ -22,6 +22,8 @@ __all__ = [
 
 # Beyond about 37 standard deviations a tail is smaller than the smallest number.
 SMALLEST = float(np.finfo(np.float64).tiny)
+# Ratios of counts and means below this are not taken as one less a difference, which would have lost their digits.
+SMALL_RATIO = 1e-8
 
 
 def nb_variance(mu: FloatArray, alpha: FloatArray) -> FloatArray:
@@ -71,9 +73,17 @@ def unit_deviances(counts: FloatArray, mu: FloatArray, alpha: FloatArray) -> Flo
     excess = (counts - mu) / (mu + size)
     gap = size * excess
     with np.errstate(divide="ignore", invalid="ignore"):
-        of_counts = np.where(counts > 0, -counts * np.log1p(-gap / counts) - gap, -gap)
-    contribution = of_counts + size * (excess - np.log1p(excess))
+        of_mean = _log_ratio(excess, (counts + size) / (mu + size))
+        own = _log_ratio(-gap / counts, mu / counts * ((counts + size) / (mu + size)))
+        of_counts = np.where(counts > 0, -counts * own - gap, -gap)
+    contribution = of_counts + size * (excess - of_mean)
     return np.asarray(2.0 * np.maximum(contribution, 0.0))
+
+
+def _log_ratio(difference: FloatArray, ratio: FloatArray) -> FloatArray:
+    """Return the logarithms of ratios, from their differences from one where these have more digits."""
+    far = ratio < SMALL_RATIO
+    return np.where(far, np.log(ratio), np.log1p(np.where(far, 0.0, difference)))
 
 
 def quantile_residuals(
