@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     from countnest.api.access import predict as predict
     from countnest.api.access import residuals as residuals
     from countnest.api.deseq2 import DESeqDataSet as DESeqDataSet
+    from countnest.api.edger import edger as edger
+    from countnest.api.edger import glm_fit as glm_fit
+    from countnest.api.edger import glm_ql_fit as glm_ql_fit
+    from countnest.api.edger_steps import estimate_disp as estimate_disp
+    from countnest.api.edger_steps import exact_test as exact_test
+    from countnest.api.edger_steps import glm_lrt as glm_lrt
+    from countnest.api.edger_steps import glm_ql_ftest as glm_ql_ftest
+    from countnest.api.edger_steps import glm_treat as glm_treat
+    from countnest.api.edger_steps import pred_fc as pred_fc
     from countnest.api.examples import make_example_dataset as make_example_dataset
     from countnest.api.functions import DESeq as DESeq
     from countnest.api.functions import estimate_dispersions as estimate_dispersions

@@ -35,6 +35,7 @@ WIDE = {
     "QueryMethods.effect",
     "BoundQuery.test",
     "DESeqDataSet.deseq",
+    "edger",
     "answer_options",
     "DESeqDataSet.results",
     "CountDataSet.__init__",

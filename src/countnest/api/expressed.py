@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from countnest.api.dataset import CountDataSet
 from countnest.api.inputs import by_label, given_numbers
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.errors import CountsError, NormalizationError, OptionError, counted, listing, warn
@@ -15,6 +14,9 @@ from countnest.options import check_option
 from countnest.stats.norm.filter import FilterRule, filter_by_expr, smallest_group_of_design
 from countnest.stats.norm.size_factors import check_factors
 from countnest.stats.norm.tmm import FactorMethod, norm_factors
+
+if TYPE_CHECKING:
+    from countnest.api.dataset import CountDataSet
 
 __all__ = ["effective_of_kept", "kept_genes", "warn_of_unused"]
 

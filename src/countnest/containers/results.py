@@ -181,6 +181,8 @@ class Results(Columns):
     def _headings(self) -> list[str]:
         texts = self.descriptions()
         lines = [texts[name] for name in ("log2FoldChange", "pvalue") if name in texts]
+        if self.info.compat is not None:
+            lines.append(f"method: {self.info.method}, as in {self.info.compat}")
         if self.info.lfc_threshold > 0:
             lines.append(f"log2 fold change threshold: {self.info.lfc_threshold:g} ({self.info.alt_hypothesis})")
         if "padj_stagewise" in self.table:

@@ -28,6 +28,8 @@ from countnest.stats.moderated.tails import log_f_tail, log_t_tail
 __all__ = ["WORST", "EdgeRFit", "StoredEdgeR"]
 
 LN2 = float(np.log(2.0))
+# What tables call the level without a name.
+NEWEST = "the newest release, with exact numbers"
 # What is added to the name of a kind whose tests against a threshold take the end of the interval that fits best.
 WORST = "_worst"
 _TEXTS = {"ql": "QL F", "lrt": "LRT"}
@@ -46,12 +48,15 @@ class StoredEdgeR:
         (G,) means of normalized counts.
     quasi, ratio
         The models of quasi-likelihood and of likelihood ratio tests; None: there are no such tests.
+    test
+        The test that the analysis was made for, the default of queries: "ql" or "lrt".
     """
 
     given: EdgeRInput
     base_mean: FloatArray
     quasi: EdgeRQuasi | None
     ratio: EdgeRModel | None
+    test: str = "ql"
 
     def bind(self, data: CountData, design: Design, engine: Engine) -> EdgeRFit:
         """Return the fit, able to answer about these counts."""
@@ -95,7 +100,9 @@ class EdgeRFit:
     @property
     def kinds(self) -> Mapping[str, TestKind]:
         """Quasi-likelihood F tests and likelihood ratio tests, as far as there are models for them."""
-        offered = [word for word, model in (("ql", self.stored.quasi), ("lrt", self.stored.ratio)) if model is not None]
+        stored = self.stored
+        offered = [word for word, model in (("ql", stored.quasi), ("lrt", stored.ratio)) if model is not None]
+        offered.sort(key=lambda word: word != stored.test)
         kinds = {word: TestKind(_TEXTS[word], has_threshold=True, null="", is_filtered=True) for word in offered}
         worst = {
             word + WORST: TestKind(
@@ -120,7 +127,7 @@ class EdgeRFit:
         """What tables say of the fit."""
         given = self.stored.given
         return FitNotes(
-            compat=given.compat or "newest",
+            compat=given.compat or NEWEST,
             estimate=f"shrunken by a prior count of {given.prior_count:g}",
             columns={"logCPM": given.abundance},
         )

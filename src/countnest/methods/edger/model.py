@@ -8,10 +8,11 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray
 from countnest.containers.matrix import CountMatrix
-from countnest.methods.chunks import Genes
+from countnest.methods.chunks import GeneChunk, Genes
+from countnest.stats.edger.glm import GLMInputs
 from countnest.stats.moderated.squeeze import ModeratedVariances
 
-__all__ = ["EdgeRInput", "EdgeRModel", "EdgeRQuasi"]
+__all__ = ["EdgeRInput", "EdgeRModel", "EdgeRQuasi", "inputs_of", "means_of", "offset_factors"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,3 +95,21 @@ class EdgeRQuasi:
     average: float
     adjusted: FloatArray
     bounded: BoolArray | None = None
+
+
+def inputs_of(chunk: GeneChunk) -> GLMInputs:
+    """Return what the genes of a chunk are fitted to."""
+    return GLMInputs.of(chunk.counts, chunk.size_factors, chunk.weights)
+
+
+def means_of(factors: FloatArray, beta: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Return means (G, n); 0 for genes without counts, of which the coefficients are missing."""
+    means: FloatArray = factors * np.exp(beta @ matrix.T)
+    return np.where(np.isnan(means), 0.0, means)
+
+
+def offset_factors(by_gene: FloatArray, library: FloatArray) -> FloatArray:
+    """Return factors (G, n) in proportion to normalization factors by gene, with the level of library sizes (n,)."""
+    logs = np.log(by_gene)
+    factors: FloatArray = np.exp(logs - logs.mean(axis=1, keepdims=True) + np.log(library).mean())
+    return factors

@@ -9,18 +9,18 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, over_genes
-from countnest.methods.edger.model import EdgeRInput, EdgeRModel, EdgeRQuasi
+from countnest.methods.edger.model import EdgeRInput, EdgeRModel, EdgeRQuasi, inputs_of, means_of
 from countnest.parallel.run import Engine
 from countnest.stats.edger.adjusted import Adjusted, adjusted_deviance
 from countnest.stats.edger.columns import Columns
-from countnest.stats.edger.glm import GLMInputs, fit_glm, shrunken_coefficients
+from countnest.stats.edger.glm import fit_glm, shrunken_coefficients
 from countnest.stats.edger.levels import Level, compat_level
 from countnest.stats.edger.quasi import average_quasi_dispersion
 from countnest.stats.glm.layout import Layout
 from countnest.stats.moderated.deviance import deviance_df
 from countnest.stats.moderated.squeeze import moderate_variances
 
-__all__ = ["QuasiOptions", "adjusted_quasi", "fit_model", "inputs_of", "legacy_quasi", "means_of", "poisson_model"]
+__all__ = ["QuasiOptions", "adjusted_quasi", "fit_model", "legacy_quasi", "poisson_model"]
 
 FIT_TEXT, AVERAGE_TEXT = "fitting the model", "fitting the model for the average quasi-dispersion"
 
@@ -39,17 +39,6 @@ class QuasiOptions:
 
     robust: bool
     covariate: FloatArray | None
-
-
-def inputs_of(chunk: GeneChunk) -> GLMInputs:
-    """Return what the genes of a chunk are fitted to."""
-    return GLMInputs.of(chunk.counts, chunk.size_factors, chunk.weights)
-
-
-def means_of(factors: FloatArray, beta: FloatArray, matrix: FloatArray) -> FloatArray:
-    """Return means (G, n); 0 for genes without counts, of which the coefficients are missing."""
-    means: FloatArray = factors * np.exp(beta @ matrix.T)
-    return np.where(np.isnan(means), 0.0, means)
 
 
 def fit_model(

@@ -12,8 +12,7 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, over_genes
-from countnest.methods.edger.model import EdgeRInput, EdgeRModel
-from countnest.methods.edger.steps import inputs_of
+from countnest.methods.edger.model import EdgeRInput, EdgeRModel, inputs_of
 from countnest.parallel.run import Engine
 from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.glm import GLMInputs, deviances, fit_glm

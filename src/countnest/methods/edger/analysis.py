@@ -1,0 +1,157 @@
+"""edgeR's analysis in its order: abundances, dispersions, models. G genes, n samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from countnest.arrays import FloatArray, as_float, rows_of
+from countnest.containers.matrix import CountMatrix
+from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
+from countnest.methods.edger.fit import StoredEdgeR
+from countnest.methods.edger.model import EdgeRInput
+from countnest.methods.edger.steps import QuasiOptions, adjusted_quasi, fit_model, legacy_quasi
+from countnest.parallel.run import Engine
+from countnest.stats.edger.columns import Columns
+from countnest.stats.edger.dispersion import Dispersions, common_dispersion, estimate_dispersions
+from countnest.stats.edger.glm import GLMInputs
+from countnest.stats.edger.levels import Level, compat_level
+from countnest.stats.edger.quasi import highest_genes, share_of_highest
+from countnest.stats.norm.abundance import DISPERSION, ave_log_cpm
+
+__all__ = ["EdgeROptions", "analyse", "dispersions_of"]
+
+# Of the genes with a trend of dispersions: the share of highest abundance whose mean is the dispersion of all.
+TREND_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EdgeROptions:
+    """What an analysis is asked for.
+
+    Attributes
+    ----------
+    test
+        "ql" or "lrt".
+    legacy
+        Whether quasi-likelihood is that of versions 3; None: as the release has it.
+    robust
+        Whether genes with outlying dispersions have fewer prior degrees of freedom.
+    abundance_trend
+        Whether the prior of quasi-dispersions follows the average abundance.
+    dispersion
+        Negative binomial dispersions (G,) that are given; None: they are estimated.
+    estimated
+        Dispersions of the kept genes that were estimated before; None: none were.
+    """
+
+    test: str = "ql"
+    legacy: bool | None = None
+    robust: bool = False
+    abundance_trend: bool = True
+    dispersion: FloatArray | None = None
+    estimated: Dispersions | None = None
+
+
+def analyse(
+    counts: CountMatrix, given: EdgeRInput, columns: Columns, library: FloatArray, options: EdgeROptions, engine: Engine
+) -> StoredEdgeR:
+    """Return the models of all kept genes that the test needs.
+
+    Parameters
+    ----------
+    counts
+        (G, n).
+    given
+        What genes are fitted to; its abundances are made here.
+    library
+        (n,) effective library sizes, of the abundances.
+    """
+    level = compat_level(given.compat)
+    legacy = not level.quasi_v4 if options.legacy is None else options.legacy
+    estimated = options.estimated
+    if estimated is None and options.dispersion is None and (legacy or options.test == "lrt"):
+        estimated = dispersions_of(counts, given, columns, library, robust=options.robust)
+    given = replace(given, abundance=_abundances(counts, given, library, _known(estimated, options, level, legacy)))
+    ratio = None
+    of_gene = options.dispersion if estimated is None else expand(given.kept, estimated.tagwise)
+    if of_gene is not None:
+        ratio = fit_model(counts, given, columns, of_gene, engine)
+    quasi = None
+    if legacy or options.test == "ql":
+        moderation = QuasiOptions(options.robust, given.abundance if options.abundance_trend else None)
+        if legacy:
+            trend = options.dispersion if estimated is None else expand(given.kept, estimated.trended)
+            assert trend is not None
+            quasi = legacy_quasi(counts, given, columns, trend, moderation, engine)
+        else:
+            common = _dispersion_of_all(counts, given, columns, estimated, options.dispersion)
+            quasi = adjusted_quasi(counts, given, columns, common, moderation, engine)
+    return StoredEdgeR(given, _base_means(counts, given, engine), quasi, ratio, options.test)
+
+
+def dispersions_of(
+    counts: CountMatrix,
+    given: EdgeRInput,
+    columns: Columns,
+    library: FloatArray,
+    *,
+    trend: bool = True,
+    robust: bool = False,
+) -> Dispersions:
+    """Return the common, trended and tagwise dispersions of the kept genes; arguments as those of `analyse`."""
+    level = compat_level(given.compat)
+    inputs = _inputs(counts, given)
+    return estimate_dispersions(inputs, columns, library, trend=trend, robust=robust, level=level)
+
+
+def _known(estimated: Dispersions | None, options: EdgeROptions, level: Level, legacy: bool) -> float:
+    """Return the dispersion of average abundances: the common one, where the release uses it."""
+    if estimated is None or (options.test == "ql" and not legacy and not level.stored_trend):
+        return DISPERSION
+    return estimated.common
+
+
+def _inputs(counts: CountMatrix, given: EdgeRInput) -> GLMInputs:
+    """Return what the kept genes are fitted to."""
+    rows = np.flatnonzero(given.kept).astype(np.int64)
+    weights = None if given.weights is None else given.weights[rows]
+    factors = rows_of(given.factors, rows)
+    return GLMInputs.of(counts.read(rows), factors, weights)
+
+
+def _abundances(counts: CountMatrix, given: EdgeRInput, library: FloatArray, dispersion: float) -> FloatArray:
+    inputs = _inputs(counts, given)
+    weights = None if given.weights is None else inputs.weights
+    return expand(given.kept, ave_log_cpm(inputs.counts, library, dispersion, weights=weights))
+
+
+def _dispersion_of_all(
+    counts: CountMatrix,
+    given: EdgeRInput,
+    columns: Columns,
+    estimated: Dispersions | None,
+    dispersion: FloatArray | None,
+) -> FloatArray:
+    """Return the dispersions (G,) of quasi-likelihood, one for all genes unless they are given."""
+    level = compat_level(given.compat)
+    if dispersion is not None:
+        return np.minimum(dispersion, level.largest_dispersion)
+    abundance = given.abundance[given.kept]
+    if estimated is not None and level.stored_trend:
+        common = float(estimated.trended[highest_genes(abundance, TREND_SHARE)].mean())
+    else:
+        genes = highest_genes(abundance, share_of_highest(len(abundance), columns.residual_df))
+        common = common_dispersion(_inputs(counts, given).at(genes), columns, abundance[genes], level=level)
+    return np.full(len(given.kept), min(common, level.largest_dispersion))
+
+
+def _base_means(counts: CountMatrix, given: EdgeRInput, engine: Engine) -> FloatArray:
+    return over_genes(_base_mean_chunk, Genes(counts, given.factors), engine=engine)
+
+
+def _base_mean_chunk(chunk: GeneChunk) -> FloatArray:
+    logs = np.log(chunk.size_factors)
+    relative = np.exp(logs - logs.mean(axis=1, keepdims=True))
+    return as_float((chunk.counts / relative).mean(axis=1))
