@@ -280,7 +280,11 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> Res
     """Return the record of how a table was made."""
     fit, options, filtering = request.fit, request.options, adjusted.filtering
     kind, notes = fit.kinds[request.kind], notes_of(fit)
-    hidden = fit.record(test.contrasts, request.data.samples) if isinstance(fit, HiddenFit) else None
+    hidden = (
+        fit.record(test.contrasts, request.data.samples, request.query.design.variables)
+        if isinstance(fit, HiddenFit)
+        else None
+    )
     return ResultsInfo(
         label=test.label,
         method=fit.method,

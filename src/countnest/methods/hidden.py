@@ -6,8 +6,9 @@ A fit of any method that can be made again with more columns offers hidden facto
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -24,7 +25,15 @@ from countnest.remedies import advised, option
 from countnest.stats.glm.layout import Layout
 from countnest.stats.hidden.factors import FEWEST_DF, FEWEST_GENES, HiddenFactors, HiddenOptions, most_factors
 
-__all__ = ["CONFOUNDED", "HiddenFit", "TakesHiddenFactors", "check_number", "check_size", "with_hidden_factors"]
+__all__ = [
+    "CONFOUNDED",
+    "HiddenFit",
+    "TakesHiddenFactors",
+    "check_number",
+    "check_size",
+    "factor_names",
+    "with_hidden_factors",
+]
 
 # From here on factor and groups are confounded.
 CONFOUNDED = 0.5
@@ -120,10 +129,13 @@ class HiddenFit:
         found, before = self.base.withheld(rule, cooks_cutoff), self.before.withheld(rule, cooks_cutoff)
         return replace(found, outlier=found.outlier | before.outlier, cooks_cutoff=before.cooks_cutoff)
 
-    def record(self, contrasts: FloatArray, samples: pd.Index) -> HiddenRecord:
-        """Return the record of the hidden factors and of their part in these contrasts (k, p)."""
+    def record(self, contrasts: FloatArray, samples: pd.Index, variables: Collection[str] = ()) -> HiddenRecord:
+        """Return the record of the hidden factors and of their part in these contrasts (k, p).
+
+        `variables` are those of the design, whose names the factors do not take.
+        """
         factors, worked = self.factors, self._worked(contrasts)
-        names = [f"hidden{place}" for place in range(1, factors.n_factors + 1)]
+        names = factor_names(factors.n_factors, variables)
         return HiddenRecord(
             n_factors=factors.n_factors,
             found=self.asked.n_factors is None,
@@ -186,6 +198,18 @@ def with_hidden_factors(query: Query, fit: Fit, kind: str, asked: HiddenOptions)
     found = fit.with_hidden_factors(asked)
     _warn_of_confounding(found, query)
     return found
+
+
+def factor_names(number: int, taken: Collection[str]) -> list[str]:
+    """Return the names hidden1, hidden2, ... of this number of factors, without those that are taken.
+
+    Examples
+    --------
+    >>> factor_names(2, ["group", "hidden1"])
+    ['hidden2', 'hidden3']
+    """
+    names = (f"hidden{place}" for place in count(1))
+    return list(islice((name for name in names if name not in taken), number))
 
 
 def check_number(asked: HiddenOptions, layout: Layout) -> None:

@@ -169,6 +169,14 @@ def test_records_say_what_was_found(dds):
     found.summary(file=io.StringIO())
 
 
+def test_names_of_variables_are_not_taken(study, dds):
+    columns = dds.results(("group", "B", "A"), hidden_factors=1).info.hidden.columns
+    again = make(study, study.samples.join(columns), "~ group + hidden1")
+    info = again.results(("group", "B", "A"), hidden_factors=2).info
+    assert info.formula == "~ group + hidden1 + hidden2 + hidden3"
+    assert list(info.hidden.columns) == ["hidden2", "hidden3"]
+
+
 def test_fits_under_names_and_with_options_keep_them(study):
     kept = cn.DESeqDataSet(study.counts, study.samples, design="~ group", quiet=True)
     kept.deseq(quiet=True, fit_type="mean", use_t=True).keep_fit("t").deseq(quiet=True, fit_type="local")

@@ -17,7 +17,7 @@ from countnest.methods.deseq2.outliers import ReplacementRule
 from countnest.methods.deseq2.stages import Fitted
 from countnest.methods.deseq2.steps import Model
 from countnest.methods.deseq2.transform import variance_stabilized
-from countnest.methods.hidden import check_number, check_size
+from countnest.methods.hidden import check_number, check_size, factor_names
 from countnest.methods.normalized import with_weights
 from countnest.methods.stage import Normalized, at_stage
 from countnest.options import TestType
@@ -84,7 +84,7 @@ def extended_by_factors(
 
 def extended_design(design: Design, matrix: FloatArray) -> Design:
     """Return a design with more columns, which are no variables of the sample sheet: hidden1, hidden2, ..."""
-    names = tuple(f"hidden{place}" for place in range(1, matrix.shape[1] - design.matrix.shape[1] + 1))
+    names = tuple(factor_names(matrix.shape[1] - design.matrix.shape[1], design.variables))
     return replace(
         design,
         matrix=matrix,
