@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from countnest.api.functions import nbinom_wald_test as nbinom_wald_test
     from countnest.api.functions import replace_outliers as replace_outliers
     from countnest.api.functions import results as results
+    from countnest.api.gene_sets import camera as camera
+    from countnest.api.gene_sets import camera_pr as camera_pr
+    from countnest.api.gene_sets import fry as fry
     from countnest.api.htseq import dataset_from_htseq as dataset_from_htseq
     from countnest.api.limma import limma as limma
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
     from countnest.design.individuals import renest as renest
     from countnest.errors import CountnestError as CountnestError
     from countnest.errors import CountnestWarning as CountnestWarning
+    from countnest.io.gene_sets import read_gmt as read_gmt
     from countnest.io.tables import read_counts as read_counts
     from countnest.io.tables import read_samples as read_samples
     from countnest.plots.counts import plot_counts as plot_counts

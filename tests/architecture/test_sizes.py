@@ -37,6 +37,7 @@ WIDE = {
     "DESeqDataSet.deseq",
     "edger",
     "answer_options",
+    "camera",
     "DESeqDataSet.results",
     "CountDataSet.__init__",
     "effect",

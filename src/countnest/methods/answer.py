@@ -34,7 +34,7 @@ from countnest.queries.query import Query
 from countnest.queries.strata import between_message, refuse_between
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
 
-__all__ = ["answer", "unchanged_genes"]
+__all__ = ["answer", "check_blocks", "unchanged_genes"]
 
 
 def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: AnswerOptions) -> Results | ResultsSet:
@@ -68,7 +68,7 @@ def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: Ans
     kind = _chosen_kind(fit, options.kind)
     joint = (options.joint or query.is_joint) and len(query) > 1
     _check_options(query, fit.kinds[kind], options, joint=joint)
-    _check_blocks(query, fit, options.on_blocks)
+    check_blocks(query, fit, options.on_blocks)
     if options.hidden is not None:
         fit = with_hidden_factors(query, fit, kind, options.hidden)
     unchanged = unchanged_genes(query, data, engine)
@@ -146,7 +146,7 @@ def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, join
         raise OptionError(f"this kind of test ({kind.label}) is of single rows; leave out joint and stagewise.")
 
 
-def _check_blocks(query: Query, fit: Fit, on_blocks: OnBlocks) -> None:
+def check_blocks(query: Query, fit: Fit, on_blocks: OnBlocks) -> None:
     """Refuse, or warn of, a query that compares blocks which the fit holds fixed."""
     if on_blocks == "answer":
         return

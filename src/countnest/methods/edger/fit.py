@@ -12,14 +12,17 @@ from countnest.containers.counts import CountData
 from countnest.design.design import Design
 from countnest.methods.chunks import GeneChunk, over_genes
 from countnest.methods.edger.model import EdgeRInput, EdgeRModel, EdgeRQuasi
+from countnest.methods.edger.scores import null_scores
 from countnest.methods.edger.steps import poisson_model
 from countnest.methods.edger.testing import Comparison, Roots, gains, pinned_roots, standard_errors
 from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.gene_sets import GeneSetData
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.quasi import quasi_df, quasi_f_test
 from countnest.stats.edger.treat import TreatNull, normal_roots, treat_p_value
+from countnest.stats.gene_sets.effects import LinearData
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import separated
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
@@ -173,6 +176,24 @@ class EdgeRFit:
         """Withhold nothing, but that genes were left out before the fit."""
         filtered = ~self.stored.given.kept & self.data.counted
         return replace(nothing_withheld(len(self.base_mean)), filtered=filtered)
+
+    def gene_set_data(self, contrast: FloatArray) -> GeneSetData:
+        """Return normal scores of the counts under the model without a contrast (p,).
+
+        They are those of the dispersions of likelihood ratio tests, or else of quasi-likelihood, whose prior
+        quasi-dispersions scale the variances where they are above 1.
+        """
+        stored, matrix = self.stored, self.columns.matrix
+        kept, scale = stored.given.kept, np.ones(len(stored.base_mean))
+        model = stored.ratio
+        if model is None:
+            if stored.quasi is None:
+                raise ValueError("the fit has no model")
+            model = stored.quasi.model
+            scale = np.broadcast_to(np.maximum(stored.quasi.moderated.prior.variance, 1.0), scale.shape)
+        null = Comparison.of(contrast[np.newaxis], matrix).null
+        scores = null_scores(self.data.matrix, stored.given, null, model.dispersion, as_float(scale), self.engine)
+        return GeneSetData(LinearData(scores[kept], matrix, scores=True), kept, stored.given.compat)
 
     def _test(self, kind: str) -> _Test:
         word = kind.removesuffix(WORST)

@@ -12,11 +12,11 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.stats.gene_sets.effects import GeneEffects
-from countnest.stats.gene_sets.ranks import average_ranks, rank_sum_tails
+from countnest.stats.gene_sets.ranks import average_ranks, rank_sum_scores
 from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.tails import log_t_tail
 
-__all__ = ["CORRELATION", "SetTests", "camera", "camera_pr"]
+__all__ = ["CORRELATION", "SetTests", "camera_tests", "preranked_tests"]
 
 # Between genes of a set, where it is not estimated.
 CORRELATION = 0.01
@@ -43,7 +43,7 @@ class SetTests:
     correlation: FloatArray
 
 
-def camera(
+def camera_tests(
     effects: GeneEffects,
     sets: Sequence[IntArray],
     *,
@@ -75,7 +75,7 @@ def camera(
     moderated = moderate_variances(effects.variance, np.full(len(effects.effect), df), covariate=covariate)
     t = effects.effect / np.sqrt(moderated.variance)
     if correlation is not None:
-        return camera_pr(t if ranks else _normal_scores(t, moderated.df), sets, correlation=correlation, ranks=ranks)
+        return preranked_tests(t if ranks else _normal_scores(t, moderated.df), sets, correlation=correlation, ranks=ranks)
     scaled = effects.residual / np.sqrt(np.maximum(effects.variance, LEAST_VARIANCE))[:, np.newaxis]
     inflation = np.array([_inflation(scaled[members]) for members in sets])
     size = np.array([len(members) for members in sets], dtype=np.float64)
@@ -85,14 +85,14 @@ def camera(
     return SetTests(tests.up, tests.p_value, as_float(found))
 
 
-def camera_pr(
+def preranked_tests(
     statistic: FloatArray, sets: Sequence[IntArray], *, correlation: float = CORRELATION, ranks: bool = False
 ) -> SetTests:
     """Test sets of genes against the other genes by any statistic (G,) with a sign, such as that of Wald tests.
 
     Notes
     -----
-    R counterpart: limma::cameraPR. Other parameters are those of `camera`.
+    R counterpart: limma::cameraPR. Other parameters are those of `camera_tests`.
     """
     return _tests(statistic, sets, np.full(len(sets), correlation), ranks=ranks, df=np.inf)
 
@@ -101,31 +101,27 @@ def _tests(
     statistic: FloatArray, sets: Sequence[IntArray], correlation: FloatArray, *, ranks: bool, df: float
 ) -> SetTests:
     """Return the tests; `df` are those of the residuals that estimate correlations, infinite for known ones."""
+    paired = zip(sets, correlation, strict=True)
     if ranks:
         order = average_ranks(statistic)
-        pairs = [
-            rank_sum_tails(*order, members, float(np.nan_to_num(rho)), df)
-            if 0 < len(members) < len(statistic)
-            else (np.nan, np.nan)
-            for members, rho in zip(sets, correlation, strict=True)
-        ]
-        low, high = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
+        scores = np.array([rank_sum_scores(*order, members, rho) for members, rho in paired]).reshape(-1, 2)
+        low, high = np.exp(log_t_tail(scores.T, df))
         return SetTests(high < low, as_float(np.minimum(2.0 * np.minimum(low, high), 1.0)), correlation)
-    n = float(len(statistic))
-    t = np.array([_t(statistic, members, rho) for members, rho in zip(sets, correlation, strict=True)])
+    mean, variance, n = float(statistic.mean()), float(statistic.var(ddof=1)), len(statistic)
+    t = np.array([_t(statistic[members], n, mean, variance, rho) for members, rho in paired], dtype=np.float64)
     p_value = 2.0 * np.exp(log_t_tail(np.abs(t), min(df, n - 2.0)))
     return SetTests(t > 0, as_float(p_value), correlation)
 
 
-def _t(statistic: FloatArray, members: IntArray, correlation: float) -> float:
-    """Return the t statistic of a set against the other genes."""
-    n, m = len(statistic), len(members)
+def _t(inside: FloatArray, n: int, mean: float, variance: float, correlation: float) -> float:
+    """Return the t statistic of a set (m,) against the other genes; mean and variance are those of all n."""
+    m = len(inside)
     m2 = n - m
     if not (m and m2):
         return np.nan
     inflation = max(1.0 + (m - 1) * correlation, 1.0) if m > 1 else 1.0
-    delta = n / m2 * (statistic[members].mean() - statistic.mean())
-    pooled = ((n - 1) * statistic.var(ddof=1) - delta * delta * m * m2 / n) / (n - 2)
+    delta = n / m2 * (inside.mean() - mean)
+    pooled = ((n - 1) * variance - delta * delta * m * m2 / n) / (n - 2)
     return float(delta / np.sqrt(pooled * (inflation / m + 1.0 / m2)))
 
 

@@ -17,7 +17,7 @@ from countnest.stats.gene_sets.effects import GeneEffects
 from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.tails import log_t_tail
 
-__all__ = ["RotationTests", "fry"]
+__all__ = ["RotationTests", "rotation_tests"]
 
 # The share of the degrees of freedom that a variance without its largest part keeps.
 KEPT = 0.92
@@ -43,7 +43,7 @@ class RotationTests:
     mixed: FloatArray
 
 
-def fry(effects: GeneEffects, sets: Sequence[IntArray], *, standardize: bool = True) -> RotationTests:
+def rotation_tests(effects: GeneEffects, sets: Sequence[IntArray], *, standardize: bool = True) -> RotationTests:
     """Test whether the genes of sets change.
 
     Parameters
