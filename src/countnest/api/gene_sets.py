@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["camera", "camera_pr", "fry"]
 
 FEWEST_GENES = 3
+# Tests whose statistics have the sign of the effect.
+SIGNED = ("Wald", "t", "moderated t", "averaged LRT")
 SortFry = Literal["directional", "mixed", "none"]
 
 
@@ -275,12 +277,12 @@ def _statistic(given: Results | pd.DataFrame | pd.Series, stat: str) -> tuple[Fl
 
 def _signed(results: Results, values: FloatArray) -> FloatArray:
     """Return statistics with a sign: those that have none, as of likelihood ratio tests, become their signed roots."""
-    if results.info.test in ("Wald", "t") or (values < 0).any():
-        return values
     if "log2FoldChange" not in results.table:
         raise OptionError(
             f"the statistic of this test ({results.info.test}) of several rows has no direction; test one comparison."
         )
+    if results.info.test in SIGNED or (values < 0).any():
+        return values
     sign = np.sign(results.table["log2FoldChange"].to_numpy(dtype=np.float64))
     return as_float(sign * np.sqrt(values))
 

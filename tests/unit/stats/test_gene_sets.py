@@ -182,7 +182,11 @@ def test_tests_do_not_depend_on_the_order_of_genes_or_the_parametrization():
     moved = gene_effects(LinearData(data.values[order], data.design, data.weights[order]), last(5))
     turn = rng.normal(size=(5, 5))
     turned = gene_effects(replace(data, design=data.design @ turn), turn.T @ last(5))
-    for test in (camera_tests, lambda *args: camera_tests(*args, correlation=None), lambda *args: camera_tests(*args, ranks=True)):
+    for test in (
+        camera_tests,
+        lambda *args: camera_tests(*args, correlation=None),
+        lambda *args: camera_tests(*args, ranks=True),
+    ):
         expected = test(effects, SETS)
         same(test(moved, [place[members] for members in SETS]).p_value, expected.p_value)
         same(test(turned, SETS).p_value, expected.p_value)
@@ -223,7 +227,11 @@ def test_p_values_of_sets_without_effect_are_uniform():
 def test_a_set_that_is_all_or_nothing_has_no_test_and_a_gene_alone_changes_in_one_direction():
     effects = gene_effects(crossed(), last(5))
     odd = [np.arange(40), np.arange(0), np.array([7])]
-    for found in (camera_tests(effects, odd), camera_tests(effects, odd, ranks=True), camera_tests(effects, odd, correlation=None)):
+    for found in (
+        camera_tests(effects, odd),
+        camera_tests(effects, odd, ranks=True),
+        camera_tests(effects, odd, correlation=None),
+    ):
         np.testing.assert_array_equal(np.isnan(found.p_value), [True, True, False])
     rotated = rotation_tests(effects, odd)
     np.testing.assert_array_equal(np.isnan(rotated.p_value), [False, True, False])

@@ -7,8 +7,7 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, over_genes
-from countnest.methods.edger.model import EdgeRInput
-from countnest.methods.edger.steps import inputs_of
+from countnest.methods.edger.model import EdgeRInput, inputs_of
 from countnest.parallel.run import Engine
 from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.glm import fit_glm

@@ -75,7 +75,9 @@ def camera_tests(
     moderated = moderate_variances(effects.variance, np.full(len(effects.effect), df), covariate=covariate)
     t = effects.effect / np.sqrt(moderated.variance)
     if correlation is not None:
-        return preranked_tests(t if ranks else _normal_scores(t, moderated.df), sets, correlation=correlation, ranks=ranks)
+        return preranked_tests(
+            t if ranks else _normal_scores(t, moderated.df), sets, correlation=correlation, ranks=ranks
+        )
     scaled = effects.residual / np.sqrt(np.maximum(effects.variance, LEAST_VARIANCE))[:, np.newaxis]
     inflation = np.array([_inflation(scaled[members]) for members in sets])
     size = np.array([len(members) for members in sets], dtype=np.float64)
