@@ -150,11 +150,9 @@ def camera_pr(
     >>> import countnest as cn
     >>> import pandas as pd
     >>> stat = pd.Series([3.1, 2.2, 2.9, -0.4, 0.3, -1.2], index=["a", "b", "c", "d", "e", "f"])
-    >>> cn.camera_pr(stat, {"first": ["a", "b", "c"], "others": ["e", "f"]})[["n_genes", "direction"]]
-            n_genes direction
-    set
-    first         3        Up
-    others        2      Down
+    >>> found = cn.camera_pr(stat, {"first": ["a", "b", "c"], "others": ["e", "f"]})
+    >>> found["direction"].to_dict()
+    {'first': 'Up', 'others': 'Down'}
     """
     check_flags(use_ranks=use_ranks, sort=sort)
     correlation = _correlation(inter_gene_cor)
