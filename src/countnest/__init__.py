@@ -53,6 +53,17 @@ if TYPE_CHECKING:
     from countnest.api.gene_sets import fry as fry
     from countnest.api.htseq import dataset_from_htseq as dataset_from_htseq
     from countnest.api.limma import limma as limma
+    from countnest.api.limma_moderation import contrasts_fit as contrasts_fit
+    from countnest.api.limma_moderation import e_bayes as e_bayes
+    from countnest.api.limma_moderation import treat as treat
+    from countnest.api.limma_steps import array_weights as array_weights
+    from countnest.api.limma_steps import duplicate_correlation as duplicate_correlation
+    from countnest.api.limma_steps import lm_fit as lm_fit
+    from countnest.api.limma_steps import voom as voom
+    from countnest.api.limma_steps import voom_lm_fit as voom_lm_fit
+    from countnest.api.limma_steps import voom_with_quality_weights as voom_with_quality_weights
+    from countnest.api.limma_tables import remove_batch_effect as remove_batch_effect
+    from countnest.api.limma_tables import top_table as top_table
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix
     from countnest.api.pseudobulk import pseudobulk as pseudobulk
     from countnest.api.removal import remove_results as remove_results

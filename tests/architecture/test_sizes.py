@@ -49,6 +49,7 @@ WIDE = {
     "nested",
     "plot_counts",
     "points",
+    "top_table",
 }
 
 

@@ -11,19 +11,19 @@ from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.design import Design
 from countnest.methods.chunks import expand
-from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
 from countnest.methods.limma.steps import LimmaOptions, fit_counts, moderated
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.edger.levels import Compat
 from countnest.stats.linear.contrasts import contrast_fits
 from countnest.stats.linear.fits import LinearFits
-from countnest.stats.moderated.joint import mean_squares
+from countnest.stats.moderated.joint import joint_f, mean_squares
 from countnest.stats.moderated.squeeze import ModeratedVariances
-from countnest.stats.moderated.t_and_f import log_p_of_roots, moderated_f, statistic_of_roots
-from countnest.stats.moderated.tails import log_f_tail
+from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
+from countnest.stats.voom.voom import log_cpm
 
-__all__ = ["LimmaFit", "StoredLimmaFit", "joint_statistics", "limma_analysis"]
+__all__ = ["LimmaFit", "StoredLimmaFit", "limma_analysis"]
 
 
 @register_fit
@@ -37,8 +37,10 @@ class StoredLimmaFit:
         (G,) the genes that were fitted, and the means of the normalized counts of all genes.
     library
         (n,) effective library sizes.
+    weights
+        (m, n) of the log counts of the m genes that were fitted: precisions, times sample weights.
     fits, moderated
-        Linear models of the genes that were fitted, and their variances.
+        Linear models of these genes, and their variances.
     sample_weights
         (n,); None: there are none.
     block, correlation
@@ -52,6 +54,7 @@ class StoredLimmaFit:
     kept: BoolArray
     base_mean: FloatArray
     library: FloatArray
+    weights: FloatArray
     fits: LinearFits
     moderated: ModeratedVariances
     sample_weights: FloatArray | None = None
@@ -62,7 +65,7 @@ class StoredLimmaFit:
 
     def bind(self, data: CountData, design: Design, engine: Engine) -> LimmaFit:  # noqa: ARG002 (all is computed)
         """Return the fit of the data set with these counts."""
-        return LimmaFit(self, ~data.counted)
+        return LimmaFit(self, data)
 
     def misfits(self, data: CountData, design: Design) -> list[str]:
         """List the mismatches between a fit from a file and these counts."""
@@ -72,6 +75,7 @@ class StoredLimmaFit:
             "mask of genes": (self.kept, (n_genes,)),
             "mean counts": (self.base_mean, (n_genes,)),
             "library sizes": (self.library, (n,)),
+            "weights": (self.weights, (m, n)),
             "coefficients": (fits.coefficients, (m, p)),
             "triangle": (fits.triangle, (p, p)),
             "common covariance": (fits.common, (p, p)),
@@ -98,12 +102,12 @@ class LimmaFit:
     ----------
     stored
         What was estimated.
-    never_counted
-        (G,) genes without any count.
+    data
+        The counts.
     """
 
     stored: StoredLimmaFit
-    never_counted: BoolArray
+    data: CountData
 
     @property
     def method(self) -> str:
@@ -119,6 +123,23 @@ class LimmaFit:
     def base_mean(self) -> FloatArray:
         """(G,) means of the counts divided by effective library sizes of mean 1."""
         return self.stored.base_mean
+
+    @property
+    def never_counted(self) -> BoolArray:
+        """(G,) genes without any count."""
+        return ~self.data.counted
+
+    @property
+    def log_counts(self) -> FloatArray:
+        """(m, n) log2 counts per million of the genes that were fitted."""
+        return log_cpm(self.data.counts[self.stored.kept], self.stored.library)
+
+    @property
+    def notes(self) -> FitNotes:
+        """What tables say of the fit."""
+        stored = self.stored
+        mean = expand(stored.kept, stored.fits.mean)
+        return FitNotes(stored.compat or "newest", "least squares of log counts", {"AveExpr": mean})
 
     @property
     def shrinkage(self) -> ShrinkType | None:
@@ -160,7 +181,7 @@ class LimmaFit:
         stored = self.stored
         found = contrast_fits(stored.fits, contrasts, approximate=stored.approximate)
         square, rank = mean_squares(found.estimates, found.stdev_unscaled, found.covariance, found.common)
-        statistic, df, p_value = joint_statistics(square, rank, stored.moderated, stored.compat)
+        statistic, df, p_value = joint_f(square, rank, stored.moderated, limited=stored.compat is None)
         whole = (expand(stored.kept, each) for each in (found.estimates, statistic, p_value, df))
         lfc, statistic, p_value, df = whole
         return JointTest(lfc, statistic, p_value, rank, df)
@@ -185,6 +206,7 @@ def limma_analysis(
         kept=kept,
         base_mean=as_float((counts / (library / library.mean())).mean(axis=1)),
         library=library,
+        weights=found.voom.weights,
         fits=found.fits,
         moderated=moderated(found.fits, trend=options.trend, robust=options.robust, compat=options.compat),
         sample_weights=found.sample_weights,
@@ -193,19 +215,3 @@ def limma_analysis(
         approximate=options.approximate,
         compat=options.compat,
     )
-
-
-def joint_statistics(
-    square: FloatArray, rank: int, variances: ModeratedVariances, compat: Compat | None
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return F statistics (G,), degrees of freedom of their denominators, and p-values of mean squares (G,).
-
-    Releases of limma have no limit to the degrees of freedom of F tests, as they have to those of t tests.
-    """
-    if compat is None:
-        test = moderated_f(square, float(rank), variances)
-        return test.statistic, test.df, test.p_value
-    with np.errstate(invalid="ignore", divide="ignore"):
-        statistic = square / variances.variance
-    df = as_float(variances.own_df + variances.prior.df)
-    return statistic, df, as_float(np.exp(log_f_tail(statistic, float(rank), df)))

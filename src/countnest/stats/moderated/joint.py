@@ -8,8 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
+from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.t_and_f import moderated_f
+from countnest.stats.moderated.tails import log_f_tail
 
-__all__ = ["mean_squares"]
+__all__ = ["joint_f", "mean_squares"]
 
 # Directions with a smaller share of the variance of the first one are left out.
 NO_DIRECTION = 1e-8
@@ -48,3 +51,19 @@ def mean_squares(
     solved = np.linalg.solve(inner, parts[known][:, :, np.newaxis])[:, :, 0]
     squares[known] = (solved * parts[known]).sum(axis=1)
     return as_float(squares / rank), rank
+
+
+def joint_f(
+    square: FloatArray, rank: int, variances: ModeratedVariances, *, limited: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return F statistics (G,) of mean squares (G,), degrees of freedom of the denominators, and p-values.
+
+    `limited` limits these degrees of freedom to those of all genes together, as for t tests; limma does not.
+    """
+    if limited:
+        test = moderated_f(square, float(rank), variances)
+        return test.statistic, test.df, test.p_value
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistic = square / variances.variance
+    df = as_float(variances.own_df + variances.prior.df)
+    return statistic, df, as_float(np.exp(log_f_tail(statistic, float(rank), df)))

@@ -1,0 +1,306 @@
+"""limma's steps as functions, with limma's names: voom, linear models, contrasts, moderated statistics, tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.dataset import CountDataSet, require_data_set
+from countnest.api.expressed import effective_of_kept, warn_of_unused
+from countnest.api.inputs import positive_number
+from countnest.api.limma_inputs import given_groups, given_value_weights, given_values
+from countnest.api.linear_model import LinearModel, VoomCounts
+from countnest.api.sample_models import blocks_of, groups_of
+from countnest.arrays import FloatArray
+from countnest.errors import OptionError, warn
+from countnest.methods.limma.steps import chosen_span
+from countnest.options import check_flags
+from countnest.signature import checked_arguments
+from countnest.stats.edger.levels import Compat, compat_level
+from countnest.stats.linear.blocks import Blocks
+from countnest.stats.linear.fits import LinearFits
+from countnest.stats.linear.least_squares import lm_fit as fit_values
+from countnest.stats.norm.tmm import FactorMethod
+from countnest.stats.voom.array_weights import array_weights as weights_of_samples
+from countnest.stats.voom.array_weights import variance_columns
+from countnest.stats.voom.duplicates import block_correlation, is_spanned
+from countnest.stats.voom.quality import voom_with_quality_weights as voom_quality
+from countnest.stats.voom.structural import SampleModel
+from countnest.stats.voom.structural import voom_lm_fit as fit_counts
+from countnest.stats.voom.voom import Voom
+from countnest.stats.voom.voom import voom as voom_counts
+
+__all__ = [
+    "DuplicateCorrelation",
+    "array_weights",
+    "duplicate_correlation",
+    "lm_fit",
+    "voom",
+    "voom_lm_fit",
+    "voom_with_quality_weights",
+]
+
+Factors = FactorMethod | Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DuplicateCorrelation:
+    """The correlation within blocks that all genes agree on, and the inverse hyperbolic tangent of each gene's."""
+
+    consensus: float
+    atanh: pd.Series[float]
+
+
+@checked_arguments
+def voom(
+    dds: CountDataSet,
+    *,
+    norm_factors: Factors = "TMM",
+    weights: Any = None,  # noqa: ANN401 (Series, DataFrame, array)
+    span: float | None = None,
+    compat: Compat | None = None,
+) -> VoomCounts:
+    """Return log2 counts per million with precision weights.
+
+    Parameters
+    ----------
+    dds
+        A data set, of the genes that are to be analysed: ``dds[cn.filter_by_expr(dds)]``.
+    norm_factors
+        Normalization factors of the library sizes: the method to estimate them by, or numbers by sample.
+    weights
+        Of the fit that the variances are read from, by sample, or genes x samples.
+    span
+        Fraction of the genes in each neighbourhood of the variance curve; None: by the number of genes, or 0.5 in older
+        releases.
+    compat
+        The release whose numbers are wanted; None: the newest.
+
+    Notes
+    -----
+    R counterpart: limma::voom.
+    """
+    counts, library, width = _prepared(dds, "voom", norm_factors, span, compat)
+    data = dds._data
+    own = None if weights is None else given_value_weights(weights, data.genes, data.samples)
+    found = voom_counts(counts, dds._design.matrix, library, weights=own, span=width)
+    if not len(found.curve.mean):
+        warn("there are no replicates, so that no variance can be estimated: all weights are 1.")
+    return _labelled(dds, found, library)
+
+
+@checked_arguments
+def voom_with_quality_weights(
+    dds: CountDataSet,
+    *,
+    norm_factors: Factors = "TMM",
+    var_group: Any = None,  # noqa: ANN401 (column, Series, sequence)
+    span: float | None = None,
+    compat: Compat | None = None,
+) -> VoomCounts:
+    """Return log2 counts per million, whose weights are precisions times estimated weights of the samples.
+
+    Parameters
+    ----------
+    dds, norm_factors, span, compat
+        As of `voom`.
+    var_group
+        Samples that share a weight: a column of the sample sheet, or values by sample; None: each has its own.
+
+    Notes
+    -----
+    R counterpart: limma::voomWithQualityWeights.
+    """
+    counts, library, width = _prepared(dds, "voom_with_quality_weights", norm_factors, span, compat)
+    groups = None if var_group is None else groups_of(dds, var_group, "var_group")[0]
+    columns = variance_columns(counts.shape[1], groups)
+    found, own = voom_quality(counts, dds._design.matrix, library, columns=columns, span=width)
+    return _labelled(dds, found, library, own)
+
+
+@checked_arguments
+def voom_lm_fit(
+    dds: CountDataSet,
+    *,
+    norm_factors: Factors = "TMM",
+    sample_weights: bool = False,
+    block: Any = None,  # noqa: ANN401 (column, Series, sequence)
+    span: float | None = None,
+    compat: Compat | None = None,
+) -> LinearModel:
+    """Return linear models of log counts, with zeros that the design explains left out of the variances.
+
+    Parameters
+    ----------
+    dds, norm_factors, span, compat
+        As of `voom`.
+    sample_weights
+        Estimate how reliable each sample is.
+    block
+        Blocks of samples that are correlated: a column of the sample sheet, or values by sample.
+
+    Notes
+    -----
+    R counterpart: edgeR::voomLmFit.
+    """
+    check_flags(sample_weights=sample_weights)
+    counts, library, width = _prepared(dds, "voom_lm_fit", norm_factors, span, compat)
+    columns = variance_columns(len(library)) if sample_weights else None
+    model = SampleModel(columns, blocks_of(dds, block)[0], width)
+    found = fit_counts(counts, dds._design.matrix, library, model)
+    own = None if found.sample_weights is None else pd.Series(found.sample_weights, dds._data.samples)
+    return _model(found.fits, dds._data.genes, dds._design.names, found.correlation, own)
+
+
+@checked_arguments
+def lm_fit(
+    values: Any,  # noqa: ANN401 (VoomCounts, DataFrame, array)
+    design: Any = None,  # noqa: ANN401 (data set, DataFrame, array)
+    *,
+    weights: Any = None,  # noqa: ANN401
+    block: Any = None,  # noqa: ANN401 (Series, sequence)
+    correlation: float | None = None,
+) -> LinearModel:
+    """Fit a linear model to every gene.
+
+    Parameters
+    ----------
+    values
+        What `voom` returned, or a table of log values, genes x samples, in which some may be missing.
+    design
+        A data set or a model matrix; None: the design of `voom`.
+    weights
+        By sample, or genes x samples, in place of those of `voom`; a value of weight 0 is left out.
+    block, correlation
+        Blocks of samples, and the correlation within them that `duplicate_correlation` found.
+
+    Raises
+    ------
+    OptionError, DesignError
+        Values, weights, blocks or design cannot be used.
+
+    Notes
+    -----
+    R counterpart: limma::lmFit.
+    """
+    given = given_values(values, design, weights)
+    if (block is None) != (correlation is None):
+        raise OptionError("block= and correlation= belong together: give both, or neither.")
+    blocks = None
+    if block is not None:
+        blocks = Blocks(given_groups(block, given.samples, "block"), float(correlation or 0.0))
+        if not blocks.least_correlation < blocks.correlation < 1.0:
+            raise OptionError(
+                f"correlation={correlation!r} must be below 1, and above {blocks.least_correlation:g} in blocks of "
+                "this size."
+            )
+    fits = fit_values(given.values, given.design, given.weights, blocks)
+    return _model(fits, given.genes, given.names, correlation, given.sample_weights)
+
+
+@checked_arguments
+def duplicate_correlation(
+    values: Any,  # noqa: ANN401
+    design: Any = None,  # noqa: ANN401
+    *,
+    block: Any,  # noqa: ANN401
+    weights: Any = None,  # noqa: ANN401
+) -> DuplicateCorrelation:
+    """Return the correlation of samples within blocks, which all genes share.
+
+    Parameters
+    ----------
+    values, design, weights
+        As of `lm_fit`.
+    block
+        Blocks of samples, by sample.
+
+    Notes
+    -----
+    R counterpart: limma::duplicateCorrelation.
+    """
+    given = given_values(values, design, weights)
+    of_sample = given_groups(block, given.samples, "block")
+    none = pd.Series(np.nan, index=given.genes, name="atanh")
+    sizes = np.bincount(of_sample)
+    if len(sizes) < 2:
+        raise OptionError("block= has one block, so that no correlation can be estimated.")
+    if sizes.max() < 2 or is_spanned(given.design, of_sample):
+        why = "none has two samples" if sizes.max() < 2 else "the design holds them fixed"
+        warn(f"the correlation within the blocks cannot be estimated, because {why}: it is 0.")
+        return DuplicateCorrelation(0.0, none)
+    found = block_correlation(given.values, given.design, of_sample, given.weights)
+    return DuplicateCorrelation(found.consensus, none.fillna(pd.Series(found.atanh, index=given.genes)))
+
+
+@checked_arguments
+def array_weights(
+    values: Any,  # noqa: ANN401
+    design: Any = None,  # noqa: ANN401
+    *,
+    weights: Any = None,  # noqa: ANN401
+    var_group: Any = None,  # noqa: ANN401 (Series, sequence)
+) -> pd.Series[float]:
+    """Return weights of samples, from the size of their residuals in all genes.
+
+    Parameters
+    ----------
+    values, design, weights
+        As of `lm_fit`. With weights, or missing values, the estimates depend on the order of the genes.
+    var_group
+        Samples that share a weight, by sample; None: each has its own.
+
+    Notes
+    -----
+    R counterpart: limma::arrayWeights.
+    """
+    given = given_values(values, design, weights)
+    groups = None if var_group is None else given_groups(var_group, given.samples, "var_group")
+    columns = variance_columns(len(given.samples), groups)
+    own = None if given.weights is None else np.broadcast_to(given.weights, given.values.shape)
+    return pd.Series(weights_of_samples(given.values, given.design, own, columns), given.samples, name="weight")
+
+
+def _prepared(
+    dds: CountDataSet, function: str, factors: Factors, span: float | None, compat: Compat | None
+) -> tuple[FloatArray, FloatArray, float]:
+    """Return counts (G, n), effective library sizes (n,) and the span of the curve."""
+    require_data_set(dds, function)
+    compat_level(compat)
+    if span is not None:
+        positive_number("span", span)
+    warn_of_unused(dds, function)
+    counts = dds._data.counts
+    width = chosen_span(None if span is None else float(span), len(counts), compat)
+    return counts, effective_of_kept(dds, counts, factors), width
+
+
+def _labelled(
+    dds: CountDataSet, found: Voom, library: FloatArray, sample_weights: FloatArray | None = None
+) -> VoomCounts:
+    data, design = dds._data, dds._design
+    own = None if sample_weights is None else pd.Series(sample_weights, data.samples, name="weight")
+    return VoomCounts(
+        pd.DataFrame(found.values, data.genes, data.samples),
+        pd.DataFrame(found.weights, data.genes, data.samples),
+        pd.DataFrame(design.matrix, data.samples, list(design.names)),
+        pd.Series(library, data.samples, name="library"),
+        found.curve,
+        own,
+    )
+
+
+def _model(
+    fits: LinearFits,
+    genes: pd.Index,
+    names: tuple[str, ...],
+    correlation: float | None,
+    sample_weights: pd.Series[float] | None,
+) -> LinearModel:
+    covariance = fits.covariances(np.eye(len(names)))
+    return LinearModel(
+        fits, genes, names, fits.coefficients, fits.stdev_unscaled, covariance, fits.common, correlation, sample_weights
+    )

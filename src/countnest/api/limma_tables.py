@@ -1,0 +1,166 @@
+"""Tables of moderated statistics, and log counts without batch effects for figures."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.inputs import given_numbers, not_negative, probability
+from countnest.api.limma_inputs import given_groups, given_values, places_of
+from countnest.api.linear_model import LinearModel, VoomCounts
+from countnest.arrays import FloatArray
+from countnest.errors import MissingStepError, OptionError, kind_of
+from countnest.options import check_option
+from countnest.signature import checked_arguments
+from countnest.stats.inference.adjust import Adjustment, adjust, check_adjustment
+from countnest.stats.inference.interval import confidence_interval
+from countnest.stats.voom.array_weights import variance_columns
+from countnest.stats.voom.batch import without_batches
+
+__all__ = ["remove_batch_effect", "top_table"]
+
+SortBy = Literal["B", "p", "logFC", "AveExpr", "t", "F", "none"]
+
+
+@checked_arguments
+def top_table(
+    fit: LinearModel,
+    coef: Any = None,  # noqa: ANN401 (name or place, one or several)
+    *,
+    number: int | None = 10,
+    sort_by: SortBy | None = None,
+    p_adjust: Adjustment = "BH",
+    p_value: float = 1.0,
+    lfc: float = 0.0,
+    confint: float | None = None,
+) -> pd.DataFrame:
+    """Return a table of the genes with the clearest changes, with limma's names of columns.
+
+    Parameters
+    ----------
+    fit
+        What `e_bayes` or `treat` returned.
+    coef
+        A coefficient or contrast, by name or place, for t tests; several for F tests. None: all but the intercept.
+    number
+        Of genes at most; None: all.
+    sort_by
+        "B", "p", "logFC", "AveExpr", "t", "F" or "none"; None: by "B", by "F" for several coefficients, and by "p"
+        after `treat`.
+    p_adjust
+        Method of adjustment, of all genes.
+    p_value, lfc
+        Keep genes with an adjusted p-value of at most, and a log2 fold change of at least, in one of the coefficients.
+    confint
+        Level of confidence intervals of one coefficient, the columns CI.L and CI.R.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By gene: logFC or a column for each coefficient, AveExpr, t or F, P.Value, adj.P.Val, and B for one coefficient
+        after `e_bayes`.
+
+    Notes
+    -----
+    R counterpart: limma::topTable, topTableF and topTreat.
+    """
+    if not isinstance(fit, LinearModel):
+        raise OptionError(f"top_table needs what cn.e_bayes or cn.treat returned; got {kind_of(fit)}.")
+    if fit.moderation is None:
+        raise MissingStepError("there are no statistics yet: call cn.e_bayes(fit) first.")
+    check_adjustment(p_adjust)
+    if sort_by is not None:
+        check_option("sort_by", sort_by, SortBy)
+    not_negative("lfc", lfc)
+    places = places_of(coef, fit)
+    if len(places) > 1 and confint is not None:
+        raise OptionError("confint= is of one coefficient; choose it by coef=.")
+    table = _of_several(fit, places) if len(places) > 1 else _of_one(fit, places[0], confint)
+    table["adj.P.Val"] = adjust(table["P.Value"].to_numpy(dtype=np.float64), p_adjust)
+    change = np.abs(fit.estimates[:, places]).max(axis=1)
+    table = table[(table["adj.P.Val"] <= p_value).to_numpy() & (change >= lfc)] if p_value < 1 or lfc > 0 else table
+    table = _sorted(table, sort_by or ("F" if "F" in table else "B" if "B" in table else "p"))
+    return table if number is None else table.head(number)
+
+
+def _of_one(fit: LinearModel, k: int, confint: float | None) -> pd.DataFrame:
+    assert fit.moderation is not None
+    test, variances = fit.test(k), fit.moderation.variances
+    columns = {"logFC": fit.estimates[:, k]}
+    if confint is not None:
+        probability("confint", confint)
+        se = fit.unscaled[:, k] * np.sqrt(variances.variance)
+        columns["CI.L"], columns["CI.R"] = confidence_interval(fit.estimates[:, k], se, float(confint), variances.df)
+    columns |= {"AveExpr": fit.fits.mean, "t": fit.t.to_numpy()[:, k]}
+    columns |= {"P.Value": test.p_value, "adj.P.Val": test.p_value}
+    if fit.moderation.threshold is None:
+        columns["B"] = fit.odds(k)
+    return pd.DataFrame(columns, index=fit.genes)
+
+
+def _of_several(fit: LinearModel, places: list[int]) -> pd.DataFrame:
+    statistic, p_value = fit.joint(places)
+    table = pd.DataFrame(fit.estimates[:, places], index=fit.genes, columns=[fit.names[k] for k in places])
+    return table.assign(**{"AveExpr": fit.fits.mean, "F": statistic, "P.Value": p_value, "adj.P.Val": p_value})
+
+
+def _sorted(table: pd.DataFrame, by: str) -> pd.DataFrame:
+    if by == "none":
+        return table
+    name = {"p": "P.Value"}.get(by, by)
+    if name not in table:
+        raise OptionError(f"sort_by={by!r} is no column of this table; its columns are {', '.join(table.columns)}.")
+    values = table[name].to_numpy(dtype=np.float64)
+    key = values if by == "p" else -np.abs(values) if by in ("logFC", "t") else -values
+    return table.iloc[np.argsort(key, kind="stable")]
+
+
+@checked_arguments
+def remove_batch_effect(
+    values: Any,  # noqa: ANN401 (VoomCounts, DataFrame, array)
+    batch: Any = None,  # noqa: ANN401 (Series, sequence)
+    *,
+    batch2: Any = None,  # noqa: ANN401
+    covariates: Any = None,  # noqa: ANN401 (DataFrame, array)
+    design: Any = None,  # noqa: ANN401 (data set, DataFrame, array)
+    weights: Any = None,  # noqa: ANN401
+) -> pd.DataFrame:
+    """Return log values without the effects of batches, for figures such as `plot_pca`.
+
+    For tests, put the batch into the design instead: here its degrees of freedom would not be counted.
+
+    Parameters
+    ----------
+    values
+        What `voom` returned, or a table of log values, genes x samples.
+    batch, batch2
+        Batches, by sample.
+    covariates
+        Numbers whose effects are to go, samples x covariates.
+    design
+        What is to stay: a data set or a model matrix. None: the design of `voom`, or the mean of each gene.
+    weights
+        Of the fit, as of `lm_fit`.
+
+    Notes
+    -----
+    R counterpart: limma::removeBatchEffect.
+    """
+    if batch is None and batch2 is None and covariates is None:
+        raise OptionError("give batch=, batch2= or covariates=: what is to be removed.")
+    if design is None and not isinstance(values, VoomCounts):
+        design = np.ones((np.shape(values)[1], 1)) if np.ndim(values) == 2 else None
+    given = given_values(values, design, weights)
+    n = len(given.samples)
+    columns: list[FloatArray] = []
+    for name, each in (("batch", batch), ("batch2", batch2)):
+        if each is not None:
+            columns.append(variance_columns(n, given_groups(each, given.samples, name)))
+    if covariates is not None:
+        numbers = given_numbers(covariates, "covariates", OptionError).reshape(n, -1)
+        columns.append(numbers - numbers.mean(axis=0))
+    own = given.weights if weights is not None else None
+    found = without_batches(given.values, given.design, np.hstack(columns), own)
+    return pd.DataFrame(found, given.genes, given.samples)

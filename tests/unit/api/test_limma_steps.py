@@ -1,0 +1,196 @@
+"""limma's steps as functions: R's numbers through the labels, tables, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import countnest as cn
+from countnest.errors import ContrastError, CountnestWarning, DesignError, MissingStepError, OptionError
+from unit.stats.limma_reference import case
+
+RELEASE = "bioc3.20"
+TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}
+
+
+@pytest.fixture(scope="module")
+def study():
+    return case("sparse")
+
+
+@pytest.fixture(scope="module")
+def dds(study):
+    samples = study.samples
+    sheet = pd.DataFrame(
+        {"b": np.tile(["1", "2"], 6), "g": samples["group"].to_numpy(), "pair": [f"p{k}" for k in samples["block"]]},
+        index=samples["sample"],
+    )
+    counts = pd.DataFrame(study.counts.astype(int), [f"gene{k}" for k in range(len(study.counts))], sheet.index)
+    return cn.DESeqDataSet(counts, sheet, design="~ b + g", quiet=True)
+
+
+@pytest.fixture(scope="module")
+def voomed(dds):
+    return cn.voom(dds, compat=RELEASE)
+
+
+def same(found, expected):
+    np.testing.assert_allclose(found, np.asarray(expected, dtype=float), **TOLERANCE)
+
+
+def test_voom_and_statistics_are_those_of_r(study, dds, voomed):
+    table, rows = study.table("voom_weights")
+    same(voomed.E.to_numpy()[rows], table.iloc[:, 1:13])
+    same(voomed.weights.to_numpy()[rows], table.iloc[:, 13:])
+    assert list(voomed.E.columns) == list(dds.samples.index)
+    same(voomed.library, study.library)
+    fit = cn.e_bayes(cn.lm_fit(voomed), trend=True, robust=True, compat=RELEASE)
+    table, rows = study.table("voom")
+    for name, values in {
+        "logFC": fit.coefficients.iloc[:, -1], "stdev_unscaled": fit.stdev_unscaled.iloc[:, -1], "sigma": fit.sigma,
+        "ave_expr": fit.ave_expr, "s2post_11": fit.s2_post, "t_11": fit.t.iloc[:, -1], "p_11": fit.p_value.iloc[:, -1],
+        "lods_11": fit.lods.iloc[:, -1], "F_11": fit.f, "Fp_11": fit.f_p_value,
+    }.items():  # fmt: skip
+        same(values.iloc[rows], table[name])
+    assert (fit.df_residual == 8).all()
+    same(fit.df_total, np.minimum(fit.df_prior + 8, 8 * 488))
+    assert fit.s2_prior.nunique() > 10
+    exact = cn.e_bayes(cn.lm_fit(voomed), trend=True, robust=True)
+    assert np.abs(exact.f / fit.f - 1).max() > 1e-3
+    treated = cn.treat(cn.lm_fit(voomed), 0.5)
+    same(treated.p_value.iloc[rows, -1], table["p_treat"])
+
+
+def test_contrasts_are_those_of_r(study, voomed):
+    fit = cn.lm_fit(voomed)
+    name = {"last": {"g_C_vs_A": 1, "g_B_vs_A": -1}, "second": [0, 1, 0, 0]}
+    table, rows = study.table("contrasts")
+    for approx, word in ((True, "approx"), (False, "exact")):
+        found = cn.e_bayes(cn.contrasts_fit(fit, name, approx=approx), compat=RELEASE)
+        same(found.coefficients["last"].iloc[rows], table["logFC"])
+        same(found.stdev_unscaled["last"].iloc[rows], table[f"su_{word}"])
+        same(found.p_value["last"].iloc[rows], table[f"p_{word}"])
+        if approx:
+            same(found.f.iloc[rows], table["F_approx"])
+            same(found.f_p_value.iloc[rows], table["Fp_approx"])
+    frame = pd.DataFrame({"last": [0, 0, -1, 1]}, index=fit.names)
+    for other in (frame, frame.to_numpy(), frame.to_numpy()[:, 0]):
+        same(cn.contrasts_fit(fit, other).coefficients.iloc[:, 0], found.coefficients["last"])
+
+
+def test_sample_weights_and_blocks_are_those_of_r(study, dds, voomed):
+    samples = study.samples
+    same(cn.array_weights(voomed), samples["aw_gene_by_gene"])
+    same(cn.array_weights(voomed.E, dds), samples["aw_reml"])
+    quality = cn.voom_with_quality_weights(dds, compat=RELEASE)
+    same(quality.sample_weights, samples["vwqw_sample_weight"])
+    within = cn.DESeqDataSet(dds.counts(), dds.samples, design="~ g", quiet=True)
+    voomed = cn.voom(within, compat=RELEASE)
+    found = cn.duplicate_correlation(voomed, block=within.samples["pair"])
+    same(found.consensus, study.info["dupcor_consensus"])
+    assert len(found.atanh) == 488
+    fit = cn.e_bayes(cn.lm_fit(voomed, block=within.samples["pair"], correlation=found.consensus))
+    table, rows = study.table("voomlmfit")
+    same(fit.p_value.iloc[rows, -1], table["gls_p"])
+    whole = cn.voom_lm_fit(within, sample_weights=True, block="pair", compat=RELEASE)
+    same(whole.correlation, study.info["voomlmfit_block_correlation"])
+    same(whole.sample_weights, samples["vlf_block_sample_weight"])
+
+
+def test_batches_are_removed_as_by_r(study, voomed):
+    batch = np.resize([1, 1, 2], 12)
+    table, rows = study.table("remove_batch")
+    design = voomed.design.iloc[:, [0, 3]]
+    same(cn.remove_batch_effect(voomed, batch, design=design).to_numpy()[rows], table.iloc[:, 1:])
+    numbers = np.arange(12.0)
+    one = cn.remove_batch_effect(voomed.E, covariates=numbers)
+    other = cn.remove_batch_effect(voomed.E, design=np.ones((12, 1)), covariates=pd.DataFrame({"x": 2 * numbers + 1}))
+    same(one, other)
+    assert np.abs((one - one.mean(axis=1).to_numpy()[:, None]) @ (numbers - numbers.mean())).max() < 1e-9
+    assert cn.remove_batch_effect(voomed, batch2=batch, weights=voomed.weights).shape == voomed.E.shape
+
+
+def test_tables_have_the_columns_and_the_order_of_limma(voomed):
+    fit = cn.e_bayes(cn.lm_fit(voomed))
+    table = cn.top_table(fit, "g_C_vs_A", number=None, confint=0.95)
+    assert list(table.columns) == ["logFC", "CI.L", "CI.R", "AveExpr", "t", "P.Value", "adj.P.Val", "B"]
+    assert (np.diff(table["B"]) <= 0).all()
+    same(table["logFC"], fit.coefficients["g_C_vs_A"].loc[table.index])
+    assert ((table["CI.L"] > 0) | (table["CI.R"] < 0)).equals(table["P.Value"] < 0.05)
+    few = cn.top_table(fit, 3, number=None, p_value=0.1, lfc=1, sort_by="p", confint=0.95)
+    pd.testing.assert_frame_equal(
+        few.sort_index(), table[(table["adj.P.Val"] <= 0.1) & (table["logFC"].abs() >= 1)].sort_index()
+    )
+    assert 0 < len(few) < len(table)
+    several = cn.top_table(fit)
+    assert list(several.columns) == [*fit.names[1:], "AveExpr", "F", "P.Value", "adj.P.Val"]
+    assert len(several) == 10
+    assert (np.diff(several["F"]) <= 0).all()
+    treated = cn.top_table(cn.treat(cn.lm_fit(voomed), 1.0), "g_C_vs_A")
+    assert list(treated.columns) == ["logFC", "AveExpr", "t", "P.Value", "adj.P.Val"]
+    assert (np.diff(treated["P.Value"]) >= 0).all()
+    for by in ("logFC", "AveExpr", "t", "none"):
+        assert len(cn.top_table(fit, "g_C_vs_A", sort_by=by)) == 10
+    with pytest.raises(OptionError, match="no column"):
+        cn.top_table(fit, "g_C_vs_A", sort_by="F")
+    with pytest.raises(OptionError, match="of one coefficient"):
+        cn.top_table(fit, confint=0.9)
+
+
+def test_plain_tables_and_missing_values_are_fitted():
+    values = np.random.default_rng(0).normal(size=(6, 5))
+    values[0, 0] = np.nan
+    design = np.column_stack([np.ones(5), [0.0, 0, 1, 1, 1]])
+    fit = cn.lm_fit(values, design, weights=np.array([1.0, 1, 0, 1, 1]))
+    assert fit.df_residual.tolist() == [1, 2, 2, 2, 2, 2]
+    assert fit.names == ("x1", "x2")
+    with pytest.warns(CountnestWarning, match="combinations of earlier ones are dropped: 'c'"):
+        fit = cn.lm_fit(values, pd.DataFrame(np.column_stack([design, design[:, 1] * 2]), columns=list("abc")))
+    assert fit.names == ("a", "b")
+    assert "LinearModel: 6 genes" in repr(fit)
+
+
+def test_what_cannot_be_used_is_refused(dds, voomed):
+    fit = cn.lm_fit(voomed)
+    pair = dds.samples["pair"]
+    for wrong, kind, message in (
+        (lambda: cn.lm_fit(voomed.E), OptionError, "design= is needed"),
+        (lambda: cn.lm_fit([[1, 2]], dds), OptionError, "log values"),
+        (lambda: cn.lm_fit(voomed.E.replace(voomed.E.iloc[0, 0], np.inf), dds), OptionError, "finite"),
+        (lambda: cn.lm_fit(voomed, np.ones((3, 1))), DesignError, "a row for each of the 12"),
+        (lambda: cn.lm_fit(voomed, weights=-voomed.weights), OptionError, "not negative"),
+        (lambda: cn.lm_fit(voomed, weights=np.ones(3)), OptionError, "for each of the 12 samples"),
+        (lambda: cn.lm_fit(voomed, block=pair), OptionError, "belong together"),
+        (lambda: cn.lm_fit(voomed, block=pair, correlation=-1.0), OptionError, "above -1"),
+        (lambda: cn.duplicate_correlation(voomed, block=["a"] * 12), OptionError, "one block"),
+        (lambda: cn.duplicate_correlation(voomed, block=["a"]), OptionError, "one value for each"),
+        (lambda: cn.contrasts_fit(fit, {"x": {"g_D": 1}}), ContrastError, "'g_D'"),
+        (lambda: cn.contrasts_fit(fit, {"x": [1, 2]}), ContrastError, "a weight for each of the 4"),
+        (lambda: cn.contrasts_fit(fit, np.zeros(4)), ContrastError, "not all zero"),
+        (lambda: cn.contrasts_fit(cn.contrasts_fit(fit, np.eye(4)), np.eye(4)), OptionError, "contrasts already"),
+        (lambda: cn.e_bayes(voomed), OptionError, "needs what cn.lm_fit"),
+        (lambda: cn.top_table(voomed), OptionError, "needs what cn.e_bayes"),
+        (lambda: cn.top_table(fit), MissingStepError, "e_bayes"),
+        (lambda: fit.t, MissingStepError, "e_bayes"),
+        (lambda: cn.treat(fit).lods, MissingStepError, "not after"),
+        (lambda: cn.top_table(cn.e_bayes(fit), "g_D"), ContrastError, "coef='g_D'"),
+        (lambda: cn.top_table(cn.e_bayes(fit), [9]), ContrastError, "coef="),
+        (lambda: cn.remove_batch_effect(voomed), OptionError, "what is to be removed"),
+        (lambda: cn.voom(voomed), OptionError, "needs a DESeqDataSet"),
+        (lambda: cn.e_bayes(cn.lm_fit(np.ones((2, 2)), np.eye(2))), OptionError, "no replicates"),
+    ):
+        with pytest.raises(kind, match=message):
+            wrong()
+
+
+def test_blocks_that_tell_nothing_give_no_correlation(dds, voomed):
+    for block in (dds.samples["g"], range(12)):
+        with pytest.warns(CountnestWarning, match="it is 0"):
+            found = cn.duplicate_correlation(voomed, block=block)
+        assert found.consensus == 0
+        assert found.atanh.isna().all()
+
+
+def test_without_replicates_weights_are_one(dds):
+    alone = cn.DESeqDataSet(dds.counts().iloc[:, [0, 1]], dds.samples.iloc[[0, 1]], design="~ b", quiet=True)
+    with pytest.warns(CountnestWarning, match="no replicates"):
+        assert (cn.voom(alone).weights == 1).all(axis=None)
