@@ -1,6 +1,7 @@
 """Negative binomial GLMs with log link by Fisher scoring with Levenberg's damping, eight genes at once.
 
-Iterations end, on the scale of the deviance, where those of edgeR end; or they go on to the optimum.
+Iterations end, on the scale of the deviance, where those of edgeR end; or they go on to the optimum, the last ones by
+Newton's method.
 
 Sources: Levenberg (1944), doi:10.1090/qam/10666; McCarthy, Chen and Smyth (2012), doi:10.1093/nar/gks042.
 """
@@ -39,6 +40,8 @@ FAILED = 1e13
 NO_DEVIANCE = 1e-13
 # Near the optimum, where a step gains less, rounding decides which deviance is lower.
 NEAR_GAIN = 1e-6
+# From this gain on steps are Newton's, with observed information, if iterations go on to the optimum.
+NEWTON_GAIN = 0.1
 # On the way to the optimum iterations also end where steps do not become shorter, and where a coefficient goes to
 # infinity: it moves by more than the second of these, and gains less than the third.
 STALLED, RUNAWAY, RUNAWAY_GAIN = 0.9, 0.5, 1e-16
@@ -46,8 +49,8 @@ STALLED, RUNAWAY, RUNAWAY_GAIN = 0.9, 0.5, 1e-16
 COUNT, FACTOR, WEIGHT, MEAN, NEW_MEAN = 0, 1, 2, 3, 4
 BETA, NEW_BETA, SCORE, STEP = 0, 1, 2, 3
 ALPHA, DEVIANCE, NEW_DEVIANCE, LAMBDA, INFORMATION, GAINED, DETERMINANT, TAKEN, LARGEST = 0, 1, 2, 3, 4, 5, 6, 7, 8
-LAST_GAIN, LONGEST = 9, 10
-BY_SAMPLE, BY_COLUMN, N_NUMBERS = np.int64(5), np.int64(4), np.int64(11)
+LAST_GAIN, LONGEST, NEWTON = 9, 10, 11
+BY_SAMPLE, BY_COLUMN, N_NUMBERS = np.int64(5), np.int64(4), np.int64(12)
 # Rows of the state of a lane: its gene or none, iterations (-1: its start is not evaluated yet), trials of this one.
 GENE, ITERATION, TRIAL, DONE, FREE = 0, 1, 2, 3, -1
 
@@ -80,7 +83,7 @@ def load_gene(
     for k in range(start.shape[0]):
         coefficients[BETA, k, lane] = start[k] if given else common * level[k]
     ends[ALPHA, lane], ends[LARGEST, lane] = alpha, largest
-    ends[INFORMATION, lane], ends[LAST_GAIN, lane] = 0.0, math.inf
+    ends[INFORMATION, lane], ends[LAST_GAIN, lane] = 0.0, NEWTON_GAIN if given else math.inf
     return True
 
 
@@ -90,19 +93,22 @@ def normal_equations(
     v: FloatArray,
     mu: FloatArray,
     alpha: float,
+    newton: float,
     plan: IntArray,
     weight: FloatArray,
     score: FloatArray,
 ) -> None:
-    """Write the sums of GLM weights and of scores of the cells (C,)."""
+    """Write the sums of GLM weights, observed ones in lanes with `newton` above 0, and of scores of the cells (C,)."""
     cell = plan[SAMPLE_CELL]
     for c in range(plan[N_CELLS]):
         weight[c] = 0.0
         score[c] = 0.0
     for j in range(y.shape[0]):
         c = plan[cell + j]
-        share = v[j] / (1.0 + alpha * mu[j])
-        weight[c] += share * mu[j]
+        part = 1.0 / (1.0 + alpha * mu[j])
+        share = v[j] * part
+        expected = share * mu[j]
+        weight[c] += select(newton > 0.0, expected * (1.0 + alpha * y[j]) * part, expected)
         score[c] += share * (y[j] - mu[j])
 
 
@@ -282,7 +288,9 @@ def levenberg_chunk(
                 else:
                     beta_out[g], mu_out[g], deviance_out[g] = math.nan, 0.0, 0.0
                     done += 1
-        normal_equations(y, v, mu, of_gene[ALPHA], plan, weight, cell_score)
+        for lane in range(LANES):
+            ends[NEWTON, lane] = 1.0 if mode == EXACT and ends[LAST_GAIN, lane] <= NEWTON_GAIN else 0.0
+        normal_equations(y, v, mu, of_gene[ALPHA], of_gene[NEWTON], plan, weight, cell_score)
         information(plan, numbers, weight, equations)
         gather_scores(plan, numbers, cell_score, score)
         of_gene[INFORMATION] = largest_information(plan, equations, of_gene[INFORMATION])

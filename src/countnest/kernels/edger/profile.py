@@ -25,6 +25,7 @@ from countnest.kernels.algebra.elimination import (
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.compiler.logarithm import fast_log, fast_log1p
 from countnest.kernels.compiler.simd import LANES, any_lane, as_lanes, load_row, new_lanes, select
+from countnest.kernels.edger.deviance import EXACT
 from countnest.kernels.edger.levenberg import levenberg_chunk
 from countnest.kernels.edger.one_group import one_way_chunk
 from countnest.kernels.negbin.density import stirling_series
@@ -155,6 +156,20 @@ def profile_chunk(
 
 
 @kernel
+def extrapolate(beta: FloatArray, before: FloatArray, k: int) -> None:
+    """Move the coefficients (G, p) found at dispersion k - 1 to where they are heading, from those at k - 2.
+
+    `before` has these on entry, and those of k - 1 on return.
+    """
+    for g in range(beta.shape[0]):
+        for c in range(beta.shape[1]):
+            here = beta[g, c]
+            if k > 1:
+                beta[g, c] += here - before[g, c]
+            before[g, c] = here
+
+
+@kernel
 def grid_chunk(
     counts: FloatArray,
     factors: FloatArray,
@@ -173,7 +188,7 @@ def grid_chunk(
 ) -> None:
     """Write the adjusted profile log-likelihoods of dispersions into `profile_out` (G, K).
 
-    Each fit starts from the one at the dispersion before.
+    Each fit starts from the one at the dispersion before; where deviances are exact, from where it is heading.
 
     Parameters
     ----------
@@ -194,6 +209,7 @@ def grid_chunk(
     (n_genes, n), p = counts.shape, plan[N_COLUMNS]
     one_way = plan[N_CELLS] == p
     alpha, mu, deviance = np.empty(BLOCK), np.empty((BLOCK, n)), np.empty(BLOCK)
+    before = np.empty((BLOCK, start.shape[1]))
     n_iter, failed, value = np.empty(BLOCK, np.int64), np.empty(BLOCK), np.empty(BLOCK)
     for begin in range(0, n_genes, BLOCK):
         end = min(begin + BLOCK, n_genes)
@@ -204,6 +220,8 @@ def grid_chunk(
         beta = start[begin:end]
         for k in range(grid.shape[0]):
             alpha[:] = grid[k]
+            if mode == EXACT:
+                extrapolate(beta, before[:size], k)
             if one_way:
                 one_way_chunk(
                     y, f, v, alpha[:size], samples, first, ONE_WAY_TOLERANCE, ONE_WAY_MAX_ITER, beta, mu[:size]
