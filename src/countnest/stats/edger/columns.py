@@ -24,16 +24,17 @@ def independent_columns(matrix: FloatArray) -> IntArray:
     -----
     R counterpart: the pivot of qr(X), up to its rank.
     """
-    basis: list[FloatArray] = []
-    kept = []
+    basis = np.empty((min(matrix.shape), len(matrix)))
+    kept: list[int] = []
     for k, column in enumerate(matrix.T):
-        rest = column.copy()
+        if len(kept) == len(basis):
+            break
+        known, rest = basis[: len(kept)], column
         for _ in range(2):  # twice is enough against rounding
-            for direction in basis:
-                rest -= direction * float((direction * rest).sum())
-        length, own = float(np.sqrt((rest**2).sum())), float(np.sqrt((column**2).sum()))
-        if length > DEPENDENT * own and len(basis) < len(column):
-            basis.append(rest / length)
+            rest = rest - known.T @ (known @ rest)
+        length = float(np.linalg.norm(rest))
+        if length > DEPENDENT * float(np.linalg.norm(column)):
+            basis[len(kept)] = rest / length
             kept.append(k)
     return np.array(kept, dtype=np.int64)
 
