@@ -7,6 +7,7 @@ import statsmodels.stats.multitest
 
 import countnest as cn
 from countnest.errors import CountnestWarning, DesignError, OptionError
+from countnest.stats.linear.least_squares import lm_fit
 from unit.stats.limma_reference import case
 
 RNG = np.random.default_rng(6)
@@ -132,6 +133,21 @@ def test_a_saved_fit_answers_alike(dds, tmp_path):
     other = cn.DESeqDataSet(dds.counts().iloc[:200], SHEET, design="~ group", quiet=True)
     with pytest.raises(OptionError, match="does not belong"):
         other.add_fit("limma", stored)
+
+
+def test_gene_sets_are_tested_on_its_log_counts(dds):
+    sets = {"changed": [f"g{k}" for k in range(25)], "others": [f"g{k}" for k in range(40, 90)]}
+    query = dds.effect("group", levels=("b", "a"))
+    cn.limma(dds, name="paired", block="patient", quiet=True)
+    for name in ("limma", "paired"):
+        table = cn.camera(query, sets, fit=name)
+        assert table["pvalue"]["changed"] < 0.001 < table["pvalue"]["others"]
+        assert cn.fry(query, sets, fit=name)["pvalue"]["changed"] < 0.01
+    fit = dds._fit("paired")
+    data = fit.gene_set_data(query.matrix[0]).data
+    again = lm_fit(data.values, data.design, data.weights, data.blocks)
+    np.testing.assert_allclose(again.coefficients, fit.stored.fits.coefficients)
+    np.testing.assert_allclose(again.sigma, fit.stored.fits.sigma)
 
 
 def test_releases_differ_in_the_span(dds):

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.design import Design
 from countnest.methods.chunks import expand
 from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.gene_sets import GeneSetData
 from countnest.methods.limma.steps import LimmaOptions, fit_counts, moderated
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.edger.levels import Compat
+from countnest.stats.gene_sets.effects import LinearData
+from countnest.stats.linear.blocks import Blocks
 from countnest.stats.linear.contrasts import contrast_fits
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.moderated.joint import joint_f, mean_squares
@@ -43,8 +46,9 @@ class StoredLimmaFit:
         Linear models of these genes, and their variances.
     sample_weights
         (n,); None: there are none.
-    block, correlation
-        The name of the blocks whose samples are correlated, '' where there are none, and the correlation.
+    block, of_sample, correlation
+        The name of the blocks whose samples are correlated, the block of each sample (n,) as a number, and the
+        correlation; '' and None where there are none.
     approximate
         Whether standard errors of contrasts are approximate, as limma's.
     compat
@@ -59,13 +63,14 @@ class StoredLimmaFit:
     moderated: ModeratedVariances
     sample_weights: FloatArray | None = None
     block: str = ""
+    of_sample: IntArray | None = None
     correlation: float | None = None
     approximate: bool = False
     compat: Compat | None = None
 
     def bind(self, data: CountData, design: Design, engine: Engine) -> LimmaFit:  # noqa: ARG002 (all is computed)
         """Return the fit of the data set with these counts."""
-        return LimmaFit(self, data)
+        return LimmaFit(self, data, design)
 
     def misfits(self, data: CountData, design: Design) -> list[str]:
         """List the mismatches between a fit from a file and these counts."""
@@ -83,6 +88,8 @@ class StoredLimmaFit:
             **{f"values of {name}": (getattr(fits, name), (m,)) for name in ("sigma", "df", "mean")},
             **{f"values of {name}": (getattr(moderated, name), (m,)) for name in ("variance", "own_df")},
         }
+        if self.of_sample is not None:
+            shapes["blocks"] = (self.of_sample, (n,))
         wrong = [
             f"its {name} have the shape {found.shape}" for name, (found, size) in shapes.items() if found.shape != size
         ]
@@ -102,12 +109,13 @@ class LimmaFit:
     ----------
     stored
         What was estimated.
-    data
-        The counts.
+    data, design
+        The counts and the design.
     """
 
     stored: StoredLimmaFit
     data: CountData
+    design: Design
 
     @property
     def method(self) -> str:
@@ -196,6 +204,15 @@ class LimmaFit:
         none = nothing_withheld(len(self.base_mean))
         return Withheld(none.outlier, none.at_bound, none.emptied, filtered=~self.stored.kept)
 
+    def gene_set_data(self, contrast: FloatArray) -> GeneSetData:
+        """Return the log counts with their weights and blocks, whatever the contrast."""
+        del contrast
+        stored, blocks = self.stored, None
+        if stored.of_sample is not None and stored.correlation is not None:
+            blocks = Blocks(stored.of_sample, stored.correlation)
+        data = LinearData(self.log_counts, self.design.matrix, stored.weights, blocks)
+        return GeneSetData(data, stored.kept, stored.compat)
+
 
 def limma_analysis(
     counts: FloatArray, kept: BoolArray, design: FloatArray, library: FloatArray, options: LimmaOptions
@@ -211,6 +228,7 @@ def limma_analysis(
         moderated=moderated(found.fits, trend=options.trend, robust=options.robust, compat=options.compat),
         sample_weights=found.sample_weights,
         block=options.block,
+        of_sample=options.samples.of_sample,
         correlation=found.correlation,
         approximate=options.approximate,
         compat=options.compat,
