@@ -28,7 +28,7 @@ from countnest.stats.norm.tmm import FactorMethod, Trimming, norm_factors
 if TYPE_CHECKING:
     Counts = CountDataSet | pd.DataFrame | FloatArray
 
-__all__ = ["ave_log_cpm", "calc_norm_factors", "cpm", "effective_library", "filter_by_expr", "rpkm"]
+__all__ = ["ave_log_cpm", "calc_norm_factors", "cpm", "filter_by_expr", "rpkm"]
 
 
 class _Table(NamedTuple):
@@ -259,13 +259,6 @@ def ave_log_cpm(
     library = _effective(table, lib_size, norm_factors)
     alpha, prior = not_negative("dispersion", dispersion), _prior_count(prior_count)
     return table.by_gene(abundance.ave_log_cpm(table.values, library, alpha, prior_count=prior), "ave_log_cpm")
-
-
-def effective_library(counts: FloatArray, method: FactorMethod = "TMM") -> FloatArray:
-    """Return library sizes (n,) of counts (G, n) times their normalization factors."""
-    library = counts.sum(axis=0)
-    effective: FloatArray = library * norm_factors(counts, library, method)
-    return effective
 
 
 def _table(counts: Any) -> _Table:  # noqa: ANN401 (checked here)

@@ -65,7 +65,8 @@ def estimate_disp(
     check_flags(trend=trend, robust=robust)
     given, library = prepared(dds, False, norm_factors, compat, 0.125)
     columns = Columns.of(dds._design.matrix)
-    found = dispersions_of(dds._data.matrix, given, columns, library, trend=trend, robust=robust)
+    options = EdgeROptions(trend=trend, robust=robust)
+    found = dispersions_of(dds._data.matrix, given, columns, library, options, dds._engine_aside())
     prior_df = np.broadcast_to(np.asarray(found.prior_df, dtype=np.float64), found.tagwise.shape)
     values = {"logCPM": found.abundance, "trended": found.trended, "tagwise": found.tagwise, "prior_df": prior_df}
     genes = dds._data.genes
@@ -229,7 +230,9 @@ def exact_test(
     kept, counts = given.kept, dds._data.counts[given.kept]
     if numbers is None:
         columns = Columns.of(dds._design.matrix)
-        estimated = estimated or dispersions_of(dds._data.matrix, given, columns, library)
+        estimated = estimated or dispersions_of(
+            dds._data.matrix, given, columns, library, EdgeROptions(), dds._engine_aside()
+        )
     of_gene = estimated.tagwise if estimated is not None else as_float(np.asarray(numbers)[kept])
     parts = (counts[:, first], counts[:, second]), (library[first], library[second])
     found = exact(*parts, of_gene, float(prior_count))

@@ -1,10 +1,12 @@
 """Dispersions by adjusted profile likelihood against edgeR, and what holds whatever the data."""
 
+import json
+
 import numpy as np
 import pytest
 
 from countnest.errors import CountsError, DesignError
-from countnest.stats.edger.columns import Columns, independent_columns
+from countnest.stats.edger.columns import Columns, independent_columns, without_samples
 from countnest.stats.edger.dispersion import common_dispersion, estimate_dispersions
 from countnest.stats.edger.glm import GLMInputs, fit_glm
 from countnest.stats.edger.interpolant import maximizing_points
@@ -14,7 +16,8 @@ from countnest.stats.edger.profile import LOG_GRID, adjusted_profile, dispersion
 from countnest.stats.edger.quasi import highest_genes, share_of_highest
 from countnest.stats.edger.zeros import exact_zeros, zeros_residual_df
 from countnest.stats.norm.abundance import ave_log_cpm
-from unit.stats.edger_cases import NAMES, case
+from exact import read_exactly
+from unit.stats.edger_cases import DATA, NAMES, case
 
 AS_R = compat_level("bioc3.20")
 R_TOLERANCE, TAGWISE_TOLERANCE = 1e-9, 1e-8
@@ -60,6 +63,19 @@ def test_dispersions_are_those_of_edger():
         assert plain.prior_df == pytest.approx(study.info["prior_df"], rel=TAGWISE_TOLERANCE)
         np.testing.assert_allclose(robust.prior_df, r["prior_df_robust"], rtol=TAGWISE_TOLERANCE, err_msg=name)
         np.testing.assert_array_equal(plain.used, study.counts.sum(axis=1) >= 5)
+
+
+def test_dispersions_of_an_older_release_are_those_of_edger():
+    for name in ("oneway", "sparse", "weights"):
+        study, folder = case(name), DATA / "release_3_16" / name
+        r, info = read_exactly(folder / "genes.csv.gz"), json.loads((folder / "info.json").read_text())
+        level = compat_level("bioc3.16")
+        plain, robust = estimated(study, level=level), estimated(study, robust=True, level=level)
+        np.testing.assert_allclose(plain.trended, r["trended"], rtol=R_TOLERANCE, err_msg=name)
+        np.testing.assert_allclose(plain.tagwise, r["tagwise"], rtol=TAGWISE_TOLERANCE, err_msg=name)
+        np.testing.assert_allclose(robust.tagwise, r["tagwise_robust"], rtol=TAGWISE_TOLERANCE, err_msg=name)
+        np.testing.assert_allclose(robust.prior_df, r["prior_df_robust"], rtol=TAGWISE_TOLERANCE, err_msg=name)
+        assert plain.prior_df == pytest.approx(float(info["prior_df"]), rel=TAGWISE_TOLERANCE)
 
 
 def test_residual_df_without_exact_zeros_are_those_of_edger():
@@ -137,8 +153,8 @@ def test_columns_that_depend_on_earlier_ones_are_left_out():
     matrix = np.column_stack([np.ones(6), x, 2.0 * x - 1.0, np.zeros(6), x**2, 1e-9 * x**3])
     assert list(independent_columns(matrix)) == [0, 1, 4, 5]
     assert list(independent_columns(matrix[:2])) == [0, 1]
-    assert Columns.of(matrix[:, [0, 1]]).without(x < 4) is None
-    rest = Columns.of(matrix[:, [0, 1]]).without(x < 3)
+    assert without_samples(Columns.of(matrix[:, [0, 1]]), x < 4) is None
+    rest = without_samples(Columns.of(matrix[:, [0, 1]]), x < 3)
     assert rest.matrix.shape == (3, 2)
 
 

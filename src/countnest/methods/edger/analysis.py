@@ -10,13 +10,20 @@ from countnest.arrays import FloatArray, as_float, rows_of
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
 from countnest.methods.edger.fit import StoredEdgeR
-from countnest.methods.edger.model import EdgeRInput
+from countnest.methods.edger.model import EdgeRInput, inputs_of
 from countnest.methods.edger.steps import QuasiOptions, adjusted_quasi, fit_model, legacy_quasi
 from countnest.parallel.run import Engine
 from countnest.stats.edger.columns import Columns
-from countnest.stats.edger.dispersion import Dispersions, common_dispersion, estimate_dispersions
+from countnest.stats.edger.dispersion import (
+    DispersionInputs,
+    Dispersions,
+    common_dispersion,
+    dispersions_of_profile,
+    genes_that_count,
+)
 from countnest.stats.edger.glm import GLMInputs
 from countnest.stats.edger.levels import Level, compat_level
+from countnest.stats.edger.profile import adjusted_profile, dispersion_grid
 from countnest.stats.edger.quasi import highest_genes, share_of_highest
 from countnest.stats.norm.abundance import DISPERSION, ave_log_cpm
 
@@ -24,6 +31,7 @@ __all__ = ["EdgeROptions", "analyse", "dispersions_of"]
 
 # Of the genes with a trend of dispersions: the share of highest abundance whose mean is the dispersion of all.
 TREND_SHARE = 0.1
+DISPERSION_TEXT = "estimating dispersions"
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -38,6 +46,8 @@ class EdgeROptions:
         Whether quasi-likelihood is that of versions 3; None: as the release has it.
     robust
         Whether genes with outlying dispersions have fewer prior degrees of freedom.
+    trend
+        Whether the prior of a gene's dispersion follows its average abundance.
     abundance_trend
         Whether the prior of quasi-dispersions follows the average abundance.
     dispersion
@@ -49,6 +59,7 @@ class EdgeROptions:
     test: str = "ql"
     legacy: bool | None = None
     robust: bool = False
+    trend: bool = True
     abundance_trend: bool = True
     dispersion: FloatArray | None = None
     estimated: Dispersions | None = None
@@ -72,7 +83,7 @@ def analyse(
     legacy = not level.quasi_v4 if options.legacy is None else options.legacy
     estimated = options.estimated
     if estimated is None and options.dispersion is None and (legacy or options.test == "lrt"):
-        estimated = dispersions_of(counts, given, columns, library, robust=options.robust)
+        estimated = dispersions_of(counts, given, columns, library, options, engine)
     given = replace(given, abundance=_abundances(counts, given, library, _known(estimated, options, level, legacy)))
     ratio = None
     of_gene = options.dispersion if estimated is None else expand(given.kept, estimated.tagwise)
@@ -96,14 +107,22 @@ def dispersions_of(
     given: EdgeRInput,
     columns: Columns,
     library: FloatArray,
-    *,
-    trend: bool = True,
-    robust: bool = False,
+    options: EdgeROptions,
+    engine: Engine,
 ) -> Dispersions:
     """Return the common, trended and tagwise dispersions of the kept genes; arguments as those of `analyse`."""
-    level = compat_level(given.compat)
-    inputs = _inputs(counts, given)
-    return estimate_dispersions(inputs, columns, library, trend=trend, robust=robust, level=level)
+    level, inputs = compat_level(given.compat), _inputs(counts, given)
+    some = genes_that_count(inputs, columns)
+    rows = np.zeros(len(given.kept), dtype=np.bool_)
+    rows[np.flatnonzero(given.kept)[some]] = True
+    genes = Genes(counts, given.factors, given.weights).where(rows)
+    profile = over_genes(_profile_chunk, genes, columns=columns, level=level, engine=engine, text=DISPERSION_TEXT)
+    study = DispersionInputs(inputs, columns, library)
+    return dispersions_of_profile(profile[rows], some, study, trend=options.trend, robust=options.robust, level=level)
+
+
+def _profile_chunk(chunk: GeneChunk, *, columns: Columns, level: Level) -> FloatArray:
+    return adjusted_profile(inputs_of(chunk), columns, dispersion_grid(), level)
 
 
 def _known(estimated: Dispersions | None, options: EdgeROptions, level: Level, legacy: bool) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,7 +12,7 @@ from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, as_int
 from countnest.kernels.algebra.elimination import Plan
 from countnest.stats.glm.structure import plan_elimination
 
-__all__ = ["Columns", "independent_columns"]
+__all__ = ["Columns", "independent_columns", "without_samples"]
 
 # A column whose length falls below this fraction of its own, without what earlier columns have, depends on them.
 DEPENDENT = 1e-7
@@ -75,16 +76,6 @@ class Columns:
         first = as_int(np.searchsorted(of_sample[samples], np.arange(len(rows) + 1)))
         return cls(matrix, rows, samples, first, plan_elimination(rows, of_sample), as_float(level))
 
-    def without(self, samples: BoolArray) -> Self | None:
-        """Return the columns without some samples (n,): those that are independent of earlier ones there.
-
-        None where no residual degrees of freedom remain.
-        """
-        rest = self.matrix[~samples]
-        rest = rest[:, independent_columns(rest)]
-        n, p = rest.shape
-        return type(self).of(rest) if n > p else None
-
     @property
     def is_one_way(self) -> bool:
         """Whether there are as many distinct rows as columns, so that each group has a rate of its own."""
@@ -96,3 +87,19 @@ class Columns:
         """Number of samples less that of columns, n - p."""
         n, p = self.matrix.shape
         return int(n - p)
+
+
+def without_samples(columns: Columns, samples: BoolArray) -> Columns | None:
+    """Return the columns without some samples (n,): those that are independent of earlier ones there.
+
+    None where no residual degrees of freedom remain.
+    """
+    return _without(columns, samples.tobytes())
+
+
+@functools.lru_cache(maxsize=256)
+def _without(columns: Columns, samples: bytes) -> Columns | None:
+    rest = columns.matrix[~np.frombuffer(samples, dtype=np.bool_)]
+    rest = rest[:, independent_columns(rest)]
+    n, p = rest.shape
+    return Columns.of(rest) if n > p else None

@@ -24,7 +24,14 @@ from countnest.stats.moderated.search import find_minimum
 from countnest.stats.moderated.squeeze import Estimator, moderate_variances
 from countnest.stats.norm.abundance import ave_log_cpm
 
-__all__ = ["DispersionInputs", "Dispersions", "common_dispersion", "dispersions_of_profile", "estimate_dispersions"]
+__all__ = [
+    "DispersionInputs",
+    "Dispersions",
+    "common_dispersion",
+    "dispersions_of_profile",
+    "estimate_dispersions",
+    "genes_that_count",
+]
 
 # Genes with fewer counts in all samples do not take part.
 MIN_COUNTS = 5.0
@@ -110,12 +117,7 @@ def estimate_dispersions(
     """
     level = level or compat_level()
     study = DispersionInputs(inputs, columns, library)
-    if columns.residual_df < 1:
-        raise DesignError(
-            "there are as many coefficients as samples, so there are no residual degrees of freedom and dispersions "
-            "cannot be estimated. Add replicates, take terms out of the design, or give dispersions."
-        )
-    genes = np.flatnonzero(_with_counts(inputs)).astype(np.int64)
+    genes = genes_that_count(inputs, columns)
     profile = adjusted_profile(inputs.at(genes), columns, dispersion_grid(), level)
     return dispersions_of_profile(profile, genes, study, trend=trend, robust=robust, level=level)
 
@@ -198,7 +200,7 @@ def common_dispersion(
     R counterpart: edgeR::estimateGLMCommonDisp, by the method of Cox and Reid.
     """
     level = level or compat_level()
-    genes = np.flatnonzero(_with_counts(inputs)).astype(np.int64)
+    genes = genes_that_count(inputs, columns)
     if len(genes) >= 2 * MANY_GENES:
         step = len(genes) // MANY_GENES
         genes = genes[np.argsort(abundance[genes], kind="stable")][step // 2 :: step]
@@ -207,13 +209,19 @@ def common_dispersion(
     return root**4
 
 
-def _with_counts(inputs: GLMInputs) -> BoolArray:
-    used: BoolArray = inputs.counts.sum(axis=1) >= MIN_COUNTS
-    if not used.any():
+def genes_that_count(inputs: GLMInputs, columns: Columns) -> IntArray:
+    """Return the genes with counts enough to take part; errors as those of `estimate_dispersions`."""
+    if columns.residual_df < 1:
+        raise DesignError(
+            "there are as many coefficients as samples, so there are no residual degrees of freedom and dispersions "
+            "cannot be estimated. Add replicates, take terms out of the design, or give dispersions."
+        )
+    genes = np.flatnonzero(inputs.counts.sum(axis=1) >= MIN_COUNTS).astype(np.int64)
+    if not len(genes):
         raise CountsError(
             f"no gene has {MIN_COUNTS:g} counts in all samples together, so no dispersion can be estimated."
         )
-    return used
+    return genes
 
 
 def _maximizing(profile: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.kernels.edger.profile import grid_chunk
-from countnest.stats.edger.columns import Columns
+from countnest.stats.edger.columns import Columns, without_samples
 from countnest.stats.edger.glm import GAIN, GLMInputs, deviance_mode, fit_glm
 from countnest.stats.edger.levels import Level, compat_level
 from countnest.stats.edger.zeros import exact_zeros, patterns
@@ -46,7 +46,7 @@ def adjusted_profile(
         if not pattern.any():
             profile[genes] = profile_on(inputs.at(genes), columns, dispersions, level)
             continue
-        rest = columns.without(pattern)
+        rest = without_samples(columns, pattern)
         if rest is not None:
             kept = np.flatnonzero(~pattern).astype(np.int64)
             profile[genes] = profile_on(inputs.at(genes, kept), rest, dispersions, level)
