@@ -14,7 +14,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
+from countnest.arrays import FloatArray, IntArray, as_float
+from countnest.kernels.edger.unit_weights import weights_chunk
 from countnest.stats.edger.moments import deviance_moments
 
 __all__ = ["unit_weights"]
@@ -30,7 +31,7 @@ OFFSETS: FloatArray = np.arange(float(ORDER)) - 0.5 * (ORDER - 1)
 MAX_TABLES = 24
 LOG_STEP, LEAST_DISPERSION = 0.1, 1e-14
 
-# Coefficients (ORDER, 2, cells) of the polynomials of log alpha and log kappa, the highest power first.
+# Coefficients (cells, 2, ORDER) of the polynomials of log alpha and log kappa, the highest power first.
 Table = FloatArray
 
 
@@ -54,14 +55,19 @@ def unit_weights(mean: FloatArray, dispersion: float | FloatArray) -> tuple[Floa
     R counterpart: inside edgeR::glmQLFit, where the numbers have relative errors up to 1e-3 for dispersions below 0.7,
     and larger ones beyond.
     """
+    distinct = np.unique(np.asarray(dispersion, dtype=np.float64))
+    if len(distinct) == 1:
+        alpha, kappa = np.empty((2, mean.size))
+        scale = np.array([LEAST_MEAN, LARGEST_MEAN, CENTRE, WIDTH, *_nodes()[:2]])
+        weights_chunk(as_float(mean).ravel(), _table(float(distinct[0])), scale, alpha, kappa)
+        return alpha.reshape(mean.shape), kappa.reshape(mean.shape)
     counted = mean >= LEAST_MEAN
     cell, place = _cells(mean[counted])
     values = np.broadcast_to(np.asarray(dispersion, dtype=np.float64), mean.shape)[counted]
-    distinct = np.unique(np.asarray(dispersion, dtype=np.float64))
     logs = np.zeros((2, len(cell)))
     if len(distinct) <= MAX_TABLES:
         for each in distinct:
-            some = values == each if len(distinct) > 1 else np.ones(len(values), dtype=np.bool_)
+            some = values == each
             logs[:, some] = _at(_table(float(each)), cell[some], place[some])
     else:
         _add_between_tables(logs, values, cell, place)
@@ -104,9 +110,10 @@ def _nodes() -> FloatArray:
 
 def _at(table: Table, cell: IntArray, place: FloatArray) -> FloatArray:
     """Return log alpha and log kappa (2, m) by Horner's scheme."""
-    found: FloatArray = table[0][:, cell]
-    for coefficients in table[1:]:
-        found = found * place + coefficients[:, cell]
+    powers = np.moveaxis(table, -1, 0)
+    found: FloatArray = powers[0][cell].T
+    for coefficients in powers[1:]:
+        found = found * place + coefficients[cell].T
     return found
 
 
@@ -123,7 +130,7 @@ def _table(dispersion: float) -> Table:
     table[:, :, inside] = np.moveaxis(values[:, inside] @ _FROM_VALUES.T, -1, 0)
     for i in np.flatnonzero(~inside):  # the ends, where the cell is not in the middle of its nodes
         table[:, :, i] = _from_values(OFFSETS + (first[i] - (cells[i] - (ORDER // 2 - 1)))) @ values[:, i].T
-    return table
+    return as_float(np.moveaxis(table, 0, -1).swapaxes(0, 1))
 
 
 def _from_values(places: FloatArray) -> FloatArray:

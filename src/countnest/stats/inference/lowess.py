@@ -72,11 +72,13 @@ def _neighbourhoods(x: FloatArray, span: int, places: list[int]) -> tuple[list[s
     """
     runs, kernels = [], []
     left = 0
+    middles = x[:-span] + x[span:]  # twice the points from which on a window moves to the right, but for rounding
     for at in x[places]:
+        left = max(left, int(np.searchsorted(middles, 2.0 * at)) - 2)
         while left + span < len(x) and at - x[left] > x[left + span] - at:
             left += 1
         width = max(at - x[left], x[left + span - 1] - at)
-        distance = np.abs(x[left:] - at)
+        distance = np.abs(x[left : np.searchsorted(x, at + width, side="right")] - at)
         inside = np.flatnonzero(distance <= FAR * width)
         first, last = inside[0], inside[-1] + 1
         distance = distance[first:last]
