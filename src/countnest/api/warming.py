@@ -94,6 +94,9 @@ def _walk() -> None:
     example.estimate_size_factors(type="iterate")
     _public("ave_log_cpm")(example)
     _fit_as_edger(example)
+    for test in ("ql", "lrt"):
+        _public("edger")(example, test=test, filter=False, quiet=True)
+        example.query("condition[B - A]").test(fit="edger")
     _public("limma")(example, filter=False, quality_weights=True, quiet=True)
 
 

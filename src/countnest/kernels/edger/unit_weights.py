@@ -16,9 +16,9 @@ LEAST, LARGEST, CENTRE, WIDTH, FIRST, SECOND = 0, 1, 2, 3, 4, 5
 @kernel
 def polynomial(coefficients: FloatArray, at: float) -> float:
     """Return the value of a polynomial, the highest power first."""
-    value = coefficients[0]
-    for i in range(1, coefficients.shape[0]):
-        value = value * at + coefficients[i]
+    value = 0.0
+    for i in range(coefficients.shape[0]):
+        value = value * at + float(coefficients[i])
     return value
 
 
