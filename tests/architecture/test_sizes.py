@@ -42,6 +42,7 @@ WIDE = {
     "CountDataSet.__init__",
     "effect",
     "example",
+    "fry",
     "groups",
     "lfc_shrink",
     "limma",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from countnest.api.limma_inputs import given_contrasts, given_values
+from countnest.api.linear_model import VoomCounts
 from countnest.api.query import BoundQuery
 from countnest.api.set_members import GeneLabels, GeneSets, SetMembers, set_members
 from countnest.arrays import BoolArray, FloatArray, as_float
@@ -18,7 +20,7 @@ from countnest.options import check_flags, check_option, is_number
 from countnest.signature import checked_arguments
 from countnest.stats.edger.levels import compat_level
 from countnest.stats.gene_sets import camera as cameras
-from countnest.stats.gene_sets.effects import GeneEffects, gene_effects
+from countnest.stats.gene_sets.effects import GeneEffects, LinearData, gene_effects
 from countnest.stats.gene_sets.fry import rotation_tests
 from countnest.stats.inference.benjamini_hochberg import benjamini_hochberg
 
@@ -35,10 +37,11 @@ SortFry = Literal["directional", "mixed", "none"]
 
 @checked_arguments
 def camera(
-    query: BoundQuery,
+    query: BoundQuery | VoomCounts,
     sets: GeneSets,
     *,
     fit: str | None = None,
+    contrast: Any = None,  # noqa: ANN401 (name of a coefficient, or weights)
     inter_gene_cor: float | None = cameras.CORRELATION,
     use_ranks: bool = False,
     ids: str | None = None,
@@ -51,12 +54,14 @@ def camera(
     Parameters
     ----------
     query
-        A comparison of one row, such as ``dds.effect("dex", levels=("trt", "untrt"))``.
+        A comparison of one row, such as ``dds.effect("dex", levels=("trt", "untrt"))``; or what `voom` returned.
     sets
         Labels of genes by the name of each set, or the name of a file in the format GMT; see `read_gmt`.
     fit
         The name of one of the `fits` of the data set: "limma", whose log counts are used, or "edger", whose counts
         become normal scores under the null model. None: that of the last analysis.
+    contrast
+        Of what `voom` returned: the name of a coefficient, or weights of coefficients; None: the last coefficient.
     inter_gene_cor
         The correlation between genes of a set. None: estimated for each set, which costs power and needs many residual
         degrees of freedom.
@@ -94,7 +99,9 @@ def camera(
     """
     check_flags(use_ranks=use_ranks, sort=sort, allow_fixed_blocks=allow_fixed_blocks)
     correlation = _correlation(inter_gene_cor)
-    effects, labels, _ = _effects(query, fit, compat, allow_fixed_blocks)
+    compat_level(compat)
+    asked = _asked(query, fit, contrast, allow_fixed_blocks)
+    effects, labels, _ = _effects(asked, compat)
     members = set_members(sets, labels, ids)
     found = cameras.camera_tests(effects, members.places, correlation=correlation, ranks=use_ranks)
     return _camera_table(members, found, estimated=correlation is None, sort=sort)
@@ -166,10 +173,11 @@ def camera_pr(
 
 @checked_arguments
 def fry(
-    query: BoundQuery,
+    query: BoundQuery | VoomCounts,
     sets: GeneSets,
     *,
     fit: str | None = None,
+    contrast: Any = None,  # noqa: ANN401 (name of a coefficient, or weights)
     ids: str | None = None,
     sort: SortFry = "directional",
     compat: Compat | None = None,
@@ -181,7 +189,7 @@ def fry(
     ----------
     sort
         Order sets by the p-values "directional" or "mixed"; "none": as given.
-    query, sets, fit, ids, compat, allow_fixed_blocks
+    query, sets, fit, contrast, ids, compat, allow_fixed_blocks
         As in `camera`.
 
     Returns
@@ -207,7 +215,9 @@ def fry(
     """
     check_option("sort", sort, SortFry)
     check_flags(allow_fixed_blocks=allow_fixed_blocks)
-    effects, labels, scores = _effects(query, fit, compat, allow_fixed_blocks)
+    compat_level(compat)
+    asked = _asked(query, fit, contrast, allow_fixed_blocks)
+    effects, labels, scores = _effects(asked, compat)
     members = set_members(sets, labels, ids)
     found = rotation_tests(effects, members.places, standardize=not scores)
     table = _table(members, found.up, found.p_value)
@@ -216,17 +226,57 @@ def fry(
     return table if by is None else table.sort_values(by, kind="stable")
 
 
-def _effects(
-    query: BoundQuery, fit: str | None, compat: str | None, allow_fixed_blocks: bool
-) -> tuple[GeneEffects, GeneLabels, bool]:
-    """Return the effects of a query, the genes that they are of, and whether these are normal scores."""
+class _Asked(NamedTuple):
+    """The values that linear models are fitted to, a contrast (p,) of the coefficients, and the genes."""
+
+    data: LinearData
+    contrast: FloatArray
+    labels: GeneLabels
+    compat: str | None
+
+
+def _effects(asked: _Asked, compat: str | None) -> tuple[GeneEffects, GeneLabels, bool]:
+    """Return the effects, the genes that they are of, and whether these are normal scores."""
+    n, p = asked.data.design.shape
+    if n <= p:
+        raise DesignError(
+            f"{n} samples leave no residual degrees of freedom beside {p} coefficients: tests of gene sets need them."
+        )
+    _require_genes(asked.labels.tested)
+    effects = gene_effects(asked.data, asked.contrast, aligned=(compat or asked.compat) is None)
+    return effects, asked.labels, asked.data.scores
+
+
+def _asked(query: object, fit: str | None, contrast: object, allow_fixed_blocks: bool) -> _Asked:
+    if isinstance(query, VoomCounts):
+        if fit is not None:
+            raise OptionError("fit= is for queries of a data set; leave it out.")
+        return _of_voom(query, contrast)
     if not isinstance(query, BoundQuery) or query.dds is None:
         raise OptionError(
-            f"query= is {kind_of(query)}; give a query of a data set, made by dds.effect(), dds.query() and so on. A "
-            "table of results is for camera_pr."
+            f"query= is {kind_of(query)}; give a query of a data set, made by dds.effect(), dds.query() and so on, or "
+            "what cn.voom returned. A table of results is for camera_pr."
         )
+    if contrast is not None:
+        raise OptionError("contrast= is for what cn.voom returned; a query says itself what is compared.")
+    return _of_query(query, fit, allow_fixed_blocks)
+
+
+def _of_voom(counts: VoomCounts, contrast: Any) -> _Asked:  # noqa: ANN401 (checked here)
+    given = given_values(counts, None, None)
+    names = given.names
+    if contrast is None or isinstance(contrast, str):
+        check_option("contrast", names[-1] if contrast is None else contrast, names)
+        weights = np.eye(len(names))[-1 if contrast is None else names.index(contrast)]
+    else:
+        weights = given_contrasts({"contrast": contrast}, names)[0][0]
+    labels = GeneLabels(given.genes, np.ones(len(given.genes), dtype=np.bool_), pd.DataFrame(index=given.genes))
+    return _Asked(LinearData(given.values, given.design, given.weights), weights, labels, None)
+
+
+def _of_query(query: BoundQuery, fit: str | None, allow_fixed_blocks: bool) -> _Asked:
     dds = query.dds
-    if dds._design is not query.design:
+    if dds is None or dds._design is not query.design:
         raise ContrastError(
             "the design or the sample sheet of the data set was set after this query was made; make it again."
         )
@@ -235,7 +285,6 @@ def _effects(
             f"gene sets are tested for one comparison at a time, and the query has {len(query)} rows: "
             f"{listing(query.labels)}. Choose one, query[0] or query['label']."
         )
-    compat_level(compat)
     found = dds._fit(fit)
     if not isinstance(found, TakesGeneSets):
         raise OptionError(
@@ -243,16 +292,9 @@ def _effects(
             "cn.camera_pr(query.test(), sets), or a fit by limma's or edgeR's method, fit='limma'."
         )
     check_blocks(query, found, "answer" if allow_fixed_blocks else "refuse")
-    n, p = query.design.matrix.shape
-    if n <= p:
-        raise DesignError(
-            f"{n} samples leave no residual degrees of freedom beside {p} coefficients: tests of gene sets need them."
-        )
-    given = found.gene_set_data(query.matrix[0])
-    _require_genes(given.fitted)
-    effects = gene_effects(given.data, query.matrix[0], aligned=(compat or given.compat) is None)
-    data = dds._data
-    return effects, GeneLabels(data.genes, given.fitted, data.gene_info), given.data.scores
+    given, data = found.gene_set_data(query.matrix[0]), dds._data
+    labels = GeneLabels(data.genes, given.fitted, data.gene_info)
+    return _Asked(given.data, query.matrix[0], labels, given.compat)
 
 
 def _statistic(given: Results | pd.DataFrame | pd.Series, stat: str) -> tuple[FloatArray, GeneLabels]:

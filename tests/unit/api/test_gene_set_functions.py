@@ -15,6 +15,7 @@ from countnest.methods.edger.steps import QuasiOptions, adjusted_quasi, fit_mode
 from countnest.parallel.run import Engine
 from countnest.progress import Mute
 from countnest.stats.edger.columns import Columns
+from countnest.stats.gene_sets.effects import gene_effects
 from countnest.stats.inference.benjamini_hochberg import benjamini_hochberg
 from unit.stats.edger_cases import NAMES
 from unit.stats.gene_set_cases import counts_of, numbers_of, sets_of
@@ -79,6 +80,59 @@ def test_quasi_likelihood_alone_finds_the_same_sets():
         expected["counts_camera"],
         rtol=1e-3,
     )
+
+
+def airway(design="~ cell + dex", **options):
+    study = cn.datasets.load("airway")
+    dds = cn.DESeqDataSet(study.counts, study.samples, design=design, reference={"dex": "untrt"}, quiet=True)
+    return cn.limma(dds, quiet=True, **options)
+
+
+def airway_sets(dds):
+    genes = dds.gene_names[dds._fit("limma").stored.kept]
+    names = numbers_of("airway")["set"]
+    return {label: genes[places] for label, places in zip(names, sets_of("airway"), strict=True)}
+
+
+def test_sets_of_limma_fits_have_the_numbers_of_r():
+    dds, r = airway(compat="bioc3.20"), numbers_of("airway").set_index("set")
+    sets, query = airway_sets(dds), last(dds)
+    for options, column in (
+        ({}, "camera"),
+        ({"inter_gene_cor": None}, "camera_est"),
+        ({"use_ranks": True}, "camera_ranks"),
+    ):
+        found = cn.camera(query, sets, fit="limma", sort=False, **options)
+        np.testing.assert_allclose(found["pvalue"], r[column], rtol=R_TOLERANCE, atol=1e-14)
+    rotated = cn.fry(query, sets, fit="limma", sort="none")
+    np.testing.assert_allclose(rotated["pvalue"], r["fry"], rtol=R_TOLERANCE)
+    np.testing.assert_allclose(rotated["pvalue_mixed"], r["fry_mixed"], rtol=R_TOLERANCE)
+    found = cn.camera_pr(query.test(fit="limma"), sets, sort=False)
+    np.testing.assert_allclose(found["pvalue"], r["cameraPR"], rtol=R_TOLERANCE, atol=1e-14)
+    kept = dds[dds._fit("limma").stored.kept]
+    log_counts = cn.voom(kept, compat="bioc3.20")
+    name = dds.results_names()[-1]
+    for contrast in (None, name, {name: 2.0}):
+        found = cn.fry(log_counts, sets, contrast=contrast, compat="bioc3.20", sort="none")
+        np.testing.assert_allclose(found["pvalue"], rotated["pvalue"], rtol=R_TOLERANCE)
+    aligned = cn.camera(log_counts, sets, inter_gene_cor=None, sort=False)
+    newest = cn.camera(query, sets, fit="limma", inter_gene_cor=None, compat=None, sort=False)
+    assert list(aligned.columns) == ["n_genes", "correlation", "direction", "pvalue", "padj"]
+    assert (aligned["correlation"] - newest["correlation"]).abs().max() > 1e-4
+
+
+def test_blocks_of_a_fit_count_in_tests_of_sets(tmp_path):
+    dds = airway("~ dex", block="cell")
+    fit, query = dds._fit("limma"), dds.effect("dex")
+    data = fit.gene_set_data(query.matrix[0]).data
+    effects = gene_effects(data, query.matrix[0])
+    np.testing.assert_allclose(effects.variance, fit.stored.fits.sigma**2, rtol=1e-8)
+    sets = {"first": dds.gene_names[:900], "others": dds.gene_names[900:2000:3]}
+    expected = cn.fry(query, sets, fit="limma")
+    cn.save(dds, tmp_path / "airway.countnest")
+    again = cn.load(tmp_path / "airway.countnest")
+    found = cn.fry(again.effect("dex"), sets, fit="limma")
+    pd.testing.assert_frame_equal(found, expected)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +260,9 @@ def test_arguments_that_cannot_be_used_are_named(dds, res):
         (lambda: cn.camera(query, sets), "a fit by DESeq2 has no values for this test: use camera_pr"),
         (lambda: cn.camera(query, sets, compat="bioc1.0"), "compat='bioc1.0' is not known"),
         (lambda: cn.fry(query, sets, sort="p"), "sort='p' is not known"),
+        (lambda: cn.fry(query, sets, contrast="x"), "contrast= is for what cn.voom returned"),
+        (lambda: cn.fry(cn.voom(dds), sets, contrast="x"), "contrast='x' is not known"),
+        (lambda: cn.fry(cn.voom(dds), sets, fit="limma"), "fit= is for queries"),
     ):
         with pytest.raises(OptionError, match=message):
             call()
