@@ -74,6 +74,7 @@ def estimate_disp(
     return EdgeRDispersions(found.common, table, found.span, compat, found, genes[given.kept])
 
 
+@checked_arguments
 def glm_lrt(
     dds: CountDataSet,
     coef: Any = None,  # noqa: ANN401 (names, places)
@@ -104,6 +105,7 @@ def glm_lrt(
     return _tested(dds, coef, contrast, fit, "lrt", alpha=alpha)
 
 
+@checked_arguments
 def glm_ql_ftest(
     dds: CountDataSet,
     coef: Any = None,  # noqa: ANN401
@@ -121,6 +123,7 @@ def glm_ql_ftest(
     return _tested(dds, coef, contrast, fit, "ql", alpha=alpha)
 
 
+@checked_arguments
 def glm_treat(
     dds: CountDataSet,
     coef: Any = None,  # noqa: ANN401

@@ -41,8 +41,8 @@ def contrasts_fit(fit: LinearModel, contrasts: Any, *, approx: bool = False) -> 
     -----
     R counterpart: limma::contrasts.fit.
     """
-    _require(fit, "contrasts_fit")
     check_flags(approx=approx)
+    _require(fit, "contrasts_fit")
     if fit.estimates is not fit.fits.coefficients:
         raise OptionError("this fit has contrasts already: ask contrasts of the fit that lm_fit returned.")
     matrix, labels = given_contrasts(contrasts, fit.names)
@@ -111,8 +111,8 @@ def treat(
 def _moderate(
     fit: LinearModel, function: str, trend: bool, robust: bool, compat: Compat | None, threshold: float | None
 ) -> LinearModel:
-    _require(fit, function)
     check_flags(trend=trend, robust=robust)
+    _require(fit, function)
     compat_level(compat)
     if not (fit.fits.df > 0).any():
         raise OptionError("no gene has residual degrees of freedom: there are no replicates, and no variances.")

@@ -25,6 +25,14 @@ NEEDED = {
     "collapse_replicates": {"groupby": ["x", "y", "z", "u", "v", "w"]},
     "plot_counts": {"gene": "g5"},
     "pseudobulk": {"adata": None, "by": "x"},
+    "cpm": {"counts": np.ones((3, 2))},
+    "rpkm": {"counts": np.ones((3, 2)), "gene_length": [1, 2, 3]},
+    "contrasts_fit": {"fit": None, "contrasts": None},
+    "e_bayes": {"fit": None},
+    "treat": {"fit": None},
+    "camera": {"query": None, "sets": None},
+    "camera_pr": {"statistic": None, "sets": None},
+    "fry": {"query": None, "sets": None},
 }
 
 
@@ -51,7 +59,7 @@ def test_truth_values_are_true_or_false_and_nothing_else(dds):
     tried = set()
     for name, function, names in calls_with_truth_values(dds):
         for flag in names:
-            if flag == "cooks_cutoff":  # a number or a truth value
+            if flag in ("cooks_cutoff", "legacy"):  # a number, or nothing, or a truth value
                 continue
             for value in ("no", "False", 1, 0, 0.0, None, [True], np.array([False])):
                 with pytest.raises(OptionError, match=f"{flag}=.* must be True or False"):
