@@ -61,8 +61,19 @@ def of_levels(found: Mapping[str, Measured]) -> list[str]:
             text += f" Above it: {'; '.join(f'{title(slug)}, {listed(words)}' for slug, words in beyond.items())}."
         elif beyond:
             text += largest(run, method)
+        open_ones = [words for slug, each in run.items() if (words := unsettled(slug, each, method))]
+        if method == AVERAGED and open_ones:
+            text += f" Within its error, but a quarter above the level or more: {'; '.join(open_ones)}."
         lines += [text] if run else []
     return lines
+
+
+def unsettled(slug: str, measured: Measured, method: str) -> str:
+    """Return where a method is within two standard errors of a level, and a quarter above it all the same, in words."""
+    kept = [each for name in FDR if (each := held(measured.rates, name, method)) is not None]
+    beyond = [each for each in kept if each.within and each.mean > 1.25 * each.level]
+    words = [f"{100 * each.mean:.1f} ± {100 * each.error:.1f} % at {each.level}" for each in beyond]
+    return f"{title(slug)}, {listed(words)}" if words else ""
 
 
 def listed(words: list[str]) -> str:

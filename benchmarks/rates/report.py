@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
@@ -75,11 +76,16 @@ def document(cache: Cache, scenarios: list[Scenario], command: str) -> str:
 
 
 def wrapped(text: str) -> list[str]:
-    """Return text in lines; those of an item of a list are indented, and a table and a heading stay whole."""
+    """Return text in lines; those of an item of a list are indented, and a table and a heading stay whole.
+
+    A line does not end inside '3 v 3' or '5 %'.
+    """
     if not text or text.startswith(("|", "#")):
         return [text]
     indent = "  " if text.startswith("- ") else ""
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    bound = re.sub(r" (v|%|±) ?", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
+    lines = textwrap.wrap(bound, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def shown(slug: str, measured: Measured) -> Measured:
