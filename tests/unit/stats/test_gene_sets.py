@@ -254,3 +254,18 @@ def test_no_residuals_and_no_contrast_are_refused():
         gene_effects(square, last(2))
     with pytest.raises(ValueError, match="contrast is zero"):
         gene_effects(crossed(), np.zeros(5))
+
+
+def test_with_weights_shared_residuals_are_found_and_sets_without_effect_have_uniform_p_values():
+    data, rng = crossed(3000, 1), np.random.default_rng(1)
+    shared = np.repeat(rng.normal(size=(200, 16)), 15, axis=0)  # noise of the genes of a set
+    noise = np.sqrt(0.8) * data.values + np.sqrt(0.2) * shared
+    data = replace(data, values=noise / np.sqrt(data.weights))
+    sets = [np.arange(start, start + 15) for start in range(0, 3000, 15)]
+    aligned, single = (gene_effects(data, last(5), aligned=each) for each in (True, False))
+    found = camera_tests(aligned, sets, correlation=None)
+    assert 0.17 < found.correlation.mean() < 0.21
+    assert found.correlation.mean() > camera_tests(single, sets, correlation=None).correlation.mean()
+    rotated = rotation_tests(aligned, sets)
+    for p in (rotated.p_value, rotated.mixed):
+        assert stats.kstest(p, "uniform").pvalue > 1e-2
