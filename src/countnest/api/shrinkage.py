@@ -42,6 +42,8 @@ __all__ = ["lfc_shrink"]
 
 # Fold changes that differ by less, relative or absolute, are of the same comparison.
 SAME = 1e-5
+# The tests whose tables have the standard errors of the fit.
+WITH_ERRORS_OF_FIT = ("Wald", "LRT")
 
 
 @checked_arguments
@@ -210,15 +212,19 @@ def _columns(res: Results) -> tuple[FloatArray, FloatArray]:
 
 
 def _check_same(res: Results, query: Query, estimates: tuple[FloatArray, FloatArray]) -> None:
-    """Raise `ContrastError` when the fold changes of `res` are not those of the query."""
-    for given, own in zip(_columns(res), estimates, strict=True):
+    """Raise `ContrastError` when the fold changes of `res` are not those of the query.
+
+    Standard errors tell more, where the test has those of the fit: averaged and quasi-likelihood tests have their own.
+    """
+    if res.info.hidden is not None or (res.info.null_divisor or 1.0) != 1.0:
+        raise OptionError(
+            "res has fold changes without hidden factors, or errors of a scaled null distribution, which the "
+            "fit does not have: type='ashr' shrinks them, from res alone, without coef, contrast and query."
+        )
+    pairs = list(zip(_columns(res), estimates, strict=True))
+    for given, own in pairs if res.info.test in WITH_ERRORS_OF_FIT else pairs[:1]:
         compared = np.isfinite(given) & np.isfinite(own) & (given != 0.0)
         if not np.allclose(given[compared], own[compared], rtol=SAME, atol=SAME):
-            if res.info.hidden is not None or res.info.null_divisor is not None:
-                raise OptionError(
-                    "res has fold changes without hidden factors, or errors of a scaled null distribution, which the "
-                    "fit does not have: type='ashr' shrinks them, from res alone, without coef, contrast and query."
-                )
             raise ContrastError(
                 f"res is about '{res.info.label}', or of another fit, and '{query.labels[0]}' would be shrunken: give "
                 "lfc_shrink the same coef, contrast or query as the results."

@@ -157,6 +157,18 @@ def test_results_of_another_comparison(dds):
     shrink(dds, res=res, query="group[b - a]")
 
 
+def test_results_of_other_tests_keep_their_p_values(dds):
+    own = shrink(dds, coef="group_c_vs_a")
+    for test in ("averaged", "QL"):
+        res = dds.results(name="group_c_vs_a", test=test)
+        for options in ({"coef": "group_c_vs_a"}, {"query": "group[c - a]"}):
+            found = shrink(dds, res=res, **options)
+            same(found, own, columns=COLUMNS)
+            pd.testing.assert_frame_equal(found.table[["pvalue", "padj"]], res.table[["pvalue", "padj"]])
+        with pytest.raises(ContrastError, match="res is about 'group c vs a'"):
+            shrink(dds, res=res, coef="group_b_vs_a")
+
+
 def test_results_that_cannot_be_shrunken(dds):
     with pytest.raises(OptionError, match="already shrunken"):
         shrink(dds, res=shrink(dds))
