@@ -1,4 +1,4 @@
-"""Names of DESeq2 and PyDESeq2 and their counterparts here: one table, consulted for every unknown name.
+"""Names of DESeq2, PyDESeq2 and limma and their counterparts here: one table, consulted for every unknown name.
 
 These names are not aliases: there is one way to write a thing. Another name is answered with the right one, by an
 `UnknownNameError` (an AttributeError) for names and by an `ArgumentError` (a TypeError) for arguments.
@@ -93,7 +93,12 @@ NAMES = {
     "SE": "res.lfcSE; those of the coefficients: dds.coef(se=True)",
     "base_mean": "res.baseMean",
     "contrast_vector": 'the matrix of a query: dds.effect("condition").matrix',
-    "topTable": "res.top(10)",
+    "topTable": "cn.top_table(fit), of a fit by cn.e_bayes; of a table of results: res.top(10)",
+    "topTableF": "cn.top_table(fit), with several coefficients",
+    "topTreat": "cn.top_table(cn.treat(fit))",
+    "makeContrasts": 'cn.contrasts_fit(fit, {"label": {"coefficient": 1}}), or a query: dds.contrast("b - c")',
+    "contrastAsCoef": "not needed: contrasts are exact",
+    "decideTests": "res.significant()",
     "topTags": "res.top(10)",
     # transformations and figures
     "varianceStabilizingTransformation": "cn.variance_stabilizing_transformation(dds)",

@@ -194,3 +194,9 @@ def test_without_replicates_weights_are_one(dds):
     alone = cn.DESeqDataSet(dds.counts().iloc[:, [0, 1]], dds.samples.iloc[[0, 1]], design="~ b", quiet=True)
     with pytest.warns(CountnestWarning, match="no replicates"):
         assert (cn.voom(alone).weights == 1).all(axis=None)
+
+
+def test_names_of_limma_are_answered():
+    for name, answer in (("lmFit", "lm_fit"), ("topTable", "cn.top_table"), ("makeContrasts", "cn.contrasts_fit")):
+        with pytest.raises(AttributeError, match=f"Here it is {answer}"):
+            getattr(cn, name)
