@@ -156,9 +156,13 @@ def _within(ranks: FloatArray, fraction: float) -> BoolArray:
 
 def _ranks(values: FloatArray) -> FloatArray:
     """Return the ranks from 1 on, averages among ties."""
-    ordered = np.sort(values)
-    below = np.searchsorted(ordered, values, side="left")
-    return as_float(0.5 * (below + np.searchsorted(ordered, values, side="right") + 1.0))
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    n_tied = np.diff(np.append(first, len(values)))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(first + 0.5 * (n_tied + 1.0), n_tied)
+    return ranks
 
 
 def _trimmed_mean_of_pairs(one: tuple[FloatArray, float], other: tuple[FloatArray, float], trimming: Trimming) -> float:
