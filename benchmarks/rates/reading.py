@@ -18,7 +18,7 @@ FDR = [f"FDR at {level}" for level in LEVELS]
 KEEPS = (
     "A method *keeps* its level here if it is at most two standard errors above it, or above the test with the true "
     "dispersions. By chance a rate that is at its level is counted as above it once in 40 times. The hidden batch is "
-    "not counted: there no test without the batch keeps its level, and the last item has its rates."
+    "not counted: there no test without the batch keeps its level, and an item below has its rates."
 )
 EXPLAINED = (
     "Wald and likelihood ratio tests take the shrunken dispersion as if it were known, and compare with a normal or a "
