@@ -73,6 +73,9 @@ class ResultsInfo(Described):
         multiplied by it. None: p-values are those of the test.
     hidden
         The hidden factors that were taken out; None: none were asked for.
+    hidden_df
+        The residual degrees of freedom in which hidden factors would be looked for. None: they cannot be taken out, by
+        this method, for this kind of test, or a second time.
     compat
         The release whose behaviour the fit has; None for methods that know of none.
     estimate
@@ -108,6 +111,7 @@ class ResultsInfo(Described):
     null_genes: int | None = None
     null_divisor: float | None = None
     hidden: HiddenRecord | None = None
+    hidden_df: int | None = None
     compat: str | None = None
     estimate: str | None = None
     annotation: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from countnest.containers.info import ResultsInfo
 from countnest.errors import counted
 from countnest.remedies import advised, option
+from countnest.stats.hidden.factors import FEWEST_DF
 
 __all__ = ["null_heading", "null_lines"]
 
@@ -31,7 +32,7 @@ def null_lines(info: ResultsInfo) -> list[str]:
         return [*hidden, f"{first}: {spread if info.null_scale < CAUTIOUS else 'fine'}"]
     if info.null_scale <= DOUBTFUL:
         return [*hidden, f"{first}: many real effects, or a weak hidden factor"]
-    return [*hidden, f"{first}: a hidden factor, or very many real effects;", *_advice(bool(hidden))]
+    return [*hidden, f"{first}: a hidden factor, or very many real effects;", *_advice(info.hidden_df)]
 
 
 def null_heading(info: ResultsInfo) -> list[str]:
@@ -46,10 +47,14 @@ def null_heading(info: ResultsInfo) -> list[str]:
     return [*lines, f"scale of the null: {info.null_scale:.2f}{reading}{scaled}"]
 
 
-def _advice(hidden_is_out: bool) -> list[str]:
+def _advice(hidden_df: int | None) -> list[str]:
+    """Return what can be done; hidden factors are advised only where they can be taken out."""
     figure = advised("look at plot_pca(vst(dds))", "look at the principal components of the samples")
-    factors = "" if hidden_is_out else f"{option('hidden_factors', 'auto')} takes hidden factors out, "
-    return [
-        f"p-values alone cannot tell which: {figure};",
-        f"{factors}{option('null', 'scaled')} widens the null distribution",
-    ]
+    first = f"p-values alone cannot tell which: {figure};"
+    last = f"{option('null', 'scaled')} widens the null distribution"
+    if hidden_df is None:
+        return [first, last]
+    if hidden_df < FEWEST_DF:
+        needed = f"hidden factors can be taken out with {FEWEST_DF} residual degrees of freedom"
+        return [first, f"{needed}, {hidden_df} are too few;", last]
+    return [first, f"{option('hidden_factors', 'auto')} takes hidden factors out, {last}"]

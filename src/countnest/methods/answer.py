@@ -25,7 +25,7 @@ from countnest.methods.adjustment import Adjusted, least_mean
 from countnest.methods.answer_options import AnswerOptions, OnBlocks
 from countnest.methods.chunks import Genes, without_counts
 from countnest.methods.fit import Fit, TestKind, Withheld, notes_of
-from countnest.methods.hidden import HiddenFit, with_hidden_factors
+from countnest.methods.hidden import HiddenFit, df_for_factors, with_hidden_factors
 from countnest.methods.null import Null, null_of
 from countnest.methods.tables import annotated, with_interval
 from countnest.parallel.run import Engine
@@ -307,6 +307,7 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> Res
         null_genes=null.scale.n_genes if null.scale else None,
         null_divisor=null.divisor if options.null == "scaled" else None,
         hidden=hidden,
+        hidden_df=df_for_factors(fit, request.kind),
         shrinkage=fit.shrinkage,
         shrunken_test=fit.shrinkage is not None,
         compat=notes.compat,

@@ -31,6 +31,7 @@ __all__ = [
     "TakesHiddenFactors",
     "check_number",
     "check_size",
+    "df_for_factors",
     "factor_names",
     "with_hidden_factors",
 ]
@@ -41,7 +42,10 @@ CONFOUNDED = 0.5
 
 @runtime_checkable
 class TakesHiddenFactors(Protocol):
-    """A fit that can be made again with hidden factors as further columns of its design."""
+    """A fit that can be made again with hidden factors as further columns of its design, which has this layout."""
+
+    @property
+    def layout(self) -> Layout: ...  # noqa: D102 (attribute)
 
     def with_hidden_factors(self, asked: HiddenOptions) -> HiddenFit:
         """Return the fit with hidden factors, the number of which is given or found."""
@@ -198,6 +202,11 @@ def with_hidden_factors(query: Query, fit: Fit, kind: str, asked: HiddenOptions)
     found = fit.with_hidden_factors(asked)
     _warn_of_confounding(found, query)
     return found
+
+
+def df_for_factors(fit: Fit, kind: str) -> int | None:
+    """Return the residual degrees of freedom for hidden factors; None if the fit, or the kind of test, takes none."""
+    return fit.layout.residual_df if fit.kinds[kind].is_of_query and isinstance(fit, TakesHiddenFactors) else None
 
 
 def factor_names(number: int, taken: Collection[str]) -> list[str]:

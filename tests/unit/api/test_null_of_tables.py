@@ -7,6 +7,7 @@ import countnest as cn
 from countnest.containers.info import ResultsInfo
 from countnest.containers.results import Results
 from countnest.containers.summary import summarize
+from countnest.stats.hidden.factors import FEWEST_DF
 from countnest.stats.hidden.scale import null_scale
 from unit.api.simulated import study
 from unit.methods.ols import fit_ols
@@ -76,8 +77,8 @@ def test_there_is_none_of_few_genes(dds):
 def test_summary_and_table_read_it():
     table = pd.DataFrame({"baseMean": [1.0], "log2FoldChange": [0.0], "pvalue": [1.0], "padj": [1.0]})
 
-    def said(scale):
-        info = ResultsInfo(label="x", null_scale=scale, null_genes=1234)
+    def said(scale, hidden_df=8):
+        info = ResultsInfo(label="x", null_scale=scale, null_genes=1234, hidden_df=hidden_df)
         summary = summarize(table, info)
         assert summary.null_scale == scale
         return str(summary), repr(Results(table, info))
@@ -92,6 +93,25 @@ def test_summary_and_table_read_it():
     assert "a hidden factor, or very many real effects;\np-values alone cannot tell which: look at plot_pca" in summary
     assert "hidden_factors='auto' takes hidden factors out, null='scaled' widens the null" in summary
     assert "scale of the null: 1.46, a hidden factor or very many real effects: see summary()\n" in printed
+    for hidden_df, factors in (
+        (7, "8 residual degrees of freedom, 7 are too few;"),
+        (None, "look at plot_pca(vst(dds));"),
+    ):
+        summary, _ = said(1.46, hidden_df)
+        assert f"{factors}\nnull='scaled' widens the null" in summary
+        assert "hidden_factors=" not in summary
+
+
+def test_hidden_factors_are_advised_only_where_they_can_be_taken_out(dds, reduced):
+    """The record has the degrees of freedom for them; other methods, and tests of the whole fit, have none."""
+    df = len(dds.samples) - len(dds.results_names())
+    assert df >= FEWEST_DF
+    query = dds.effect("group")
+    assert dds.results().info.hidden_df == query.test("averaged", joint=True).info.hidden_df == df
+    out = query[0].test(hidden_factors=1)
+    assert (out.info.hidden.n_factors, out.info.hidden_df) == (1, None)
+    assert query[0].test(fit="ols").info.hidden_df is None
+    assert reduced.results().info.hidden_df is None
 
 
 def test_s_values_have_no_null(dds):
