@@ -67,6 +67,14 @@ def test_values_are_taken_apart(capsys, requests):
     assert str(request.folder) == "countnest-results"
 
 
+def test_tests_are_chosen_in_any_case(capsys, requests):
+    for test, query_test in (("AVERAGED", "Averaged"), ("ql", "QL"), ("wald", "LRT")):
+        words = ("--test", test, "--query", "dex[trt - untrt]", "--query-test", query_test)
+        assert leave(capsys, "run", "airway", *words)[0] == 0
+    assert [each.test for each in requests] == ["averaged", "QL", "Wald"]
+    assert [each.query_test for each in requests] == ["averaged", "ql", "lrt"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

@@ -161,8 +161,9 @@ class DESeqDataSet(CountDataSet):
         test
             "Wald"; "LRT", the likelihood ratio test against `reduced`; "averaged", averaged likelihood ratio tests of
             what `results` and queries ask, which keep the false discovery rate with few samples because they do not
-            take dispersions as known (docs/averaged_test.md); or "QL", quasi-likelihood F tests, to compare with. The
-            fitted model is the same for all of them.
+            take dispersions as known (docs/averaged_test.md); or "QL", quasi-likelihood F tests, to compare with. Take
+            "averaged" for a new study and "Wald" to compare with published work. The fitted model is the same for all
+            of them.
         reduced
             Reduced formula, or model matrix, of the likelihood ratio test.
         fit_type
@@ -432,7 +433,8 @@ class DESeqDataSet(CountDataSet):
             Weights of the two lists of names.
         test
             "averaged" for averaged likelihood ratio tests, "QL" for quasi-likelihood F tests, "Wald" for Wald tests,
-            whatever test was run; None: the test that was run.
+            whatever test was run; None: the test that was run. Take "averaged" for a new study and "Wald" to compare
+            with published work.
         fit
             The name of one of the `fits` that were kept; None: that of the last analysis.
         alpha

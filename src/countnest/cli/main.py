@@ -79,8 +79,8 @@ def cli() -> None:
     """Differential expression of count data, by the method of DESeq2."""
 
 
-def _word(words: object) -> click.Choice[str]:
-    return click.Choice(get_args(words))
+def _word(words: object, *, any_case: bool = False) -> click.Choice[str]:
+    return click.Choice(get_args(words), case_sensitive=not any_case)
 
 
 _FILE = click.Path(path_type=Path)
@@ -133,7 +133,7 @@ _QUESTION = (
     ),
     click.option(
         "--query-test",
-        type=_word(QueryTest),
+        type=_word(QueryTest, any_case=True),
         help="How queries are tested.  [default: averaged or ql with --test averaged or QL, else wald]",
     ),
     click.option(
@@ -189,9 +189,10 @@ _QUESTION = (
 _FIT = (
     click.option(
         "--test",
-        type=_word(TestType),
+        type=_word(TestType, any_case=True),
         default="Wald",
-        help="Wald test, likelihood ratio test, averaged likelihood ratio test, or quasi-likelihood F test.",
+        help="Wald test, likelihood ratio test, averaged likelihood ratio test, or quasi-likelihood F test. Take "
+        "averaged for a new study, Wald to compare with published work.",
     ),
     click.option("--reduced", metavar="FORMULA", help="The design without the terms to test, for --test LRT."),
     click.option("--fit-type", type=_word(FitType), default="parametric", help="The trend of the dispersions."),
@@ -251,7 +252,7 @@ A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several,
 
 \b
 Examples:
-  countnest run airway
+  countnest run airway --test averaged
   countnest run --counts C.csv --samples S.csv --design "~ cell + dex" \\
       --reference dex=untrt --contrast dex,trt,untrt --out dex
   countnest run --counts C.csv --samples S.csv --design "~ family + treat1*treat2" \\
