@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from countnest.design.design import Design
 from countnest.methods.deseq2.stages import Fitted
 from countnest.methods.deseq2.steps import Model
@@ -40,4 +42,16 @@ def _call_of_averaged(design: Design, model: Model) -> str:
     dropped = [name for i, name in enumerate(design.names) if not is_nested(full[:, [i]], reduced)]
     if len(dropped) == 1:
         return advised(f"results(name={dropped[0]!r}, {averaged})", f"--name {dropped[0]} {averaged}")
-    return advised("dds.query('joint(...)').test('averaged')", "--query 'joint(...)' --query-test averaged")
+    query = _joint_query({design.terms[design.names.index(name)] for name in dropped}, design)
+    if query is None:
+        return advised("a joint query with test('averaged')", "a joint --query with --query-test averaged")
+    return advised(f"dds.query({query!r}).test('averaged')", f"--query {shlex.quote(query)} --query-test averaged")
+
+
+def _joint_query(terms: set[tuple[str, ...]], design: Design) -> str | None:
+    """Return the query that asks for all coefficients of one factor, which has no interactions; None for others."""
+    (term, *others) = terms
+    is_factor = len(term) == 1 and term[0] in design.levels and not others
+    if not is_factor or sum(term[0] in each for each in set(design.terms)) > 1:
+        return None
+    return f"joint({term[0]}[reference])"

@@ -300,6 +300,13 @@ def _is_no_number(value: object) -> bool:
     return isinstance(value, (str, bytes, bool, np.bool_))
 
 
+def _joint_example(design: Design) -> str:
+    """Return advice on joint queries, by the last factor of the formula."""
+    factor = ["factor", *design.levels][-1]
+    query = f"joint({factor}[reference])"
+    return advised(f"a joint query, such as dds.query({query!r}).test().", f"a joint query, such as --query '{query}'.")
+
+
 def reduced_design(
     test: TestType,
     reduced: str | pd.DataFrame | FloatArray | None,
@@ -318,8 +325,7 @@ def reduced_design(
     if test in ("averaged", "QL") and reduced is not None:
         raise OptionError(
             f"{option('reduced')} is given but {option('test', test)} has no use for it: its null model follows from "
-            "the question. Leave it out, and ask for several coefficients at once with "
-            + advised("dds.query('joint(...)').test().", "--query 'joint(...)'.")
+            "the question. Leave it out, and ask for several coefficients at once with " + _joint_example(full)
         )
     if test != "LRT":
         if reduced is not None:
