@@ -51,6 +51,7 @@ def test_the_numbers_of_an_analysis_are_those_of_r():
         np.testing.assert_allclose(part["log2FoldChange"], expected["logFC"], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(part["stat"], expected[f"t_{suffix}"], rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(part["pvalue"], expected[f"p_{suffix}"], rtol=1e-9)
+    assert "hidden_factors" not in str(made.contrast("dex_trt_vs_untrt").test(fit="limma").summary())
     treat = made.contrast("dex_trt_vs_untrt").test(fit="limma", lfc_threshold=0.5).table
     assert treat["pvalue"].notna().sum() == reference.info["genes"]
 
