@@ -17,11 +17,14 @@ from countnest.errors import OptionError, listing
 from countnest.methods.chunks import expand
 from countnest.methods.edger.analysis import EdgeROptions, analyse, dispersions_of
 from countnest.methods.edger.fit import WORST
+from countnest.methods.edger.model import EdgeRInput
 from countnest.options import check_flags, check_option
 from countnest.signature import checked_arguments
+from countnest.stats.edger.classic import classic_dispersions
 from countnest.stats.edger.columns import Columns
+from countnest.stats.edger.dispersion import Dispersions
 from countnest.stats.edger.exact import exact_test as exact
-from countnest.stats.edger.levels import Compat
+from countnest.stats.edger.levels import Compat, compat_level
 from countnest.stats.edger.treat import TreatNull
 from countnest.stats.inference.benjamini_hochberg import benjamini_hochberg
 from countnest.stats.norm.abundance import DISPERSION, ave_log_cpm
@@ -43,6 +46,7 @@ def estimate_disp(
     *,
     trend: bool = True,
     robust: bool = False,
+    classic: bool = False,
     norm_factors: FactorMethod | Any = "TMM",  # noqa: ANN401
     compat: Compat | None = None,
 ) -> EdgeRDispersions:
@@ -54,19 +58,25 @@ def estimate_disp(
         A data set, of genes with counts enough: ``dds[cn.filter_by_expr(dds)]``.
     trend
         Whether the prior of a gene follows its abundance; otherwise it is the common dispersion.
+    classic
+        Use the likelihood given the sums of groups, in a design of nothing but groups: what edgeR does without a
+        design, for `exact_test`. Its prior follows the abundance.
     robust, norm_factors, compat
         As of `edger`.
 
     Notes
     -----
-    R counterpart: edgeR::estimateDisp with a design.
+    R counterpart: edgeR::estimateDisp with a design, and without one if `classic`.
     """
     require_data_set(dds, "estimate_disp")
-    check_flags(trend=trend, robust=robust)
+    check_flags(trend=trend, robust=robust, classic=classic)
     given, library = prepared(dds, False, norm_factors, compat, 0.125)
     columns = Columns.of(dds._design.matrix)
-    options = EdgeROptions(trend=trend, robust=robust)
-    found = dispersions_of(dds._data.matrix, given, columns, library, options, dds._engine_aside())
+    if classic:
+        found = _classic(dds, given, columns, library, robust=robust)
+    else:
+        options = EdgeROptions(trend=trend, robust=robust)
+        found = dispersions_of(dds._data.matrix, given, columns, library, options, dds._engine_aside())
     prior_df = np.broadcast_to(np.asarray(found.prior_df, dtype=np.float64), found.tagwise.shape)
     values = {"logCPM": found.abundance, "trended": found.trended, "tagwise": found.tagwise, "prior_df": prior_df}
     genes = dds._data.genes
@@ -247,6 +257,21 @@ def exact_test(
         "padj": benjamini_hochberg(found.p_value),
     }
     return pd.DataFrame({name: expand(kept, each) for name, each in values.items()}, index=dds._data.genes)
+
+
+def _classic(
+    dds: CountDataSet, given: EdgeRInput, columns: Columns, library: FloatArray, *, robust: bool
+) -> Dispersions:
+    """Return the dispersions of groups of samples."""
+    if not columns.is_one_way or given.weights is not None or len(given.factors) > 1:
+        raise OptionError(
+            "classic=True needs a design of nothing but groups, such as '~ group', and counts without observation "
+            "weights and normalization factors by gene; leave it out."
+        )
+    rows = columns.rows[:, np.newaxis]
+    groups = [np.asarray(each) for each in (columns.matrix == rows).all(axis=2)]
+    counts = dds._data.counts[given.kept]
+    return classic_dispersions(counts, library, groups, robust=robust, level=compat_level(given.compat))
 
 
 def _groups(dds: CountDataSet, variable: str | None, pair: Any) -> tuple[IntArray, IntArray]:  # noqa: ANN401

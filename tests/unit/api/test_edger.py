@@ -149,6 +149,10 @@ def test_shrunken_coefficients_and_exact_tests_are_tables_by_gene(oneway):
     table = cn.exact_test(oneway, dispersion=found)
     assert relative(table["pvalue"], numbers("exact", "oneway")["PValue_glm_tagwise"]) < 1e-6
     assert (table["padj"] >= table["pvalue"]).all()
+    classic = cn.estimate_disp(oneway, classic=True, compat=RELEASE)
+    assert relative(classic.table["tagwise"], numbers("exact", "oneway")["tagwise"]) < R_TOLERANCE
+    table_of_classic = cn.exact_test(oneway, dispersion=classic)
+    assert relative(table_of_classic["pvalue"], numbers("exact", "oneway")["PValue"]) < 1e-6
     turned = cn.exact_test(oneway, "group", ("trt", "ctl"), dispersion=found)
     np.testing.assert_allclose(turned["log2FoldChange"], -table["log2FoldChange"], atol=1e-12)
 
@@ -202,6 +206,8 @@ def test_tests_that_the_fit_does_not_offer_are_refused(analysed):
     with pytest.raises(ContrastError, match="threshold"):
         analysed.effect("group").joint().test(fit="edger", lfc_threshold=1)
     other = cn.estimate_disp(data_set("oneway"))
+    with pytest.raises(OptionError, match="nothing but groups"):
+        cn.estimate_disp(data_set("sparse"), classic=True)
     with pytest.raises(OptionError, match="other genes"):
         cn.glm_fit(analysed.copy(), other)
 

@@ -1,10 +1,13 @@
 """The exact test of two groups, and the pseudo-counts that it adds up."""
 
 import numpy as np
+import scipy.special
 import scipy.stats
-from edger_numbers import case, numbers, relative
+from edger_numbers import case, numbers, relative, single
 
+from countnest.stats.edger.classic import classic_dispersions, conditional_likelihood
 from countnest.stats.edger.exact import exact_test
+from countnest.stats.edger.levels import compat_level
 from countnest.stats.edger.pseudo import equalized_counts
 
 R_TOLERANCE = 1e-8
@@ -30,6 +33,26 @@ def test_the_exact_test_is_that_of_r():
         assert relative(found.p_value, expected[name]) < R_TOLERANCE
     found = exact_test(*two_groups(), expected["tagwise"].to_numpy())
     np.testing.assert_allclose(found.lfc, expected["logFC"], rtol=1e-10, atol=1e-12)
+
+
+def test_classic_dispersions_are_those_of_r():
+    data, expected = case("oneway"), numbers("exact", "oneway")
+    first = (data.samples["group"] == "ctl").to_numpy()
+    found = classic_dispersions(data.counts, data.library, [first, ~first], level=compat_level("bioc3.20"))
+    assert relative(found.common, single("classic_common", "oneway")) < R_TOLERANCE
+    assert relative(found.prior_df, single("classic_prior_df", "oneway")) < R_TOLERANCE
+    assert relative(found.trended, expected["trended"]) < R_TOLERANCE
+    assert relative(found.tagwise, expected["tagwise"]) < R_TOLERANCE
+
+
+def test_likelihoods_given_sums_are_those_of_the_distribution():
+    y, dispersion = np.array([[3.0, 0.0, 4.0]]), 0.4
+    (found,) = conditional_likelihood(y, [np.ones(3, dtype=bool)], dispersion)
+    mean, size = 2.0, 1.0 / dispersion  # it does not depend on the mean
+    one = scipy.stats.nbinom.logpmf(y[0], size, size / (size + mean)).sum()
+    both = scipy.stats.nbinom.logpmf(y.sum(), 3 * size, size / (size + mean))
+    left_out = scipy.special.gammaln(y.sum() + 1) - scipy.special.gammaln(y + 1).sum()
+    np.testing.assert_allclose(found, one - both - left_out, rtol=1e-10)
 
 
 def test_pseudo_counts_are_those_of_r():

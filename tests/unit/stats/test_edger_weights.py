@@ -9,7 +9,7 @@ from countnest.kernels.edger.leverage import leverage_chunk
 from countnest.stats.edger.adjusted import adjusted_deviance
 from countnest.stats.edger.deviance import deviance, unit_deviances
 from countnest.stats.edger.moments import deviance_moments, exact_deviance
-from countnest.stats.edger.weights import unit_weights
+from countnest.stats.edger.weights import _at, _cells, _table, unit_weights
 
 # Interpolation in the mean, and in the dispersion as well where there are many of them.
 EXACT, ONE_TABLE, MANY_TABLES = 2e-10, 5e-9, 2e-8
@@ -47,6 +47,13 @@ def test_many_dispersions_are_interpolated():
     found = unit_weights(mean, dispersion)
     assert relative(found[0][:, 0], exact[:, 0]) < MANY_TABLES
     assert relative(found[1][:, 0], exact[:, 1]) < MANY_TABLES
+
+
+def test_the_kernel_is_its_twin():
+    mean = np.exp(np.random.default_rng(2).uniform(-70, 25, (40, 3)))
+    (alpha, kappa), table = unit_weights(mean, 0.07), _table(0.07)
+    expected = np.exp(_at(table, *_cells(mean.ravel())))
+    np.testing.assert_allclose([alpha.ravel(), kappa.ravel()], expected, rtol=1e-12)
 
 
 def test_large_means_have_the_chi_square_distribution_and_none_has_no_weight():
