@@ -1,6 +1,6 @@
 """Deviances and their degrees of freedom, adjusted for small counts and for leverages. G genes, n samples.
 
-Source: Baldoni, Chen, Li, Chen and Smyth (2024), doi:10.1101/2024.06.13.598905.
+Source: Chen et al. (2025), doi:10.1093/nar/gkaf018.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Quasi-likelihood F tests: quasi-dispersions moderated by a prior, and their average. G genes.
 
 Sources: Lund, Nettleton, McCarthy and Smyth (2012), doi:10.1515/1544-6115.1826; Chen, Lun and Smyth (2016),
-doi:10.12688/f1000research.8987.2; adjusted deviances: Baldoni et al. (2024), doi:10.1101/2024.06.13.598905.
+doi:10.12688/f1000research.8987.2; adjusted deviances: Chen et al. (2025), doi:10.1093/nar/gkaf018.
 """
 
 from __future__ import annotations

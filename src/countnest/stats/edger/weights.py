@@ -4,7 +4,7 @@ The unit deviance d of a count with mean m and dispersion phi has a mean E and a
 kappa = 2 E^2 / V, alpha d has the mean and the variance of a chi-square distribution on kappa degrees of freedom. Both
 are exact at the nodes of a table for each dispersion, and interpolated between them.
 
-Source: Baldoni, Chen, Li, Chen and Smyth (2024), doi:10.1101/2024.06.13.598905, of the quasi-likelihood with adjusted
+Source: Chen et al. (2025), doi:10.1093/nar/gkaf018, of the quasi-likelihood with adjusted
 deviances; the numbers are sums over the distribution, see `deviance_moments`.
 """
 
