@@ -1,0 +1,1 @@
+"""Mixed models of every gene: some effects of the samples are random. No pandas."""
