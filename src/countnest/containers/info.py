@@ -157,9 +157,9 @@ class ResultsInfo(Described):
         if self.shrunken_test:
             return change
         if self.test in _WITH_LIKELIHOODS:
-            return f"{change}, and the p-value holds"
-        likelihood = advised("test('lrt')", "--query-test lrt")
-        return f"{change} and its Wald p-value is unreliable; use the likelihood ratio test, {likelihood}"
+            return f"{change}, and the p-value is valid"
+        other = advised("test('averaged') or test('lrt')", "--test averaged")
+        return f"{change} and its Wald p-value is unreliable; use a likelihood ratio test, {other}"
 
 
 def _fact(value: object) -> str:

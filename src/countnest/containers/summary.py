@@ -130,8 +130,8 @@ class Summary:
             genes = counted(self.separated, "significant gene")
             lines += [
                 f"note: {genes} without any count in a group (separated): the maximum likelihood fold change is",
-                "infinite and the Wald test unreliable; use the likelihood ratio test instead: "
-                + advised("dds.effect(...).test('lrt')", "a --query with --query-test lrt"),
+                "infinite and the Wald test unreliable; use a likelihood ratio test: "
+                + advised("dds.effect(...).test('averaged') or test('lrt')", "--test averaged"),
             ]
         if self.independent_filtering and self.alpha != self.tuned_alpha:
             lines.append(f"note: independent filtering was tuned for alpha={self.tuned_alpha:g}")

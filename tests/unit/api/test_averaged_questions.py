@@ -230,7 +230,7 @@ def test_separated_genes_have_sensible_tests(table, query):
     assert (beyond > rows["pvalue"]).all()
     assert (asked(query, 0.5, "lessAbs").loc[["g2", "g3"], "pvalue"] > 0.999).all()
     found = query.test("averaged")
-    assert found.descriptions()["separated"].endswith("the fold change is infinite, and the p-value holds")
+    assert found.descriptions()["separated"].endswith("the fold change is infinite, and the p-value is valid")
     assert found.summary().separated == 0
 
 

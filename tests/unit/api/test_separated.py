@@ -56,7 +56,7 @@ def test_likelihood_ratio_tests_hold(dds):
     lrt = cn.DESeqDataSet(dds.counts(), dds.samples, design="~ group").deseq(test="LRT", reduced="~ 1", quiet=True)
     results = lrt.results()
     assert flagged(results) == ["g2", "g3", "g4"]
-    assert "the p-value holds" in results.descriptions()["separated"]
+    assert "the p-value is valid" in results.descriptions()["separated"]
     summary = summarize(results.table, results.info)
     assert (results.table["padj"] < 0.1)[["g2", "g3", "g4"]].all()
     assert summary.separated == 0

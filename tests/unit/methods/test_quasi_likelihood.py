@@ -221,7 +221,7 @@ def test_an_analysis_can_be_made_for_it(dds, tmp_path):
     pd.testing.assert_frame_equal(dds.results(test="QL").table, expected)
     pd.testing.assert_frame_equal(made.results(test="Wald").table, dds.results().table)
     assert "QL F test p-value" in made.results().descriptions()["pvalue"]
-    assert "the p-value holds" in made.results().descriptions()["separated"]
+    assert "the p-value is valid" in made.results().descriptions()["separated"]
     cn.save(made, tmp_path / "made.countnest")
     pd.testing.assert_frame_equal(cn.load(tmp_path / "made.countnest").results().table, expected)
 
