@@ -12,7 +12,7 @@ import pandas as pd
 from libraries import LIBRARIES
 from problems import kind
 
-OURS, REFERENCE = "countnest", "deseq2"
+OURS = "countnest"
 CLOSE = 1e-6  # log2
 # Of the load, in processes that want to run, the measured one not counted.
 QUIET = 0.5
@@ -27,12 +27,14 @@ first run on 1,000 genes takes loading and compiling away. Genes without any cou
 others: edgeR and limma are often given fewer.
 
 - *best*, *median*: seconds by the clock; *CPU*: of the processor, the fewest.
-- *DESeq2 /*: how many times the seconds DESeq2 takes; *countnest ×*: how many times the seconds of countnest it takes.
-  With one thread these compare seconds of the processor, which other work on the machine lengthens less.
+- *R /*: how many times the seconds the R package of the same method takes: edgeR or limma, and DESeq2 for all others;
+  *countnest ×*: how many times the seconds of countnest's DESeq2 it takes. With one thread these compare seconds of the
+  processor, which other work on the machine lengthens less.
 - *memory*: the peak of the process, with the interpreter, the libraries and the counts; in parentheses what it was
   before the analysis.
-- *same LFC*: share of the genes whose log2 fold change is within {close:g} of DESeq2's; *ρ*: Spearman correlation with
-  DESeq2's log2 fold changes and p-values, over the genes that have a number in both.
+- *same LFC*: share of the genes whose log2 fold change is within {close:g} of that package's; *ρ*: Spearman correlation
+  with its log2 fold changes and p-values, over the genes that have a number in both. R's edgeR is of version 3, so that
+  p-values of version 4 differ from its own.
 
 Versions: {versions}.
 """
@@ -110,9 +112,10 @@ def _ratio(rows: pd.DataFrame, problem: str, threads: int, library: str, other: 
 
 
 def _agreement_cells(rows: pd.DataFrame, problem: str, threads: int, library: str) -> list[str]:
-    if library == REFERENCE or (problem, 1, REFERENCE) not in rows.index:
+    original = LIBRARIES[library].original
+    if library == original or (problem, 1, original) not in rows.index:
         return ["-"] * 3
-    paths = rows.loc[(problem, threads, library), "answers"], rows.loc[(problem, 1, REFERENCE), "answers"]
+    paths = rows.loc[(problem, threads, library), "answers"], rows.loc[(problem, 1, original), "answers"]
     same, *rho = agreement(*(pd.read_csv(path) for path in paths))
     return [f"{100 * same:.2f} %", *(f"{each:.4f}" for each in rho)]
 
@@ -131,7 +134,7 @@ def comparison(table: pd.DataFrame, threads: int, sizes: Mapping[str, tuple[int,
                 LIBRARIES[library].title,
                 f"{one['runs']}",
                 *(_seconds(one[name]) for name in ("best", "median", "cpu")),
-                _times(1.0 / _ratio(rows, problem, threads, library, REFERENCE)),
+                _times(1.0 / _ratio(rows, problem, threads, library, LIBRARIES[library].original)),
                 _times(_ratio(rows, problem, threads, library, OURS)),
                 f"{one['memory']:.0f} ({one['before']:.0f})",
                 *_agreement_cells(rows, problem, threads, library),
@@ -145,7 +148,7 @@ def comparison(table: pd.DataFrame, threads: int, sizes: Mapping[str, tuple[int,
         text += [f"- *{name}*: {kind(name).title}; {g:,} genes, n = {n}, p = {p}" for name, (g, n, p) in sizes.items()]
     else:
         text += [
-            "R's libraries run on one thread. DESeq2's seconds of the processor, above, are compared with the best by",
+            "R's libraries run on one thread. Their seconds of the processor, above, are compared with the best by",
             "the clock here. Processes that a library starts have memory of their own, which is not counted.",
         ]
     names = [
@@ -155,7 +158,7 @@ def comparison(table: pd.DataFrame, threads: int, sizes: Mapping[str, tuple[int,
         "best (s)",
         "median (s)",
         "CPU (s)",
-        "DESeq2 /",
+        "R /",
         "countnest ×",
         "memory (MB)",
     ]

@@ -18,6 +18,7 @@ class Library:
     title: str
     host: str  # "here", "python" or "R"
     threaded: bool = False  # whether it can use more than one
+    original: str = "deseq2"  # the R library whose method it is; those of other methods are compared with DESeq2
 
 
 LIBRARIES = {
@@ -25,7 +26,10 @@ LIBRARIES = {
     "deseq2": Library("DESeq2 (R)", "R"),
     "pydeseq2": Library("PyDESeq2", "python", threaded=True),
     "inmoose": Library("InMoose, deseq2", "python"),
+    "countnest_edger": Library("countnest, edgeR 4", "here", threaded=True, original="edger"),
+    "countnest_edger_legacy": Library("countnest, edgeR 3", "here", threaded=True, original="edger"),
     "edger": Library("edgeR, quasi-likelihood (R)", "R"),
-    "edgepython": Library("edgePython, quasi-likelihood", "python"),
+    "edgepython": Library("edgePython, quasi-likelihood", "python", original="edger"),
+    "countnest_limma": Library("countnest, limma voom", "here", original="voom"),
     "voom": Library("limma voom (R)", "R"),
 }

@@ -25,8 +25,8 @@ def bench():
     sys.path.insert(0, str(FOLDER))
     yield types.SimpleNamespace(**{name.split(".")[-1]: importlib.import_module(name) for name in NAMES})
     sys.path.remove(str(FOLDER))
-    for name in [*NAMES, "libraries.countnest"]:
-        sys.modules.pop(name, None)
+    for name in [name for name in sys.modules if name in NAMES or name.startswith("libraries.")]:
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,31 @@ def test_countnest_keeps_the_contract(bench, small, tmp_path):
     assert timing["seconds"] > 0
     assert timing["memory_mb"] >= timing["memory_before_mb"] > 10
     assert timing["version"].startswith("countnest ")
+
+
+def test_other_methods_of_countnest_keep_the_contract(bench, small, tmp_path):
+    study = bench.runner.Study.read(small)
+    counts = pd.DataFrame(study.counts, columns=study.matrix.index)
+    dds = cn.DESeqDataSet(counts, study.samples, design=study.matrix)
+    dds = dds[counts.to_numpy().any(axis=1)]
+    tables = {
+        "countnest_edger": cn.glm_ql_ftest(cn.glm_ql_fit(dds, quiet=True)),
+        "countnest_edger_legacy": cn.glm_ql_ftest(cn.glm_ql_fit(dds, compat="bioc3.16", quiet=True)),
+        "countnest_limma": cn.limma(dds, filter=False, compat="bioc3.16", quiet=True)
+        .contrast(study.matrix.columns[-1])
+        .test(fit="limma"),
+    }
+    for name, found in tables.items():
+        assert bench.runner.main(name, str(small), str(tmp_path), "1") == 0
+        answers = pd.read_csv(tmp_path / "answers.csv")
+        for column in ("log2FoldChange", "pvalue"):
+            np.testing.assert_allclose(answers.loc[counts.any(axis=1), column], found.table[column], rtol=1e-10)
+
+
+def test_every_library_is_compared_with_the_package_of_its_method(bench):
+    libraries = bench.libraries.LIBRARIES
+    assert {library.original for library in libraries.values()} == {"deseq2", "edger", "voom"}
+    assert all(libraries[library.original].host == "R" for library in libraries.values())
 
 
 def test_what_is_not_installed_is_left_out(bench, small, tmp_path, monkeypatch, capsys):
