@@ -58,8 +58,8 @@ def camera(
     sets
         Labels of genes by the name of each set, or the name of a file in the format GMT; see `read_gmt`.
     fit
-        The name of one of the `fits` of the data set: "limma", whose log counts are used, or "edger", whose counts
-        become normal scores under the null model. None: that of the last analysis.
+        The name of one of the `fits` of the data set. With limma's method log counts are used; with DESeq2's and
+        edgeR's, counts become normal scores under the null model. None: that of the last analysis.
     contrast
         Of what `voom` returned: the name of a coefficient, or weights of coefficients; None: the last coefficient.
     inter_gene_cor
@@ -210,7 +210,7 @@ def fry(
 
     Notes
     -----
-    R counterpart: limma::fry, of edgeR's fits without standardization. Source: Wu et al. (2010),
+    R counterpart: limma::fry, without standardization of normal scores. Source: Wu et al. (2010),
     doi:10.1093/bioinformatics/btq401.
     """
     check_option("sort", sort, SortFry)
@@ -288,8 +288,9 @@ def _of_query(query: BoundQuery, fit: str | None, allow_fixed_blocks: bool) -> _
     found = dds._fit(fit)
     if not isinstance(found, TakesGeneSets):
         raise OptionError(
-            f"a fit by {found.method} has no values for this test: use camera_pr on its table of results, "
-            "cn.camera_pr(query.test(), sets), or a fit by limma's or edgeR's method, fit='limma'."
+            f"a fit by {found.method}{' with priors of coefficients' if found.shrinkage else ''} has no values for "
+            "this test: use camera_pr on its table of results, cn.camera_pr(query.test(), sets), or a fit by DESeq2's, "
+            "limma's or edgeR's method, such as fit='limma' after cn.limma(dds)."
         )
     check_blocks(query, found, "answer" if allow_fixed_blocks else "refuse")
     given, data = found.gene_set_data(query.matrix[0]), dds._data

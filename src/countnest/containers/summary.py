@@ -29,8 +29,8 @@ _VALUE_NAMES: dict[Decisive, str] = {
 }
 # Why p-values of outliers are withheld, by the rule.
 _OUTLIER_NOTES: dict[OutlierRule, str] = {
-    "cooks": "[1] one sample has undue influence on the fit (Cook's distance), so the p-value is withheld: see",
-    "model": "[1] a count is far from its fitted mean, or one sample has undue influence (Cook's distance), so the "
+    "cooks": "one sample has undue influence on the fit (Cook's distance), so the p-value is withheld: see",
+    "model": "a count is far from its fitted mean, or one sample has undue influence (Cook's distance), so the "
     "p-value is withheld: see find_outliers()",
 }
 # The level for s-values, as in DESeq2.
@@ -73,6 +73,8 @@ class Summary:
         What is to be said of few calls on low counts.
     intercept
         Whether the table is about the intercept, which is no change: a mean count, compared with 1.
+    sought_outliers
+        Whether genes were checked for outliers, which not every method does.
     """
 
     n_genes: int
@@ -99,6 +101,7 @@ class Summary:
     null_lines: tuple[str, ...] = ()
     sparse_lines: tuple[str, ...] = ()
     intercept: bool = False
+    sought_outliers: bool = True
 
     def __str__(self) -> str:
         lines = [
@@ -112,20 +115,7 @@ class Summary:
             )
         if self.outliers is None or self.low_counts is None:
             return "\n".join(lines)
-        lines += [
-            self._line("outliers [1]", self.outliers),
-            self._line("low counts [2]" if self.filter_statistic == "baseMean" else "filtered [2]", self.low_counts),
-            self._filter_line(),
-            *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
-            *([self._line("at the bound", self.at_bound)] if self.at_bound else []),
-            _OUTLIER_NOTES[self.outlier_rule] + (f" {option('cooks_cutoff')}" if self.outlier_rule == "cooks" else ""),
-            "[2] counts too low to detect a change, so the gene is left out of the adjustment: "
-            f"see {advised('independent_filtering=', '--no-independent-filtering')}"
-            if self.filter_statistic == "baseMean"
-            else "[2] below the cutoff of the filter statistic, so the gene is left out of the adjustment: see filter=",
-            *self.null_lines,
-            *self.sparse_lines,
-        ]
+        lines += [*self._missing_lines(self.outliers, self.low_counts), *self.null_lines, *self.sparse_lines]
         if self.separated:
             genes = counted(self.separated, "significant gene")
             lines += [
@@ -156,10 +146,40 @@ class Summary:
             lines.append(self._line(f"|LFC| < {threshold}", self.significant))
         return lines
 
+    def _missing_lines(self, outliers: int, low_counts: int) -> list[str]:
+        """Return the numbers of genes without an adjusted p-value, by the reason, with footnotes."""
+        notes = [self._filter_note()]
+        if self.sought_outliers:
+            cutoff = f" {option('cooks_cutoff')}" if self.outlier_rule == "cooks" else ""
+            notes = [_OUTLIER_NOTES[self.outlier_rule] + cutoff, *notes]
+        filtered = "low counts" if self.filter_statistic == "baseMean" else "filtered"
+        return [
+            *([self._line("outliers [1]", outliers)] if self.sought_outliers else []),
+            self._line(f"{filtered} [{len(notes)}]", low_counts),
+            self._filter_line(),
+            *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
+            *([self._line("at the bound", self.at_bound)] if self.at_bound else []),
+            *(f"[{number}] {note}" for number, note in enumerate(notes, 1)),
+        ]
+
+    @property
+    def _left_out_before(self) -> bool:
+        return bool(self.low_counts) and not self.independent_filtering
+
+    def _filter_note(self) -> str:
+        if self._left_out_before:
+            return "counts too low to detect a change, so the gene is left out of the fit: see filter="
+        if self.filter_statistic != "baseMean":
+            return "below the cutoff of the filter statistic, so the gene is left out of the adjustment: see filter="
+        return (
+            "counts too low to detect a change, so the gene is left out of the adjustment: "
+            f"see {advised('independent_filtering=', '--no-independent-filtering')}"
+        )
+
     def _filter_line(self) -> str:
         if self.filter_fun is not None:
             return f"(adjusted by {self.filter_fun})"
-        if self.low_counts and not self.independent_filtering:
+        if self._left_out_before:
             return "(left out before the fit)"
         if self.filter_statistic == "baseMean":
             return f"(mean count < {_rounded(self.filter_threshold)})"
@@ -216,6 +236,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         if by == "padj" and p_value is not None
         else (),
         intercept=info.label == "Intercept" and info.test == "Wald",
+        sought_outliers=bool(outliers) or info.cooks_cutoff is not None or info.outliers != "cooks",
     )
 
 

@@ -106,6 +106,22 @@ def test_genes_of_few_counts_are_left_out_before_the_fit():
     assert table.pvalue[~kept].isna().all()
 
 
+def test_summaries_speak_of_outliers_only_where_they_are_sought():
+    counts = cn.make_example_dataset(n=120, m=6, seed=4)
+    counts.deseq(quiet=True)
+    cn.edger(counts, quiet=True)
+    query = counts.contrast(counts.results_names()[-1])
+    told = str(query.test(fit="edger").summary())
+    assert "outlier" not in told
+    assert "Cook" not in told
+    assert "low counts [1]" in told
+    assert "[1] counts too low to detect a change, so the gene is left out of the fit: see filter=" in told
+    plain, without = str(query.test().summary()), str(query.test(cooks_cutoff=False).summary())
+    assert "outliers [1]" in plain
+    assert "low counts [2]" in plain
+    assert "Cook" not in without
+
+
 def test_genes_without_counts_are_missing_and_move_no_others(oneway):
     counts = oneway.counts()
     counts.loc["none"] = 0

@@ -17,6 +17,7 @@ from countnest.progress import Mute
 from countnest.stats.edger.columns import Columns
 from countnest.stats.gene_sets.effects import gene_effects
 from countnest.stats.inference.benjamini_hochberg import benjamini_hochberg
+from unit.methods.ols import fit_ols
 from unit.stats.edger_cases import NAMES
 from unit.stats.gene_set_cases import counts_of, numbers_of, sets_of
 
@@ -246,6 +247,11 @@ def test_other_forms_of_sets_are_refused(res, sets, message):
         cn.camera_pr(res, sets)
 
 
+def with_ols(dds):
+    """Return a copy of a data set with a fit that has nothing for gene sets."""
+    return dds.copy().add_fit("ols", fit_ols(dds._data.counts, dds._design))
+
+
 def test_arguments_that_cannot_be_used_are_named(dds, res):
     sets = {"x": res.table.index[:9]}
     query = last(dds)
@@ -257,7 +263,8 @@ def test_arguments_that_cannot_be_used_are_named(dds, res):
         (lambda: cn.camera_pr([1.0], sets), "statistic= is a list"),
         (lambda: cn.camera_pr(res.table["stat"][:2], sets), "takes 3 at least"),
         (lambda: cn.camera(res, sets), "query= is a Results.*for camera_pr"),
-        (lambda: cn.camera(query, sets), "a fit by DESeq2 has no values for this test: use camera_pr"),
+        (lambda: cn.camera(last(with_ols(dds)), sets, fit="ols"), "a fit by .* has no values for this test: use"),
+        (lambda: cn.camera(query, {"x": ["nothing"]}), "no gene set has a member that was tested"),
         (lambda: cn.camera(query, sets, compat="bioc1.0"), "compat='bioc1.0' is not known"),
         (lambda: cn.fry(query, sets, sort="p"), "sort='p' is not known"),
         (lambda: cn.fry(query, sets, contrast="x"), "contrast= is for what cn.voom returned"),
@@ -269,6 +276,26 @@ def test_arguments_that_cannot_be_used_are_named(dds, res):
     edger = edger_data_set("sparse")
     with pytest.raises(ContrastError, match="has 2 rows"):
         cn.camera(edger.contrast({"a": "x1", "b": "x2"}), {"x": ["g1"]}, fit="edger")
+
+
+def test_sets_of_deseq2_fits_are_those_of_edger_with_the_same_factors_and_dispersions(dds):
+    dds, library = dds.copy(), dds.counts().sum()
+    cn.edger(
+        dds, test="lrt", filter=False, dispersion=dds.dispersions.fillna(1.0),
+        norm_factors=dds.size_factors / library * library.mean(), quiet=True,
+    )  # fmt: skip
+    query = last(dds)
+    one, two = (dds._fit(name).gene_set_data(query.matrix[0]) for name in (None, "edger"))
+    assert one.data.scores
+    assert one.fitted.tolist() == (dds.counts().sum(axis=1) > 0).tolist()
+    expressed = dds.genes["baseMean"][one.fitted] > 10  # DESeq2's fits have means of 0.5 at least
+    assert expressed.sum() > 200
+    np.testing.assert_allclose(one.data.values[expressed], two.data.values[expressed], rtol=1e-3, atol=1e-3)
+    sets = {"some": dds.gene_names[:40], "others": dds.gene_names[100:200:3], "high": query.test().top(30).index}
+    for test in (cn.camera, cn.fry):
+        tables = [test(query, sets, fit=name)["pvalue"] for name in (None, "edger")]
+        np.testing.assert_allclose(*tables, rtol=0.02)
+    assert cn.camera(dds.contrast("Intercept"), sets)["pvalue"].notna().all()
 
 
 def test_queries_that_cannot_be_tested_are_refused():

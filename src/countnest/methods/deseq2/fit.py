@@ -38,6 +38,7 @@ from countnest.stats.hidden.factors import HiddenOptions
 from countnest.stats.inference.lrt import likelihood_ratio_test
 
 if TYPE_CHECKING:
+    from countnest.methods.gene_sets import GeneSetData
     from countnest.methods.hidden import HiddenFit
 
 __all__ = ["KINDS", "REDUCED", "DESeq2Fit", "StoredDESeq2Fit"]
@@ -188,6 +189,12 @@ class DESeq2Fit:
             design = extended_design(self.design, found.layout.matrix)
             base = DESeq2Fit(found.state, self.data, design, found.layout, self.engine)
         return HiddenFit(base, self, self.layout, found.factors, asked)
+
+    def gene_set_data(self, contrast: FloatArray) -> GeneSetData:
+        """Return normal scores of the counts under the model without a contrast (p,)."""
+        from countnest.methods.deseq2.scores import gene_set_scores  # not before: few analyses need it
+
+        return gene_set_scores(contrast, self.counts_used, self.state, self.layout, self.engine)
 
     def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
         """Return the genes with outliers, by Cook's distance or also by the model, and those at the bound."""
