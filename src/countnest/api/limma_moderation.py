@@ -46,10 +46,10 @@ def contrasts_fit(fit: LinearModel, contrasts: Any, *, approx: bool = False) -> 
     if fit.estimates is not fit.fits.coefficients:
         raise OptionError("this fit has contrasts already: ask contrasts of the fit that lm_fit returned.")
     matrix, labels = given_contrasts(contrasts, fit.names)
-    found = contrast_fits(fit.fits, matrix, approximate=approx)
+    found = contrast_fits(fit.fits, matrix, approximate=approx, joint=False)
     return replace(
-        fit, names=labels, estimates=found.estimates, unscaled=found.stdev_unscaled, covariance=found.covariance,
-        common=found.common, moderation=None,
+        fit, names=labels, contrasts=matrix, estimates=found.estimates, unscaled=found.stdev_unscaled,
+        common=found.common, approximate=approx, moderation=None,
     )  # fmt: skip
 
 

@@ -300,7 +300,7 @@ def _model(
     correlation: float | None,
     sample_weights: pd.Series[float] | None,
 ) -> LinearModel:
-    covariance = fits.covariances(np.eye(len(names)))
     return LinearModel(
-        fits, genes, names, fits.coefficients, fits.stdev_unscaled, covariance, fits.common, correlation, sample_weights
-    )
+        fits, genes, names, np.eye(len(names)), fits.coefficients, fits.stdev_unscaled, fits.common,
+        correlation=correlation, sample_weights=sample_weights,
+    )  # fmt: skip

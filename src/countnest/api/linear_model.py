@@ -93,12 +93,14 @@ class LinearModel(Described):
         The models, as arrays.
     genes, names
         Labels of the genes and of the coefficients or contrasts.
+    contrasts
+        (k, p) the estimates as contrasts of the coefficients.
     estimates, unscaled
         (G, k) estimates, and standard errors were the variance 1.
-    covariance
-        (G, k, k) or (1, k, k), of exact estimates; None: approximate ones, correlated as in `common`.
     common
         (k, k) covariance without weights.
+    approximate
+        Whether estimates count as correlated as in `common`; else each gene has its own covariance.
     correlation
         Of samples within blocks; None: there are none.
     sample_weights
@@ -114,10 +116,11 @@ class LinearModel(Described):
     fits: LinearFits
     genes: pd.Index
     names: tuple[str, ...]
+    contrasts: FloatArray
     estimates: FloatArray
     unscaled: FloatArray
-    covariance: FloatArray | None
     common: FloatArray
+    approximate: bool = False
     correlation: float | None = None
     sample_weights: pd.Series[float] | None = None
     moderation: Moderation | None = None
@@ -235,12 +238,11 @@ class LinearModel(Described):
     def joint(self, places: range | list[int]) -> tuple[FloatArray, FloatArray]:
         """Return F statistics and p-values (G,) of some coefficients, given by their places."""
         moderation = self._moderated("F", without_threshold=True)
-        own = np.ix_(list(places), list(places))
+        chosen = list(places)
         covariance = None
-        if self.covariance is not None and moderation.compat is None:
-            covariance = self.covariance[:, own[0], own[1]]
-        square, rank = mean_squares(
-            self.estimates[:, list(places)], self.unscaled[:, list(places)], covariance, self.common[own]
-        )
+        if not self.approximate and moderation.compat is None:
+            covariance = self.fits.covariances(self.contrasts[chosen])
+        common = self.common[np.ix_(chosen, chosen)]
+        square, rank = mean_squares(self.estimates[:, chosen], self.unscaled[:, chosen], covariance, common)
         statistic, _, p_value = joint_f(square, rank, moderation.variances, limited=moderation.compat is None)
         return statistic, p_value

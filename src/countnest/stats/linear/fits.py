@@ -65,7 +65,15 @@ class LinearFits:
     def covariances(self, contrasts: FloatArray) -> FloatArray:
         """Return the covariance matrices (G, k, k), or (1, k, k), of contrasts (k, p), were the variance 1."""
         own = np.linalg.solve(self.triangle.T, contrasts.T)  # (p, k), of orthonormal columns
-        return as_float(own.T @ unpacked(self.covariance, len(own)) @ own)
+        (p, k), n_genes = own.shape, len(self.covariance)
+        rows, columns = np.triu_indices(p)
+        share = np.where(rows == columns, 0.5, 1.0)[:, np.newaxis]
+        found = np.empty((n_genes, k, k))
+        for i in range(k):
+            one, other = own[:, i : i + 1], own[:, i:]
+            products = share * (one[rows] * other[columns] + one[columns] * other[rows])
+            found[:, i, i:] = found[:, i:, i] = self.covariance @ products
+        return found
 
 
 def unscaled_errors(fits: LinearFits, contrasts: FloatArray) -> FloatArray:

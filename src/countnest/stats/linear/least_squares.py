@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.kernels.linear.normal_equations import normal_equations_chunk
 from countnest.stats.glm.subset import cross_products, slices, surely_full_rank
 from countnest.stats.linear.blocks import Blocks
-from countnest.stats.linear.fits import LinearFits
+from countnest.stats.linear.fits import LinearFits, unpacked
 
 __all__ = ["independent_columns", "lm_fit", "observed"]
 
@@ -100,20 +101,30 @@ def _fit(
     p = design.shape[1]
     alone = _difficult(weights, basis)
     sums = _Sums(np.where(alone[:, np.newaxis], 1.0, weights), basis, blocks)
-    covariance = np.linalg.inv(sums.matrix)
-    own = as_float((covariance @ sums.right_side(values)[:, :, np.newaxis])[:, :, 0])
+    packed, own = _solved(sums.triangles, sums.right_side(values))
     coefficients = as_float(np.linalg.solve(triangle, own.T).T)
     df = np.broadcast_to((weights > 0).sum(axis=1) - float(p), (len(values),)).copy()
     rss = sums.squares(values - own @ basis.T)
     rows, columns = np.triu_indices(p)
-    packed = covariance[:, rows, columns]
     for g in np.flatnonzero(np.broadcast_to(alone, (len(values),))):
         w = weights[0 if len(weights) == 1 else g]
         coefficients[g], inner, rss[g], df[g] = _alone(values[g], w, design, triangle, blocks)
         packed[0 if len(weights) == 1 else g] = inner[rows, columns]
     with np.errstate(invalid="ignore", divide="ignore"):
         sigma = np.where(df > 0, np.sqrt(np.maximum(rss, 0.0) / df), np.nan)
-    return coefficients, as_float(packed), as_float(sigma), as_float(df)
+    return coefficients, packed, as_float(sigma), as_float(df)
+
+
+def _solved(triangles: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the packed inverses (k or 1, ...) of matrices, given by their upper triangles, and solutions (k, p)."""
+    p = right.shape[1]
+    if len(triangles) == 1:
+        rows, columns = np.triu_indices(p)
+        inverse = np.linalg.inv(unpacked(triangles, p)[0])
+        return as_float(inverse[np.newaxis, rows, columns]), as_float(right @ inverse)
+    inverses, solutions = np.empty_like(triangles), np.empty_like(right)
+    normal_equations_chunk(triangles, right, inverses, solutions)
+    return inverses, solutions
 
 
 def _difficult(weights: FloatArray, basis: FloatArray) -> BoolArray:
@@ -129,12 +140,15 @@ def _difficult(weights: FloatArray, basis: FloatArray) -> BoolArray:
 
 
 class _Sums:
-    """Sums over the samples, for genes with weights (k, n); `matrix` (k, p, p) is that of the normal equations."""
+    """Sums over the samples, for genes with weights (k, n).
+
+    `triangles` (k, p (p + 1) / 2) are the upper triangles of the matrices of the normal equations.
+    """
 
     def __init__(self, weights: FloatArray, basis: FloatArray, blocks: Blocks | None) -> None:
         n, p = basis.shape
-        products = (basis[:, :, np.newaxis] * basis[:, np.newaxis, :]).reshape(n, p * p)
-        matrix = (weights @ products).reshape(-1, p, p)
+        rows, columns = np.triu_indices(p)
+        triangles = weights @ (basis[:, rows] * basis[:, columns])
         self.weights, self.basis, self.independent = weights, basis, blocks is None
         if blocks is not None:
             self.scale = 1.0 - blocks.correlation
@@ -143,8 +157,9 @@ class _Sums:
             by_block = (self.member[:, :, np.newaxis] * basis[:, np.newaxis, :]).reshape(n, -1)
             self.sums = (self.root @ by_block).reshape(len(weights), -1, p)
             weighted = self.sums * self.shares[:, :, np.newaxis]
-            matrix = (matrix - np.swapaxes(weighted, 1, 2) @ self.sums) / self.scale
-        self.matrix = as_float(matrix)
+            shared = np.swapaxes(weighted, 1, 2) @ self.sums
+            triangles = (triangles - shared[:, rows, columns]) / self.scale
+        self.triangles = as_float(triangles)
 
     def right_side(self, values: FloatArray) -> FloatArray:
         """Return the right sides (k, p) of the normal equations of values (k, n)."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray
 
-__all__ = ["ScaledFPrior", "interpolated"]
+__all__ = ["ScaledFPrior", "averaged", "interpolated"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +46,10 @@ def interpolated(x: FloatArray, y: FloatArray, at: FloatArray) -> FloatArray:
 
     Values at equal `x` are averaged.
     """
+    return np.interp(at, *averaged(x, y))
+
+
+def averaged(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the distinct values of `x` (m,), ascending, and the mean of `y` (m,) at each."""
     distinct, place = np.unique(x, return_inverse=True)
-    mean = np.bincount(place, weights=y) / np.bincount(place)
-    return np.interp(at, distinct, mean)
+    return distinct, np.bincount(place, weights=y) / np.bincount(place)

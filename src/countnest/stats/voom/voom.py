@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
+from countnest.kernels.linear.curve import curve_weights_chunk
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.linear.least_squares import lm_fit
-from countnest.stats.moderated.prior import interpolated
+from countnest.stats.moderated.prior import averaged
 from countnest.stats.moderated.smoother import smooth
 
 __all__ = ["SPAN", "VarianceCurve", "Voom", "log_cpm", "mean_log_count", "variance_curve", "voom", "voom_span"]
@@ -39,8 +40,12 @@ class VarianceCurve:
         """Return the weights (G, n) of values with fitted log2 counts per million (G, n) in libraries (n,)."""
         if not len(self.mean):
             return np.ones_like(fitted)
-        at = fitted + np.log2((library + 1.0) / MILLION)
-        return as_float(interpolated(self.mean, self.smoothed, at) ** -4.0)
+        x, y = averaged(self.mean, self.smoothed)
+        starts = np.searchsorted(x, np.linspace(x[0], x[-1], len(x), endpoint=False), side="right") - 1
+        found = np.empty_like(fitted)
+        depth = as_float(np.log2((library + 1.0) / MILLION))
+        curve_weights_chunk(as_float(fitted), depth, as_float(x), as_float(y), starts.astype(np.int64), found)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
