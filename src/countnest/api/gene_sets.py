@@ -13,6 +13,7 @@ from countnest.api.query import BoundQuery
 from countnest.api.set_members import GeneLabels, GeneSets, SetMembers, set_members
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.results import Results
+from countnest.containers.signed import signed_statistics
 from countnest.errors import ContrastError, DesignError, OptionError, kind_of, listing
 from countnest.methods.answer import check_blocks
 from countnest.methods.gene_sets import TakesGeneSets
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["camera", "camera_pr", "fry"]
 
 FEWEST_GENES = 3
-# Tests whose statistics have the sign of the effect.
-SIGNED = ("Wald", "t", "moderated t", "averaged LRT")
 SortFry = Literal["directional", "mixed", "none"]
 
 
@@ -312,20 +311,17 @@ def _statistic(given: Results | pd.DataFrame | pd.Series, stat: str) -> tuple[Fl
     there: BoolArray = np.isfinite(values)
     _require_genes(there)
     if isinstance(given, Results) and stat == "stat":
-        values = _signed(given, values)
+        values = _signed(given)
     return as_float(values[there]), GeneLabels(table.index, there, table)
 
 
-def _signed(results: Results, values: FloatArray) -> FloatArray:
-    """Return statistics with a sign: those that have none, as of likelihood ratio tests, become their signed roots."""
+def _signed(results: Results) -> FloatArray:
+    """Return statistics with a sign, which those of a joint test do not have."""
     if "log2FoldChange" not in results.table:
         raise OptionError(
             f"the statistic of this test ({results.info.test}) of several rows has no direction; test one comparison."
         )
-    if results.info.test in SIGNED or (values < 0).any():
-        return values
-    sign = np.sign(results.table["log2FoldChange"].to_numpy(dtype=np.float64))
-    return as_float(sign * np.sqrt(values))
+    return signed_statistics(results.table, results.info.test)
 
 
 def _require_genes(there: BoolArray) -> None:

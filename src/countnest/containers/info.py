@@ -20,6 +20,9 @@ _ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ash
 # Tests that compare likelihoods, which hold where an estimate is infinite.
 _WITH_LIKELIHOODS = ("LRT", "averaged LRT", "QL F")
 
+# What the label says.
+_IN_THE_TITLE = ("label", "coefficients", "contrasts")
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
 class ResultsInfo(Described):
@@ -33,6 +36,9 @@ class ResultsInfo(Described):
         The method of the fit: 'DESeq2'.
     test
         'Wald', 'LRT', 'averaged LRT' or 'QL F', or what the kind of test of another method is called.
+    coefficients, contrasts
+        The names of the coefficients of the design, and their weights (k, p) in the k rows that were tested; None where
+        they are not known.
     formula, reduced
         The full formula, and the reduced one of a likelihood ratio test; None for a design given as a matrix.
     alpha
@@ -89,6 +95,8 @@ class ResultsInfo(Described):
     label: str
     method: str = "DESeq2"
     test: str = "Wald"
+    coefficients: tuple[str, ...] = ()
+    contrasts: FloatArray | None = None
     formula: str | None = None
     reduced: str | None = None
     alpha: float = 0.1
@@ -119,7 +127,7 @@ class ResultsInfo(Described):
 
     def _described(self) -> tuple[str, dict[str, str]]:
         """Return the record as a title and a line for each field that says something, quantiles by their number."""
-        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "label"}
+        shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _IN_THE_TITLE}
         if self.filter_num_rej is not None:
             shown["filter_num_rej"] = f"rejections at {counted(len(self.filter_num_rej[0]), 'quantile')}"
         facts = {name: _fact(value) for name, value in shown.items() if value is not None and value != ()}

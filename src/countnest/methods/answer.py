@@ -289,6 +289,8 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> Res
         label=test.label,
         method=fit.method,
         test=kind.joint_label or kind.label if len(test.rows) > 1 else kind.label,
+        coefficients=tuple(request.query.design.names),
+        contrasts=test.contrasts,
         formula=_formula(request.query.design.formula, hidden),
         reduced=f"without {listing(test.rows, 3)}" if kind.null == "" else kind.null,
         alpha=options.adjuster.alpha,

@@ -63,7 +63,7 @@ def test_p_values_of_all_fitted_genes_are_adjusted(dds):
     expected = statsmodels.stats.multitest.multipletests(table["pvalue"][fitted], method="fdr_bh")[1]
     np.testing.assert_allclose(table["padj"][fitted], expected)
     assert table["padj_reason"].iloc[-2:].tolist() == ["low_count", "all_zero"]
-    assert (found.info.compat, found.info.estimate) == ("newest", "least squares of log counts")
+    assert (found.info.compat, found.info.estimate) == ("the newest release", "least squares of log counts")
     assert table["AveExpr"].notna().equals(fitted)
     fit = dds._fit("limma")
     np.testing.assert_allclose(fit.log_counts.mean(axis=1), table["AveExpr"][fitted])

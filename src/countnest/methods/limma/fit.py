@@ -147,7 +147,7 @@ class LimmaFit:
         """What tables say of the fit."""
         stored = self.stored
         mean = expand(stored.kept, stored.fits.mean)
-        return FitNotes(stored.compat or "newest", "least squares of log counts", {"AveExpr": mean})
+        return FitNotes(stored.compat or "the newest release", "least squares of log counts", {"AveExpr": mean})
 
     @property
     def shrinkage(self) -> ShrinkType | None:

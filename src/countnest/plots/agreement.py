@@ -1,0 +1,162 @@
+"""One analysis against another: fold changes or p-values of all genes, coloured by who calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, as_float
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes as Axes
+    from matplotlib.figure import Figure as Figure
+
+__all__ = ["Panel", "Points", "draw_agreement"]
+
+Panel = Literal["changes", "pvalues"]
+
+# The part of the genes that the axes of fold changes hold; the others stand at the border.
+_SHOWN = 0.999
+_TICKS = (0, 1, 3, 10, 20, 50, 100, 200, 300)
+_SMALLEST = 5e-324  # of numbers in double precision; p-values of 0 are drawn there
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """What is drawn.
+
+    Attributes
+    ----------
+    x, y
+        (G,) fold changes, log2, or p-values of two analyses.
+    names
+        What the analyses are called.
+    calls
+        (G,) 'both', 'only first', 'only second' and 'neither', each a mask of genes.
+    labels
+        Texts of some genes, by their places.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    names: tuple[str, str]
+    calls: Mapping[str, BoolArray]
+    labels: Mapping[int, str]
+
+
+def draw_agreement(drawn: Points, panel: Panel, title: str, ax: Axes | None) -> Figure:
+    """Draw two analyses against each other; groups differ by colour and by shape. The legend counts what is drawn.
+
+    Parameters
+    ----------
+    drawn
+        The points. Genes with a missing value are left out.
+    panel
+        "changes" or "pvalues"; the latter on a scale of -log10 that grows slowly.
+    title
+        Above the axes.
+    ax
+        Axes to draw into; None: those of a new figure.
+    """
+    from countnest.plots.figure import INK, caption, figure_of, frame, legend_above, new_axes
+
+    ax = new_axes(5.6, 5.6) if ax is None else ax
+    is_change = panel == "changes"
+    x, y = _within_limits(drawn) if is_change else _logarithms(drawn)
+    _groups(ax, drawn, x, y)
+    for place, text in drawn.labels.items():
+        if np.isfinite(x[place]) and np.isfinite(y[place]):
+            ax.annotate(
+                text, (x[place], y[place]), xytext=(3.0, 3.0), textcoords="offset points", fontsize="x-small",
+                color=INK, zorder=4,
+            )  # fmt: skip
+    what = "log2 fold change" if is_change else "-log10 p"
+    ax.set_xlabel(f"{what}, {drawn.names[0]}", color=INK)
+    ax.set_ylabel(f"{what}, {drawn.names[1]}", color=INK)
+    (_scale_changes if is_change else _scale_p_values)(ax, x, y)
+    frame(ax)
+    caption(ax, title, pad=38.0)
+    legend_above(ax, columns=2)
+    return figure_of(ax)
+
+
+def _groups(ax: Axes, drawn: Points, x: FloatArray, y: FloatArray) -> None:
+    """Draw the groups from back to front."""
+    from countnest.plots.figure import BLUE, GREY, INK, ORANGE, points
+
+    first, second = drawn.names
+    for rank, (key, text, colour, marker, size, alpha) in enumerate(
+        (
+            ("neither", "neither", GREY, "o", 4.0, 0.4),
+            ("both", "both", INK, "o", 5.0, 0.45),
+            ("only first", f"only {first}", ORANGE, "^", 9.0, 0.75),
+            ("only second", f"only {second}", BLUE, "s", 6.0, 0.7),
+        )
+    ):
+        mask = drawn.calls[key] & np.isfinite(x) & np.isfinite(y)
+        label = f"{text}: {int(np.count_nonzero(mask)):,}"
+        points(
+            ax, x[mask], y[mask], colour=colour, size=size, alpha=alpha, zorder=2.0 + 0.1 * rank, marker=marker,
+            label=label,
+        )  # fmt: skip
+
+
+def _within_limits(drawn: Points) -> tuple[FloatArray, FloatArray]:
+    """Return fold changes, those beyond the limits at the border."""
+    there = np.isfinite(drawn.x) & np.isfinite(drawn.y)
+    sizes = np.abs(np.concatenate([drawn.x[there], drawn.y[there]]))
+    reach = 1.05 * float(np.quantile(sizes, _SHOWN)) if len(sizes) else 0.0
+    reach = reach if reach > 0 else 1.0
+    return as_float(np.clip(drawn.x, -reach, reach)), as_float(np.clip(drawn.y, -reach, reach))
+
+
+def _scale_changes(ax: Axes, x: FloatArray, y: FloatArray) -> None:
+    """Give both axes the same limits, and mark where fold changes are equal, and zero."""
+    from countnest.plots.figure import INK
+
+    reach = 1.04 * max(_largest(np.abs(x)), _largest(np.abs(y)))
+    ax.plot([-reach, reach], [-reach, reach], color=INK, linewidth=0.8, zorder=1.5)
+    for line in (ax.axhline, ax.axvline):
+        line(0.0, color=INK, linewidth=0.6, linestyle=(0, (2, 3)), zorder=1.4)
+    ax.set_xlim(-reach, reach)
+    ax.set_ylim(-reach, reach)
+    ax.set_aspect("equal")
+
+
+def _logarithms(drawn: Points) -> tuple[FloatArray, FloatArray]:
+    """Return p-values as -log10, of genes that have both."""
+    there = np.isfinite(drawn.x) & np.isfinite(drawn.y)
+    x, y = (np.where(there, -np.log10(np.maximum(each, _SMALLEST)), np.nan) for each in (drawn.x, drawn.y))
+    return as_float(x + 0.0), as_float(y + 0.0)  # and no -0
+
+
+def _scale_p_values(ax: Axes, x: FloatArray, y: FloatArray) -> None:
+    """Draw roots of -log10 p, so that the p-values at which lists are cut have room beside the smallest."""
+    from countnest.plots.figure import INK
+
+    highest = _largest(x), _largest(y)
+    ax.plot([0.0, max(highest)], [0.0, max(highest)], color=INK, linewidth=0.8, zorder=1.5)
+    for set_scale, axis, set_limits, high in (
+        (ax.set_xscale, ax.xaxis, ax.set_xlim, highest[0]),
+        (ax.set_yscale, ax.yaxis, ax.set_ylim, highest[1]),
+    ):
+        set_scale("function", functions=(_root, _square))
+        axis.set_ticks([each for each in _TICKS if each <= high])
+        set_limits(-((0.03 * high**0.5) ** 2), 1.06 * high)
+
+
+def _largest(values: FloatArray) -> float:
+    """Return the largest value, at least 1; values that are missing are left out."""
+    there = values[np.isfinite(values)]
+    return max(1.0, float(there.max())) if len(there) else 1.0
+
+
+def _root(values: FloatArray) -> FloatArray:
+    return as_float(np.sign(values) * np.sqrt(np.abs(values)))
+
+
+def _square(values: FloatArray) -> FloatArray:
+    return as_float(np.sign(values) * np.square(values))
