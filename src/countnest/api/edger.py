@@ -6,7 +6,8 @@ from typing import Any, Literal, TypeVar
 
 from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.edger_inputs import NAME, given_dispersion, prepared
-from countnest.methods.edger.analysis import EdgeROptions, analyse
+from countnest.methods.edger.analysis import analyse
+from countnest.methods.edger.model import EdgeROptions
 from countnest.options import check_flags, check_option
 from countnest.signature import checked_arguments
 from countnest.stats.edger.columns import Columns
@@ -111,10 +112,11 @@ def edger(
     numbers, estimated = given_dispersion(dispersion, dds, given)
     options = EdgeROptions(
         test=test, legacy=legacy, robust=robust, abundance_trend=abundance_trend, dispersion=numbers,
-        estimated=estimated,
+        estimates_first=estimated is not None,
     )  # fmt: skip
     engine = dds._engine(n_threads, quiet)
-    stored = analyse(dds._data.matrix, given, Columns.of(dds._design.matrix), library, options, engine)
+    columns = Columns.of(dds._design.matrix)
+    stored = analyse(dds._data.matrix, given, columns, library, options, engine, estimated)
     dds._last_engine = engine
     return dds.add_fit(name, stored)
 

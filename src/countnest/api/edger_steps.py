@@ -15,9 +15,9 @@ from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.errors import OptionError, listing
 from countnest.methods.chunks import expand
-from countnest.methods.edger.analysis import EdgeROptions, analyse, dispersions_of
+from countnest.methods.edger.analysis import analyse, dispersions_of
 from countnest.methods.edger.fit import WORST
-from countnest.methods.edger.model import EdgeRInput
+from countnest.methods.edger.model import EdgeRInput, EdgeROptions
 from countnest.options import check_flags, check_option
 from countnest.signature import checked_arguments
 from countnest.stats.edger.classic import classic_dispersions
@@ -193,9 +193,9 @@ def pred_fc(
     require_data_set(dds, "pred_fc")
     given, library = prepared(dds, False, norm_factors, compat, prior_count)
     numbers, estimated = given_dispersion(dispersion, dds, given)
-    options = EdgeROptions(test="lrt", legacy=False, dispersion=numbers, estimated=estimated)
+    options = EdgeROptions(test="lrt", legacy=False, dispersion=numbers)
     columns = Columns.of(dds._design.matrix)
-    stored = analyse(dds._data.matrix, given, columns, library, options, dds._engine_aside())
+    stored = analyse(dds._data.matrix, given, columns, library, options, dds._engine_aside(), estimated)
     assert stored.ratio is not None
     return pd.DataFrame(stored.ratio.shrunken / np.log(2.0), dds._data.genes, list(dds._design.names))
 

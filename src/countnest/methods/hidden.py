@@ -6,36 +6,52 @@ A fit of any method that can be made again with more columns offers hidden facto
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import count, islice
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.hidden import HiddenRecord
+from countnest.design.design import Design
 from countnest.errors import ContrastError, DesignError, OptionError, counted, listing, warn
-from countnest.methods.fit import Fit, JointTest, RowTests, TestKind, Withheld
+from countnest.methods.fit import Fit, FitNotes, JointTest, RowTests, TestKind, Withheld, notes_of
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.parallel.kept import Kept
+from countnest.progress import Progress
 from countnest.queries.estimable import is_mean
 from countnest.queries.query import Query
 from countnest.remedies import advised, option
 from countnest.stats.glm.layout import Layout
-from countnest.stats.hidden.factors import FEWEST_DF, FEWEST_GENES, HiddenFactors, HiddenOptions, most_factors
+from countnest.stats.hidden.factors import (
+    FEWEST_DF,
+    FEWEST_GENES,
+    HiddenFactors,
+    HiddenOptions,
+    find_factors,
+    most_factors,
+)
 
 __all__ = [
     "CONFOUNDED",
+    "MIN_MEAN",
     "HiddenFit",
     "TakesHiddenFactors",
     "check_number",
     "check_size",
     "df_for_factors",
+    "extended_design",
+    "extended_matrix",
     "factor_names",
+    "fitted_again",
     "with_hidden_factors",
 ]
 
+# Genes with a larger mean of normalized counts are used.
+MIN_MEAN = 10.0
 # From here on factor and groups are confounded.
 CONFOUNDED = 0.5
 
@@ -105,6 +121,11 @@ class HiddenFit:
     def shrinkage(self) -> ShrinkType | None:
         """That of the fit."""
         return self.base.shrinkage
+
+    @property
+    def notes(self) -> FitNotes:
+        """Those of the fit."""
+        return notes_of(self.base)
 
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Do as the fit does."""
@@ -192,7 +213,14 @@ def with_hidden_factors(query: Query, fit: Fit, kind: str, asked: HiddenOptions)
         )
     if not isinstance(fit, TakesHiddenFactors):
         what = f"a fit by {fit.method} with shrunken coefficients" if fit.shrinkage else f"a fit by {fit.method}"
-        raise OptionError(f"{what} cannot be made again with hidden factors; leave out {option('hidden_factors')}")
+        raise OptionError(
+            f"{what} cannot be made again with hidden factors. "
+            + advised(
+                "Find them with a fit that can, found = dds.effect(...).test(fit=..., hidden_factors='auto'), and put "
+                "found.info.hidden.columns into the sample sheet and the design; or leave out hidden_factors=.",
+                "Leave out --hidden-factors.",
+            )
+        )
     means = [label for label, mean in zip(query.labels, is_mean(query.design, query.matrix), strict=True) if mean]
     if means:
         raise ContrastError(
@@ -202,6 +230,84 @@ def with_hidden_factors(query: Query, fit: Fit, kind: str, asked: HiddenOptions)
     found = fit.with_hidden_factors(asked)
     _warn_of_confounding(found, query)
     return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Extended:
+    """Hidden factors, and the fit made again with them; `source` is what they were found in."""
+
+    source: object
+    factors: HiddenFactors
+    fit: Fit
+
+
+# The last one: further questions of the same fit need no other.
+_KEPT: Kept[_Extended] = Kept(1)
+
+
+def fitted_again(
+    fit: TakesHiddenFactors,
+    source: object,
+    asked: HiddenOptions,
+    values: Callable[[], FloatArray],
+    again: Callable[[FloatArray], Fit],
+    progress: Progress | None = None,
+) -> HiddenFit:
+    """Return a fit made again with hidden factors, which are found in its values.
+
+    Parameters
+    ----------
+    fit
+        The fit, itself of a type that queries can be asked of.
+    source
+        What the data set keeps of it: the answer is kept for the next question.
+    asked
+        How many factors.
+    values
+        Returns the values (m, n) of expressed genes, as of `find_factors`.
+    again
+        Returns the fit of a model matrix (n, p + K).
+    progress
+        Told what is done; None: no one.
+
+    Raises
+    ------
+    DesignError, OptionError
+        Too few residual degrees of freedom, or expressed genes; too many factors.
+    """
+    layout = fit.layout
+    check_number(asked, layout)
+
+    def make() -> _Extended:
+        found = values()
+        check_size(len(found), MIN_MEAN)
+        factors = find_factors(found, layout.working.matrix, asked.n_factors, seed=asked.seed)
+        k = factors.n_factors
+        if progress is not None:
+            told = f"fitting the model again with {counted(k, 'hidden factor')}" if k else "no hidden factor was found"
+            progress.announce(told)
+        return _Extended(source, factors, again(extended_matrix(layout, factors)) if k else cast(Fit, fit))
+
+    kept = _KEPT.get((id(source), asked), make)  # what is kept holds the source, so that its id stays its own
+    return HiddenFit(kept.fit, cast(Fit, fit), layout, kept.factors, asked)
+
+
+def extended_matrix(layout: Layout, factors: HiddenFactors) -> FloatArray:
+    """Return a model matrix (n, p + K) with the factors as further columns, of mean square 1."""
+    return as_float(np.hstack([layout.matrix, math.sqrt(layout.n_samples) * factors.scores]))
+
+
+def extended_design(design: Design, matrix: FloatArray) -> Design:
+    """Return a design with more columns, which are no variables of the sample sheet: hidden1, hidden2, ..."""
+    names = tuple(factor_names(matrix.shape[1] - design.matrix.shape[1], design.variables))
+    return replace(
+        design,
+        matrix=matrix,
+        names=(*design.names, *names),
+        columns=(*design.columns, *names),
+        variables=(*design.variables, *names),
+        terms=(*design.terms, *((name,) for name in names)),
+    )
 
 
 def df_for_factors(fit: Fit, kind: str) -> int | None:

@@ -180,8 +180,8 @@ class DESeq2Fit:
     def with_hidden_factors(self, asked: HiddenOptions) -> HiddenFit:
         """Return the fit of the design with hidden factors as further columns."""
         # not before: few analyses need it
-        from countnest.methods.deseq2.hidden import extended_by_factors, extended_design
-        from countnest.methods.hidden import HiddenFit
+        from countnest.methods.deseq2.hidden import extended_by_factors
+        from countnest.methods.hidden import HiddenFit, extended_design
 
         found = extended_by_factors(self.state, self.data.matrix, self.layout, asked, self.engine)
         base = self

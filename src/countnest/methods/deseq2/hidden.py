@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float, rows_of
 from countnest.containers.matrix import CountMatrix
-from countnest.design.design import Design
 from countnest.errors import OptionError, counted
 from countnest.methods.deseq2.analysis import original_moments, replace_outliers, with_dispersions, with_fit
 from countnest.methods.deseq2.fitted import means_of
@@ -17,7 +15,7 @@ from countnest.methods.deseq2.outliers import ReplacementRule
 from countnest.methods.deseq2.stages import Fitted
 from countnest.methods.deseq2.steps import Model
 from countnest.methods.deseq2.transform import variance_stabilized
-from countnest.methods.hidden import check_number, check_size, factor_names
+from countnest.methods.hidden import MIN_MEAN, check_number, check_size, extended_matrix
 from countnest.methods.normalized import with_weights
 from countnest.methods.stage import Normalized, at_stage
 from countnest.options import TestType
@@ -28,10 +26,7 @@ from countnest.stats.dispersion.trend import CustomTrend
 from countnest.stats.glm.layout import Layout
 from countnest.stats.hidden.factors import HiddenFactors, HiddenOptions, find_factors
 
-__all__ = ["Extended", "extended_by_factors", "extended_design"]
-
-# Genes with a larger mean of normalized counts are used.
-MIN_MEAN = 10.0
+__all__ = ["Extended", "extended_by_factors"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,19 +77,6 @@ def extended_by_factors(
     return _KEPT.get(key, lambda: _extended(state, counts, layout, asked, engine))
 
 
-def extended_design(design: Design, matrix: FloatArray) -> Design:
-    """Return a design with more columns, which are no variables of the sample sheet: hidden1, hidden2, ..."""
-    names = tuple(factor_names(matrix.shape[1] - design.matrix.shape[1], design.variables))
-    return replace(
-        design,
-        matrix=matrix,
-        names=(*design.names, *names),
-        columns=(*design.columns, *names),
-        variables=(*design.variables, *names),
-        terms=(*design.terms, *((name,) for name in names)),
-    )
-
-
 def _extended(state: Fitted, counts: CountMatrix, layout: Layout, asked: HiddenOptions, engine: Engine) -> Extended:
     values = _stabilized(state, counts, layout, engine)
     factors = find_factors(values, layout.working.matrix, asked.n_factors, seed=asked.seed)
@@ -103,8 +85,7 @@ def _extended(state: Fitted, counts: CountMatrix, layout: Layout, asked: HiddenO
         engine.progress.announce("no hidden factor was found")
         return Extended(state, factors, None, None)
     engine.progress.announce(f"fitting the model again with {counted(k, 'hidden factor')}")
-    columns = math.sqrt(layout.n_samples) * factors.scores
-    extended = Layout.of(np.hstack([layout.matrix, columns]))
+    extended = Layout.of(extended_matrix(layout, factors))
     return Extended(state, factors, _fitted_again(state, counts, extended, engine), extended)
 
 

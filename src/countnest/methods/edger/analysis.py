@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from countnest.arrays import FloatArray, as_float, rows_of
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
 from countnest.methods.edger.fit import StoredEdgeR
-from countnest.methods.edger.model import EdgeRInput, inputs_of
+from countnest.methods.edger.model import EdgeRInput, EdgeROptions, inputs_of
 from countnest.methods.edger.steps import QuasiOptions, adjusted_quasi, fit_model, legacy_quasi
 from countnest.parallel.run import Engine
 from countnest.stats.edger.columns import Columns
@@ -27,46 +27,21 @@ from countnest.stats.edger.profile import adjusted_profile, dispersion_grid
 from countnest.stats.edger.quasi import highest_genes, share_of_highest
 from countnest.stats.norm.abundance import DISPERSION, ave_log_cpm
 
-__all__ = ["EdgeROptions", "analyse", "dispersions_of"]
+__all__ = ["analyse", "dispersions_of"]
 
 # Of the genes with a trend of dispersions: the share of highest abundance whose mean is the dispersion of all.
 TREND_SHARE = 0.1
 DISPERSION_TEXT = "estimating dispersions"
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class EdgeROptions:
-    """What an analysis is asked for.
-
-    Attributes
-    ----------
-    test
-        "ql" or "lrt".
-    legacy
-        Whether quasi-likelihood is that of versions 3; None: as the release has it.
-    robust
-        Whether genes with outlying dispersions have fewer prior degrees of freedom.
-    trend
-        Whether the prior of a gene's dispersion follows its average abundance.
-    abundance_trend
-        Whether the prior of quasi-dispersions follows the average abundance.
-    dispersion
-        Negative binomial dispersions (G,) that are given; None: they are estimated.
-    estimated
-        Dispersions of the kept genes that were estimated before; None: none were.
-    """
-
-    test: str = "ql"
-    legacy: bool | None = None
-    robust: bool = False
-    trend: bool = True
-    abundance_trend: bool = True
-    dispersion: FloatArray | None = None
-    estimated: Dispersions | None = None
-
-
 def analyse(
-    counts: CountMatrix, given: EdgeRInput, columns: Columns, library: FloatArray, options: EdgeROptions, engine: Engine
+    counts: CountMatrix,
+    given: EdgeRInput,
+    columns: Columns,
+    library: FloatArray,
+    options: EdgeROptions,
+    engine: Engine,
+    estimated: Dispersions | None = None,
 ) -> StoredEdgeR:
     """Return the models of all kept genes that the test needs.
 
@@ -78,11 +53,13 @@ def analyse(
         What genes are fitted to; its abundances are made here.
     library
         (n,) effective library sizes, of the abundances.
+    estimated
+        Dispersions of the kept genes that were estimated before; None: they are estimated where they are needed.
     """
     level = compat_level(given.compat)
     legacy = not level.quasi_v4 if options.legacy is None else options.legacy
-    estimated = options.estimated
-    if estimated is None and options.dispersion is None and (legacy or options.test == "lrt"):
+    needed = legacy or options.test == "lrt" or options.estimates_first
+    if estimated is None and options.dispersion is None and needed:
         estimated = dispersions_of(counts, given, columns, library, options, engine)
     given = replace(given, abundance=_abundances(counts, given, library, _known(estimated, options, level, legacy)))
     ratio = None
@@ -99,7 +76,8 @@ def analyse(
         else:
             common = _dispersion_of_all(counts, given, columns, estimated, options.dispersion)
             quasi = adjusted_quasi(counts, given, columns, common, moderation, engine)
-    return StoredEdgeR(given, _base_means(counts, given, engine), quasi, ratio, options.test)
+    means = _base_means(counts, given, engine)
+    return StoredEdgeR(given, means, quasi, ratio, options.test, library, options)
 
 
 def dispersions_of(

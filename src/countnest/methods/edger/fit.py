@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.design import Design
 from countnest.methods.chunks import GeneChunk, over_genes
-from countnest.methods.edger.model import EdgeRInput, EdgeRModel, EdgeRQuasi
+from countnest.methods.edger.model import EdgeRInput, EdgeRModel, EdgeROptions, EdgeRQuasi
 from countnest.methods.edger.scores import null_scores
 from countnest.methods.edger.steps import poisson_model
 from countnest.methods.edger.testing import Comparison, Roots, gains, pinned_roots, standard_errors
@@ -25,8 +26,12 @@ from countnest.stats.edger.treat import TreatNull, normal_roots, treat_p_value
 from countnest.stats.gene_sets.effects import LinearData
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import separated
+from countnest.stats.hidden.factors import HiddenOptions
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
 from countnest.stats.moderated.tails import log_f_tail, log_t_tail
+
+if TYPE_CHECKING:
+    from countnest.methods.hidden import HiddenFit
 
 __all__ = ["WORST", "EdgeRFit", "StoredEdgeR"]
 
@@ -53,6 +58,8 @@ class StoredEdgeR:
         The models of quasi-likelihood and of likelihood ratio tests; None: there are no such tests.
     test
         The test that the analysis was made for, the default of queries: "ql" or "lrt".
+    library, options
+        (n,) effective library sizes and the options of the analysis, with which it can be made again; None: it cannot.
     """
 
     given: EdgeRInput
@@ -60,6 +67,8 @@ class StoredEdgeR:
     quasi: EdgeRQuasi | None
     ratio: EdgeRModel | None
     test: str = "ql"
+    library: FloatArray | None = None
+    options: EdgeROptions | None = None
 
     def bind(self, data: CountData, design: Design, engine: Engine) -> EdgeRFit:
         """Return the fit, able to answer about these counts."""
@@ -76,6 +85,11 @@ class StoredEdgeR:
             "base means": self.base_mean.shape == self.given.kept.shape == (n_genes,),
             "coefficients": bool(models) and all(model.beta.shape == (n_genes, p) for model in models),
         }
+        if self.library is not None:
+            shapes["library sizes"] = self.library.shape == (n,)
+        given = None if self.options is None else self.options.dispersion
+        if given is not None:
+            shapes["given dispersions"] = given.shape == (n_genes,)
         wrong = [what for what, fine in shapes.items() if not fine]
         return [f"its {what} do not have the shape of the counts and the design" for what in wrong]
 
@@ -126,6 +140,11 @@ class EdgeRFit:
         return ~self.data.counted
 
     @property
+    def layout(self) -> Layout:
+        """The model matrix, prepared."""
+        return Layout.of(self.design.matrix)
+
+    @property
     def notes(self) -> FitNotes:
         """What tables say of the fit."""
         given = self.stored.given
@@ -168,14 +187,19 @@ class EdgeRFit:
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
         """Return the mask (G, k) of genes and contrasts whose maximum likelihood estimate is infinite."""
-        layout = Layout.of(self.design.matrix)
         genes = self.stored.given.genes(self.data.matrix)
-        return over_genes(_separated_chunk, genes, contrasts=contrasts, layout=layout, engine=self.engine)
+        return over_genes(_separated_chunk, genes, contrasts=contrasts, layout=self.layout, engine=self.engine)
 
     def withheld(self, _rule: OutlierRule, _cooks_cutoff: float | bool | None) -> Withheld:
         """Withhold nothing, but that genes were left out before the fit."""
         filtered = ~self.stored.given.kept & self.data.counted
         return replace(nothing_withheld(len(self.base_mean)), filtered=filtered)
+
+    def with_hidden_factors(self, asked: HiddenOptions) -> HiddenFit:
+        """Return the fit of the design with hidden factors as further columns."""
+        from countnest.methods.edger.hidden import with_factors  # not before: few analyses need it
+
+        return with_factors(self, asked)
 
     def gene_set_data(self, contrast: FloatArray) -> GeneSetData:
         """Return normal scores of the counts under the model without a contrast (p,).

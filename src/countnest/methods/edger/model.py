@@ -12,7 +12,7 @@ from countnest.methods.chunks import GeneChunk, Genes
 from countnest.stats.edger.glm import GLMInputs
 from countnest.stats.moderated.squeeze import ModeratedVariances
 
-__all__ = ["EdgeRInput", "EdgeRModel", "EdgeRQuasi", "inputs_of", "means_of", "offset_factors"]
+__all__ = ["EdgeRInput", "EdgeRModel", "EdgeROptions", "EdgeRQuasi", "inputs_of", "means_of", "offset_factors"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +49,37 @@ class EdgeRInput:
     def total_df(self, n_coefficients: int) -> float:
         """Return the residual degrees of freedom of all genes together."""
         return float(np.count_nonzero(self.kept) * (self.factors.shape[1] - n_coefficients))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EdgeROptions:
+    """What an analysis is asked for.
+
+    Attributes
+    ----------
+    test
+        "ql" or "lrt".
+    legacy
+        Whether quasi-likelihood is that of versions 3; None: as the release has it.
+    robust
+        Whether genes with outlying dispersions have fewer prior degrees of freedom.
+    trend
+        Whether the prior of a gene's dispersion follows its average abundance.
+    abundance_trend
+        Whether the prior of quasi-dispersions follows the average abundance.
+    dispersion
+        Negative binomial dispersions (G,) that are given; None: they are estimated.
+    estimates_first
+        Whether dispersions are estimated before quasi-likelihood of version 4, which releases may make use of.
+    """
+
+    test: str = "ql"
+    legacy: bool | None = None
+    robust: bool = False
+    trend: bool = True
+    abundance_trend: bool = True
+    dispersion: FloatArray | None = None
+    estimates_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.design import Design
+from countnest.errors import OptionError
 from countnest.methods.chunks import expand
 from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
 from countnest.methods.gene_sets import GeneSetData
@@ -18,6 +20,8 @@ from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.edger.levels import Compat
 from countnest.stats.gene_sets.effects import LinearData
+from countnest.stats.glm.layout import Layout
+from countnest.stats.hidden.factors import HiddenOptions
 from countnest.stats.linear.blocks import Blocks
 from countnest.stats.linear.contrasts import contrast_fits
 from countnest.stats.linear.fits import LinearFits
@@ -25,6 +29,9 @@ from countnest.stats.moderated.joint import joint_f, mean_squares
 from countnest.stats.moderated.squeeze import ModeratedVariances
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
 from countnest.stats.voom.voom import log_cpm
+
+if TYPE_CHECKING:
+    from countnest.methods.hidden import HiddenFit
 
 __all__ = ["LimmaFit", "StoredLimmaFit", "limma_analysis"]
 
@@ -53,6 +60,8 @@ class StoredLimmaFit:
         Whether standard errors of contrasts are approximate, as limma's.
     compat
         The release whose behaviour it is; None: the newest.
+    options
+        Of the analysis, with which it can be made again; None: it cannot.
     """
 
     kept: BoolArray
@@ -67,6 +76,7 @@ class StoredLimmaFit:
     correlation: float | None = None
     approximate: bool = False
     compat: Compat | None = None
+    options: LimmaOptions | None = None
 
     def bind(self, data: CountData, design: Design, engine: Engine) -> LimmaFit:  # noqa: ARG002 (all is computed)
         """Return the fit of the data set with these counts."""
@@ -90,6 +100,9 @@ class StoredLimmaFit:
         }
         if self.of_sample is not None:
             shapes["blocks"] = (self.of_sample, (n,))
+        columns = None if self.options is None else self.options.samples.columns
+        if columns is not None:
+            shapes["columns of the variances of samples"] = (columns, (n, columns.shape[-1]))
         wrong = [
             f"its {name} have the shape {found.shape}" for name, (found, size) in shapes.items() if found.shape != size
         ]
@@ -204,6 +217,32 @@ class LimmaFit:
         none = nothing_withheld(len(self.base_mean))
         return Withheld(none.outlier, none.at_bound, none.emptied, filtered=~self.stored.kept)
 
+    @property
+    def layout(self) -> Layout:
+        """The model matrix, prepared."""
+        return Layout.of(self.design.matrix)
+
+    def with_hidden_factors(self, asked: HiddenOptions) -> HiddenFit:
+        """Return the fit of the design with hidden factors, which are found in the log counts, as further columns."""
+        from countnest.methods.hidden import MIN_MEAN, extended_design, fitted_again  # not before: few analyses need it
+
+        stored, options = self.stored, self.stored.options
+        if options is None:
+            raise OptionError("this fit cannot be made again with hidden factors, because it was not made by cn.limma.")
+        if stored.block:
+            raise OptionError(
+                f"the blocks of '{stored.block}' are correlated in this fit, and what their samples share would be "
+                "found as hidden factors. Put the blocks into the design in place of block=, or leave out "
+                "hidden_factors=."
+            )
+
+        def again(matrix: FloatArray) -> LimmaFit:
+            found = limma_analysis(self.data.counts, stored.kept, matrix, stored.library, options)
+            return LimmaFit(found, self.data, extended_design(self.design, matrix))
+
+        expressed = self.base_mean[stored.kept] > MIN_MEAN
+        return fitted_again(self, stored, asked, lambda: self.log_counts[expressed], again)
+
     def gene_set_data(self, contrast: FloatArray) -> GeneSetData:
         """Return the log counts with their weights and blocks, whatever the contrast."""
         del contrast
@@ -232,4 +271,5 @@ def limma_analysis(
         correlation=found.correlation,
         approximate=options.approximate,
         compat=options.compat,
+        options=options,
     )
