@@ -94,7 +94,7 @@ def test_files_hold_what_hidden_factors_need(dds, tmp_path):
 def test_what_cannot_be_made_again_says_what_to_do(study, dds):
     blocks = np.tile(["p", "q", "r", "s"], 5)
     made = cn.limma(data_set(study, study.samples), block=blocks, quiet=True)
-    with pytest.raises(OptionError, match="correlated in this fit.*Put the blocks into the design"):
+    with pytest.raises(OptionError, match=r"correlated in this fit.*Put the blocks into the design"):
         made.effect("group").test(fit="limma", hidden_factors=1)
     with pytest.raises(OptionError, match="at most 4"):
         dds.effect("group").test(fit="edger", hidden_factors=9)
