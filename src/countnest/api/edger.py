@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.edger_inputs import NAME, given_dispersion, prepared
 from countnest.methods.edger.analysis import analyse
+from countnest.methods.edger.fit import StoredEdgeR
 from countnest.methods.edger.model import EdgeROptions
 from countnest.options import check_flags, check_option
 from countnest.signature import checked_arguments
@@ -116,9 +117,9 @@ def edger(
     )  # fmt: skip
     engine = dds._engine(n_threads, quiet)
     columns = Columns.of(dds._design.matrix)
-    stored = analyse(dds._data.matrix, given, columns, library, options, engine, estimated)
+    found = analyse(dds._data.matrix, given, columns, library, options, engine, estimated)
     dds._last_engine = engine
-    return dds.add_fit(name, stored)
+    return dds.add_fit(name, StoredEdgeR.of(found))
 
 
 def glm_fit(dds: Held, dispersion: Any = None, **options: Any) -> Held:  # noqa: ANN401

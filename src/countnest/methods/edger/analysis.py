@@ -9,8 +9,7 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float, rows_of
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
-from countnest.methods.edger.fit import StoredEdgeR
-from countnest.methods.edger.model import EdgeRInput, EdgeROptions, inputs_of
+from countnest.methods.edger.model import EdgeRAnalysis, EdgeRInput, EdgeROptions, inputs_of
 from countnest.methods.edger.steps import QuasiOptions, adjusted_quasi, fit_model, legacy_quasi
 from countnest.parallel.run import Engine
 from countnest.stats.edger.columns import Columns
@@ -42,7 +41,7 @@ def analyse(
     options: EdgeROptions,
     engine: Engine,
     estimated: Dispersions | None = None,
-) -> StoredEdgeR:
+) -> EdgeRAnalysis:
     """Return the models of all kept genes that the test needs.
 
     Parameters
@@ -77,7 +76,7 @@ def analyse(
             common = _dispersion_of_all(counts, given, columns, estimated, options.dispersion)
             quasi = adjusted_quasi(counts, given, columns, common, moderation, engine)
     means = _base_means(counts, given, engine)
-    return StoredEdgeR(given, means, quasi, ratio, options.test, library, options)
+    return EdgeRAnalysis(given, means, quasi, ratio, options.test, library, options)
 
 
 def dispersions_of(

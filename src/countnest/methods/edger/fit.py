@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.design import Design
 from countnest.methods.chunks import GeneChunk, over_genes
-from countnest.methods.edger.model import EdgeRInput, EdgeRModel, EdgeROptions, EdgeRQuasi
+from countnest.methods.edger.model import EdgeRAnalysis, EdgeRInput, EdgeRModel, EdgeRQuasi
 from countnest.methods.edger.scores import null_scores
 from countnest.methods.edger.steps import poisson_model
 from countnest.methods.edger.testing import Comparison, Roots, gains, pinned_roots, standard_errors
@@ -45,30 +45,13 @@ _TEXTS = {"ql": "QL F", "lrt": "LRT"}
 
 @register_fit
 @dataclass(frozen=True, slots=True, eq=False)
-class StoredEdgeR:
-    """What is kept of an analysis by edgeR's method.
+class StoredEdgeR(EdgeRAnalysis):
+    """An analysis by edgeR's method, as a data set keeps it."""
 
-    Attributes
-    ----------
-    given
-        What genes were fitted to.
-    base_mean
-        (G,) means of normalized counts.
-    quasi, ratio
-        The models of quasi-likelihood and of likelihood ratio tests; None: there are no such tests.
-    test
-        The test that the analysis was made for, the default of queries: "ql" or "lrt".
-    library, options
-        (n,) effective library sizes and the options of the analysis, with which it can be made again; None: it cannot.
-    """
-
-    given: EdgeRInput
-    base_mean: FloatArray
-    quasi: EdgeRQuasi | None
-    ratio: EdgeRModel | None
-    test: str = "ql"
-    library: FloatArray | None = None
-    options: EdgeROptions | None = None
+    @classmethod
+    def of(cls, found: EdgeRAnalysis) -> StoredEdgeR:
+        """Return an analysis as a data set keeps it."""
+        return cls(**{each.name: getattr(found, each.name) for each in fields(found)})
 
     def bind(self, data: CountData, design: Design, engine: Engine) -> EdgeRFit:
         """Return the fit, able to answer about these counts."""
@@ -197,9 +180,17 @@ class EdgeRFit:
 
     def with_hidden_factors(self, asked: HiddenOptions) -> HiddenFit:
         """Return the fit of the design with hidden factors as further columns."""
-        from countnest.methods.edger.hidden import with_factors  # not before: few analyses need it
+        # not before: few analyses need it
+        from countnest.methods.edger.hidden import analysed_again, stabilized
+        from countnest.methods.hidden import extended_design, fitted_again
 
-        return with_factors(self, asked)
+        counts, stored, engine = self.data.matrix, self.stored, self.engine
+
+        def again(matrix: FloatArray) -> EdgeRFit:
+            found = StoredEdgeR.of(analysed_again(counts, stored, matrix, engine))
+            return found.bind(self.data, extended_design(self.design, matrix), engine)
+
+        return fitted_again(self, stored, asked, lambda: stabilized(counts, stored), again, engine.progress)
 
     def gene_set_data(self, contrast: FloatArray) -> GeneSetData:
         """Return normal scores of the counts under the model without a contrast (p,).

@@ -12,7 +12,16 @@ from countnest.methods.chunks import GeneChunk, Genes
 from countnest.stats.edger.glm import GLMInputs
 from countnest.stats.moderated.squeeze import ModeratedVariances
 
-__all__ = ["EdgeRInput", "EdgeRModel", "EdgeROptions", "EdgeRQuasi", "inputs_of", "means_of", "offset_factors"]
+__all__ = [
+    "EdgeRAnalysis",
+    "EdgeRInput",
+    "EdgeRModel",
+    "EdgeROptions",
+    "EdgeRQuasi",
+    "inputs_of",
+    "means_of",
+    "offset_factors",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +135,33 @@ class EdgeRQuasi:
     average: float
     adjusted: FloatArray
     bounded: BoolArray | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EdgeRAnalysis:
+    """What an analysis leaves.
+
+    Attributes
+    ----------
+    given
+        What genes were fitted to.
+    base_mean
+        (G,) means of normalized counts.
+    quasi, ratio
+        The models of quasi-likelihood and of likelihood ratio tests; None: there are no such tests.
+    test
+        The test that the analysis was made for, the default of queries: "ql" or "lrt".
+    library, options
+        (n,) effective library sizes and the options of the analysis, with which it can be made again; None: it cannot.
+    """
+
+    given: EdgeRInput
+    base_mean: FloatArray
+    quasi: EdgeRQuasi | None
+    ratio: EdgeRModel | None
+    test: str = "ql"
+    library: FloatArray | None = None
+    options: EdgeROptions | None = None
 
 
 def inputs_of(chunk: GeneChunk) -> GLMInputs:
