@@ -88,7 +88,12 @@ def edger(
     OptionError
         No gene is left, or an option cannot be used.
     DesignError
-        There are no residual degrees of freedom.
+        There are no residual degrees of freedom; likelihood ratio tests with given dispersions need none.
+
+    Warns
+    -----
+    CountnestWarning
+        Factors that do not follow the library sizes; a dispersion above what quasi-likelihood uses.
 
     Notes
     -----
@@ -109,7 +114,8 @@ def edger(
     check_flags(robust=robust, abundance_trend=abundance_trend, quiet=quiet)
     if legacy is not None:
         check_flags(legacy=legacy)
-    given, library = prepared(dds, filter, norm_factors, compat, prior_count)
+    estimates = test == "ql" or dispersion is None
+    given, library = prepared(dds, filter, norm_factors, compat, prior_count, estimates=estimates)
     numbers, estimated = given_dispersion(dispersion, dds, given)
     options = EdgeROptions(
         test=test, legacy=legacy, robust=robust, abundance_trend=abundance_trend, dispersion=numbers,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from countnest.api.expressed import effective_of_kept, kept_genes
+from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_depth
 from countnest.api.inputs import by_label, given_numbers, positive_number
 from countnest.arrays import FloatArray, as_float
-from countnest.design.design import check_residual_df
-from countnest.errors import OptionError, counted, listing
+from countnest.design.design import check_residual_df, check_varying
+from countnest.errors import DesignError, OptionError, counted, listing
 from countnest.methods.edger.model import EdgeRInput, offset_factors
 from countnest.stats.edger.dispersion import Dispersions
 from countnest.stats.edger.levels import Compat, compat_level
@@ -61,11 +61,16 @@ def prepared(
     norm_factors: Any,  # noqa: ANN401
     compat: Compat | None,
     prior_count: float,
+    *,
+    estimates: bool = True,
 ) -> tuple[EdgeRInput, FloatArray]:
-    """Return what genes are fitted to, and effective library sizes (n,)."""
+    """Return what genes are fitted to, and effective library sizes (n,).
+
+    `estimates` says whether dispersions or quasi-dispersions are estimated, which takes residual degrees of freedom.
+    """
     compat_level(compat)
     positive_number("prior_count", prior_count)
-    check_residual_df(dds._design)
+    _check_replicates(dds, estimates=estimates)
     kept = kept_genes(dds, filter)
     library = effective_of_kept(dds, dds._data.counts[kept], norm_factors)
     weights = dds._weights
@@ -77,9 +82,27 @@ def prepared(
     by_gene, is_by_gene = dds._factors()
     factors = library[np.newaxis]
     if is_by_gene and by_gene is not None:
+        warn_of_depth(by_gene[kept], library)
         factors = offset_factors(by_gene, library)
     missing = np.full(len(kept), np.nan)
     return EdgeRInput(as_float(factors), weights, kept, missing, float(prior_count), compat), library
+
+
+def _check_replicates(dds: CountDataSet, *, estimates: bool) -> None:
+    """Raise where no residual degrees of freedom are left to estimate dispersions with."""
+    n, p = dds._design.matrix.shape
+    if n != p:
+        check_residual_df(dds._design)
+        return
+    check_varying(dds._design)
+    if estimates:
+        raise DesignError(
+            f"the design has as many coefficients as samples ({p}), so that nothing is left to estimate dispersions "
+            "from, and quasi-likelihood tests cannot be made. Replicates are needed, or a design with fewer terms. "
+            "With a dispersion of your own there are fold changes and likelihood ratio tests, cn.edger(dds, "
+            "test='lrt', dispersion=0.16), cn.pred_fc(dds, 0.16) and cn.exact_test(dds, dispersion=0.16), whose "
+            "p-values are only as good as that number."
+        )
 
 
 def given_dispersion(

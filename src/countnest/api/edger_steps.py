@@ -191,7 +191,7 @@ def pred_fc(
     R counterpart: edgeR::predFC, which leaves observation weights out; here they are used.
     """
     require_data_set(dds, "pred_fc")
-    given, library = prepared(dds, False, norm_factors, compat, prior_count)
+    given, library = prepared(dds, False, norm_factors, compat, prior_count, estimates=dispersion is None)
     numbers, estimated = given_dispersion(dispersion, dds, given)
     options = EdgeROptions(test="lrt", legacy=False, dispersion=numbers)
     columns = Columns.of(dds._design.matrix)
@@ -237,7 +237,7 @@ def exact_test(
     R counterpart: edgeR::exactTest. Other rejection regions than its default, "doubletail", are not offered.
     """
     require_data_set(dds, "exact_test")
-    given, library = prepared(dds, False, norm_factors, compat, prior_count)
+    given, library = prepared(dds, False, norm_factors, compat, prior_count, estimates=dispersion is None)
     first, second = _groups(dds, variable, pair)
     numbers, estimated = given_dispersion(dispersion, dds, given)
     kept, counts = given.kept, dds._data.counts[given.kept]

@@ -18,7 +18,10 @@ from countnest.stats.norm.tmm import FactorMethod, norm_factors
 if TYPE_CHECKING:
     from countnest.api.dataset import CountDataSet
 
-__all__ = ["effective_of_kept", "kept_genes", "warn_of_unused"]
+__all__ = ["effective_of_kept", "kept_genes", "warn_of_depth", "warn_of_unused"]
+
+# Factors that differ between samples by more than this can be told to follow the library sizes, or not to.
+TELLING = 2.0
 
 
 def warn_of_unused(dds: CountDataSet, function: str) -> None:
@@ -97,4 +100,41 @@ def effective_of_kept(dds: CountDataSet, counts: FloatArray, factors: Any) -> Fl
             f"norm_factors must be one number for each of {len(samples)} samples; got {values.shape}."
         )
     check_factors(values, "norm_factors")
+    _warn_of_size_factors(values, library)
     return as_float(library * values)
+
+
+def warn_of_depth(by_gene: FloatArray, library: FloatArray) -> None:
+    """Warn of normalization factors by gene (G, n) that do not follow the effective library sizes (n,)."""
+    level = np.exp(np.log(by_gene).mean(axis=0))
+    spread = _spread(level / library)
+    if spread > TELLING and _slope(level, library) < 0.5:
+        warn(
+            "the normalization factors of the data set do not follow the library sizes: relative to these they differ "
+            f"by a factor of {spread:.3g} between samples. They must include the sequencing depth, as the exponentials "
+            "of edgeR's offsets do; logarithms, or factors for lengths alone, do not."
+        )
+
+
+def _warn_of_size_factors(factors: FloatArray, library: FloatArray) -> None:
+    """Warn of normalization factors (n,) that are, or follow, library sizes (n,), with which they are multiplied."""
+    middle = float(np.exp(np.log(factors).mean()))
+    follow = _spread(factors) > TELLING and _slope(factors, library) > 0.5
+    if follow or not 1.0 / TELLING**2 < middle < TELLING**2:
+        warn(
+            "norm_factors are multiplied with the library sizes, and are near 1 in most studies; these are "
+            f"{factors.min():.3g} to {factors.max():.3g}"
+            f"{', and follow the library sizes' if follow else ''}. If they are size factors, such as DESeq2's, divide "
+            "them by the library sizes: norm_factors=factors / dds.counts().sum() * dds.counts().sum().mean()."
+        )
+
+
+def _spread(values: FloatArray) -> float:
+    return float(values.max() / values.min())
+
+
+def _slope(values: FloatArray, library: FloatArray) -> float:
+    """Return how much log values (n,) rise with log library sizes (n,): 1 where they are in proportion."""
+    x = np.log(library) - np.log(library).mean()
+    square = float(x @ x)
+    return float(np.log(values) @ x) / square if square > 0.0 else 0.0

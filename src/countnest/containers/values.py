@@ -101,7 +101,8 @@ _FAULTS = (
     _Fault(
         "not whole",
         lambda x: np.floor(x) != x,
-        "Round estimated counts, e.g. counts.round(); do not give normalized values, TPM or FPKM.",
+        "Round estimated counts, whatever the method, e.g. counts.round(): that moves them by half a read at most, far "
+        "less than chance does. Do not give normalized values, TPM or FPKM.",
     ),
     _Fault(
         "2**53 or more, where whole numbers are no longer exact",

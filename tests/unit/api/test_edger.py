@@ -134,6 +134,7 @@ def test_genes_without_counts_are_missing_and_move_no_others(oneway):
     assert np.isnan(more["log2FoldChange"]["none"])
 
 
+@pytest.mark.filterwarnings("ignore:the normalization factors of the data set do not follow")
 def test_weights_and_offsets_of_the_data_set_are_used(oneway):
     weights = np.ones(oneway.shape)
     weights[:, 0] = 0.01

@@ -8,6 +8,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, as_float, rows_of
 from countnest.containers.matrix import CountMatrix
+from countnest.errors import counted, warn
 from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
 from countnest.methods.edger.model import EdgeRAnalysis, EdgeRInput, EdgeROptions, inputs_of
 from countnest.methods.edger.steps import QuasiOptions, adjusted_quasi, fit_model, legacy_quasi
@@ -133,6 +134,7 @@ def _dispersion_of_all(
     """Return the dispersions (G,) of quasi-likelihood, one for all genes unless they are given."""
     level = compat_level(given.compat)
     if dispersion is not None:
+        _warn_of_large(int(np.count_nonzero(dispersion[given.kept] > level.largest_dispersion)), level)
         return np.minimum(dispersion, level.largest_dispersion)
     abundance = given.abundance[given.kept]
     if estimated is not None and level.stored_trend:
@@ -140,7 +142,18 @@ def _dispersion_of_all(
     else:
         genes = highest_genes(abundance, share_of_highest(len(abundance), columns.residual_df))
         common = common_dispersion(_inputs(counts, given).at(genes), columns, abundance[genes], level=level)
+    _warn_of_large(len(abundance) if common > level.largest_dispersion else 0, level)
     return np.full(len(given.kept), min(common, level.largest_dispersion))
+
+
+def _warn_of_large(n_genes: int, level: Level) -> None:
+    """Warn of genes whose dispersion is above the largest that quasi-likelihood uses."""
+    if n_genes:
+        warn(
+            f"{counted(n_genes, 'gene')} with a dispersion above {level.largest_dispersion:g}, the largest that "
+            "quasi-likelihood uses, as in R: they have that one. Counts that vary so much are rarely replicates; look "
+            "at the samples. Likelihood ratio tests, test='lrt', use dispersions as they are."
+        )
 
 
 def _base_means(counts: CountMatrix, given: EdgeRInput, engine: Engine) -> FloatArray:
