@@ -21,6 +21,7 @@ from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
 from countnest.design.design import check_residual_df, check_varying
+from countnest.design.random.refusal import refuse_random
 from countnest.errors import MissingStepError, OptionError, counted, listing, warn
 from countnest.methods.cost import expected_cost
 from countnest.methods.deseq2.analysis import original_moments, replace_outliers, with_dispersions, with_fit
@@ -204,6 +205,7 @@ class DESeqDataSet(CountDataSet):
         _check_dispersions(fit_type, sharing)
         check_option("size_factor_type", size_factor_type, SizeFactorType)
         positive_number("min_replicates_for_replace", min_replicates_for_replace, least=3, infinite=True)
+        refuse_random(self._design, "DESeq")
         prior = make_prior(self._design, test, beta_prior, model_matrix_type)
         model = self._model(test, reduced, use_t=use_t, minmu=minmu, prior=prior)
         check_residual_df(self._design)
@@ -294,6 +296,7 @@ class DESeqDataSet(CountDataSet):
         engine = self._engine(n_threads, quiet)
         _check_dispersions(fit_type, sharing)
         positive_number("minmu", minmu)
+        refuse_random(self._design, "estimate_dispersions")
         check_residual_df(self._design)
         state = self._normalized()
         state = with_dispersions(
@@ -320,6 +323,7 @@ class DESeqDataSet(CountDataSet):
         counts.
         R counterpart: DESeq2::nbinomWaldTest.
         """
+        refuse_random(self._design, "nbinom_wald_test")
         prior = make_prior(self._design, "Wald", beta_prior, model_matrix_type)
         model = self._model("Wald", None, use_t=use_t, minmu=minmu, prior=prior)
         return self._fit_step(model, self._engine(n_threads, quiet))
@@ -339,6 +343,7 @@ class DESeqDataSet(CountDataSet):
         Counts that were replaced as outliers stay replaced, as in `nbinom_wald_test`.
         R counterpart: DESeq2::nbinomLRT.
         """
+        refuse_random(self._design, "nbinom_lrt")
         return self._fit_step(self._model("LRT", reduced, use_t=False, minmu=minmu), self._engine(n_threads, quiet))
 
     def replace_outliers(

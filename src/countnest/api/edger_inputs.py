@@ -12,6 +12,7 @@ from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_depth
 from countnest.api.inputs import by_label, given_numbers, positive_number
 from countnest.arrays import FloatArray, as_float
 from countnest.design.design import check_residual_df, check_varying
+from countnest.design.random.refusal import refuse_random
 from countnest.errors import DesignError, OptionError, counted, listing
 from countnest.methods.edger.model import EdgeRInput, offset_factors
 from countnest.stats.edger.dispersion import Dispersions
@@ -70,6 +71,7 @@ def prepared(
     """
     compat_level(compat)
     positive_number("prior_count", prior_count)
+    refuse_random(dds._design, "edgeR's method")
     _check_replicates(dds, estimates=estimates)
     kept = kept_genes(dds, filter)
     library = effective_of_kept(dds, dds._data.counts[kept], norm_factors)

@@ -245,6 +245,20 @@ class Handling:
         self._design_options = options
         self._take_design(built)
 
+    def with_design(self, design: str | pd.DataFrame | FloatArray) -> Self:
+        """Return a copy with another design, as `design` is set; the data set stays as it is.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> dds = cn.make_example_dataset(n=100, m=6)
+        >>> dds.with_design("~ 1").results_names()
+        ['Intercept']
+        """
+        new = self.copy()
+        new.design = design
+        return new
+
     def _take_design(self, design: Design) -> None:
         """Take another design of the same samples, and say what it is and what it costs."""
         is_fitted = self._has_estimates()

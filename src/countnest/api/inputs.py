@@ -14,6 +14,7 @@ from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.build import build_design
 from countnest.design.design import Design
+from countnest.design.random.refusal import refuse_random
 from countnest.errors import (
     CountnestError,
     CountnestWarning,
@@ -339,6 +340,7 @@ def reduced_design(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CountnestWarning)  # the full design has said it
         null = build_design(reduced, full.sheet, numeric_ok=numeric_ok, **full.level_options())
+    refuse_random(null, "the test of 'reduced'")
     if not is_nested(null.matrix, full.matrix):
         extra = [name for name in null.variables if name not in full.variables]
         named = f"; the following variables in the reduced formula are not in the full formula: {listing(extra)}"

@@ -9,6 +9,7 @@ from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_unuse
 from countnest.api.inputs import positive_number
 from countnest.api.sample_models import blocks_of
 from countnest.design.design import check_residual_df
+from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.methods.limma.fit import limma_analysis
 from countnest.methods.limma.steps import LimmaOptions, chosen_span
 from countnest.options import check_flags
@@ -119,6 +120,7 @@ def limma(
     compat_level(compat)
     if span is not None:
         positive_number("span", span)
+    refuse_random(dds._design, "limma", one_correlation(dds._design))
     check_residual_df(dds._design)
     warn_of_unused(dds, "limma")
     design, kept = dds._design.matrix, kept_genes(dds, filter)

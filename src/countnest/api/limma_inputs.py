@@ -13,6 +13,7 @@ from countnest.api.dataset import CountDataSet
 from countnest.api.inputs import by_label, given_numbers
 from countnest.api.linear_model import LinearModel, VoomCounts
 from countnest.arrays import FloatArray, IntArray
+from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.errors import ContrastError, DesignError, OptionError, counted, kind_of, listing, warn
 from countnest.stats.linear.least_squares import independent_columns
 
@@ -61,6 +62,7 @@ def _table(values: Any) -> FloatArray:  # noqa: ANN401 (checked here)
 def given_design(design: Any, samples: pd.Index) -> tuple[FloatArray, tuple[str, ...]]:  # noqa: ANN401
     """Return a model matrix (n, p) of full rank with the names of its columns; of a data set, that of its design."""
     if isinstance(design, CountDataSet):
+        refuse_random(design._design, "limma", one_correlation(design._design))
         design = pd.DataFrame(design._design.matrix, design._data.samples, list(design._design.names))
     if design is None:
         raise OptionError("design= is needed: a data set, or a model matrix with a row for each sample.")

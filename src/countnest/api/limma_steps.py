@@ -15,6 +15,7 @@ from countnest.api.limma_inputs import given_groups, given_value_weights, given_
 from countnest.api.linear_model import LinearModel, VoomCounts
 from countnest.api.sample_models import blocks_of, groups_of
 from countnest.arrays import FloatArray
+from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.errors import OptionError, warn
 from countnest.methods.limma.steps import chosen_span
 from countnest.options import check_flags
@@ -272,6 +273,7 @@ def _prepared(
     compat_level(compat)
     if span is not None:
         positive_number("span", span)
+    refuse_random(dds._design, function, one_correlation(dds._design))
     warn_of_unused(dds, function)
     counts = dds._data.counts
     width = chosen_span(None if span is None else float(span), len(counts), compat)

@@ -15,6 +15,8 @@ from countnest.design.design import Design, check_varying
 from countnest.design.formula import parse_formula
 from countnest.design.levels.text import known_level, level_text
 from countnest.design.matrix import no_design
+from countnest.design.random.build import used_variables
+from countnest.design.random.term import same_terms
 from countnest.errors import CountnestWarning, counted, listing, warn
 
 __all__ = ["checked_design", "is_same_model", "lost", "options_of_part", "redesigned", "usable_options"]
@@ -39,14 +41,16 @@ def usable_options(options: Mapping[str, Any], sheet: pd.DataFrame) -> dict[str,
     design, same_as = options["design"], options["same_as"]
     formula = same_as if same_as is not None else design
     parsed = parse_formula(formula, sheet.columns) if isinstance(formula, str) else None
-    variables = () if parsed is None else parsed.variables
+    used = None if parsed is None else used_variables(parsed)
+    variables = () if used is None else used.variables
     named = options.get("levels") or {}
     factors = [
         name
         for name in variables
-        if parsed and name not in parsed.computed and _is_factor(sheet, name, {*parsed.categorical, *named})
+        if used and name not in used.computed and _is_factor(sheet, name, {*used.categorical, *named})
     ]
-    usable = {"reference": factors, "levels": factors, "blocks": factors, "numeric_ok": variables}
+    fixed = [name for name in factors if parsed and name in parsed.variables and name not in parsed.computed]
+    usable = {"reference": factors, "levels": factors, "blocks": fixed, "numeric_ok": variables}
     found = {name: _restricted(value, usable[name]) if name in usable else value for name, value in options.items()}
     return {**found, "numeric_ok": found["numeric_ok"] or ()}
 
@@ -110,7 +114,7 @@ def _built(options: Mapping[str, Any], sheet: pd.DataFrame) -> tuple[Design, lis
 def is_same_model(one: Design, other: Design) -> bool:
     """Tell whether two designs have the same columns for the same samples, so that a fit of one is a fit of both."""
     same = (one.names, one.formula, dict(one.levels)) == (other.names, other.formula, dict(other.levels))
-    return same and bool(np.array_equal(one.matrix, other.matrix))
+    return same and bool(np.array_equal(one.matrix, other.matrix)) and same_terms(one.random, other.random)
 
 
 def lost(before: Design, after: Design) -> list[str]:

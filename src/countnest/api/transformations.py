@@ -18,6 +18,7 @@ from countnest.arrays import FloatArray, as_float
 from countnest.containers.matrix import InMemory
 from countnest.containers.transformed import Transformed, TransformMethod
 from countnest.design.design import check_residual_df
+from countnest.design.random.refusal import refuse_random
 from countnest.errors import CountsError, NormalizationError, OptionError, called, counted, listing, warn
 from countnest.methods.deseq2 import transform
 from countnest.methods.deseq2.stages import Dispersed
@@ -302,6 +303,7 @@ def _unfitted(dds: DESeqDataSet, state: Normalized, blind: bool, engine: Engine)
     if blind:
         layout = transform.blind_layout(counts.shape[1])
     else:
+        refuse_random(dds._design, "blind=False", "blind=True needs no design.")
         check_residual_df(dds._design)
         layout = dds._layout
     return transform.unfitted(state, counts, layout, engine), layout

@@ -11,6 +11,7 @@ import countnest as cn
 from countnest.cli.notices import warnings_as_lines
 from countnest.design.build import build_design
 from countnest.design.design import check_residual_df
+from countnest.design.random.refusal import refuse_random
 from countnest.errors import DesignError, warn
 
 __all__ = ["describe_design"]
@@ -24,6 +25,7 @@ def describe_design(
         design = build_design(formula, cn.read_samples(samples), reference=reference, levels=levels)
         click.echo(str(design.report()))
         try:
+            refuse_random(design, "The command")
             check_residual_df(design)
         except DesignError as error:  # only the report was requested, not a fit
             warn(str(error))

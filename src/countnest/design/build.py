@@ -15,12 +15,17 @@ from countnest.design.aliasing import aliasing_notes, find_aliasing
 from countnest.design.collinear import collinearity_warnings
 from countnest.design.design import Coding, Design
 from countnest.design.encoding import CodedMatrix, Coder, r_blocks
-from countnest.design.formula import LearntExpression, ParsedFormula, full_rank_terms, learn_expression, parse_formula
+from countnest.design.formula import LearntExpression, full_rank_terms, learn_expression, parse_formula
 from countnest.design.individuals import label_warnings, refuse_numeric_labels, unneeded_notes
 from countnest.design.levels.options import by_factor, checked_orders, require_names
 from countnest.design.matrix import read_matrix
 from countnest.design.names import refuse_duplicates
 from countnest.design.nesting import Nesting, find_nesting
+from countnest.design.parsed import ParsedFormula
+from countnest.design.random.build import build_random, random_notes, used_variables
+from countnest.design.random.checks import refuse_confounded
+from countnest.design.random.groups import grouping_factor
+from countnest.design.random.term import RandomTerm
 from countnest.design.rank import check_rank, find_dependence, zero_columns
 from countnest.design.samples import PreparedSamples, number_warnings, prepare_samples
 from countnest.errors import DesignError, listing, warn
@@ -43,8 +48,9 @@ def build_design(
     Parameters
     ----------
     design
-        A formula such as ``"~ batch + dex"``; or a model matrix of shape (n, p): a data frame whose rows are matched
-        to the samples by label (by position if it has no labels), or an array, rows in the order of the samples.
+        A formula such as ``"~ batch + dex"``, which may have random terms, ``"~ dex + (1 | cell)"``; or a model matrix
+        of shape (n, p): a data frame whose rows are matched to the samples by label (by position if it has no labels),
+        or an array, rows in the order of the samples.
     sheet
         The sample sheet, n rows, labels in the index.
     reference
@@ -143,19 +149,17 @@ def _design_of_formula(
     blocks: Collection[str] | None,
 ) -> Design:
     parsed = parse_formula(text, sheet.columns)
-    prepared = prepare_samples(
-        sheet,
-        parsed.variables,
-        categorical=parsed.categorical,
-        computed=parsed.computed,
-        reference=reference,
-        orders=levels,
+    used = used_variables(parsed)
+    every = prepare_samples(
+        sheet, used.variables, categorical=used.categorical, computed=used.computed, reference=reference, orders=levels
     )
+    random, random_told = _random_terms(parsed, every, sheet)
+    prepared = every.of(parsed.variables)
     if prepared.constant:
         parsed, prepared = _without_constants(parsed, prepared)
     refuse_numeric_labels(parsed.terms, prepared, numeric_ok)
     codes = {name: prepared.codes(name) for name in prepared.levels}
-    nesting = find_nesting(codes, parsed.terms, prepared.levels, _known_blocks(blocks, prepared))
+    nesting = find_nesting(codes, parsed.terms, prepared.levels, _known_blocks(blocks, prepared, random))
     _warn((*prepared.warnings, *label_warnings(parsed.terms, codes, prepared.levels, nesting)))
     (r, full_rank), rows = formula_coders(parsed, prepared, sheet)
     _warn([message for learnt in r.expressions.values() for message in _large_numbers(learnt)])
@@ -163,9 +167,11 @@ def _design_of_formula(
     coder = r if coding == "r" else full_rank
     aliasing = find_aliasing(full, coder, nesting, rows)
     if not aliasing.kept:
-        raise DesignError(f"the design '{parsed.text}' has no columns; write '~ 1' for a design without variables.")
+        which = "fixed part of the design" if random else "design"
+        raise DesignError(f"the {which} '{parsed.text}' has no columns; write '~ 1' for a design without variables.")
     unneeded = unneeded_notes(parsed.terms, prepared, numeric_ok)
-    return _design(
+    aliased = aliasing_notes(full, aliasing, nesting, prepared.levels)
+    design = _design(
         full,
         aliasing.kept,
         formula=parsed.text,
@@ -174,12 +180,31 @@ def _design_of_formula(
         intercept=parsed.intercept,
         sheet=prepared.sheet,
         coding=coding,
-        notes=(*prepared.notes, *unneeded, *notes, *aliasing_notes(full, aliasing, nesting, prepared.levels)),
+        notes=(*prepared.notes, *unneeded, *notes, *aliased, *random_told),
         coder=coder,
         nesting=nesting,
         orders=prepared.orders,
         constant=prepared.constant,
+        random=random,
+        fixed_formula=parsed.fixed,
     )
+    refuse_confounded(design)
+    return design
+
+
+def _random_terms(
+    parsed: ParsedFormula, prepared: PreparedSamples, sheet: pd.DataFrame
+) -> tuple[tuple[RandomTerm, ...], list[str]]:
+    """Return the random terms of a formula, and notes on them."""
+
+    def code(left: ParsedFormula) -> CodedMatrix:
+        (r, full_rank), rows = formula_coders(left, prepared, sheet)
+        return choose_coding(r.code(rows), full_rank.code(rows))[0]
+
+    names = dict.fromkeys(name for term in parsed.random for name in term.factors)
+    factors = {name: grouping_factor(sheet, name) for name in names}
+    terms = build_random(parsed.random, factors, prepared.constant, code)
+    return terms, random_notes(parsed, list(prepared.levels))
 
 
 def _design_of_matrix(full: CodedMatrix, sheet: pd.DataFrame) -> Design:
@@ -247,9 +272,15 @@ def _warn(messages: Collection[str]) -> None:
         warn(message)
 
 
-def _known_blocks(blocks: Collection[str] | None, prepared: PreparedSamples) -> Collection[str] | None:
-    """Return the blocks; raise `DesignError` if some are not factors of the design."""
-    unknown = [name for name in blocks or () if name not in prepared.levels and name not in prepared.constant]
+def _known_blocks(
+    blocks: Collection[str] | None, prepared: PreparedSamples, random: Sequence[RandomTerm]
+) -> Collection[str] | None:
+    """Return the blocks that the design holds fixed; raise `DesignError` if some are not factors of the design.
+
+    The grouping factors of random terms need not be named, and may be.
+    """
+    grouping = {name for term in random for name in term.factors}
+    unknown = [name for name in blocks or () if name not in (*prepared.levels, *prepared.constant, *grouping)]
     if isinstance(blocks, str) or unknown:
         wrong = [blocks] if isinstance(blocks, str) else unknown
         raise DesignError(

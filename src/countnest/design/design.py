@@ -13,6 +13,7 @@ from countnest.design.encoding import CodedMatrix, Coder
 from countnest.design.levels.order import LevelOrder
 from countnest.design.levels.text import level_codes, require_level
 from countnest.design.nesting import Nesting
+from countnest.design.random.term import RandomTerm
 from countnest.display import Described, first_of
 from countnest.errors import ContrastError, DesignError, counted, listing, suggestion
 from countnest.protected import ProtectedDict, protected, read_only, set_state
@@ -42,6 +43,8 @@ class LevelOptions(TypedDict):
 class Design(Described):
     """A model matrix of full column rank, and what later steps need to know about it.
 
+    Everything but `formula` and `random` is about the fixed part of the formula.
+
     Attributes
     ----------
     matrix
@@ -51,7 +54,7 @@ class Design(Described):
     columns
         The p names of R's model matrix: '(Intercept)', 'dextrt', 'genotypeII:conditionB'.
     formula
-        The formula; None if a matrix was given.
+        The formula, with its random terms; None if a matrix was given.
     variables
         Columns of the sample sheet that the formula uses, in order of appearance.
     levels
@@ -82,6 +85,10 @@ class Design(Described):
     constant
         Variables of the formula with one value in all samples, with the problem: their terms are left out, and the
         model cannot be fitted.
+    random
+        The random terms, for mixed models.
+    fixed_formula
+        The formula without its random terms; None if a matrix was given.
     """
 
     matrix: FloatArray
@@ -102,6 +109,8 @@ class Design(Described):
     nesting: Nesting
     orders: Mapping[str, LevelOrder] = field(default_factory=dict)
     constant: Mapping[str, str] = field(default_factory=dict)
+    random: tuple[RandomTerm, ...] = ()
+    fixed_formula: str | None = None
 
     def __post_init__(self) -> None:
         """Make matrices, tables and dicts read-only: fits and files rely on them."""
@@ -126,6 +135,7 @@ class Design(Described):
             "factors": "; ".join(factors),
             "numbers": ", ".join(self.numbers),
             "dropped columns": first_of(self.dropped),
+            "random": "; ".join(f"{term.label} ({counted(len(term.levels), 'level')})" for term in self.random),
         }
         title = f"Design {self.formula or 'of a matrix'}: {counted(n, 'sample')}, {counted(p, 'coefficient')}"
         return title, {what: value for what, value in facts.items() if value}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,18 @@ import pandas as pd
 from countnest.arrays import FloatArray, as_float
 from countnest.design.expression import Expression, Variable, read_factor, require_known
 from countnest.design.language import shortened
+from countnest.design.parsed import ParsedFormula, Term
+from countnest.design.random.grammar import split_formula
+from countnest.design.random.parsing import parse_bars
 from countnest.design.terms import QUOTED, Token, read_terms
 from countnest.errors import DesignError, FormulaError, counted, kind_of, listing
 
 __all__ = [
     "LearntExpression",
-    "ParsedFormula",
     "full_rank_terms",
     "learn_expression",
     "parse_formula",
 ]
-
-Term = tuple[str, ...]
 
 # Functions of the language of formulas that formulaic lacks or defines differently.
 OWN_FUNCTIONS: Mapping[str, Any] = {
@@ -38,47 +38,14 @@ OWN_FUNCTIONS: Mapping[str, Any] = {
     "sqrt": np.sqrt,
 }
 
-BARS = re.compile(r"\([^()]*\|[^()]*\)")
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedFormula:
-    """A parsed formula.
-
-    Attributes
-    ----------
-    text
-        The formula, starting with '~'.
-    intercept
-        Whether the model has an intercept.
-    terms
-        Terms without the intercept in R's order: by degree, then as written. Each is a tuple of variables and names
-        of expressions, in order of appearance.
-    variables
-        Columns of the sample sheet that the formula uses, in order of appearance.
-    categorical
-        Variables wrapped in ``C()`` or ``factor()``.
-    computed
-        Variables that occur only inside expressions.
-    expressions
-        The expressions by name.
-    """
-
-    text: str
-    intercept: bool
-    terms: tuple[Term, ...]
-    variables: tuple[str, ...]
-    categorical: frozenset[str]
-    computed: frozenset[str]
-    expressions: Mapping[str, Expression]
-
 
 def parse_formula(formula: str, columns: Iterable[object]) -> ParsedFormula:
     """Parse a formula; nothing is evaluated.
 
     Terms may use ``+ - : * / ^ ( )``, columns of the sample sheet (in backticks unless their name is plain) and the
     functions of `language.FUNCTIONS`, whose arguments may use arithmetic and comparisons. ``C(x)``, ``factor(x)`` and
-    ``as.factor(x)`` all use the column `x` as a factor of that name, as if it contained text.
+    ``as.factor(x)`` all use the column `x` as a factor of that name, as if it contained text. Terms such as ``(1 | g)``
+    are random.
 
     Parameters
     ----------
@@ -90,20 +57,28 @@ def parse_formula(formula: str, columns: Iterable[object]) -> ParsedFormula:
     Returns
     -------
     ParsedFormula
-        Intercept, terms in R's order, variables and expressions.
+        Intercept, terms in R's order, variables and expressions; random terms.
 
     Raises
     ------
     FormulaError
-        The formula cannot be parsed, has a left-hand side or random effects, uses an unknown variable or function, or
-        has anything else outside the language.
+        The formula cannot be parsed, has a left-hand side, uses an unknown variable or function, or has anything else
+        outside the language.
 
     Notes
     -----
-    R counterpart: stats::terms.formula.
+    R counterpart: stats::terms.formula; of random terms, lme4::lFormula.
     """
     text = _right_hand_side(formula)
     known = [column for column in columns if isinstance(column, str)]
+    split = split_formula(text)
+    parsed = _parse_fixed(split.fixed, known)
+    random = parse_bars(split.bars, known, text, lambda left: _parse_fixed(left, known))
+    return replace(parsed, text=text, random=random, fixed=split.fixed)
+
+
+def _parse_fixed(text: str, known: Sequence[str]) -> ParsedFormula:
+    """Parse a formula without random terms."""
     written: list[Variable | Expression] = []
 
     def name_of(token: Token) -> str:
@@ -277,14 +252,6 @@ def _right_hand_side(formula: str) -> str:
     if not body:
         raise FormulaError("the formula is empty; write '~ 1' for a design without variables.")
     bare = re.sub(QUOTED, "q", body)
-    bars = BARS.search(bare)
-    if bars:
-        raise FormulaError(
-            f"random effects such as '{shortened(bars[0])}' are not supported yet; the formula is '{shown}'. "
-            "Use the grouping variable as an ordinary term, or model one sample for each group."
-        )
-    if "|" in bare:
-        raise FormulaError(f"the formula '{shown}' uses '|', which has no meaning here.")
     if "%" in bare:
         raise FormulaError(f"the formula '{shown}' uses a '%' operator; write 'a:b' instead of 'a %in% b'.")
     body = re.sub(rf"{QUOTED}|\bas\.factor(?=\s*\()", lambda match: match[1] or "factor", body)

@@ -21,7 +21,7 @@ from countnest.design.names import written_levels
 from countnest.errors import DesignError, SamplesError, counted, listing, suggestion
 from countnest.remedies import advised, as_factor, reference_level
 
-__all__ = ["PreparedSamples", "collation_key", "number_warnings", "prepare_samples"]
+__all__ = ["PreparedSamples", "checked_column", "collation_key", "number_warnings", "prepare_samples", "samples_of"]
 
 # A larger mean or standard deviation makes coefficients hard to fit; DESeq2 uses the same number.
 LARGE_NUMBER = 5.0
@@ -61,6 +61,15 @@ class PreparedSamples:
     def codes(self, factor: str) -> IntArray:
         """Return the level of each sample, shape (n,), as a position in `levels`."""
         return level_codes(self.sheet[factor], self.levels[factor])
+
+    def of(self, variables: Collection[str]) -> PreparedSamples:
+        """Return the samples as they are without the other variables; notes and warnings stay."""
+        return replace(
+            self,
+            levels={name: own for name, own in self.levels.items() if name in variables},
+            orders={name: own for name, own in self.orders.items() if name in variables},
+            constant={name: own for name, own in self.constant.items() if name in variables},
+        )
 
 
 @dataclass(slots=True)
@@ -128,9 +137,7 @@ def prepare_samples(
     levels: dict[str, tuple[str, ...]] = {}
     found: dict[str, LevelOrder] = {}
     for variable in variables:
-        column = _column(sheet, variable)
-        refuse_objects(column, variable)
-        _refuse_missing(column, variable)
+        column = checked_column(sheet, variable)
         given = next((option for option, of in {"reference": wanted, "levels": named}.items() if variable in of), None)
         if variable in computed:
             _check_computed(column, variable, given)
@@ -180,11 +187,13 @@ def _constant_number(values: FloatArray, name: str) -> str:
     )
 
 
-def _column(sheet: pd.DataFrame, variable: str) -> pd.Series[Any]:
-    """Return the column of a variable; raise `SamplesError` if its name occurs twice."""
+def checked_column(sheet: pd.DataFrame, variable: str) -> pd.Series[Any]:
+    """Return the column of a variable; raise `SamplesError` for a name that occurs twice and for missing values."""
     column = sheet[variable]
     if isinstance(column, pd.DataFrame):
         raise SamplesError(f"the sample sheet has {column.shape[1]} columns named '{variable}'; rename all but one.")
+    refuse_objects(column, variable)
+    _refuse_missing(column, variable)
     return column
 
 
@@ -238,7 +247,7 @@ def _check_computed(column: pd.Series[Any], variable: str, given: str | None) ->
     if _is_number(column):
         _refuse_infinite(column.to_numpy(dtype=np.float64), column, variable)
     else:
-        refuse_same_looking(_samples_of(column), variable)
+        refuse_same_looking(samples_of(column), variable)
 
 
 def _check_number(column: pd.Series[Any], variable: str, referenced: bool, log: _Log) -> None:
@@ -279,7 +288,7 @@ def _refuse_infinite(values: FloatArray, column: pd.Series[Any], variable: str) 
         )
 
 
-def _samples_of(column: pd.Series[Any]) -> dict[str, list[object]]:
+def samples_of(column: pd.Series[Any]) -> dict[str, list[object]]:
     """Return the samples of each level, in order of appearance."""
     samples: dict[str, list[object]] = {}
     for label, value in zip(column.index, column, strict=True):
@@ -289,7 +298,7 @@ def _samples_of(column: pd.Series[Any]) -> dict[str, list[object]]:
 
 def _order(column: pd.Series[Any], variable: str, named: Sequence[Any] | None, log: _Log) -> LevelOrder:
     """Return the order of the levels, after checking them for misspellings."""
-    samples = _samples_of(column)
+    samples = samples_of(column)
     if not pd.api.types.is_numeric_dtype(column.dtype):
         refuse_same_looking(samples, variable, [level_text(value) for value in named or ()])
         log.warnings += typo_warnings(samples, variable)

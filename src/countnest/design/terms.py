@@ -14,7 +14,7 @@ from typing import Literal, NoReturn
 from countnest.design.language import refuse, shortened
 from countnest.errors import FormulaError
 
-__all__ = ["QUOTED", "Token", "balanced", "read_terms", "tokens"]
+__all__ = ["DEEPEST", "LONGEST", "QUOTED", "Token", "balanced", "read_terms", "tokens"]
 
 # Text in quotes or backticks, which replacements must not change.
 QUOTED = r"(`[^`]*`|'[^']*'|\"[^\"]*\")"

@@ -405,7 +405,7 @@ def test_attributes_that_do_not_exist_cannot_be_set(fitted):
 def test_the_examples_run():
     found = doctest.DocTestFinder().find(module.Handling, globs={})
     tests = [test for test in found if test.examples]
-    assert {test.name.rpartition(".")[2] for test in tests} == {"__getitem__", "design", "samples"}
+    assert {test.name.rpartition(".")[2] for test in tests} == {"__getitem__", "design", "samples", "with_design"}
     for test in tests:
         assert doctest.DocTestRunner(verbose=False).run(test).failed == 0, test.name
 

@@ -106,8 +106,7 @@ def test_factor_of_a_name_in_backticks():
     ("formula", "message"),
     [
         ("y ~ a", r"has a left-hand side.*'~ a'"),
-        ("~ a + (1|b)", r"random effects such as '\(1\|b\)' are not supported yet"),
-        ("~ a | b", r"uses '\|'"),
+        ("~ a | b", r"has '\|' outside of parentheses"),
         ("~ .", r"uses '\.'; name the variables"),
         ("~ a %in% b", r"write 'a:b'"),
         ("", "empty"),

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from cases import each
 from countnest.errors import ContrastError, CountnestWarning, StratumError
 from countnest.queries.effects import cell, effect, interaction, means
-from countnest.queries.strata import refuse_between
+from countnest.queries.strata import between_message, refuse_between
+from countnest.remedies import in_the_shell
 from unit.design.studies import NESTED, SIMPLE, design, families, sheet
 
 
@@ -253,6 +254,11 @@ def test_the_guard():
     assert "'group[B - A]' compares blocks, the levels of 'family'" in text
     assert "'group' differs between blocks" in text
     assert "allow_fixed_blocks=True" in text
+    assert "answers it: cn.lmm(dds.with_design('~ group*treat + (1 | family)'))." in text
+    matrix = design(simple.matrix, same_as=SIMPLE)
+    assert "cn.lmm(dds), with a design that has the blocks as a random term" in between_message(matrix, ["group"])
+    with in_the_shell():
+        assert "answers it, in Python: cn.lmm." in between_message(simple, ["group"])
     assert effect(simple, "group").between(modelled=["family"]) == ()
 
 

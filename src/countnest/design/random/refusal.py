@@ -1,0 +1,54 @@
+"""The refusal of designs with random terms by methods that have fixed effects only."""
+
+from __future__ import annotations
+
+from countnest.design.design import Design
+from countnest.errors import DesignError, listing
+from countnest.remedies import advised
+
+__all__ = ["one_correlation", "refuse_random"]
+
+
+def refuse_random(design: Design, method: str, instead: str = "") -> None:
+    """Raise `DesignError` if a design has random terms, which a method cannot fit.
+
+    Parameters
+    ----------
+    design
+        The design.
+    method
+        The method, as users call it: 'DESeq'.
+    instead
+        What else this method offers for groups of samples, a sentence.
+    """
+    if not design.random:
+        return
+    from countnest.design.random.writing import groups_as_fixed
+
+    labels = listing(f"({term.label})" for term in design.random)
+    fixed = groups_as_fixed(design)
+    blocks = f"; or hold the groups fixed, dds.design = {fixed!r}, to compare within them" if fixed else ""
+    raise DesignError(
+        f"{method} has fixed effects only, and the design '{design.formula}' has the random {_terms(design)} {labels}. "
+        + advised(
+            f"Fit a mixed model: cn.lmm(dds) of log counts, or cn.glmm(dds) of counts{blocks}.",
+            f"Hold the groups fixed{f', --design {fixed!r}' if fixed else ''}; mixed models are fitted in Python, by "
+            "cn.lmm(dds) or cn.glmm(dds).",
+        )
+        + (f" {instead}" if instead else "")
+    )
+
+
+def one_correlation(design: Design) -> str:
+    """Return what linear models with moderated variances offer for a design with random terms; '' for nothing."""
+    single = [term.group for term in design.random if len(term.factors) == 1]
+    if not single:
+        return ""
+    return (
+        "limma has one correlation within blocks, the same for all genes: "
+        f"dds.design = {design.fixed_formula!r}, and then block={single[0]!r}."
+    )
+
+
+def _terms(design: Design) -> str:
+    return "term" if len(design.random) == 1 else "terms"

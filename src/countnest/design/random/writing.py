@@ -1,0 +1,92 @@
+"""Formulas written from those of designs: with blocks as random terms instead of fixed ones, and the reverse."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Sequence
+
+from countnest.design.design import Design
+from countnest.design.formula import parse_formula
+from countnest.design.random.grammar import split_formula
+from countnest.errors import FormulaError
+
+__all__ = ["blocks_as_random", "groups_as_fixed"]
+
+Term = tuple[str, ...]
+
+PLAIN = re.compile(r"[^\W\d][\w.]*")
+
+
+def blocks_as_random(design: Design) -> str | None:
+    """Return the formula of a design with its blocks as random terms; None where there are none, or no formula.
+
+    Fixed terms lose their blocks; what the blocks are nested in takes their place, because they spanned it:
+    ``~ family + treat1*treat2`` becomes ``~ treat1*treat2 + (1 | family)``, and ``~ treat1 + treat1:ind +
+    treat1:treat2`` becomes ``~ treat1 + treat1:treat2 + (1 | treat1:ind)``.
+    """
+    blocks = design.nesting.blocks
+    if design.formula is None or design.coder is None or not blocks:
+        return None
+    wrapped = parse_formula(design.formula, design.sheet.columns).categorical
+    inner = {block[-1] for block in blocks}
+    terms: dict[frozenset[str], Term] = {}
+    for term in dict.fromkeys(term for term, _ in design.coder.blocks):
+        parents = (name for block in blocks if block[-1] in term for name in design.nesting.parents(block[-1]))
+        left = tuple(name for name in dict.fromkeys([*term, *parents]) if name not in inner)
+        if left:
+            terms.setdefault(frozenset(left), left)
+    fixed = _products(terms, lambda name: f"C({_quoted(name)})" if name in wrapped else _quoted(name))
+    random = [f"(1 | {':'.join(map(_quoted, block))})" for block in blocks]
+    random += [bar.text for bar in split_formula(design.formula).bars]
+    return _readable(" + ".join([*(fixed or ["1"]), *random]), design)
+
+
+def groups_as_fixed(design: Design) -> str | None:
+    """Return the formula of a design with random intercepts, with a fixed effect of each group instead.
+
+    None where other effects than intercepts vary between groups. Of groups within groups the innermost suffice.
+    """
+    groups = [term for term in design.random if term.names == ("Intercept",)]
+    if design.fixed_formula is None or not groups or len(groups) < len(design.random):
+        return None
+    sets = [set(term.factors) for term in groups]
+    innermost = [term for term in groups if not any(set(term.factors) < other for other in sets)]
+    numbers = set(design.sheet.select_dtypes("number").columns)
+    fixed = [
+        ":".join(f"C({_quoted(name)})" if name in numbers else _quoted(name) for name in term.factors)
+        for term in innermost
+    ]
+    body = design.fixed_formula.removeprefix("~").strip()
+    return _readable(" + ".join(fixed if body == "1" else [*fixed, body]), design)
+
+
+def _products(known: dict[frozenset[str], Term], write: Callable[[str], str]) -> list[str]:
+    """Return terms as they are written in a formula: ``a*b`` for a, b and a:b."""
+    whole = [term for term in known.values() if not any(set(term) < other for other in known)]
+    starred = [term for term in whole if len(term) > 1 and _margins(term) <= known.keys()]
+    pieces = []
+    for members, term in known.items():
+        owner: Sequence[str] | None = next((each for each in starred if members <= set(each)), None)
+        pieces.append(":".join(map(write, term)) if owner is None else "*".join(map(write, owner)))
+    return list(dict.fromkeys(pieces))
+
+
+def _margins(term: Term) -> set[frozenset[str]]:
+    """Return the term with all its margins."""
+    return {frozenset(each) for size in range(1, len(term) + 1) for each in itertools.combinations(term, size)}
+
+
+def _quoted(name: str) -> str:
+    """Return a column as it is written in a formula; expressions are written as they are."""
+    return name if PLAIN.fullmatch(name) or "(" in name else f"`{name}`"
+
+
+def _readable(body: str, design: Design) -> str | None:
+    """Return a formula; None if its expressions cannot be read again."""
+    formula = f"~ {body}"
+    try:
+        parse_formula(formula, design.sheet.columns)
+    except FormulaError:
+        return None
+    return formula
