@@ -1,4 +1,4 @@
-"""Names of DESeq2, PyDESeq2 and limma and their counterparts here: one table, consulted for every unknown name.
+"""Names of DESeq2, PyDESeq2, edgeR and limma and their counterparts here, consulted for every unknown name.
 
 These names are not aliases: there is one way to write a thing. Another name is answered with the right one, by an
 `UnknownNameError` (an AttributeError) for names and by an `ArgumentError` (a TypeError) for arguments.
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from countnest import limma_names
 from countnest.errors import UnknownNameError, suggestion
 from countnest.public import HOMES
 
@@ -23,8 +24,9 @@ __all__ = [
     "unknown_name",
 ]
 
-# What to write for a function, class or slot of DESeq2 or PyDESeq2. dds: a data set, res: a table of results.
+# What to write for a function, class or slot of another package. dds: a data set, res: a table of results.
 NAMES = {
+    **limma_names.NAMES,
     # a data set
     "DESeqDataSetFromMatrix": 'cn.DESeqDataSet(counts, samples, design="~ batch + condition")',
     "DESeqDataSetFromTximport": "cn.dataset_from_tximport(counts, length, samples, design)",
@@ -93,13 +95,6 @@ NAMES = {
     "SE": "res.lfcSE; those of the coefficients: dds.coef(se=True)",
     "base_mean": "res.baseMean",
     "contrast_vector": 'the matrix of a query: dds.effect("condition").matrix',
-    "topTable": "cn.top_table(fit), of a fit by cn.e_bayes; of a table of results: res.top(10)",
-    "topTableF": "cn.top_table(fit), with several coefficients",
-    "topTreat": "cn.top_table(cn.treat(fit))",
-    "makeContrasts": 'cn.contrasts_fit(fit, {"label": {"coefficient": 1}}), or a query: dds.contrast("b - c")',
-    "contrastAsCoef": "not needed: contrasts are exact",
-    "decideTests": "res.significant()",
-    "topTags": "res.top(10)",
     # transformations and figures
     "varianceStabilizingTransformation": "cn.variance_stabilizing_transformation(dds)",
     "rlogTransformation": "cn.rlog(dds)",
@@ -134,6 +129,7 @@ NAMES = {
 # Names that one kind of object lacks, where the same name means something else, or nothing, elsewhere.
 OBJECTS = {
     "DESeqDataSet": {
+        **limma_names.DATA_SET,
         "lfc_shrink": 'cn.lfc_shrink(dds, coef="condition_B_vs_A", type="apeglm")',
         "summary": "dds.results().summary(); the design: dds.design.report()",
         "counts_table": "dds.counts()",
@@ -145,6 +141,7 @@ OBJECTS = {
         "log2FoldChange": "dds.results().log2FoldChange",
     },
     "Results": {
+        **limma_names.RESULTS,
         "lfc_shrink": "cn.lfc_shrink(dds, res=res)",
         "sort": 'res.top(10), or res.table.sort_values("padj")',
     },
@@ -160,8 +157,9 @@ OBJECTS = {
     | {"results": 'dds.effect("condition").test()', "results_df": 'dds.effect("condition").test().table'},
 }
 
-# What to write for an argument of DESeq2 or PyDESeq2 whose name here is not simply the same in lower case.
+# What to write for an argument of another package whose name here is not simply the same in lower case.
 ARGUMENTS = {
+    **limma_names.ARGUMENTS,
     "countData": "counts=",
     "colData": "samples=",
     "metadata": "samples=",
@@ -239,7 +237,7 @@ ARGUMENTS = {
 
 
 def counterpart(name: str, kind: str = "", known: Iterable[str] = ()) -> str | None:
-    """Return the counterpart of a name of DESeq2 or PyDESeq2; None for any other name.
+    """Return the counterpart of a name of another package; None for any other name.
 
     `kind` is the class of the object that lacks it, as `OBJECTS` has it, and `known` the names that it has.
     """
