@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from countnest.api.limma_steps import voom as voom
     from countnest.api.limma_steps import voom_lm_fit as voom_lm_fit
     from countnest.api.limma_steps import voom_with_quality_weights as voom_with_quality_weights
+    from countnest.api.limma_tables import decide_tests as decide_tests
     from countnest.api.limma_tables import remove_batch_effect as remove_batch_effect
     from countnest.api.limma_tables import top_table as top_table
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
     from countnest.plots.ma import plot_ma as plot_ma
     from countnest.plots.pca import plot_pca as plot_pca
     from countnest.plots.sparsity import plot_sparsity as plot_sparsity
+    from countnest.plots.voom import plot_voom as plot_voom
     from countnest.version import __version__ as __version__
 
 __all__ = NAMES

@@ -36,7 +36,7 @@ _BY_HOME = {
         "voom_lm_fit",
         "voom_with_quality_weights",
     ),
-    "api.limma_tables": ("remove_batch_effect", "top_table"),
+    "api.limma_tables": ("decide_tests", "remove_batch_effect", "top_table"),
     "api.normalization": ("estimate_size_factors_for_matrix",),
     "api.pseudobulk": ("pseudobulk",),
     "api.removal": ("remove_results",),
@@ -69,6 +69,7 @@ _BY_HOME = {
     "plots.ma": ("plot_ma",),
     "plots.pca": ("plot_pca",),
     "plots.sparsity": ("plot_sparsity",),
+    "plots.voom": ("plot_voom",),
     "version": ("__version__",),
 }
 

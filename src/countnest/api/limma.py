@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_unused
 from countnest.api.inputs import positive_number
-from countnest.api.sample_models import blocks_of
+from countnest.api.limma_inputs import given_trend
+from countnest.api.sample_models import blocks_of, quality_columns
 from countnest.design.design import check_residual_df
 from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.methods.limma.fit import limma_analysis
@@ -17,7 +18,6 @@ from countnest.progress import progress
 from countnest.signature import checked_arguments
 from countnest.stats.edger.levels import Compat, compat_level
 from countnest.stats.norm.tmm import FactorMethod
-from countnest.stats.voom.array_weights import variance_columns
 from countnest.stats.voom.structural import SampleModel
 
 __all__ = ["limma"]
@@ -31,10 +31,10 @@ def limma(
     *,
     filter: Any = True,  # noqa: ANN401 (a flag, or truth values by gene)
     norm_factors: FactorMethod | Any = "TMM",  # noqa: ANN401 (a word, Series, sequence)
-    quality_weights: bool = False,
+    quality_weights: bool | Any = False,  # noqa: ANN401 (a flag, formula, matrix, or groups)
     block: Any = None,  # noqa: ANN401 (column, Series, sequence)
     structural_zeros: bool = False,
-    trend: bool = False,
+    trend: bool | Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
     robust: bool = False,
     approx_contrasts: bool = False,
     span: float | None = None,
@@ -60,7 +60,9 @@ def limma(
         Normalization factors of the library sizes: the method to estimate them by, see `calc_norm_factors`, or numbers
         by sample.
     quality_weights
-        Estimate how reliable each sample is, and weight it accordingly.
+        Estimate how reliable each sample is, and weight it accordingly. Or let samples share their reliability: by a
+        formula of the variances, such as "~ batch", or its model matrix; or by groups, a column of the sample sheet or
+        values by sample.
     block
         Blocks of samples that are correlated, such as those of one patient: a column of the sample sheet, or values by
         sample. The correlation is estimated from all genes. A block that the design holds fixed, as in
@@ -69,7 +71,8 @@ def limma(
         Leave out zeros that the design explains, such as those of a group without any count, when variances are
         estimated: what edgeR's voomLmFit does.
     trend
-        Let the prior of the variances follow the mean log count, too; the weights of voom take care of most of it.
+        Let the prior of the variances follow the mean log count, too; the weights of voom take care of most of it. Or
+        a covariate of yours for it to follow, numbers by gene.
     robust
         Give genes with outlying variances fewer prior degrees of freedom.
     approx_contrasts
@@ -114,8 +117,7 @@ def limma(
     """
     require_data_set(dds, "limma")
     check_flags(
-        quality_weights=quality_weights, structural_zeros=structural_zeros, trend=trend, robust=robust,
-        approx_contrasts=approx_contrasts, quiet=quiet,
+        structural_zeros=structural_zeros, robust=robust, approx_contrasts=approx_contrasts, quiet=quiet
     )  # fmt: skip
     compat_level(compat)
     if span is not None:
@@ -126,12 +128,13 @@ def limma(
     design, kept = dds._design.matrix, kept_genes(dds, filter)
     library = effective_of_kept(dds, dds._data.counts[kept], norm_factors)
     of_sample, block_name = blocks_of(dds, block)
-    columns = variance_columns(len(library)) if quality_weights else None
+    columns = quality_columns(quality_weights, "quality_weights", dds)
+    prior_trend = given_trend(trend, dds._data.genes, kept)
     width = chosen_span(None if span is None else float(span), int(kept.sum()), compat)
     samples = SampleModel(columns, of_sample, width, structural_zeros)
-    options = LimmaOptions(samples, block_name, trend, robust, approx_contrasts, compat)
+    options = LimmaOptions(samples, block_name, prior_trend, robust, approx_contrasts, compat)
     says = progress(quiet)
-    if trend:
+    if prior_trend is True:
         says.note("the weights of voom follow the mean counts already; trend=True lets the prior follow them as well.")
     stored = limma_analysis(dds._data.counts, kept, design, library, options)
     if stored.correlation is not None:

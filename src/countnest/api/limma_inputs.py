@@ -12,17 +12,20 @@ import pandas as pd
 from countnest.api.dataset import CountDataSet
 from countnest.api.inputs import by_label, given_numbers
 from countnest.api.linear_model import LinearModel, VoomCounts
-from countnest.arrays import FloatArray, IntArray
+from countnest.arrays import BoolArray, FloatArray
 from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.errors import ContrastError, DesignError, OptionError, counted, kind_of, listing, warn
 from countnest.stats.linear.least_squares import independent_columns
 
-__all__ = ["Values", "given_contrasts", "given_groups", "given_value_weights", "given_values", "places_of"]
+__all__ = ["Values", "given_contrasts", "given_trend", "given_value_weights", "given_values", "places_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Values:
-    """Values (G, n), NaN where missing, and a design (n, p), with their labels; weights (G, n) or (1, n), or None."""
+    """Values (G, n), NaN where missing, and a design (n, p), with their labels.
+
+    Weights are (G, n) or (1, n). They, sample weights and the sample sheet are None where there are none.
+    """
 
     values: FloatArray
     genes: pd.Index
@@ -31,11 +34,14 @@ class Values:
     names: tuple[str, ...]
     weights: FloatArray | None
     sample_weights: pd.Series[float] | None = None
+    sheet: pd.DataFrame | None = None
 
 
 def given_values(values: Any, design: Any, weights: Any) -> Values:  # noqa: ANN401 (checked here)
     """Return log counts of voom, or a table of values, genes x samples, with a design and weights."""
+    sheet = design._data.sheet if isinstance(design, CountDataSet) else None
     if isinstance(values, VoomCounts):
+        sheet = values.samples if sheet is None else sheet
         frame, own = values.E, values.weights.to_numpy(dtype=np.float64)
         design = values.design if design is None else design
         sample_weights = values.sample_weights
@@ -48,7 +54,9 @@ def given_values(values: Any, design: Any, weights: Any) -> Values:  # noqa: ANN
     matrix, names = given_design(design, frame.columns)
     if weights is not None:
         own = given_value_weights(weights, frame.index, frame.columns)
-    return Values(numbers, frame.index, frame.columns, matrix, names, own, sample_weights)
+    if sheet is not None and not isinstance(frame.columns, pd.RangeIndex):
+        sheet = by_label(sheet, frame.columns, "sample", "design", DesignError)
+    return Values(numbers, frame.index, frame.columns, matrix, names, own, sample_weights, sheet)
 
 
 def _table(values: Any) -> FloatArray:  # noqa: ANN401 (checked here)
@@ -104,14 +112,25 @@ def given_value_weights(weights: Any, genes: pd.Index, samples: pd.Index) -> Flo
     return numbers
 
 
-def given_groups(given: Any, samples: pd.Index, name: str) -> IntArray:  # noqa: ANN401 (checked here)
-    """Return the group of each sample as a number from 0 (n,)."""
-    if isinstance(given, pd.Series) and not isinstance(given.index, pd.RangeIndex):
-        given = by_label(given, samples, "sample", name, OptionError)
-    codes = pd.factorize(np.asarray(given))[0] if np.ndim(given) == 1 else np.zeros(0)
-    if len(codes) != len(samples) or (codes < 0).any():
-        raise OptionError(f"{name}= must be one value for each of the {len(samples)} samples, none of them missing.")
-    return codes.astype(np.int64)
+def given_trend(trend: Any, genes: pd.Index, used: BoolArray | None = None) -> bool | FloatArray:  # noqa: ANN401
+    """Return whether the prior follows the mean values, or the covariate (m,) that it follows instead.
+
+    The covariate is by gene, of which only those `used` (G,) count; None: all.
+    """
+    if isinstance(trend, (bool, np.bool_)):
+        return bool(trend)
+    if trend is None or np.ndim(trend) == 0:
+        raise OptionError(f"trend={trend!r} must be True or False, or numbers by gene which the prior is to follow.")
+    if isinstance(trend, pd.Series) and not isinstance(trend.index, pd.RangeIndex):
+        trend = by_label(trend, genes, "gene", "trend", OptionError)
+    numbers = given_numbers(trend, "trend", OptionError)
+    if numbers.shape != (len(genes),):
+        raise OptionError(f"trend= must be one number for each of the {len(genes)} genes; got {numbers.shape}.")
+    kept = np.ones(len(genes), dtype=np.bool_) if used is None else used
+    wrong = genes[kept & ~np.isfinite(numbers)]
+    if len(wrong):
+        raise OptionError(f"trend= must be finite, and is not for {counted(len(wrong), 'gene')}: {listing(wrong)}.")
+    return numbers[kept]
 
 
 def given_contrasts(contrasts: Any, names: tuple[str, ...]) -> tuple[FloatArray, tuple[str, ...]]:  # noqa: ANN401

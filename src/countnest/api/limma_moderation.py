@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from countnest.api.inputs import not_negative
-from countnest.api.limma_inputs import given_contrasts
+from countnest.api.inputs import not_negative, positive_number, probability
+from countnest.api.limma_inputs import given_contrasts, given_trend
 from countnest.api.linear_model import LinearModel, Moderation
 from countnest.errors import OptionError, kind_of
 from countnest.methods.limma.steps import moderated
@@ -16,6 +16,7 @@ from countnest.options import check_flags
 from countnest.signature import checked_arguments
 from countnest.stats.edger.levels import Compat, compat_level
 from countnest.stats.linear.contrasts import contrast_fits
+from countnest.stats.moderated.log_odds import PROPORTION
 
 __all__ = ["contrasts_fit", "e_bayes", "treat"]
 
@@ -55,7 +56,12 @@ def contrasts_fit(fit: LinearModel, contrasts: Any, *, approx: bool = False) -> 
 
 @checked_arguments
 def e_bayes(
-    fit: LinearModel, *, trend: bool = False, robust: bool = False, compat: Compat | None = None
+    fit: LinearModel,
+    *,
+    trend: bool | Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
+    robust: bool = False,
+    proportion: float = PROPORTION,
+    compat: Compat | None = None,
 ) -> LinearModel:
     """Return linear models with moderated variances, and with them t and F statistics and log odds.
 
@@ -64,9 +70,11 @@ def e_bayes(
     fit
         What `lm_fit`, `voom_lm_fit` or `contrasts_fit` returned.
     trend
-        Let the prior of the variances follow the mean values.
+        Let the prior of the variances follow the mean values; or a covariate of yours, finite numbers by gene.
     robust
         Give genes with outlying variances fewer prior degrees of freedom.
+    proportion
+        Of the genes, assumed to be differentially expressed; it counts in the log odds alone.
     compat
         The release whose numbers are wanted. F tests are then approximate, as limma's; None: the newest, with F tests
         by each gene's own covariance.
@@ -74,21 +82,23 @@ def e_bayes(
     Raises
     ------
     OptionError
-        No gene has residual degrees of freedom.
+        No gene has residual degrees of freedom, or an option cannot be used.
 
     Notes
     -----
     R counterpart: limma::eBayes.
     """
-    return _moderate(fit, "e_bayes", trend, robust, compat, None)
+    probability("proportion", proportion)
+    return _moderate(fit, trend, robust, _Asked("e_bayes", None, compat, float(proportion)))
 
 
 @checked_arguments
 def treat(
     fit: LinearModel,
-    lfc: float = TREAT_LFC,
+    lfc: float | None = None,
     *,
-    trend: bool = False,
+    fc: float | None = None,
+    trend: bool | Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
     robust: bool = False,
     compat: Compat | None = None,
 ) -> LinearModel:
@@ -98,26 +108,40 @@ def treat(
     ----------
     fit, trend, robust, compat
         As of `e_bayes`.
-    lfc
-        The threshold, log2; by default that of a change by a fifth.
+    lfc, fc
+        The threshold, log2, or as a fold change of at least 1; by default that of a change by a fifth.
 
     Notes
     -----
     R counterpart: limma::treat.
     """
-    return _moderate(fit, "treat", trend, robust, compat, not_negative("lfc", lfc))
+    if lfc is not None and fc is not None:
+        raise OptionError("give lfc= or fc=, not both: fc=2 is lfc=1.")
+    threshold = TREAT_LFC if lfc is None else not_negative("lfc", lfc)
+    if fc is not None:
+        positive_number("fc", fc, least=1.0)
+        threshold = float(np.log2(fc))
+    return _moderate(fit, trend, robust, _Asked("treat", threshold, compat))
 
 
-def _moderate(
-    fit: LinearModel, function: str, trend: bool, robust: bool, compat: Compat | None, threshold: float | None
-) -> LinearModel:
-    check_flags(trend=trend, robust=robust)
-    _require(fit, function)
-    compat_level(compat)
+class _Asked(NamedTuple):
+    """Which statistics are asked for, and by which function."""
+
+    function: str
+    threshold: float | None
+    compat: Compat | None
+    proportion: float = PROPORTION
+
+
+def _moderate(fit: LinearModel, trend: Any, robust: bool, asked: _Asked) -> LinearModel:  # noqa: ANN401
+    check_flags(robust=robust)
+    _require(fit, asked.function)
+    compat_level(asked.compat)
+    covariate = given_trend(trend, fit.genes)
     if not (fit.fits.df > 0).any():
         raise OptionError("no gene has residual degrees of freedom: there are no replicates, and no variances.")
-    variances = moderated(fit.fits, trend=trend, robust=robust, compat=compat)
-    return replace(fit, moderation=Moderation(variances, threshold, compat))
+    variances = moderated(fit.fits, trend=covariate, robust=robust, compat=asked.compat)
+    return replace(fit, moderation=Moderation(variances, asked.threshold, asked.compat, asked.proportion))
 
 
 def _require(fit: object, function: str) -> None:

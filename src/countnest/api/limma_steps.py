@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,22 +11,19 @@ import pandas as pd
 from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.expressed import effective_of_kept, warn_of_unused
 from countnest.api.inputs import positive_number
-from countnest.api.limma_inputs import given_groups, given_value_weights, given_values
+from countnest.api.limma_inputs import given_value_weights, given_values
 from countnest.api.linear_model import LinearModel, VoomCounts
-from countnest.api.sample_models import blocks_of, groups_of
+from countnest.api.sample_models import blocks_of, correlated_blocks, groups_of, quality_columns, variance_model
 from countnest.arrays import FloatArray
 from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.errors import OptionError, warn
 from countnest.methods.limma.steps import chosen_span
-from countnest.options import check_flags
 from countnest.signature import checked_arguments
 from countnest.stats.edger.levels import Compat, compat_level
-from countnest.stats.linear.blocks import Blocks
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.linear.least_squares import lm_fit as fit_values
 from countnest.stats.norm.tmm import FactorMethod
 from countnest.stats.voom.array_weights import array_weights as weights_of_samples
-from countnest.stats.voom.array_weights import variance_columns
 from countnest.stats.voom.duplicates import block_correlation, is_spanned
 from countnest.stats.voom.quality import voom_with_quality_weights as voom_quality
 from countnest.stats.voom.structural import SampleModel
@@ -61,6 +58,8 @@ def voom(
     *,
     norm_factors: Factors = "TMM",
     weights: Any = None,  # noqa: ANN401 (Series, DataFrame, array)
+    block: Any = None,  # noqa: ANN401 (column, Series, sequence)
+    correlation: float | None = None,
     span: float | None = None,
     compat: Compat | None = None,
 ) -> VoomCounts:
@@ -74,6 +73,8 @@ def voom(
         Normalization factors of the library sizes: the method to estimate them by, or numbers by sample.
     weights
         Of the fit that the variances are read from, by sample, or genes x samples.
+    block, correlation
+        Blocks of samples, and the correlation within them that `duplicate_correlation` found, of the same fit.
     span
         Fraction of the genes in each neighbourhood of the variance curve; None: by the number of genes, or 0.5 in older
         releases.
@@ -87,7 +88,8 @@ def voom(
     counts, library, width = _prepared(dds, "voom", norm_factors, span, compat)
     data = dds._data
     own = None if weights is None else given_value_weights(weights, data.genes, data.samples)
-    found = voom_counts(counts, dds._design.matrix, library, weights=own, span=width)
+    blocks = correlated_blocks(block, correlation, data.samples, data.sheet)
+    found = voom_counts(counts, dds._design.matrix, library, weights=own, blocks=blocks, span=width)
     if not len(found.curve.mean):
         warn("there are no replicates, so that no variance can be estimated: all weights are 1.")
     return _labelled(dds, found, library)
@@ -98,6 +100,7 @@ def voom_with_quality_weights(
     dds: CountDataSet,
     *,
     norm_factors: Factors = "TMM",
+    var_design: Any = None,  # noqa: ANN401 (formula, DataFrame, array)
     var_group: Any = None,  # noqa: ANN401 (column, Series, sequence)
     span: float | None = None,
     compat: Compat | None = None,
@@ -108,16 +111,17 @@ def voom_with_quality_weights(
     ----------
     dds, norm_factors, span, compat
         As of `voom`.
+    var_design
+        A model of the log variances of samples: a formula such as "~ batch", or a model matrix.
     var_group
-        Samples that share a weight: a column of the sample sheet, or values by sample; None: each has its own.
+        Samples that share a weight: a column of the sample sheet, or values by sample. With neither, each has its own.
 
     Notes
     -----
     R counterpart: limma::voomWithQualityWeights.
     """
     counts, library, width = _prepared(dds, "voom_with_quality_weights", norm_factors, span, compat)
-    groups = None if var_group is None else groups_of(dds, var_group, "var_group")[0]
-    columns = variance_columns(counts.shape[1], groups)
+    columns = variance_model(var_design, var_group, dds._data.samples, dds._data.sheet)
     found, own = voom_quality(counts, dds._design.matrix, library, columns=columns, span=width)
     return _labelled(dds, found, library, own)
 
@@ -127,7 +131,7 @@ def voom_lm_fit(
     dds: CountDataSet,
     *,
     norm_factors: Factors = "TMM",
-    sample_weights: bool = False,
+    sample_weights: bool | Any = False,  # noqa: ANN401 (a flag, formula, matrix, or groups)
     block: Any = None,  # noqa: ANN401 (column, Series, sequence)
     span: float | None = None,
     compat: Compat | None = None,
@@ -139,7 +143,7 @@ def voom_lm_fit(
     dds, norm_factors, span, compat
         As of `voom`.
     sample_weights
-        Estimate how reliable each sample is.
+        Estimate how reliable each sample is; or a model of it, as `quality_weights` of `limma`.
     block
         Blocks of samples that are correlated: a column of the sample sheet, or values by sample.
 
@@ -147,13 +151,13 @@ def voom_lm_fit(
     -----
     R counterpart: edgeR::voomLmFit.
     """
-    check_flags(sample_weights=sample_weights)
     counts, library, width = _prepared(dds, "voom_lm_fit", norm_factors, span, compat)
-    columns = variance_columns(len(library)) if sample_weights else None
+    columns = quality_columns(sample_weights, "sample_weights", dds)
     model = SampleModel(columns, blocks_of(dds, block)[0], width)
     found = fit_counts(counts, dds._design.matrix, library, model)
     own = None if found.sample_weights is None else pd.Series(found.sample_weights, dds._data.samples)
-    return _model(found.fits, dds._data.genes, dds._design.names, found.correlation, own)
+    fit = _model(found.fits, dds._data.genes, dds._design.names, found.correlation, own)
+    return replace(fit, curve=found.voom.curve)
 
 
 @checked_arguments
@@ -176,7 +180,8 @@ def lm_fit(
     weights
         By sample, or genes x samples, in place of those of `voom`; a value of weight 0 is left out.
     block, correlation
-        Blocks of samples, and the correlation within them that `duplicate_correlation` found.
+        Blocks of samples, and the correlation within them that `duplicate_correlation` found. Blocks are values by
+        sample, or a column of the sample sheet where `values` are those of `voom`, or `design` is a data set.
 
     Raises
     ------
@@ -188,16 +193,7 @@ def lm_fit(
     R counterpart: limma::lmFit.
     """
     given = given_values(values, design, weights)
-    if (block is None) != (correlation is None):
-        raise OptionError("block= and correlation= belong together: give both, or neither.")
-    blocks = None
-    if block is not None:
-        blocks = Blocks(given_groups(block, given.samples, "block"), float(correlation or 0.0))
-        if not blocks.least_correlation < blocks.correlation < 1.0:
-            raise OptionError(
-                f"correlation={correlation!r} must be below 1, and above {blocks.least_correlation:g} in blocks of "
-                "this size."
-            )
+    blocks = correlated_blocks(block, correlation, given.samples, given.sheet)
     fits = fit_values(given.values, given.design, given.weights, blocks)
     return _model(fits, given.genes, given.names, correlation, given.sample_weights)
 
@@ -217,14 +213,14 @@ def duplicate_correlation(
     values, design, weights
         As of `lm_fit`.
     block
-        Blocks of samples, by sample.
+        Blocks of samples, as of `lm_fit`.
 
     Notes
     -----
     R counterpart: limma::duplicateCorrelation.
     """
     given = given_values(values, design, weights)
-    of_sample = given_groups(block, given.samples, "block")
+    of_sample = groups_of(block, given.samples, "block", given.sheet)[0]
     none = pd.Series(np.nan, index=given.genes, name="atanh")
     sizes = np.bincount(of_sample)
     if len(sizes) < 2:
@@ -243,7 +239,8 @@ def array_weights(
     design: Any = None,  # noqa: ANN401
     *,
     weights: Any = None,  # noqa: ANN401
-    var_group: Any = None,  # noqa: ANN401 (Series, sequence)
+    var_design: Any = None,  # noqa: ANN401 (formula, DataFrame, array)
+    var_group: Any = None,  # noqa: ANN401 (column, Series, sequence)
 ) -> pd.Series[float]:
     """Return weights of samples, from the size of their residuals in all genes.
 
@@ -251,16 +248,18 @@ def array_weights(
     ----------
     values, design, weights
         As of `lm_fit`. With weights, or missing values, the estimates depend on the order of the genes.
+    var_design
+        A model of the log variances of samples: a model matrix; or a formula such as "~ batch", where there is a sample
+        sheet, that of `voom` or of the data set that is the design.
     var_group
-        Samples that share a weight, by sample; None: each has its own.
+        Samples that share a weight: values by sample, or a column of that sheet. With neither, each has its own.
 
     Notes
     -----
     R counterpart: limma::arrayWeights.
     """
     given = given_values(values, design, weights)
-    groups = None if var_group is None else given_groups(var_group, given.samples, "var_group")
-    columns = variance_columns(len(given.samples), groups)
+    columns = variance_model(var_design, var_group, given.samples, given.sheet)
     own = None if given.weights is None else np.broadcast_to(given.weights, given.values.shape)
     return pd.Series(weights_of_samples(given.values, given.design, own, columns), given.samples, name="weight")
 
@@ -292,6 +291,7 @@ def _labelled(
         pd.Series(library, data.samples, name="library"),
         found.curve,
         own,
+        data.sheet.copy(),
     )
 
 

@@ -8,20 +8,22 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.inputs import given_numbers, not_negative, probability
-from countnest.api.limma_inputs import given_groups, given_values, places_of
+from countnest.api.limma_inputs import given_values, places_of
 from countnest.api.linear_model import LinearModel, VoomCounts
+from countnest.api.sample_models import groups_of
 from countnest.arrays import FloatArray
 from countnest.errors import MissingStepError, OptionError, kind_of
 from countnest.options import check_option
 from countnest.signature import checked_arguments
 from countnest.stats.inference.adjust import Adjustment, adjust, check_adjustment
 from countnest.stats.inference.interval import confidence_interval
-from countnest.stats.voom.array_weights import variance_columns
+from countnest.stats.voom.array_weights import sum_to_zero
 from countnest.stats.voom.batch import without_batches
 
-__all__ = ["remove_batch_effect", "top_table"]
+__all__ = ["decide_tests", "remove_batch_effect", "top_table"]
 
 SortBy = Literal["B", "p", "logFC", "AveExpr", "t", "F", "none"]
+Together = Literal["separate", "global"]
 
 
 @checked_arguments
@@ -34,7 +36,7 @@ def top_table(
     p_adjust: Adjustment = "BH",
     p_value: float = 1.0,
     lfc: float = 0.0,
-    confint: float | None = None,
+    confint: bool | float | None = None,
 ) -> pd.DataFrame:
     """Return a table of the genes with the clearest changes, with limma's names of columns.
 
@@ -54,7 +56,7 @@ def top_table(
     p_value, lfc
         Keep genes with an adjusted p-value of at most, and a log2 fold change of at least, in one of the coefficients.
     confint
-        Level of confidence intervals of one coefficient, the columns CI.L and CI.R.
+        Level of confidence intervals of one coefficient, the columns CI.L and CI.R; True: 0.95.
 
     Returns
     -------
@@ -66,14 +68,13 @@ def top_table(
     -----
     R counterpart: limma::topTable, topTableF and topTreat.
     """
-    if not isinstance(fit, LinearModel):
-        raise OptionError(f"top_table needs what cn.e_bayes or cn.treat returned; got {kind_of(fit)}.")
-    if fit.moderation is None:
-        raise MissingStepError("there are no statistics yet: call cn.e_bayes(fit) first.")
+    _require_statistics(fit, "top_table")
     check_adjustment(p_adjust)
     if sort_by is not None:
         check_option("sort_by", sort_by, SortBy)
     not_negative("lfc", lfc)
+    if isinstance(confint, bool):
+        confint = 0.95 if confint else None
     places = places_of(coef, fit)
     if len(places) > 1 and confint is not None:
         raise OptionError("confint= is of one coefficient; choose it by coef=.")
@@ -83,6 +84,60 @@ def top_table(
     table = table[(table["adj.P.Val"] <= p_value).to_numpy() & (change >= lfc)] if p_value < 1 or lfc > 0 else table
     table = _sorted(table, sort_by or ("F" if "F" in table else "B" if "B" in table else "p"))
     return table if number is None else table.head(number)
+
+
+def _require_statistics(fit: object, function: str) -> None:
+    if not isinstance(fit, LinearModel):
+        raise OptionError(f"{function} needs what cn.e_bayes or cn.treat returned; got {kind_of(fit)}.")
+    if fit.moderation is None:
+        raise MissingStepError("there are no statistics yet: call cn.e_bayes(fit) first.")
+
+
+@checked_arguments
+def decide_tests(
+    fit: LinearModel,
+    *,
+    method: Together = "separate",
+    p_adjust: Adjustment = "BH",
+    p_value: float = 0.05,
+    lfc: float = 0.0,
+) -> pd.DataFrame:
+    """Return which changes are significant, and in which direction, for all coefficients or contrasts of a fit.
+
+    Parameters
+    ----------
+    fit
+        What `e_bayes` or `treat` returned.
+    method
+        "separate": p-values of each coefficient are adjusted by themselves; "global": those of all of them together,
+        so that the cutoff is the same for all.
+    p_adjust
+        Method of adjustment.
+    p_value, lfc
+        A change is significant with an adjusted p-value below `p_value`, and a log2 fold change of at least `lfc`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Genes x coefficients: 1 up, -1 down, 0 neither.
+
+    Notes
+    -----
+    R counterpart: limma::decideTests.
+    """
+    _require_statistics(fit, "decide_tests")
+    check_option("method", method, Together)
+    check_adjustment(p_adjust)
+    probability("p_value", p_value)
+    not_negative("lfc", lfc)
+    raw = fit.p_value.to_numpy(dtype=np.float64)
+    if method == "global":
+        adjusted = adjust(raw.ravel(), p_adjust).reshape(raw.shape)
+    else:
+        adjusted = np.column_stack([adjust(column, p_adjust) for column in raw.T])
+    called = (adjusted < p_value) & (np.abs(fit.estimates) >= lfc)
+    signs = np.where(called, np.sign(np.nan_to_num(fit.estimates)), 0.0).astype(np.int64)
+    return pd.DataFrame(signs, index=fit.genes, columns=list(fit.names))
 
 
 def _of_one(fit: LinearModel, k: int, confint: float | None) -> pd.DataFrame:
@@ -157,7 +212,7 @@ def remove_batch_effect(
     columns: list[FloatArray] = []
     for name, each in (("batch", batch), ("batch2", batch2)):
         if each is not None:
-            columns.append(variance_columns(n, given_groups(each, given.samples, name)))
+            columns.append(sum_to_zero(groups_of(each, given.samples, name, given.sheet)[0]))
     if covariates is not None:
         numbers = given_numbers(covariates, "covariates", OptionError).reshape(n, -1)
         columns.append(numbers - numbers.mean(axis=0))

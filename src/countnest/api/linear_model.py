@@ -14,7 +14,7 @@ from countnest.errors import MissingStepError
 from countnest.stats.edger.levels import Compat
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.moderated.joint import joint_f, mean_squares
-from countnest.stats.moderated.log_odds import effect_variance, log_odds
+from countnest.stats.moderated.log_odds import PROPORTION, effect_variance, log_odds
 from countnest.stats.moderated.squeeze import ModeratedVariances
 from countnest.stats.moderated.t_and_f import ModeratedTest, moderated_t
 
@@ -40,6 +40,8 @@ class VoomCounts(Described):
         By sample; they are part of `weights`. None: there are none.
     curve
         The square roots of standard deviations, and the curve that weights are read from.
+    samples
+        The sample sheet, whose columns may be named where blocks or groups are asked for.
 
     Notes
     -----
@@ -52,6 +54,7 @@ class VoomCounts(Described):
     library: pd.Series[float]
     curve: VarianceCurve
     sample_weights: pd.Series[float] | None = None
+    samples: pd.DataFrame | None = None
 
     def _described(self) -> tuple[str, dict[str, str]]:
         n_genes, n = self.E.shape
@@ -73,11 +76,14 @@ class Moderation:
         On the fold change that was tested, log2; None: none, so that there are odds and F tests, too.
     compat
         The release whose behaviour it is; None: the newest.
+    proportion
+        Of the genes, assumed to be differentially expressed where odds are computed.
     """
 
     variances: ModeratedVariances
     threshold: float | None = None
     compat: Compat | None = None
+    proportion: float = PROPORTION
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -105,6 +111,8 @@ class LinearModel(Described):
         Of samples within blocks; None: there are none.
     sample_weights
         By sample; None: there are none.
+    curve
+        The one that weights were read from, of `voom_lm_fit`; else None.
     moderation
         What `e_bayes` or `treat` found; None before.
 
@@ -123,6 +131,7 @@ class LinearModel(Described):
     approximate: bool = False
     correlation: float | None = None
     sample_weights: pd.Series[float] | None = None
+    curve: VarianceCurve | None = None
     moderation: Moderation | None = None
 
     def _described(self) -> tuple[str, dict[str, str]]:
@@ -221,9 +230,10 @@ class LinearModel(Described):
 
     def odds(self, k: int) -> FloatArray:
         """Return the log odds (G,) of a coefficient, given by its place."""
-        variances = self._moderated("lods", without_threshold=True).variances
+        moderation = self._moderated("lods", without_threshold=True)
+        variances, share = moderation.variances, moderation.proportion
         t, unscaled = self.test(k).statistic, self.unscaled[:, k]
-        return log_odds(t, unscaled, variances, effect_variance(t, unscaled, variances))
+        return log_odds(t, unscaled, variances, effect_variance(t, unscaled, variances, share), share)
 
     @property
     def f(self) -> pd.Series[float]:

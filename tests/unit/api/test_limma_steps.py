@@ -6,7 +6,8 @@ import pytest
 
 import countnest as cn
 from countnest.errors import ContrastError, CountnestWarning, DesignError, MissingStepError, OptionError
-from unit.stats.limma_reference import case
+from exact import read_exactly
+from unit.stats.limma_reference import FOLDER, case
 
 RELEASE = "bioc3.20"
 TOLERANCE = {"rtol": 1e-9, "atol": 1e-12}
@@ -96,6 +97,63 @@ def test_sample_weights_and_blocks_are_those_of_r(study, dds, voomed):
     same(whole.sample_weights, samples["vlf_block_sample_weight"])
 
 
+def test_models_of_sample_variances_are_those_of_r(dds, voomed):
+    expected = read_exactly(FOLDER / "sparse" / "options_samples.csv.gz")
+    sheet = dds.samples.assign(z=np.linspace(-1.0, 1.0, 12) ** 2)
+    wide = cn.DESeqDataSet(dds.counts(), sheet, design="~ b + g", quiet=True)
+    matrix = pd.DataFrame({"one": 1.0, "b": (sheet["b"] == "2").astype(float), "z": sheet["z"]})[::-1]
+    for model in ("~ b + z", matrix, matrix[::-1].to_numpy()):
+        same(cn.array_weights(cn.voom(wide, compat=RELEASE), var_design=model), expected["var_design"])
+        same(cn.array_weights(voomed.E, wide, var_design=model), expected["var_design_reml"])
+        quality = cn.voom_with_quality_weights(wide, var_design=model, compat=RELEASE)
+        same(quality.sample_weights, expected["quality_design"])
+        cn.limma(wide, filter=False, quality_weights=model, name="modelled", compat=RELEASE, quiet=True)
+        same(wide._fits["modelled"].sample_weights, expected["quality_design"])
+    for group in ("g", sheet["g"][::-1], sheet["g"].to_numpy()):
+        same(cn.array_weights(voomed, var_group=group), expected["var_group"])
+        quality = cn.voom_with_quality_weights(dds, var_group=group, compat=RELEASE)
+        same(quality.sample_weights, expected["quality_group"])
+    weights = cn.voom_lm_fit(dds, sample_weights="g").sample_weights
+    assert weights.groupby(sheet["g"].astype(str)).nunique().eq(1).all()
+    assert weights.nunique() == 3
+
+
+def test_options_of_limma_have_its_numbers(study, dds, voomed):
+    table, rows = study.table("options")
+    assert (rows == np.arange(488)).all()
+    within = cn.DESeqDataSet(dds.counts(), dds.samples, design="~ g", quiet=True)
+    weights = cn.voom(within, block="pair", correlation=0.3, compat=RELEASE).weights
+    same(weights.iloc[:, [0, -1]], table[["block_w_first", "block_w_last"]])
+    fit = cn.lm_fit(voomed)
+    same(cn.e_bayes(fit, proportion=0.2).lods.iloc[:, -1], table["lods"])
+    same(cn.treat(fit, fc=1.5).p_value.iloc[:, -1], table["p_treat"])
+    same(cn.treat(fit, lfc=np.log2(1.5)).p_value, cn.treat(fit, fc=1.5).p_value)
+    last = cn.contrasts_fit(fit, {"b": [0, 0, 1, 0], "c": [0, 0, 0, 1]})
+    separate = cn.decide_tests(cn.e_bayes(last), p_value=0.1)
+    together = cn.decide_tests(cn.e_bayes(last), method="global", p_value=0.1, lfc=0.5)
+    for found, prefix in ((separate, "separate"), (together, "global")):
+        assert (found.to_numpy() == table[[f"{prefix}_b", f"{prefix}_c"]].to_numpy()).all()
+        assert set(np.unique(found)) == {-1, 0, 1}
+    covariate = pd.Series(np.sqrt(np.arange(1, 489) % 37), fit.genes)
+    for robust, word in ((False, "plain"), (True, "robust")):
+        for given in (covariate[::-1], covariate.to_numpy()):
+            found = cn.e_bayes(fit, trend=given, robust=robust, compat="bioc3.16")
+            same(found.s2_post, table[f"s2post_{word}"])
+            same(found.df_prior, table[f"df_prior_{word}"])
+    same(cn.treat(fit, trend=fit.ave_expr).s2_post, cn.treat(fit, trend=True).s2_post)
+
+
+def test_covariates_of_the_prior_are_those_of_the_genes_that_are_fitted(dds):
+    covariate = pd.Series(np.sqrt(np.arange(488.0) % 37), dds.gene_names)
+    keep = np.arange(488) % 3 > 0
+    cn.limma(dds, filter=keep, trend=covariate.where(keep)[::-1], name="given", quiet=True)
+    own = cn.voom(dds[keep])
+    expected = cn.e_bayes(cn.lm_fit(own), trend=covariate[keep])
+    same(dds._fits["given"].moderated.variance, expected.s2_post)
+    cn.limma(dds, filter=keep, trend=True, name="mean", quiet=True)
+    assert np.abs(dds._fits["mean"].moderated.variance / expected.s2_post.to_numpy() - 1).max() > 1e-3
+
+
 def test_batches_are_removed_as_by_r(study, voomed):
     batch = np.resize([1, 1, 2], 12)
     table, rows = study.table("remove_batch")
@@ -134,6 +192,7 @@ def test_tables_have_the_columns_and_the_order_of_limma(voomed):
         cn.top_table(fit, "g_C_vs_A", sort_by="F")
     with pytest.raises(OptionError, match="of one coefficient"):
         cn.top_table(fit, confint=0.9)
+    pd.testing.assert_frame_equal(cn.top_table(fit, 3, confint=True), cn.top_table(fit, 3, confint=0.95))
 
 
 def test_plain_tables_and_missing_values_are_fitted():
@@ -161,6 +220,34 @@ def test_what_cannot_be_used_is_refused(dds, voomed):
         (lambda: cn.lm_fit(voomed, weights=np.ones(3)), OptionError, "for each of the 12 samples"),
         (lambda: cn.lm_fit(voomed, block=pair), OptionError, "belong together"),
         (lambda: cn.lm_fit(voomed, block=pair, correlation=-1.0), OptionError, "above -1"),
+        (lambda: cn.lm_fit(voomed, block=pair, correlation=1.0), OptionError, "correlation=1.0 must be below 1"),
+        (lambda: cn.lm_fit(voomed, block=pair, correlation=np.nan), OptionError, "correlation=nan must be below 1"),
+        (lambda: cn.lm_fit(voomed, block=pair, correlation="0.3"), OptionError, "must be a number"),
+        (lambda: cn.voom(dds, block="pair", correlation=2), OptionError, "correlation=2 must be below 1"),
+        (lambda: cn.lm_fit(voomed.E, voomed.design, block="pair", correlation=0.1), OptionError, "no sample sheet"),
+        (lambda: cn.lm_fit(voomed, block=pair.where(pair != "p2"), correlation=0.1), OptionError, "missing for 2 samp"),
+        (lambda: cn.lm_fit(voomed, weights=voomed.weights * np.nan), OptionError, "not negative; 5856 of 5856"),
+        (lambda: cn.lm_fit(voomed, weights=voomed.weights * np.inf), OptionError, "finite and not negative"),
+        (lambda: cn.array_weights(voomed, var_design="~ b", var_group="g"), OptionError, "not both"),
+        (lambda: cn.array_weights(voomed.E, voomed.design, var_design="~ b"), OptionError, "no sample sheet"),
+        (lambda: cn.array_weights(voomed, var_design=np.ones((3, 1))), DesignError, "a row for each of the 12"),
+        (lambda: cn.array_weights(voomed, var_design=np.ones((12, 1))), OptionError, "same for all samples"),
+        (lambda: cn.array_weights(voomed, var_group=["a"] * 12), OptionError, "same for all samples"),
+        (lambda: cn.limma(dds, quality_weights=1.0), OptionError, "quality_weights=1.0 must be True or False"),
+        (lambda: cn.voom_lm_fit(dds, sample_weights="G"), OptionError, "Did you mean 'g'"),
+        (lambda: cn.e_bayes(fit, trend=[1.0, 2.0]), OptionError, "one number for each of the 488 genes"),
+        (
+            lambda: cn.e_bayes(fit, trend=fit.ave_expr.where(fit.ave_expr < fit.ave_expr.max())),
+            OptionError,
+            "trend= must be finite",
+        ),
+        (lambda: cn.e_bayes(fit, trend="mean"), OptionError, "trend='mean' must be True or False"),
+        (lambda: cn.e_bayes(fit, proportion=1.0), OptionError, "between 0 and 1"),
+        (lambda: cn.e_bayes(fit, compat="bioc4"), OptionError, "compat='bioc4'"),
+        (lambda: cn.treat(fit, 1.0, fc=2.0), OptionError, "not both"),
+        (lambda: cn.treat(fit, fc=0.5), OptionError, "fc=0.5"),
+        (lambda: cn.decide_tests(fit), MissingStepError, "e_bayes"),
+        (lambda: cn.decide_tests(cn.e_bayes(fit), method="nested"), OptionError, "method='nested'"),
         (lambda: cn.duplicate_correlation(voomed, block=["a"] * 12), OptionError, "one block"),
         (lambda: cn.duplicate_correlation(voomed, block=["a"]), OptionError, "one value for each"),
         (lambda: cn.contrasts_fit(fit, {"x": {"g_D": 1}}), ContrastError, "'g_D'"),

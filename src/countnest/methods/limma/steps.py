@@ -27,7 +27,7 @@ class LimmaOptions:
     block
         What the blocks are called; '' where there are none.
     trend
-        Whether the prior of the variances follows the mean log counts.
+        Whether the prior of the variances follows the mean log counts; or what it follows instead, by gene.
     robust
         Whether genes with outlying variances have fewer prior degrees of freedom.
     approximate
@@ -38,7 +38,7 @@ class LimmaOptions:
 
     samples: SampleModel
     block: str = ""
-    trend: bool = False
+    trend: bool | FloatArray = False
     robust: bool = False
     approximate: bool = False
     compat: Compat | None = None
@@ -56,8 +56,10 @@ def fit_counts(counts: FloatArray, design: FloatArray, library: FloatArray, opti
     return voom_lm_fit(counts, design, library, options.samples)
 
 
-def moderated(fits: LinearFits, *, trend: bool, robust: bool, compat: Compat | None = None) -> ModeratedVariances:
-    """Return the moderated variances of linear models.
+def moderated(
+    fits: LinearFits, *, trend: bool | FloatArray, robust: bool, compat: Compat | None = None
+) -> ModeratedVariances:
+    """Return the moderated variances of linear models, the prior of which may follow the mean, or a covariate (G,).
 
     Notes
     -----
@@ -65,7 +67,6 @@ def moderated(fits: LinearFits, *, trend: bool, robust: bool, compat: Compat | N
     """
     estimator: Estimator = "auto" if compat_level(compat).likelihood_prior else "moments"
     variance = np.where(fits.df > 0, fits.sigma**2, 0.0)
-    found = moderate_variances(
-        variance, fits.df, covariate=fits.mean if trend else None, robust=robust, estimator=estimator
-    )
+    covariate = trend if isinstance(trend, np.ndarray) else fits.mean if trend else None
+    found = moderate_variances(variance, fits.df, covariate=covariate, robust=robust, estimator=estimator)
     return replace(found, own_df=np.where(np.isnan(found.own_df), 0.0, found.own_df))

@@ -11,9 +11,9 @@ from countnest.arrays import FloatArray, as_float
 from countnest.stats.moderated.squeeze import ModeratedVariances
 from countnest.stats.moderated.tails import f_quantile, log_t_tail
 
-__all__ = ["effect_variance", "log_odds"]
+__all__ = ["PROPORTION", "effect_variance", "log_odds"]
 
-# The fraction of genes that are assumed to be differentially expressed.
+# The fraction of genes that are assumed to be differentially expressed, unless another one is given.
 PROPORTION = 0.01
 # Limits of the standard deviation of true effects, log2.
 LIMITS = (0.1, 4.0)
@@ -21,7 +21,9 @@ LIMITS = (0.1, 4.0)
 NORMAL = 1e6
 
 
-def effect_variance(t: FloatArray, unscaled: FloatArray, moderated: ModeratedVariances) -> float:
+def effect_variance(
+    t: FloatArray, unscaled: FloatArray, moderated: ModeratedVariances, proportion: float = PROPORTION
+) -> float:
     """Return the variance of true effects, in units of the variance of a gene, from the largest t statistics.
 
     Parameters
@@ -32,6 +34,8 @@ def effect_variance(t: FloatArray, unscaled: FloatArray, moderated: ModeratedVar
         (G,) its standard errors, were the variance 1.
     moderated
         The variances, with the degrees of freedom of the statistics.
+    proportion
+        Of genes that are assumed to be differentially expressed.
 
     Notes
     -----
@@ -43,8 +47,8 @@ def effect_variance(t: FloatArray, unscaled: FloatArray, moderated: ModeratedVar
         return np.nan
     limits = np.array(LIMITS) ** 2 / np.median(np.broadcast_to(moderated.prior.variance, t.shape)[known])
     n = len(known)
-    n_top = int(np.ceil(0.5 * PROPORTION * n))
-    share = max(n_top / n, PROPORTION)
+    n_top = int(np.ceil(0.5 * proportion * n))
+    share = max(n_top / n, proportion)
     most = float(df[known].max())
     size = np.abs(t[known])
     fewer = df[known] < most
@@ -60,7 +64,13 @@ def effect_variance(t: FloatArray, unscaled: FloatArray, moderated: ModeratedVar
     return float(np.clip(found, *limits).mean())
 
 
-def log_odds(t: FloatArray, unscaled: FloatArray, moderated: ModeratedVariances, variance: float) -> FloatArray:
+def log_odds(
+    t: FloatArray,
+    unscaled: FloatArray,
+    moderated: ModeratedVariances,
+    variance: float,
+    proportion: float = PROPORTION,
+) -> FloatArray:
     """Return the natural logarithms (G,) of the odds that a gene is differentially expressed.
 
     Arguments are those of `effect_variance`, and its result. Limits are meant for log2 fold changes.
@@ -75,7 +85,7 @@ def log_odds(t: FloatArray, unscaled: FloatArray, moderated: ModeratedVariances,
         kernel = 0.5 * (1.0 + df) * np.log((square + df) / (square / ratio + df))
         normal = np.broadcast_to(moderated.prior.df, t.shape) > NORMAL
         kernel = np.where(normal, 0.5 * square * (1.0 - 1.0 / ratio), kernel)
-        return as_float(np.log(PROPORTION / (1.0 - PROPORTION)) - 0.5 * np.log(ratio) + kernel)
+        return as_float(np.log(proportion / (1.0 - proportion)) - 0.5 * np.log(ratio) + kernel)
 
 
 def _t_quantile(log_tail: FloatArray, df: float) -> FloatArray:

@@ -12,7 +12,7 @@ from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.kernels.linear.array_weights import array_weights_chunk
 from countnest.stats.linear.least_squares import observed
 
-__all__ = ["MIN_DF", "array_weights", "variance_columns"]
+__all__ = ["MIN_DF", "array_weights", "sum_to_zero", "variance_columns"]
 
 # With fewer residual degrees of freedom, all weights are one.
 MIN_DF = 2
@@ -25,15 +25,14 @@ TINY = 1e-15
 
 
 def variance_columns(n: int, groups: IntArray | None = None, columns: FloatArray | None = None) -> FloatArray:
-    """Return the columns (n, m) of the log variances of n samples.
+    """Return the columns (n, m) of the log variances of n samples, each of mean zero.
 
     Parameters
     ----------
     groups
         (n,) samples that share a variance, as numbers from 0; None: each has its own.
     columns
-        (n, m) columns of a model of the log variances instead; they are centred, and those that depend on earlier ones
-        left out.
+        (n, m) columns of a model of the log variances instead; those that depend on earlier ones are left out.
     """
     if columns is not None:
         centred = columns - columns.mean(axis=0)
@@ -43,9 +42,14 @@ def variance_columns(n: int, groups: IntArray | None = None, columns: FloatArray
             if lengths[k] > 0 and np.linalg.matrix_rank(centred[:, [*kept, k]] / lengths[[*kept, k]]) > len(kept):
                 kept.append(k)
         return as_float(centred[:, kept])
-    group = np.arange(n) if groups is None else groups
-    n_groups = int(group.max()) + 1
-    return as_float(np.vstack([np.eye(n_groups - 1), -np.ones(n_groups - 1)])[group])
+    own = sum_to_zero(np.arange(n) if groups is None else groups)
+    return as_float(own - own.mean(axis=0))
+
+
+def sum_to_zero(groups: IntArray) -> FloatArray:
+    """Return the sum-to-zero contrasts (n, m) of m + 1 groups, which are the numbers from 0 of n samples."""
+    n_groups = int(groups.max()) + 1
+    return as_float(np.vstack([np.eye(n_groups - 1), -np.ones(n_groups - 1)])[groups])
 
 
 def array_weights(

@@ -11,6 +11,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.kernels.linear.curve import curve_weights_chunk
+from countnest.stats.linear.blocks import Blocks
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.linear.least_squares import lm_fit
 from countnest.stats.moderated.prior import averaged
@@ -87,6 +88,7 @@ def voom(
     library: FloatArray,
     *,
     weights: FloatArray | None = None,
+    blocks: Blocks | None = None,
     span: float = SPAN,
 ) -> Voom:
     """Return log counts with precision weights.
@@ -101,6 +103,8 @@ def voom(
         (n,) effective library sizes.
     weights
         (G, n), or (1, n), of the fit that the curve is read from; None: all one.
+    blocks
+        Samples with correlated residuals in that fit; None: independent ones.
     span
         Fraction of the genes in each neighbourhood of the local regression.
 
@@ -109,6 +113,6 @@ def voom(
     R counterpart: limma::voom.
     """
     values = log_cpm(counts, library)
-    fits = lm_fit(values, design, weights)
+    fits = lm_fit(values, design, weights, blocks)
     curve = variance_curve(counts, library, fits, span)
     return Voom(values, curve.weights(fits.fitted(design), library), curve)
