@@ -104,7 +104,6 @@ NAMES = {
     "normTransform": "cn.norm_transform(dds)",
     "plotMA": "cn.plot_ma(res)",
     "plot_MA": "cn.plot_ma(res)",
-    "plotSA": "cn.plot_voom(cn.voom(dds))",
     "plotPCA": "cn.plot_pca(cn.vst(dds), dds.samples, intgroup)",
     "plotCounts": "cn.plot_counts(dds, gene, intgroup)",
     "plotDispEsts": "cn.plot_dispersion(dds.genes, dds.dispersion_trend)",

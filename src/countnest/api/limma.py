@@ -31,10 +31,10 @@ def limma(
     *,
     filter: Any = True,  # noqa: ANN401 (a flag, or truth values by gene)
     norm_factors: FactorMethod | Any = "TMM",  # noqa: ANN401 (a word, Series, sequence)
-    quality_weights: bool | Any = False,  # noqa: ANN401 (a flag, formula, matrix, or groups)
+    quality_weights: Any = False,  # noqa: ANN401 (a flag, formula, matrix, or groups)
     block: Any = None,  # noqa: ANN401 (column, Series, sequence)
     structural_zeros: bool = False,
-    trend: bool | Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
+    trend: Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
     robust: bool = False,
     approx_contrasts: bool = False,
     span: float | None = None,

@@ -58,7 +58,7 @@ def contrasts_fit(fit: LinearModel, contrasts: Any, *, approx: bool = False) -> 
 def e_bayes(
     fit: LinearModel,
     *,
-    trend: bool | Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
+    trend: Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
     robust: bool = False,
     proportion: float = PROPORTION,
     compat: Compat | None = None,
@@ -98,7 +98,7 @@ def treat(
     lfc: float | None = None,
     *,
     fc: float | None = None,
-    trend: bool | Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
+    trend: Any = False,  # noqa: ANN401 (a flag, or numbers by gene)
     robust: bool = False,
     compat: Compat | None = None,
 ) -> LinearModel:

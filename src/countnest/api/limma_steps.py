@@ -131,7 +131,7 @@ def voom_lm_fit(
     dds: CountDataSet,
     *,
     norm_factors: Factors = "TMM",
-    sample_weights: bool | Any = False,  # noqa: ANN401 (a flag, formula, matrix, or groups)
+    sample_weights: Any = False,  # noqa: ANN401 (a flag, formula, matrix, or groups)
     block: Any = None,  # noqa: ANN401 (column, Series, sequence)
     span: float | None = None,
     compat: Compat | None = None,

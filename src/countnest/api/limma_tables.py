@@ -36,7 +36,7 @@ def top_table(
     p_adjust: Adjustment = "BH",
     p_value: float = 1.0,
     lfc: float = 0.0,
-    confint: bool | float | None = None,
+    confint: Any = None,  # noqa: ANN401 (a level, or a flag)
 ) -> pd.DataFrame:
     """Return a table of the genes with the clearest changes, with limma's names of columns.
 

@@ -24,8 +24,8 @@ from countnest.stats.voom.voom import voom
 from unit.stats.limma_reference import CASES, IN_BLOCKS, case
 
 R_TOLERANCE = 1e-10
-# The prior degrees of freedom of genes with different ones are where R's search ends, which follows from rounding of its
-# objective: another order of the genes, or of the terms, moves them by 3e-8, and p-values by 4e-7.
+# The prior degrees of freedom of genes with different ones are where the search of R ends, which rounding of its
+# objective decides: another order of the genes, or of the terms, moves them by 3e-8, and p-values by 4e-7.
 SEARCHED = 1e-6
 
 
