@@ -237,6 +237,7 @@ def ave_log_cpm(
     *,
     lib_size: Any = None,  # noqa: ANN401 (Series, mapping, sequence)
     norm_factors: Any = None,  # noqa: ANN401
+    offset: Any = None,  # noqa: ANN401 (DataFrame, array)
     dispersion: float = 0.05,
     prior_count: float = 2,
 ) -> pd.Series[float] | FloatArray:
@@ -244,7 +245,7 @@ def ave_log_cpm(
 
     Parameters
     ----------
-    counts, lib_size, norm_factors
+    counts, lib_size, norm_factors, offset
         As those of `cpm`.
     dispersion
         Of the negative binomial distribution.
@@ -256,7 +257,7 @@ def ave_log_cpm(
     R counterpart: edgeR::aveLogCPM.
     """
     table = _table(counts)
-    library = _effective(table, lib_size, norm_factors)
+    library = _effective(table, lib_size, norm_factors, offset)
     alpha, prior = not_negative("dispersion", dispersion), _prior_count(prior_count)
     return table.by_gene(abundance.ave_log_cpm(table.values, library, alpha, prior_count=prior), "ave_log_cpm")
 
