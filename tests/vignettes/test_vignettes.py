@@ -33,12 +33,13 @@ def texts(cell):
     return found
 
 
-def test_there_are_four():
+def test_there_are_five():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_quickstart",
         "02_nested_interactions",
         "03_beyond_the_table",
         "04_hidden_factors",
+        "05_choosing_a_method",
     ]
 
 
@@ -61,6 +62,24 @@ def test_stored_outputs_are_of_one_whole_run(path):
     assert [cell["execution_count"] for cell in code(path)] == list(range(1, len(code(path)) + 1))
     assert not [cell["id"] for cell in code(path) for o in cell["outputs"] if o["output_type"] == "error"]
     assert not [cell["id"] for cell in code(path) for text in texts(cell) if "Traceback (most recent call" in text]
+
+
+def rates(lines):
+    """Return the rows of a table of error rates: FDR and power at 0.05 by the method, without standard errors."""
+    rows = [line.strip("|").split(" | ") for line in lines if "±" in line]
+    return {row[0].strip(): [float(row[k].replace("*", "").split("±")[0]) for k in (3, 4)] for row in rows}
+
+
+def test_error_rates_are_those_of_the_page():
+    page = (FOLDER.parent / "docs" / "error_rates.md").read_text(encoding="utf-8")
+    (quoting,) = (cell for cell in cells(NOTEBOOKS[4]) if "false discovery rate / power" in "".join(cell["source"]))
+    lines = [line.strip().strip("|").split("|") for line in quoting["source"] if line.startswith("| ")]
+    (_, *methods), *studies = [[piece.strip() for piece in line] for line in lines]
+    assert len(studies) >= 8
+    for study, *quoted in studies:
+        found = rates(page.split(f"\n## {study}\n", 1)[1].split("\n## ", 1)[0].splitlines())
+        there = [tuple(float(piece) for piece in each.split("/")) for each in quoted]
+        assert there == [tuple(pytest.approx(value, abs=0.0501) for value in found[name]) for name in methods]
 
 
 @for_each_notebook

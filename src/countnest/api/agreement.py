@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -29,6 +30,7 @@ __all__ = ["Comparison", "call_words"]
 DiffersBy = Literal["rank", "change"]
 
 _ADVICE = "take a copy to work with, found.table.copy()."
+_WIDTH = 88
 _WHY = "the table of a comparison holds what was found, and is not edited"
 
 
@@ -82,9 +84,8 @@ class Comparison:
         object.__setattr__(self, "table", protected(self.table.copy(), _ADVICE, _WHY))
 
     def __repr__(self) -> str:
-        return "\n".join(
-            [*self._headings(), "", *self._call_lines(), *self._rank_lines(), *self._change_lines(), *self._notes()]
-        )
+        numbers = [*self._call_lines(), *self._rank_lines(), *self._change_lines(), *self._notes()]
+        return "\n".join(_wrapped(line) for line in [*self._headings(), "", *numbers])
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
@@ -228,7 +229,8 @@ class Comparison:
             f"fold changes of {counted(found.n_genes, 'gene')}: Pearson {_rounded(found.pearson)}, Spearman "
             f"{_rounded(found.spearman)}, slope {_rounded(found.slope)}",
             f"difference (log2): median {_rounded(found.median_difference)}, median size "
-            f"{_rounded(found.median_absolute_difference)}; opposite signs of genes called: {found.sign_changes}",
+            f"{_rounded(found.median_absolute_difference)}",
+            f"genes called by one at least, with opposite signs: {found.sign_changes}",
         ]
 
     def _notes(self) -> list[str]:
@@ -243,6 +245,10 @@ def call_words(names: tuple[str, str]) -> tuple[str, str, str, str, str]:
 def _rounded(value: float) -> str:
     """Return a number with three digits."""
     return f"{value:.3g}"
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _aligned(facts: Mapping[str, object]) -> list[str]:
