@@ -16,6 +16,7 @@ from countnest.design.levels.order import order_sentences
 from countnest.errors import ContrastError, CountnestWarning, counted
 from countnest.queries.cells import in_cell
 from countnest.queries.effects import comparison_query
+from countnest.queries.plan import MixedPlan, mixed_plan
 from countnest.queries.query import Query
 from countnest.remedies import option
 
@@ -82,6 +83,8 @@ def _items(texts: Sequence[str]) -> str:
 def design_report(design: Design) -> Report:
     """Return the description of a design and the queries it can answer; less is known of one given as a matrix.
 
+    With random terms the queries are those of a mixed model, see `plan.mixed_plan`.
+
     Notes
     -----
     R counterpart: the figures of ExploreModelMatrix show some of it.
@@ -97,12 +100,14 @@ def design_report(design: Design) -> Report:
     facts += order_sentences(design.orders, [block[-1] for block in design.nesting.blocks])
     facts += _nesting(design)
     facts += [f"cannot be fitted: {problem}" for problem in design.constant.values()]
+    plan = mixed_plan(design) if design.random else None
+    facts += plan.sentences() if plan else []
     tables = {
         "factors": _factors(design),
         "numbers": _numbers(design),
         "cells": _cells(design),
-        "coefficients": _columns(design),
-        "queries": _queries(design),
+        "coefficients": _columns(design, plan),
+        "queries": plan.table() if plan else _queries(design),
     }
     title = f"design {design.formula or f'matrix of {p} columns'}"
     return Report(title, tuple(facts), {name: table for name, table in tables.items() if len(table)}, design.notes)
@@ -157,13 +162,16 @@ def _cells(design: Design) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _columns(design: Design) -> pd.DataFrame:
-    """Return the coefficients of each term."""
+def _columns(design: Design, plan: MixedPlan | None) -> pd.DataFrame:
+    """Return the coefficients of each term and, with random terms, what they compare."""
+    compares = {term.title: term.compares for term in plan.terms} if plan else {}
     rows = []
     for term, group in itertools.groupby(range(len(design.terms)), key=lambda place: design.terms[place]):
         names = [design.names[place] for place in group]
         text = _names(names, 6)
-        rows.append({"term": ":".join(term) or "intercept", "columns": len(names), "coefficients": text})
+        title = ":".join(term) or "intercept"
+        of_plan = {"compares": compares[title]} if plan else {}
+        rows.append({"term": title, "columns": len(names), "coefficients": text, **of_plan})
     return pd.DataFrame(rows)
 
 

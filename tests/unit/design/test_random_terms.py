@@ -243,7 +243,9 @@ def test_a_matrix_has_no_formula_to_change():
     [
         (MIXED, "~ family + group*treat"),
         ("~ (1 | family)", "~ family"),
-        ("~ treat + (1 | group/ind)", "~ group:ind + treat"),
+        ("~ treat + (1 | group/ind)", "~ group/ind + treat"),
+        ("~ group*treat + (1 | group:ind)", "~ group:ind + group*treat"),
+        ("~ treat + age + (1 | family) + (1 | sample)", None),
         ("~ treat + (1 | number)", "~ C(number) + treat"),
         ("~ treat + (1 | group) + (1 | `the ind`)", "~ group + `the ind` + treat"),
         ("~ treat + (age | group)", None),
@@ -251,7 +253,9 @@ def test_a_matrix_has_no_formula_to_change():
     ],
 )
 def test_groups_become_fixed(formula, fixed):
-    frame = families().assign(number=np.repeat(np.arange(1, 6), 2), **{"the ind": families()["ind"]})
+    frame = families().assign(
+        number=np.repeat(np.arange(1, 6), 2), sample=[f"x{i}y" for i in range(10)], **{"the ind": families()["ind"]}
+    )
     assert groups_as_fixed(design(formula, frame)) == fixed
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import warnings
 from collections.abc import Callable, Sequence
 
+from countnest.design.build import build_design
 from countnest.design.design import Design
 from countnest.design.formula import parse_formula
 from countnest.design.random.grammar import split_formula
-from countnest.errors import FormulaError
+from countnest.errors import CountnestError, CountnestWarning
 
 __all__ = ["blocks_as_random", "groups_as_fixed"]
 
@@ -19,7 +21,7 @@ PLAIN = re.compile(r"[^\W\d][\w.]*")
 
 
 def blocks_as_random(design: Design) -> str | None:
-    """Return the formula of a design with its blocks as random terms; None where there are none, or no formula.
+    """Return the formula of a design with its blocks as random terms; None where there is none.
 
     Fixed terms lose their blocks; what the blocks are nested in takes their place, because they spanned it:
     ``~ family + treat1*treat2`` becomes ``~ treat1*treat2 + (1 | family)``, and ``~ treat1 + treat1:ind +
@@ -39,26 +41,28 @@ def blocks_as_random(design: Design) -> str | None:
     fixed = _products(terms, lambda name: f"C({_quoted(name)})" if name in wrapped else _quoted(name))
     random = [f"(1 | {':'.join(map(_quoted, block))})" for block in blocks]
     random += [bar.text for bar in split_formula(design.formula).bars]
-    return _readable(" + ".join([*(fixed or ["1"]), *random]), design)
+    return _usable(" + ".join([*(fixed or ["1"]), *random]), design)
 
 
 def groups_as_fixed(design: Design) -> str | None:
     """Return the formula of a design with random intercepts, with a fixed effect of each group instead.
 
-    None where other effects than intercepts vary between groups. Of groups within groups the innermost suffice.
+    None where other effects than intercepts vary between groups, or the samples do not suffice. Of groups within groups
+    the innermost suffice.
     """
-    groups = [term for term in design.random if term.names == ("Intercept",)]
+    groups = [term.factors for term in design.random if term.names == ("Intercept",)]
     if design.fixed_formula is None or not groups or len(groups) < len(design.random):
         return None
-    sets = [set(term.factors) for term in groups]
-    innermost = [term for term in groups if not any(set(term.factors) < other for other in sets)]
+    innermost = [factors for factors in groups if not any(set(factors) < set(other) for other in groups)]
     numbers = set(design.sheet.select_dtypes("number").columns)
     fixed = [
-        ":".join(f"C({_quoted(name)})" if name in numbers else _quoted(name) for name in term.factors)
-        for term in innermost
+        ("/" if factors[:-1] in groups else ":").join(
+            f"C({_quoted(name)})" if name in numbers else _quoted(name) for name in factors
+        )
+        for factors in innermost
     ]
     body = design.fixed_formula.removeprefix("~").strip()
-    return _readable(" + ".join(fixed if body == "1" else [*fixed, body]), design)
+    return _usable(" + ".join(fixed if body == "1" else [*fixed, body]), design)
 
 
 def _products(known: dict[frozenset[str], Term], write: Callable[[str], str]) -> list[str]:
@@ -82,11 +86,13 @@ def _quoted(name: str) -> str:
     return name if PLAIN.fullmatch(name) or "(" in name else f"`{name}`"
 
 
-def _readable(body: str, design: Design) -> str | None:
-    """Return a formula; None if its expressions cannot be read again."""
+def _usable(body: str, design: Design) -> str | None:
+    """Return a formula; None if no design can be made of it with the same samples."""
     formula = f"~ {body}"
-    try:
-        parse_formula(formula, design.sheet.columns)
-    except FormulaError:
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CountnestWarning)
+        try:
+            build_design(formula, design.sheet.copy(), numeric_ok=design.numbers, **design.level_options())
+        except CountnestError:
+            return None
     return formula
