@@ -25,7 +25,6 @@ EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "edger.deviance.deviance_chunk": (0.6, 4),
     "edger.levenberg.levenberg_chunk": (4.0, 22),
     "edger.profile.profile_chunk": (1.2, 5),
-    "edger.profile.grid_chunk": (1.2, 1),
     "negbin.moments.rough_dispersion_chunk": (0.4, 2),
     "negbin.moments.projected_mean_chunk": (0.3, 1),
     "negbin.irls.nb_log_start_chunk": (0.2, 1),

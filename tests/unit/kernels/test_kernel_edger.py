@@ -5,11 +5,12 @@ import pytest
 import scipy.special
 
 from countnest.kernels.edger.deviance import CLAMPED, EXACT, UNCLAMPED, unit_deviance
-from countnest.kernels.edger.profile import grid_chunk, profile_chunk
+from countnest.kernels.edger.profile import profile_chunk
 from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.glm import GLMInputs, fit_levenberg
 from countnest.stats.edger.levels import compat_level
 from countnest.stats.edger.one_group import fit_one_group
+from countnest.stats.edger.profile import count_terms, profile_on
 
 
 def one_group(y, f, v, alpha):
@@ -145,15 +146,15 @@ def test_adjusted_profile_likelihoods_are_those_of_the_twin(genes):
     for v in (np.ones((1, 6)), weights):
         for alpha in (1e-3, 0.3, 40.0):
             found = np.empty(len(counts))
-            profile_chunk(counts, mu, v, alpha, plan.index, plan.numbers, 1.0, found)
+            profile_chunk(counts, mu, v, count_terms(counts * v), alpha, plan.index, plan.numbers, 1.0, found)
             each_v = np.broadcast_to(v, counts.shape)
             expected = [adjusted_profile_of_means(*each, alpha)
                         for each in zip(counts, mu, [X] * len(counts), each_v, strict=True)]  # fmt: skip
             np.testing.assert_allclose(found, expected, rtol=1e-9)
             alone = np.empty(1)  # weights of one gene are weights too
-            profile_chunk(
-                counts[3:4], mu[3:4], v[3:4] if len(v) > 1 else v, alpha, plan.index, plan.numbers, 1.0, alone
-            )
+            own = v[3:4] if len(v) > 1 else v
+            terms = count_terms(counts[3:4] * own)
+            profile_chunk(counts[3:4], mu[3:4], own, terms, alpha, plan.index, plan.numbers, 1.0, alone)
             assert alone[0] == found[3]
 
 
@@ -162,11 +163,11 @@ def test_profile_likelihoods_without_dispersion_are_those_of_poisson_and_pivots_
     plan = Columns.of(np.ones((4, 1))).plan
     found = np.empty(1)
     for alpha in (0.0, 1e-18):
-        profile_chunk(y, mu, np.ones((1, 4)), alpha, plan.index, plan.numbers, 1.0, found)
+        profile_chunk(y, mu, np.ones((1, 4)), count_terms(y), alpha, plan.index, plan.numbers, 1.0, found)
         poisson = (y * np.log(mu) - mu - scipy.special.gammaln(y + 1.0)).sum() - 0.5 * np.log(mu.sum())
         assert found[0] == pytest.approx(poisson, rel=1e-10)
     for share in (0.5, 1.0):
-        profile_chunk(0.0 * y, 0.0 * mu, np.ones((1, 4)), 0.1, plan.index, plan.numbers, share, found)
+        profile_chunk(0.0 * y, 0.0 * mu, np.ones((1, 4)), count_terms(0.0 * y), 0.1, plan.index, plan.numbers, share, found)
         assert found[0] == pytest.approx(-share * np.log(1e-10), rel=1e-12)
 
 
@@ -178,14 +179,10 @@ def test_likelihoods_on_a_grid_are_those_of_fits_at_each_dispersion(genes):
     for X in (covariate, groups):
         columns = Columns.of(X)
         grid = np.array([0.01, 0.2, 3.0])
-        found = np.empty((len(counts), 3))
-        start = np.full((len(counts), 2), np.nan)
-        grid_chunk(
-            counts, factors, weights, grid, columns.plan.index, columns.plan.numbers, columns.level,
-            columns.samples, columns.first, EXACT, 1e-18, 1.0, start, found,
-        )  # fmt: skip
+        found = profile_on(inputs, columns, grid, compat_level())
         for k, alpha in enumerate(grid):
             mu = fit_levenberg(inputs, columns, alpha).mu
             expected = np.empty(len(counts))
-            profile_chunk(counts, mu, weights, alpha, columns.plan.index, columns.plan.numbers, 1.0, expected)
+            terms = count_terms(counts * weights)
+            profile_chunk(counts, mu, weights, terms, alpha, columns.plan.index, columns.plan.numbers, 1.0, expected)
             np.testing.assert_allclose(found[:, k], expected, rtol=1e-8)

@@ -1,4 +1,4 @@
-"""Logarithms by arithmetic alone, against fifty digits; errors in units of the last place (ulp)."""
+"""Logarithms and exponentials by arithmetic alone, against fifty digits; errors in units of the last place (ulp)."""
 
 import math
 from decimal import Decimal, localcontext
@@ -8,7 +8,7 @@ import pytest
 
 from cases import each
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.compiler.logarithm import fast_log, fast_log1p
+from countnest.kernels.compiler.logarithm import fast_exp, fast_log, fast_log1p
 from countnest.kernels.compiler.simd import LANES, as_lanes, exponent, mantissa
 from unit.kernels.test_kernel_simd import on_lanes
 
@@ -70,9 +70,23 @@ def test_logarithm_of_one_and_a_little():
     assert fast_log1p(0.0) == 0.0
 
 
+def test_exponential_is_right_to_one_unit_in_the_last_place():
+    rng = np.random.default_rng(4)
+    numbers = [*rng.uniform(-708.0, 709.0, 400), *rng.normal(0.0, 2.0, 400), *rng.normal(0.0, 1e-6, 50)]
+    assert worst(fast_exp, [float(x) for x in (*numbers, -708.0, 709.0)], Decimal.exp) < 1.0
+    assert fast_exp(0.0) == 1.0
+
+
+def test_exponential_beyond_the_range():
+    for x, expected in ((-709.0, 0.0), (-1e8, 0.0), (-math.inf, 0.0), (709.5, math.inf), (math.inf, math.inf)):
+        assert fast_exp(x) == expected
+    assert math.isnan(fast_exp(math.nan))
+
+
 @kernel
-def logarithms(a, log_out, log1p_out, exponent_out, mantissa_out):
+def logarithms(a, exp_out, log_out, log1p_out, exponent_out, mantissa_out):
     x = as_lanes(a)[0]
+    as_lanes(exp_out)[0] = fast_exp(x)
     as_lanes(log_out)[0] = fast_log(x)
     as_lanes(log1p_out)[0] = fast_log1p(x)
     as_lanes(exponent_out)[0] = exponent(x)
@@ -80,8 +94,8 @@ def logarithms(a, log_out, log1p_out, exponent_out, mantissa_out):
 
 
 def of_lanes(x):
-    """Return the logarithms, exponents and mantissas of (LANES,) numbers, computed as vectors."""
-    found = np.empty((4, 1, LANES))
+    """Return the exponentials, logarithms, exponents and mantissas of (LANES,) numbers, computed as vectors."""
+    found = np.empty((5, 1, LANES))
     on_lanes(lambda memory, _out: logarithms(memory, *found), x)
     return found[:, 0]
 
@@ -90,7 +104,7 @@ def test_lanes_have_the_bits_of_single_numbers():
     numbers = np.array([*NUMBERS, *RANDOM[:200]])
     numbers = numbers[: len(numbers) // LANES * LANES].reshape(-1, LANES)
     for x in numbers:
-        expected = [[function(one) for one in x] for function in (fast_log, fast_log1p, exponent_of, mantissa_of)]
+        expected = [[function(one) for one in x] for function in FUNCTIONS]
         np.testing.assert_array_equal(of_lanes(x), expected)
 
 
@@ -102,6 +116,9 @@ def exponent_of(x):
 @kernel
 def mantissa_of(x):
     return mantissa(x)
+
+
+FUNCTIONS = (fast_exp, fast_log, fast_log1p, exponent_of, mantissa_of)
 
 
 def test_exponent_and_mantissa_are_the_parts_of_a_number():

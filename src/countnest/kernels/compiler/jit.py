@@ -28,9 +28,14 @@ Function = TypeVar("Function", bound=Callable[..., object])
 PRIVATE = (
     "compiler.CompileResult._rebuild",
     "compiler.CompileResult._reduce",
+    "dispatcher.Dispatcher.get_call_template",
+    "dispatcher.Dispatcher.get_overload",
     "runtime.rtsys.initialize",
     "serialize.dumps",
 )
+
+# No wrapper for callers in C.
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 _logger = logging.getLogger("countnest")
 _kernels: list[Any] = []
@@ -42,15 +47,25 @@ def kernel(function: Function) -> Function:
     Floating point is strict (no re-association): a gene's numbers depend on its data alone, not on the chunk or the
     thread that computed it.
     """
-    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled: Any = numba.njit(**OPTIONS)(function)
     if not hasattr(compiled, "signatures"):  # the plain function, where numba is told not to compile
         return function
+    _kernels.append(compiled)
     if lacking() is None and hasattr(compiled, "_cache"):
-        compiled._cache = KernelCache(f"{function.__module__}.{function.__qualname__}")
+        name = f"{function.__module__}.{function.__qualname__}"
+        compiled._cache = KernelCache(name)
+        _call_without_wrapper(compiled, name)
     else:
         _keep_as_numba_does(compiled)
-    _kernels.append(compiled)
     return cast(Function, compiled)
+
+
+def _call_without_wrapper(compiled: Any, name: str) -> None:  # noqa: ANN401
+    """Let other kernels call a version of a kernel that Python cannot call, and that takes less time to compile."""
+    bare: Any = numba.njit(**OPTIONS, no_cpython_wrapper=True)(compiled.py_func)
+    bare._cache = KernelCache(name, bare=True)
+    compiled.get_call_template, compiled.get_overload = bare.get_call_template, bare.get_overload
+    _kernels.append(bare)
 
 
 @functools.cache
@@ -75,7 +90,10 @@ def _keep_as_numba_does(compiled: Any) -> None:  # noqa: ANN401 (numba has no ty
 
 
 def kernels() -> tuple[Any, ...]:
-    """Return the kernels that have been defined so far; `signatures` of each are those compiled or loaded."""
+    """Return the kernels that have been defined so far; `signatures` of each are those compiled or loaded.
+
+    What Python calls comes before what other kernels call.
+    """
     return tuple(_kernels)
 
 
@@ -107,12 +125,15 @@ def _version_key(sources: Path) -> str:
 class KernelCache:
     """A file for each compiled signature, named by the kernel, its signature and the processor; in numba's protocol.
 
+    `bare` kernels are those that Python cannot call.
+
     There is no index that two processes could write at the same time; a file appears in one move. A file that cannot
     be read is as good as none, and the kernel is compiled.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, bare: bool = False) -> None:
         self._name = name
+        self._bare = bare
         self._enabled = True
 
     @property
@@ -165,7 +186,7 @@ class KernelCache:
         folder = cache_folder() if self._enabled else None
         if folder is None:
             return None
-        key = hashlib.sha256(repr((str(sig), codegen.magic_tuple())).encode()).hexdigest()[:16]
+        key = hashlib.sha256(repr((str(sig), codegen.magic_tuple(), self._bare)).encode()).hexdigest()[:16]
         return folder / f"{self._short_name}-{key}.kernel"
 
     @property

@@ -48,7 +48,9 @@ __all__ = [
     "log",
     "mantissa",
     "new_lanes",
+    "power_of_two",
     "select",
+    "sqrt",
 ]
 
 ALIGNMENT = 64  # bytes of a line of the cache
@@ -73,6 +75,10 @@ def _mantissa(x: float) -> float:
     return 2.0 * math.frexp(x)[0]
 
 
+def _power_of_two(x: float) -> float:
+    return math.ldexp(1.0, int(x))
+
+
 def _without_last_axis(values: FloatArray) -> FloatArray:
     return values.reshape(values.shape[:-1])
 
@@ -89,8 +95,10 @@ as_lanes: Callable[[FloatArray], FloatArray] = kernel(_without_last_axis) if vec
 lanewise: Callable[[Function], Function] = _same if vectors is None else vectors.lanewise
 exponent: Function = kernel(_exponent) if vectors is None else vectors.exponent
 mantissa: Function = kernel(_mantissa) if vectors is None else vectors.mantissa
+power_of_two: Function = kernel(_power_of_two) if vectors is None else vectors.power_of_two
 exp: Function = math.exp if vectors is None else vectors.exp
 log: Function = math.log if vectors is None else vectors.log
+sqrt: Function = math.sqrt if vectors is None else vectors.sqrt
 
 
 @kernel

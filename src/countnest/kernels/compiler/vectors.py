@@ -19,9 +19,24 @@ import numpy as np
 
 from countnest.arrays import FloatArray
 
-__all__ = ["LANES", "any_lane", "as_lanes", "exp", "exponent", "lanewise", "log", "mantissa", "select"]
+__all__ = [
+    "LANES",
+    "any_lane",
+    "as_lanes",
+    "exp",
+    "exponent",
+    "lanewise",
+    "log",
+    "mantissa",
+    "power_of_two",
+    "select",
+    "sqrt",
+]
 
 LANES = 8  # as many doubles as the widest vector register holds
+# Doubles from 2^52 on have their whole number in their last bits, and from 1.5 times that on those below zero, too.
+WHOLE, SIGNED_WHOLE = 2.0**52, 1.5 * 2.0**52
+WHOLE_BITS = 0x433 << 52
 
 _numba: Any = numba  # without types
 _core, _extending, _arrays = _numba.core, _numba.extending, _numba.np.arrayobj
@@ -172,9 +187,26 @@ def _bits(builder: Any, x: Any) -> tuple[Any, Callable[[int], Any]]:  # noqa: AN
     return builder.bitcast(x, ir.IntType(64)), lambda value: ir.Constant(ir.IntType(64), value)
 
 
+def _all(x: Any, value: float) -> Any:  # noqa: ANN401
+    """Return a constant of the type of `x`, a number or vector."""
+    return ir.Constant(x.type, [value] * LANES if isinstance(x.type, ir.VectorType) else value)
+
+
 def _exponent(builder: Any, x: Any) -> Any:  # noqa: ANN401
+    # no conversion of whole numbers, for which there is no instruction on vectors
     bits, constant = _bits(builder, x)
-    return builder.sitofp(builder.sub(builder.lshr(bits, constant(52)), constant(1023)), x.type)
+    whole = builder.or_(builder.lshr(bits, constant(52)), constant(WHOLE_BITS))
+    return builder.fsub(builder.bitcast(whole, x.type), _all(x, WHOLE + 1023.0))
+
+
+def power_of_two(x: float) -> float:
+    """Return 2^x for a whole number x from -1022 to 1023."""
+    return cast("float", np.exp2(x))
+
+
+def _power_of_two(builder: Any, x: Any) -> Any:  # noqa: ANN401
+    bits, constant = _bits(builder, builder.fadd(x, _all(x, SIGNED_WHOLE + 1023.0)))
+    return builder.bitcast(builder.shl(bits, constant(52)), x.type)
 
 
 def _mantissa(builder: Any, x: Any) -> Any:  # noqa: ANN401
@@ -186,7 +218,10 @@ def _mantissa(builder: Any, x: Any) -> Any:  # noqa: ANN401
 for _kind in (lanes, _float):
     _extending.lower_builtin(exponent, _kind)(lambda _context, builder, _sig, values: _exponent(builder, *values))
     _extending.lower_builtin(mantissa, _kind)(lambda _context, builder, _sig, values: _mantissa(builder, *values))
-for _function in (exponent, mantissa):
+    _extending.lower_builtin(power_of_two, _kind)(
+        lambda _context, builder, _sig, values: _power_of_two(builder, *values)
+    )
+for _function in (exponent, mantissa, power_of_two):
     _type(_function, lambda arguments: arguments[0] if arguments[0] in (lanes, _float) else None)
 
 
@@ -217,7 +252,7 @@ def lanewise(single: Callable[[float], float]) -> Callable[[float], float]:
     return function
 
 
-exp, log = lanewise(math.exp), lanewise(math.log)
+exp, log, sqrt = lanewise(math.exp), lanewise(math.log), lanewise(math.sqrt)
 
 
 def as_lanes(values: FloatArray) -> FloatArray:

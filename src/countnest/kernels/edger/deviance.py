@@ -5,10 +5,12 @@ Source: McCullagh and Nelder (1989), Generalized Linear Models, ch. 8.
 
 from __future__ import annotations
 
+import numpy as np
+
 from countnest.arrays import FloatArray
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.compiler.logarithm import fast_log, fast_log1p
-from countnest.kernels.compiler.simd import any_lane, select
+from countnest.kernels.compiler.simd import LANES, any_lane, as_lanes, load_row, new_lanes, select
 
 __all__ = ["CLAMPED", "EXACT", "UNCLAMPED", "deviance_chunk", "unit_deviance"]
 
@@ -17,6 +19,8 @@ EXACT, CLAMPED, UNCLAMPED = 0, 1, 2
 # edgeR adds this to counts and means, has a Taylor series for dispersions below the second number, and a gamma
 # deviance where mean times dispersion is above the third.
 LITTLE, SMALL_DISPERSION, LARGE_PRODUCT = 1e-8, 1e-4, 1e6
+COUNT, WEIGHT, MEAN, BY_SAMPLE = 0, 1, 2, np.int64(3)
+DISPERSION, DEVIANCE, BY_GENE = 0, 1, np.int64(2)
 
 
 @kernel
@@ -66,9 +70,22 @@ def deviance_chunk(
     counts: FloatArray, mu: FloatArray, weights: FloatArray, alpha: FloatArray, mode: int, deviance_out: FloatArray
 ) -> None:
     """Write the deviances of all genes into `deviance_out` (G,); `weights` are (1, n) or (G, n)."""
-    for g in range(counts.shape[0]):
-        v = weights[0] if weights.shape[0] == 1 else weights[g]
-        total = 0.0
-        for j in range(counts.shape[1]):
-            total += v[j] * unit_deviance(counts[g, j], mu[g, j], alpha[g], mode)
-        deviance_out[g] = total
+    n_genes, n = counts.shape
+    data = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES)
+    by_sample = as_lanes(data)
+    y, v, mean = by_sample[COUNT], by_sample[WEIGHT], by_sample[MEAN]
+    ends = new_lanes(BY_GENE)
+    of_gene = as_lanes(ends)
+    for begin in range(0, n_genes, LANES):
+        size = min(LANES, n_genes - begin)
+        for lane in range(size):
+            load_row(counts, begin + lane, lane, data[COUNT])
+            load_row(weights, begin + lane, lane, data[WEIGHT])
+            load_row(mu, begin + lane, lane, data[MEAN])
+            ends[DISPERSION, lane] = alpha[begin + lane]
+        total = 0.0 * of_gene[DISPERSION]
+        for j in range(n):
+            total = total + v[j] * unit_deviance(y[j], mean[j], of_gene[DISPERSION], mode)
+        of_gene[DEVIANCE] = total
+        for lane in range(size):
+            deviance_out[begin + lane] = ends[DEVIANCE, lane]

@@ -15,18 +15,23 @@ import numpy as np
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.algebra.elimination import (
     DIAGONAL,
+    LEFT,
     N_CELLS,
     N_COLUMNS,
+    N_SLOTS,
+    OUT,
+    RIGHT,
     SAMPLE_CELL,
+    UPDATE,
     cell_predictors,
-    factorize,
     gather_scores,
     information,
     n_equations,
     solve,
 )
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.compiler.simd import LANES, as_lanes, exp, load_row, new_lanes, select
+from countnest.kernels.compiler.logarithm import fast_exp
+from countnest.kernels.compiler.simd import LANES, as_lanes, load_row, new_lanes, select
 from countnest.kernels.edger.deviance import EXACT, unit_deviance
 
 __all__ = ["levenberg_chunk"]
@@ -48,7 +53,7 @@ STALLED, RUNAWAY, RUNAWAY_GAIN = 0.9, 0.5, 1e-16
 # Rows of the numbers by sample, by column and of a gene.
 COUNT, FACTOR, WEIGHT, MEAN, NEW_MEAN = 0, 1, 2, 3, 4
 BETA, NEW_BETA, SCORE, STEP = 0, 1, 2, 3
-ALPHA, DEVIANCE, NEW_DEVIANCE, LAMBDA, INFORMATION, GAINED, DETERMINANT, TAKEN, LARGEST = 0, 1, 2, 3, 4, 5, 6, 7, 8
+ALPHA, DEVIANCE, NEW_DEVIANCE, LAMBDA, INFORMATION, GAINED, PIVOTS, TAKEN, LARGEST = 0, 1, 2, 3, 4, 5, 6, 7, 8
 LAST_GAIN, LONGEST, NEWTON = 9, 10, 11
 BY_SAMPLE, BY_COLUMN, N_NUMBERS = np.int64(5), np.int64(4), np.int64(12)
 # Rows of the state of a lane: its gene or none, iterations (-1: its start is not evaluated yet), trials of this one.
@@ -56,32 +61,33 @@ GENE, ITERATION, TRIAL, DONE, FREE = 0, 1, 2, 3, -1
 
 
 @kernel
-def starting_level(y: FloatArray, f: FloatArray, v: FloatArray, alpha: float) -> float:
-    """Return the log of the average of y / f, weighted by the information of means f."""
+def starting_level(lane: int, data: FloatArray, alpha: float) -> float:
+    """Return the log of the average of y / f of a lane, weighted by the information of means f."""
     total = 0.0
     weight = 0.0
-    for j in range(y.shape[0]):
-        share = v[j] * f[j] / (1.0 + alpha * f[j])
-        total += y[j] / f[j] * share
+    for j in range(data.shape[1]):
+        f = data[FACTOR, j, lane]
+        share = data[WEIGHT, j, lane] * f / (1.0 + alpha * f)
+        total += data[COUNT, j, lane] / f * share
         weight += share
     return math.log(total / weight)
 
 
 @kernel
 def load_gene(
-    lane: int, y: FloatArray, level: FloatArray, start: FloatArray, v: FloatArray, f: FloatArray,
-    alpha: float, coefficients: FloatArray, ends: FloatArray,
+    g: int, lane: int, data: FloatArray, level: FloatArray, start: FloatArray, alpha: float,
+    coefficients: FloatArray, ends: FloatArray,
 ) -> bool:  # fmt: skip
-    """Put the start of a gene into a lane; return False for one without counts."""
+    """Put the start of a gene, whose data are there, into a lane; return False for one without counts."""
     largest = 0.0
-    for j in range(y.shape[0]):
-        largest = max(largest, y[j])
+    for j in range(data.shape[1]):
+        largest = max(largest, data[COUNT, j, lane])
     if largest < NO_COUNT:
         return False
-    given = not math.isnan(start[0])
-    common = 0.0 if given else starting_level(y, f, v, alpha)
-    for k in range(start.shape[0]):
-        coefficients[BETA, k, lane] = start[k] if given else common * level[k]
+    given = not math.isnan(start[g, 0])
+    common = 0.0 if given else starting_level(lane, data, alpha)
+    for k in range(start.shape[1]):
+        coefficients[BETA, k, lane] = start[g, k] if given else common * level[k]
     ends[ALPHA, lane], ends[LARGEST, lane] = alpha, largest
     ends[INFORMATION, lane], ends[LAST_GAIN, lane] = 0.0, NEWTON_GAIN if given else math.inf
     return True
@@ -132,6 +138,23 @@ def add_damping(plan: IntArray, damping: float, equations: FloatArray) -> None:
 
 
 @kernel
+def eliminate(plan: IntArray, equations: FloatArray) -> float:
+    """Do what `factorize` does; return the sum of the pivots' reciprocals, NaN where the matrix is not positive definite."""
+    n_slots = plan[N_SLOTS]
+    diagonal, update, left, right, out = plan[DIAGONAL], plan[UPDATE], plan[LEFT], plan[RIGHT], plan[OUT]
+    total = 0.0 * equations[0]
+    for j in range(plan[N_COLUMNS]):
+        pivot = equations[plan[diagonal + j]]
+        pivot = select(pivot > 0.0, pivot, math.nan)
+        reciprocal = 1.0 / pivot
+        total = total + reciprocal
+        equations[3 * n_slots + j] = reciprocal
+        for u in range(plan[update + j], plan[update + j + 1]):
+            equations[plan[out + u]] -= equations[plan[left + u]] * reciprocal * equations[plan[right + u]]
+    return total
+
+
+@kernel
 def gain_and_length(score: FloatArray, step: FloatArray, any_number: float) -> tuple[float, float]:
     """Return the gain that the score predicts for a step, and the step's longest component."""
     gain = 0.0 * any_number
@@ -156,7 +179,7 @@ def means_and_deviance(
 ) -> float:
     """Write the means of cells' predictors into `mu` (n,), and return the deviance; `eta` is used up."""
     for c in range(plan[N_CELLS]):
-        eta[c] = exp(eta[c])
+        eta[c] = fast_exp(eta[c])
     cell = plan[SAMPLE_CELL]
     total = 0.0 * alpha
     for j in range(y.shape[0]):
@@ -190,7 +213,7 @@ def judge(
             continue
         low = new / ends[LARGEST, lane] < NO_DEVIANCE
         near = mode == EXACT and gain < NEAR_GAIN and not math.isnan(new)
-        if not math.isnan(ends[DETERMINANT, lane]) and (new <= ends[DEVIANCE, lane] or low or near):
+        if not math.isnan(ends[PIVOTS, lane]) and (new <= ends[DEVIANCE, lane] or low or near):
             state[ITERATION, lane] += 1
             ends[TAKEN, lane] = 1.0
             enough = is_enough(mode, limit, gain, ends[LAST_GAIN, lane], ends[LONGEST, lane])
@@ -200,7 +223,7 @@ def judge(
                 ends[LAMBDA, lane] /= 10.0
             state[TRIAL, lane] = 0
         else:
-            ends[LAMBDA, lane] *= 10.0 if math.isnan(ends[DETERMINANT, lane]) else 2.0
+            ends[LAMBDA, lane] *= 10.0 if math.isnan(ends[PIVOTS, lane]) else 2.0
             state[TRIAL, lane] += 1
             if not ends[LAMBDA, lane] / ends[INFORMATION, lane] <= FAILED:
                 state[ITERATION, lane] += 1
@@ -278,15 +301,18 @@ def levenberg_chunk(
             while state[GENE, lane] == FREE and taken < n_genes:
                 g = taken
                 taken += 1
-                own_v, own_f = weights[g if weights.shape[0] > 1 else 0], factors[g if factors.shape[0] > 1 else 0]
                 n_iter_out[g], failed_out[g] = 0, 0.0
-                if load_gene(lane, counts[g], level, beta_out[g], own_v, own_f, alpha[g], coefficients, ends):
+                load_row(counts, g, lane, y_lanes)
+                load_row(factors, g, lane, f_lanes)
+                load_row(weights, g, lane, v_lanes)
+                if load_gene(g, lane, data, level, beta_out, alpha[g], coefficients, ends):
                     state[GENE, lane], state[ITERATION, lane], state[TRIAL, lane], state[DONE, lane] = g, -1, 0, 0
-                    load_row(counts, g, lane, y_lanes)
-                    load_row(factors, g, lane, f_lanes)
-                    load_row(weights, g, lane, v_lanes)
                 else:
-                    beta_out[g], mu_out[g], deviance_out[g] = math.nan, 0.0, 0.0
+                    for k in range(p):
+                        beta_out[g, k] = math.nan
+                    for j in range(n):
+                        mu_out[g, j] = 0.0
+                    deviance_out[g] = 0.0
                     done += 1
         for lane in range(LANES):
             ends[NEWTON, lane] = 1.0 if mode == EXACT and ends[LAST_GAIN, lane] <= NEWTON_GAIN else 0.0
@@ -302,7 +328,7 @@ def levenberg_chunk(
         add_damping(plan, of_gene[LAMBDA], equations)
         for k in range(p):
             step[k] = score[k]
-        of_gene[DETERMINANT] = factorize(plan, equations)
+        of_gene[PIVOTS] = eliminate(plan, equations)
         solve(plan, equations, step)
         of_gene[GAINED], of_gene[LONGEST] = gain_and_length(score, step, of_gene[ALPHA])
         for k in range(p):

@@ -1,16 +1,15 @@
-"""Leverages of weighted least squares, also where columns depend on each other.
+"""Leverages of weighted least squares, also where columns depend on each other: eight genes at once.
 
 Source: Golub and Van Loan (2013), Matrix Computations, section 5.2.8 (modified Gram-Schmidt).
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from countnest.arrays import FloatArray
 from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.compiler.simd import LANES, as_lanes, load_row, new_lanes, select, sqrt
 
 __all__ = ["leverage_chunk"]
 
@@ -18,41 +17,40 @@ __all__ = ["leverage_chunk"]
 LEAST_NORM = 1e-7
 # Passes of the orthogonalization: two give orthogonal columns to the last digits.
 PASSES = 2
+ROOT, LEVERAGE, BY_SAMPLE = 0, 1, np.int64(2)
 
 
 @kernel
-def norm(column: FloatArray) -> float:
-    """Return the Euclidean norm."""
-    total = 0.0
-    for value in column:
-        total += value * value
-    return math.sqrt(total)
+def leverage_lanes(design: FloatArray, root: FloatArray, basis: FloatArray, leverage: FloatArray) -> None:
+    """Write the leverages (n,) of the rows of `design` (p, n) times `root` (n,); `basis` (p, n) is memory.
 
-
-@kernel
-def leverage_row(design: FloatArray, root: FloatArray, basis: FloatArray, leverage_out: FloatArray) -> None:
-    """Write the leverages (n,) of the rows of `design` (p, n) times `root` (n,); `basis` (p, n) is memory."""
+    A column that is set aside is zero in the basis.
+    """
     p, n = design.shape
-    rank = 0
-    leverage_out[:] = 0.0
+    for j in range(n):
+        leverage[j] = 0.0
     for k in range(p):
-        column = basis[rank]
+        before = 0.0 * root[0]
         for j in range(n):
-            column[j] = design[k, j] * root[j]
-        before = norm(column)
+            entry = design[k, j] * root[j]
+            basis[k, j] = entry
+            before = before + entry * entry
         for _ in range(PASSES):
-            for i in range(rank):
-                share = 0.0
+            for i in range(k):
+                share = 0.0 * before
                 for j in range(n):
-                    share += basis[i, j] * column[j]
+                    share = share + basis[i, j] * basis[k, j]
                 for j in range(n):
-                    column[j] -= share * basis[i, j]
-        left = norm(column)
-        if left > 0.0 and left >= LEAST_NORM * before:
-            for j in range(n):
-                column[j] /= left
-                leverage_out[j] += column[j] * column[j]
-            rank += 1
+                    basis[k, j] = basis[k, j] - share * basis[i, j]
+        left = 0.0 * before
+        for j in range(n):
+            left = left + basis[k, j] * basis[k, j]
+        before, left = sqrt(before), sqrt(left)
+        kept = (left > 0.0) & (left >= LEAST_NORM * before)
+        for j in range(n):
+            entry = select(kept, basis[k, j] / left, 0.0)
+            basis[k, j] = entry
+            leverage[j] = leverage[j] + entry * entry
 
 
 @kernel
@@ -66,10 +64,18 @@ def leverage_chunk(design: FloatArray, weights: FloatArray, leverage_out: FloatA
     weights
         (G, n) working weights, not negative.
     """
-    p, n = design.shape
-    basis = np.empty((p, n))
-    root = np.empty(n)
-    for g in range(weights.shape[0]):
+    (p, n), n_genes = design.shape, weights.shape[0]
+    basis = as_lanes(new_lanes(p * n).reshape(p, n, LANES))
+    data = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES)
+    by_sample = as_lanes(data)
+    root, leverage = by_sample[ROOT], by_sample[LEVERAGE]
+    for begin in range(0, n_genes, LANES):
+        size = min(LANES, n_genes - begin)
+        for lane in range(size):
+            load_row(weights, begin + lane, lane, data[ROOT])
         for j in range(n):
-            root[j] = math.sqrt(weights[g, j])
-        leverage_row(design, root, basis, leverage_out[g])
+            root[j] = sqrt(root[j])
+        leverage_lanes(design, root, basis, leverage)
+        for lane in range(size):
+            for j in range(n):
+                leverage_out[begin + lane, j] = data[LEVERAGE, j, lane]

@@ -25,12 +25,9 @@ from countnest.kernels.algebra.elimination import (
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.compiler.logarithm import fast_log, fast_log1p
 from countnest.kernels.compiler.simd import LANES, any_lane, as_lanes, load_row, new_lanes, select
-from countnest.kernels.edger.deviance import EXACT
-from countnest.kernels.edger.levenberg import levenberg_chunk
-from countnest.kernels.edger.one_group import one_way_chunk
 from countnest.kernels.negbin.density import stirling_series
 
-__all__ = ["grid_chunk", "profile_chunk"]
+__all__ = ["profile_chunk"]
 
 HALF_LOG_TWO_PI = 0.9189385332046727
 # Below this argument as many factors take the gamma function to where its series is accurate.
@@ -39,12 +36,8 @@ SERIES_FROM = 10.0
 LEAST_DISPERSION, LEAST_MEAN = 1e-30, 1e-300
 # A pivot below this has no information.
 NO_INFORMATION = 1e-10
-COUNT, WEIGHT, MEAN = 0, 1, 2
-BY_SAMPLE = np.int64(3)
-# Genes whose fits at all dispersions are made before those of the next genes.
-BLOCK = 256
-# Of the fits; whole numbers with a type, for each literal one there would be another compilation.
-ONE_WAY_TOLERANCE, ONE_WAY_MAX_ITER, MAX_ITER = 1e-10, np.int64(50), np.int64(250)
+COUNT, WEIGHT, MEAN, TERM = 0, 1, 2, 3
+BY_SAMPLE = np.int64(4)
 
 
 @kernel
@@ -64,13 +57,14 @@ def gamma_ratio(x: float, m: float, away: float) -> float:
 
 
 @kernel
-def loglik(y: float, mu: float, r: float, rate: float) -> float:
-    """Return log NB(y; mu, dispersion 1 / r); `rate` is `gamma_ratio(r, r, 0)`. 0 where the mean is 0."""
+def loglik(y: float, mu: float, r: float, rate: float, term: float) -> float:
+    """Return log NB(y; mu, dispersion 1 / r); `rate` is `gamma_ratio(r, r, 0)`. 0 where the mean is 0.
+
+    `term` is y log(y + 1) - y - log y!.
+    """
     some = mu > LEAST_MEAN
     mean = select(some, mu, 1.0)
-    one = y + 1.0
-    value: float = gamma_ratio(y + r, mean + r, y - mean) - rate - gamma_ratio(one, one, 0.0)
-    value = value + y * fast_log(mean / one) - fast_log(one) + 1.0
+    value: float = gamma_ratio(y + r, mean + r, y - mean) - rate + y * fast_log(mean / (y + 1.0)) + term
     result: float = select(some, value, 0.0)
     return result
 
@@ -98,9 +92,10 @@ def adjustment(plan: IntArray, equations: FloatArray, floor_share: float) -> flo
 
 @kernel
 def profile_lanes(
-    y: FloatArray, v: FloatArray, mu: FloatArray, alpha: float, plan: IntArray, weighted: bool, weight: FloatArray
+    by_sample: FloatArray, alpha: float, plan: IntArray, weighted: bool, weight: FloatArray
 ) -> float:
     """Return the log-likelihoods, and write the sums of GLM weights of the cells (C,)."""
+    y, v, mu, term = by_sample[COUNT], by_sample[WEIGHT], by_sample[MEAN], by_sample[TERM]
     cell = plan[SAMPLE_CELL]
     for c in range(plan[N_CELLS]):
         weight[c] = 0.0
@@ -112,9 +107,9 @@ def profile_lanes(
         if weighted:
             r = select(v[j] > 0.0, v[j], 1.0) / alpha
             rate = gamma_ratio(r, r, 0.0)
-            total = total + loglik(v[j] * y[j], v[j] * mu[j], r, rate)
+            total = total + loglik(v[j] * y[j], v[j] * mu[j], r, rate, term[j])
         else:
-            total = total + loglik(y[j], mu[j], r, rate)
+            total = total + loglik(y[j], mu[j], r, rate, term[j])
     return total
 
 
@@ -123,13 +118,26 @@ def profile_chunk(
     counts: FloatArray,
     mu: FloatArray,
     weights: FloatArray,
+    terms: FloatArray,
     alpha: float,
     plan: IntArray,
     numbers: FloatArray,
     floor_share: float,
     profile_out: FloatArray,
 ) -> None:
-    """Write the adjusted log-likelihoods at means (G, n) and one dispersion into `profile_out` (G,)."""
+    """Write the adjusted log-likelihoods at means (G, n) and one dispersion into `profile_out` (G,).
+
+    Parameters
+    ----------
+    counts, weights
+        (G, n), and (1, n) or (G, n) observation weights.
+    terms
+        (G, n) y log(y + 1) - y - log y! of the counts y times their weights.
+    plan, numbers
+        Of the design, see `elimination`.
+    floor_share
+        See `adjustment`.
+    """
     n_genes, n = counts.shape
     data = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES)
     by_sample = as_lanes(data)
@@ -148,89 +156,9 @@ def profile_chunk(
             load_row(counts, start + lane, lane, data[COUNT])
             load_row(weights, start + lane, lane, data[WEIGHT])
             load_row(mu, start + lane, lane, data[MEAN])
-        value = profile_lanes(by_sample[COUNT], by_sample[WEIGHT], by_sample[MEAN], of_gene[0], plan, weighted, weight)
+            load_row(terms, start + lane, lane, data[TERM])
+        value = profile_lanes(by_sample, of_gene[0], plan, weighted, weight)
         information(plan, numbers, weight, equations)
         of_gene[1] = value - adjustment(plan, equations, floor_share)
         for lane in range(size):
             profile_out[start + lane] = ends[1, lane]
-
-
-@kernel
-def extrapolate(beta: FloatArray, before: FloatArray, k: int) -> None:
-    """Move the coefficients (G, p) found at dispersion k - 1 to where they are heading, from those at k - 2.
-
-    `before` has these on entry, and those of k - 1 on return.
-    """
-    for g in range(beta.shape[0]):
-        for c in range(beta.shape[1]):
-            here = beta[g, c]
-            if k > 1:
-                beta[g, c] += here - before[g, c]
-            before[g, c] = here
-
-
-@kernel
-def grid_chunk(
-    counts: FloatArray,
-    factors: FloatArray,
-    weights: FloatArray,
-    grid: FloatArray,
-    plan: IntArray,
-    numbers: FloatArray,
-    level: FloatArray,
-    samples: IntArray,
-    first: IntArray,
-    mode: int,
-    limit: float,
-    floor_share: float,
-    start: FloatArray,
-    profile_out: FloatArray,
-) -> None:
-    """Write the adjusted profile log-likelihoods of dispersions into `profile_out` (G, K).
-
-    Each fit starts from the one at the dispersion before; where deviances are exact, from where it is heading.
-
-    Parameters
-    ----------
-    counts, factors, weights
-        (G, n), and (1, n) or (G, n), see `levenberg`.
-    grid
-        (K,) dispersions.
-    plan, numbers, level, samples, first
-        Of the design. With as many groups as columns each is fitted by itself.
-    mode, limit
-        See `levenberg`.
-    floor_share
-        See `adjustment`.
-    start
-        (G, p) coefficients, or (G, C) rates of groups: starts at the first dispersion on entry, NaN where there is
-        none; on return, what was found at the last one.
-    """
-    (n_genes, n), p = counts.shape, plan[N_COLUMNS]
-    one_way = plan[N_CELLS] == p
-    alpha, mu, deviance = np.empty(BLOCK), np.empty((BLOCK, n)), np.empty(BLOCK)
-    before = np.empty((BLOCK, start.shape[1]))
-    n_iter, failed, value = np.empty(BLOCK, np.int64), np.empty(BLOCK), np.empty(BLOCK)
-    for begin in range(0, n_genes, BLOCK):
-        end = min(begin + BLOCK, n_genes)
-        size = end - begin
-        y = counts[begin:end]
-        f = factors[begin:end] if factors.shape[0] > 1 else factors
-        v = weights[begin:end] if weights.shape[0] > 1 else weights
-        beta = start[begin:end]
-        for k in range(grid.shape[0]):
-            alpha[:] = grid[k]
-            if mode == EXACT:
-                extrapolate(beta, before[:size], k)
-            if one_way:
-                one_way_chunk(
-                    y, f, v, alpha[:size], samples, first, ONE_WAY_TOLERANCE, ONE_WAY_MAX_ITER, beta, mu[:size]
-                )
-            else:
-                levenberg_chunk(
-                    y, f, v, alpha[:size], plan, numbers, level, mode, limit, MAX_ITER,
-                    beta, mu[:size], deviance[:size], n_iter[:size], failed[:size],
-                )  # fmt: skip
-            profile_chunk(y, mu[:size], v, grid[k], plan, numbers, floor_share, value[:size])
-            for g in range(size):
-                profile_out[begin + g, k] = value[g]

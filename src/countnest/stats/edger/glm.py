@@ -24,6 +24,7 @@ __all__ = [
     "GLMInputs",
     "deviance_mode",
     "deviances",
+    "fit_from",
     "fit_glm",
     "fit_levenberg",
     "gain_limit",
@@ -148,29 +149,77 @@ def fit_levenberg(
     -----
     R counterpart: edgeR::mglmLevenberg.
     """
+    alpha = _by_gene(dispersion, len(inputs.counts))
+    return _levenberg(inputs, columns, alpha, start, deviance_mode(level), gain_limit(level), max_iter)
+
+
+def _levenberg(
+    inputs: GLMInputs,
+    columns: Columns,
+    alpha: FloatArray,
+    start: FloatArray | None,
+    mode: int,
+    limit: float,
+    max_iter: int,
+) -> GLMFit:
+    """Return the fits at dispersions (G,)."""
     (n_genes, n), p = inputs.counts.shape, columns.matrix.shape[1]
     beta = np.full((n_genes, p), np.nan) if start is None else as_float(start.copy())
     mu, deviance = np.empty((n_genes, n)), np.empty(n_genes)
     n_iter, failed = np.empty(n_genes, dtype=np.int64), np.empty(n_genes)
     levenberg_chunk(
-        inputs.counts, inputs.factors, inputs.weights, _by_gene(dispersion, n_genes),
-        columns.plan.index, columns.plan.numbers, columns.level, deviance_mode(level), gain_limit(level), max_iter,
+        inputs.counts, inputs.factors, inputs.weights, alpha,
+        columns.plan.index, columns.plan.numbers, columns.level, mode, limit, max_iter,
         beta, mu, deviance, n_iter, failed,
     )  # fmt: skip
     return GLMFit(beta, mu, deviance, n_iter, failed > 0)
 
 
-def _fit_groups(
-    inputs: GLMInputs, columns: Columns, dispersion: float | FloatArray, start: FloatArray | None, level: Level
-) -> GLMFit:
+def fit_from(
+    inputs: GLMInputs,
+    columns: Columns,
+    dispersion: float,
+    start: FloatArray | None,
+    level: Level,
+    limit: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the means (G, n) of fits, and where the next ones can start: coefficients, or log rates of groups.
+
+    Parameters
+    ----------
+    start
+        What another fit of these genes returned, or None.
+    limit
+        The gain of deviance that ends damped scoring.
+    """
+    alpha = _by_gene(dispersion, len(inputs.counts))
+    if columns.is_one_way:
+        rates, mu = _rates(inputs, columns, alpha, start)
+        return mu, rates
+    fit = _levenberg(inputs, columns, alpha, start, deviance_mode(level), limit, MAX_ITER)
+    return fit.mu, fit.beta
+
+
+def _rates(
+    inputs: GLMInputs, columns: Columns, alpha: FloatArray, start: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return the log rates (G, C) of groups, and the means (G, n)."""
     n_genes, n = inputs.counts.shape
-    alpha = _by_gene(dispersion, n_genes)
-    rates = np.full((n_genes, len(columns.rows)), np.nan) if start is None else as_float(start @ columns.rows.T)
+    rates = np.full((n_genes, len(columns.rows)), np.nan) if start is None else as_float(start.copy())
     mu = np.empty((n_genes, n))
     one_way_chunk(
         inputs.counts, inputs.factors, inputs.weights, alpha,
         columns.samples, columns.first, TOLERANCE, MAX_STEPS, rates, mu,
     )  # fmt: skip
+    return rates, mu
+
+
+def _fit_groups(
+    inputs: GLMInputs, columns: Columns, dispersion: float | FloatArray, start: FloatArray | None, level: Level
+) -> GLMFit:
+    n_genes = len(inputs.counts)
+    alpha = _by_gene(dispersion, n_genes)
+    rates, mu = _rates(inputs, columns, alpha, None if start is None else as_float(start @ columns.rows.T))
     empty = np.isneginf(rates).all(axis=1)
     finite = np.maximum(rates, NO_RATE)
     beta = np.linalg.solve(columns.rows, finite.T).T

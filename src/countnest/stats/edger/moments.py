@@ -12,7 +12,7 @@ import scipy.special
 
 from countnest.arrays import FloatArray
 
-__all__ = ["deviance_moments", "exact_deviance"]
+__all__ = ["deviance_moments", "exact_deviance", "stirling_remainder"]
 
 # The share of log y that is left to the sum over counts: half at HALF, on either side of which it changes over WIDTH.
 # All counts below ALL are summed, and the integral begins at FIRST.
@@ -78,13 +78,13 @@ def _summed_share(log_y: FloatArray) -> FloatArray:
 def _saturated(y: FloatArray, dispersion: float) -> FloatArray:
     """Return the probability of y > 0 where it is the mean."""
     if dispersion == 0.0:
-        return np.asarray(np.exp(-_stirling(y) - HALF_LOG_2PI) / np.sqrt(y))
+        return np.asarray(np.exp(-stirling_remainder(y) - HALF_LOG_2PI) / np.sqrt(y))
     size = 1.0 / dispersion
-    logs = _stirling(y + size) - _stirling(np.array([size])) - _stirling(y) - HALF_LOG_2PI
+    logs = stirling_remainder(y + size) - stirling_remainder(np.array([size])) - stirling_remainder(y) - HALF_LOG_2PI
     return np.asarray(np.exp(logs) / np.sqrt(y * (1.0 + dispersion * y)))
 
 
-def _stirling(x: FloatArray) -> FloatArray:
+def stirling_remainder(x: FloatArray) -> FloatArray:
     """Return what log gamma(x) has beyond (x - 1/2) log x - x + log(2 pi) / 2."""
     z = np.maximum(x, 16.0)
     inverse = 1.0 / z**2

@@ -8,13 +8,14 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.kernels.edger.profile import grid_chunk
+from countnest.kernels.edger.profile import profile_chunk
 from countnest.stats.edger.columns import Columns, without_samples
-from countnest.stats.edger.glm import GAIN, GLMInputs, deviance_mode, fit_glm
+from countnest.stats.edger.glm import GAIN, GLMInputs, fit_from, fit_glm
 from countnest.stats.edger.levels import Level, compat_level
+from countnest.stats.edger.moments import HALF_LOG_2PI, stirling_remainder
 from countnest.stats.edger.zeros import exact_zeros, patterns
 
-__all__ = ["CENTRE", "LOG_GRID", "adjusted_profile", "dispersion_grid", "profile_sum"]
+__all__ = ["CENTRE", "LOG_GRID", "adjusted_profile", "count_terms", "dispersion_grid", "profile_sum"]
 
 # Where exact zeros are looked for.
 DISPERSION = 0.05
@@ -23,6 +24,8 @@ LOG_GRID = np.linspace(-10.0, 10.0, 21)
 CENTRE = 0.1
 # Fits at a grid of dispersions start near their end: a gain below this is enough for the likelihood.
 GRID_GAIN = 1e-9
+# Genes whose fits at all dispersions are made before those of the next genes.
+BLOCK = 1024
 
 
 def dispersion_grid(log_grid: FloatArray = LOG_GRID) -> FloatArray:
@@ -54,15 +57,43 @@ def adjusted_profile(
 
 
 def profile_on(inputs: GLMInputs, columns: Columns, dispersions: FloatArray, level: Level) -> FloatArray:
-    """Return the adjusted profile log-likelihoods (G, K) with all samples and columns."""
-    start = np.full((len(inputs.counts), columns.matrix.shape[1]), np.nan)
-    profile = np.empty((len(inputs.counts), len(dispersions)))
-    grid_chunk(
-        inputs.counts, inputs.factors, inputs.weights, as_float(dispersions),
-        columns.plan.index, columns.plan.numbers, columns.level, columns.samples, columns.first,
-        deviance_mode(level), GRID_GAIN if level.exact else GAIN, 0.5 if level.half_floor else 1.0, start, profile,
-    )  # fmt: skip
-    return profile
+    """Return the adjusted profile log-likelihoods (G, K) with all samples and columns.
+
+    Each fit starts from the one at the dispersion before; where deviances are exact, from where it is heading.
+    """
+    profile = np.empty((len(dispersions), len(inputs.counts)))
+    for begin in range(0, len(inputs.counts), BLOCK):
+        some = slice(begin, begin + BLOCK)
+        _profile_of_block(inputs.at(some), columns, dispersions, level, profile[:, some])
+    return profile.T
+
+
+def _profile_of_block(
+    inputs: GLMInputs, columns: Columns, dispersions: FloatArray, level: Level, profile_out: FloatArray
+) -> None:
+    """Write the adjusted profile log-likelihoods of some genes into `profile_out` (K, G)."""
+    terms = count_terms(inputs.counts * inputs.weights)
+    floor_share = 0.5 if level.half_floor else 1.0
+    limit = GRID_GAIN if level.exact else GAIN
+    before: FloatArray | None = None
+    start: FloatArray | None = None
+    for dispersion, out in zip(dispersions, profile_out, strict=True):
+        mu, found = fit_from(inputs, columns, dispersion, start, level, limit)
+        profile_chunk(
+            inputs.counts, mu, inputs.weights, terms, dispersion, columns.plan.index, columns.plan.numbers,
+            floor_share, out,
+        )  # fmt: skip
+        start = found
+        if level.exact and before is not None:
+            with np.errstate(invalid="ignore"):  # groups without counts
+                start = 2.0 * found - before
+        before = found
+
+
+def count_terms(counts: FloatArray) -> FloatArray:
+    """Return y log(y + 1) - y - log y! of counts y (G, n), what their likelihoods have whatever the dispersion."""
+    one = counts + 1.0
+    return as_float(1.0 - HALF_LOG_2PI - stirling_remainder(one) - 0.5 * np.log(one))
 
 
 def profile_sum(inputs: GLMInputs, columns: Columns, dispersion: float, level: Level) -> float:
