@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ _TOTALS = {
     "nfeaturerna", "sizefactor", "sizefactors", "mean", "average", "median",
 }  # fmt: skip
 _BEGINNINGS = {"_", "*", "x", "u", *(name[0] for name in _UNCOUNTED | _TOTALS)}  # most labels have another
+_OTHER_BEGINNINGS = {one for one in string.digits + string.ascii_letters if one.lower() not in _BEGINNINGS}
 _ASSIGNED = "assigned"  # the first line of a summary of featureCounts, and no gene where nothing is one
 
 
@@ -35,6 +37,8 @@ def is_no_gene(label: str) -> bool:
 
     Spike-ins, such as ERCC-00002, are genes.
     """
+    if label[:1] in _OTHER_BEGINNINGS:
+        return False
     text = label.strip().lower()
     if text[:1] not in _BEGINNINGS:
         return False

@@ -167,7 +167,9 @@ def test_profile_likelihoods_without_dispersion_are_those_of_poisson_and_pivots_
         poisson = (y * np.log(mu) - mu - scipy.special.gammaln(y + 1.0)).sum() - 0.5 * np.log(mu.sum())
         assert found[0] == pytest.approx(poisson, rel=1e-10)
     for share in (0.5, 1.0):
-        profile_chunk(0.0 * y, 0.0 * mu, np.ones((1, 4)), count_terms(0.0 * y), 0.1, plan.index, plan.numbers, share, found)
+        profile_chunk(
+            0.0 * y, 0.0 * mu, np.ones((1, 4)), count_terms(0.0 * y), 0.1, plan.index, plan.numbers, share, found
+        )
         assert found[0] == pytest.approx(-share * np.log(1e-10), rel=1e-12)
 
 

@@ -21,6 +21,7 @@ from countnest import cache, compilation
 __all__ = ["cache_folder", "kernel", "kernels"]
 
 _numba: Any = numba.core  # without types
+_jit: Any = numba.njit  # which has more options than its types
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -47,7 +48,7 @@ def kernel(function: Function) -> Function:
     Floating point is strict (no re-association): a gene's numbers depend on its data alone, not on the chunk or the
     thread that computed it.
     """
-    compiled: Any = numba.njit(**OPTIONS)(function)
+    compiled: Any = _jit(**OPTIONS)(function)
     if not hasattr(compiled, "signatures"):  # the plain function, where numba is told not to compile
         return function
     _kernels.append(compiled)
@@ -62,7 +63,7 @@ def kernel(function: Function) -> Function:
 
 def _call_without_wrapper(compiled: Any, name: str) -> None:  # noqa: ANN401
     """Let other kernels call a version of a kernel that Python cannot call, and that takes less time to compile."""
-    bare: Any = numba.njit(**OPTIONS, no_cpython_wrapper=True)(compiled.py_func)
+    bare: Any = _jit(**OPTIONS, no_cpython_wrapper=True)(compiled.py_func)
     bare._cache = KernelCache(name, bare=True)
     compiled.get_call_template, compiled.get_overload = bare.get_call_template, bare.get_overload
     _kernels.append(bare)

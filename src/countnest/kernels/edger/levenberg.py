@@ -139,10 +139,10 @@ def add_damping(plan: IntArray, damping: float, equations: FloatArray) -> None:
 
 @kernel
 def eliminate(plan: IntArray, equations: FloatArray) -> float:
-    """Do what `factorize` does; return the sum of the pivots' reciprocals, NaN where the matrix is not positive definite."""
+    """Do what `factorize` does; return the sum of 1 / pivots, NaN where the matrix is not positive definite."""
     n_slots = plan[N_SLOTS]
     diagonal, update, left, right, out = plan[DIAGONAL], plan[UPDATE], plan[LEFT], plan[RIGHT], plan[OUT]
-    total = 0.0 * equations[0]
+    total: float = 0.0 * equations[0]
     for j in range(plan[N_COLUMNS]):
         pivot = equations[plan[diagonal + j]]
         pivot = select(pivot > 0.0, pivot, math.nan)

@@ -91,9 +91,7 @@ def adjustment(plan: IntArray, equations: FloatArray, floor_share: float) -> flo
 
 
 @kernel
-def profile_lanes(
-    by_sample: FloatArray, alpha: float, plan: IntArray, weighted: bool, weight: FloatArray
-) -> float:
+def profile_lanes(by_sample: FloatArray, alpha: float, plan: IntArray, weighted: bool, weight: FloatArray) -> float:
     """Return the log-likelihoods, and write the sums of GLM weights of the cells (C,)."""
     y, v, mu, term = by_sample[COUNT], by_sample[WEIGHT], by_sample[MEAN], by_sample[TERM]
     cell = plan[SAMPLE_CELL]

@@ -13,7 +13,7 @@ from countnest.methods.edger.model import EdgeRInput, EdgeRModel, EdgeRQuasi, in
 from countnest.parallel.run import Engine
 from countnest.stats.edger.adjusted import Adjusted, adjusted_deviance
 from countnest.stats.edger.columns import Columns
-from countnest.stats.edger.glm import fit_glm, shrunken_coefficients
+from countnest.stats.edger.glm import fit_glm, near_start, shrunken_coefficients
 from countnest.stats.edger.levels import Level, compat_level
 from countnest.stats.edger.quasi import average_quasi_dispersion
 from countnest.stats.glm.layout import Layout
@@ -42,15 +42,26 @@ class QuasiOptions:
 
 
 def fit_model(
-    counts: CountMatrix, given: EdgeRInput, columns: Columns, dispersion: FloatArray, engine: Engine
+    counts: CountMatrix,
+    given: EdgeRInput,
+    columns: Columns,
+    dispersion: FloatArray,
+    engine: Engine,
+    start: FloatArray | None = None,
 ) -> EdgeRModel:
     """Return the fits of counts (G, n) at dispersions (G,), NaN where genes are not kept.
+
+    Parameters
+    ----------
+    start
+        (G, p) coefficients of fits at other dispersions.
 
     Notes
     -----
     R counterpart: edgeR::glmFit.
     """
     genes = given.genes(counts, dispersion=dispersion)
+    genes = genes if start is None else genes.with_arrays(start=start)
     return over_genes(
         _model_chunk, genes, columns=columns, prior_count=given.prior_count, level=compat_level(given.compat),
         engine=engine, text=FIT_TEXT,
@@ -59,8 +70,14 @@ def fit_model(
 
 def _model_chunk(chunk: GeneChunk, *, columns: Columns, prior_count: float, level: Level) -> EdgeRModel:
     inputs, dispersion = inputs_of(chunk), chunk["dispersion"]
-    fit = fit_glm(inputs, columns, dispersion, level=level)
-    shrunken = shrunken_coefficients(inputs, columns, dispersion, prior_count=prior_count, level=level)
+    start = None
+    if "start" in chunk.by_gene:
+        given = as_float(chunk["start"])
+        start = near_start(given, means_of(chunk.size_factors, given, columns.matrix), level)
+    fit = fit_glm(inputs, columns, dispersion, start=start, level=level)
+    shrunken = shrunken_coefficients(
+        inputs, columns, dispersion, prior_count=prior_count, start=near_start(fit.beta, fit.mu, level), level=level
+    )
     return EdgeRModel(dispersion, fit.beta, shrunken, fit.deviance)
 
 
@@ -100,7 +117,7 @@ def adjusted_quasi(
         adjusted = over_genes(_adjusted_chunk, genes, columns=columns, level=level, average=average, engine=engine)
         kept = given.kept
         average = average_quasi_dispersion(adjusted.variance[kept], adjusted.df[kept], given.abundance[kept])
-    model = fit_model(counts, given, columns, dispersion / average, engine)
+    model = fit_model(counts, given, columns, dispersion / average, engine, beta)
     genes = genes.with_arrays(beta=model.beta)
     adjusted = over_genes(_adjusted_chunk, genes, columns=columns, level=level, average=average, engine=engine)
     moderated = moderate_variances(

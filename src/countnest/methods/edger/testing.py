@@ -12,10 +12,10 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, over_genes
-from countnest.methods.edger.model import EdgeRInput, EdgeRModel, inputs_of
+from countnest.methods.edger.model import EdgeRInput, EdgeRModel, inputs_of, means_of
 from countnest.parallel.run import Engine
 from countnest.stats.edger.columns import Columns
-from countnest.stats.edger.glm import GLMInputs, deviances, fit_glm
+from countnest.stats.edger.glm import GLMInputs, deviances, fit_glm, near_start
 from countnest.stats.edger.levels import Level, compat_level
 from countnest.stats.inference.lrt import row_basis
 
@@ -32,6 +32,8 @@ class Comparison:
 
     Attributes
     ----------
+    matrix
+        X (n, p).
     null
         The columns of the model without them (n, p - rank).
     shift
@@ -40,6 +42,7 @@ class Comparison:
         Number of independent contrasts.
     """
 
+    matrix: FloatArray
     null: FloatArray
     shift: FloatArray
     rank: int
@@ -54,9 +57,9 @@ class Comparison:
         used = np.flatnonzero(np.any(contrasts != 0.0, axis=0))
         shift = matrix @ contrasts[0] / (contrasts[0] @ contrasts[0])
         if len(used) == np.linalg.matrix_rank(contrasts):
-            return cls(as_float(np.delete(matrix, used, axis=1)), shift, len(used))
+            return cls(matrix, as_float(np.delete(matrix, used, axis=1)), shift, len(used))
         basis, null = row_basis(contrasts)
-        return cls(as_float(matrix @ null), shift, len(basis))
+        return cls(matrix, as_float(matrix @ null), shift, len(basis))
 
 
 def gains(
@@ -69,9 +72,10 @@ def gains(
     R counterpart: the column LR of edgeR::glmLRT.
     """
     genes = given.genes(counts, dispersion=model.dispersion, deviance=model.deviance)
+    genes = genes.with_arrays(beta=model.beta)
     return over_genes(
-        _gain_chunk, genes, null=_columns(comparison.null), level=compat_level(given.compat), engine=engine,
-        text=NULL_TEXT,
+        _gain_chunk, genes, matrix=comparison.matrix, null=_columns(comparison.null),
+        level=compat_level(given.compat), engine=engine, text=NULL_TEXT,
     )  # fmt: skip
 
 
@@ -79,14 +83,21 @@ def _columns(matrix: FloatArray) -> Columns | None:
     return Columns.of(matrix) if matrix.shape[1] else None
 
 
-def _gain_chunk(chunk: GeneChunk, *, null: Columns | None, level: Level) -> FloatArray:
+def _gain_chunk(chunk: GeneChunk, *, matrix: FloatArray, null: Columns | None, level: Level) -> FloatArray:
     own: FloatArray = chunk["deviance"]
-    return _null_deviance(inputs_of(chunk), null, chunk["dispersion"], level) - own
-
-
-def _null_deviance(inputs: GLMInputs, null: Columns | None, dispersion: FloatArray, level: Level) -> FloatArray:
+    start = None
     if null is not None:
-        return fit_glm(inputs, null, dispersion, level=level).deviance
+        beta = as_float(chunk["beta"])
+        start = near_start(beta, means_of(chunk.size_factors, beta, matrix), level)
+        start = None if start is None else as_float(start @ np.linalg.lstsq(null.matrix, matrix, rcond=None)[0].T)
+    return _null_deviance(inputs_of(chunk), null, chunk["dispersion"], level, start) - own
+
+
+def _null_deviance(
+    inputs: GLMInputs, null: Columns | None, dispersion: FloatArray, level: Level, start: FloatArray | None = None
+) -> FloatArray:
+    if null is not None:
+        return fit_glm(inputs, null, dispersion, start=start, level=level).deviance
     mu = np.broadcast_to(inputs.factors, inputs.counts.shape)
     return deviances(inputs, as_float(mu), dispersion, level)
 

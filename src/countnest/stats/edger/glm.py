@@ -28,6 +28,7 @@ __all__ = [
     "fit_glm",
     "fit_levenberg",
     "gain_limit",
+    "near_start",
     "shrunken_coefficients",
 ]
 
@@ -35,8 +36,11 @@ MAX_ITER = 250
 # In place of the log rate of a group without counts, which is minus infinity.
 NO_RATE = -1e8
 PRIOR_COUNT = 0.125
-# Iterations end where a step gains less deviance: at the optimum, and where those of edgeR end.
-TIGHT_GAIN, GAIN = 1e-18, 1e-6
+# Fits of genes with smaller means do not start from other fits.
+LEAST_NEAR = 0.5
+# Iterations end where a step gains less deviance: at the optimum, for the last steps square the gain, and where those
+# of edgeR end.
+TIGHT_GAIN, GAIN = 1e-12, 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -257,15 +261,32 @@ def shrunken_coefficients(
     dispersion: float | FloatArray,
     *,
     prior_count: float = PRIOR_COUNT,
+    start: FloatArray | None = None,
     level: Level | None = None,
 ) -> FloatArray:
     """Return coefficients (G, p), natural log, of counts with a prior count added, which keeps them finite.
+
+    Parameters
+    ----------
+    start
+        As of `fit_glm`.
 
     Notes
     -----
     R counterparts: edgeR::predFC, which returns base 2, and the coefficients of edgeR::glmFit.
     """
-    return fit_glm(inputs.with_prior(prior_count), columns, dispersion, level=level).beta
+    return fit_glm(inputs.with_prior(prior_count), columns, dispersion, start=start, level=level).beta
+
+
+def near_start(beta: FloatArray, mu: FloatArray, level: Level | None) -> FloatArray | None:
+    """Return the coefficients (G, p) from which fits of other dispersions or fewer columns can start.
+
+    They are missing for genes with a mean near zero, of which others are far. None where fits end where those of edgeR
+    end, and so depend on the start.
+    """
+    if level is not None and not level.exact:
+        return None
+    return np.where((mu < LEAST_NEAR).any(axis=1)[:, np.newaxis], np.nan, beta)
 
 
 def _by_gene(dispersion: float | FloatArray, n_genes: int) -> FloatArray:
