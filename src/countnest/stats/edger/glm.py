@@ -286,7 +286,8 @@ def near_start(beta: FloatArray, mu: FloatArray, level: Level | None) -> FloatAr
     """
     if level is not None and not level.exact:
         return None
-    return np.where((mu < LEAST_NEAR).any(axis=1)[:, np.newaxis], np.nan, beta)
+    far = (mu < LEAST_NEAR).any(axis=1, keepdims=True)
+    return np.where(far, np.nan, beta)
 
 
 def _by_gene(dispersion: float | FloatArray, n_genes: int) -> FloatArray:
