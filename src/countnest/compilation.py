@@ -40,6 +40,8 @@ EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "negbin.inference.nb_log_mean_chunk": (0.5, 3),
     "negbin.inference.nb_log_hat_chunk": (0.5, 1),
     "negbin.robust.robust_dispersion_chunk": (0.6, 3),
+    "linear.curve.curve_weights_chunk": (0.4, 1),
+    "linear.normal_equations.normal_equations_chunk": (1.4, 8),
     "linear.array_weights.array_weights_chunk": (2.0, 6),
     "negbin.density.nb_loglik_chunk": (0.2, 1),
     "r_search.negbin.nb_log_search_chunk": (5.9, 15),
