@@ -13,6 +13,7 @@ __all__ = [
     "AltHypothesis",
     "DispersionSharing",
     "FitType",
+    "Method",
     "ModelMatrixType",
     "NullKind",
     "Orientation",
@@ -34,6 +35,8 @@ Orientation = Literal["genes_by_samples", "samples_by_genes"]
 SizeFactorType = Literal["ratio", "poscounts", "iterate"]
 FitType = Literal["parametric", "local", "mean"]
 TestType = Literal["Wald", "LRT", "averaged", "QL"]
+# Methods of an analysis in the shell.
+Method = Literal["deseq2", "edger", "voom"]
 QueryTest = Literal["wald", "t", "lrt", "averaged", "ql"]
 PAdjust = Literal["BH", "BY", "holm", "hochberg", "hommel", "bonferroni", "none"]
 AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "greaterAbsUPSHOT", "lessAbs", "greater", "less"]

@@ -67,6 +67,18 @@ def test_values_are_taken_apart(capsys, requests):
     assert str(request.folder) == "countnest-results"
 
 
+def test_methods_have_tests_of_their_own(capsys, requests):
+    for words in (("edgeR",), ("edger", "--test", "lrt"), ("VOOM",), ("deseq2",)):
+        assert leave(capsys, "run", "airway", "--method", *words)[0] == 0
+    found = [(each.method, each.test, each.fit, each.kind_of_query_test) for each in requests]
+    assert found == [
+        ("edger", "QL", "edger", None),
+        ("edger", "LRT", "edger", None),
+        ("voom", None, "limma", None),
+        ("deseq2", "Wald", None, "wald"),
+    ]
+
+
 def test_tests_are_chosen_in_any_case(capsys, requests):
     for test, query_test in (("AVERAGED", "Averaged"), ("ql", "QL"), ("wald", "LRT")):
         words = ("--test", test, "--query", "dex[trt - untrt]", "--query-test", query_test)
@@ -97,6 +109,11 @@ def test_tests_are_chosen_in_any_case(capsys, requests):
         (("airway", "--test", "LRT"), "--reduced"),
         (("airway", "--test", "LRT", "--reduced", "~ cell", "--lfc-threshold", "1"), "are for --test Wald"),
         (("airway", "--alt-hypothesis", "lessAbs"), "needs an --lfc-threshold"),
+        (("airway", "--method", "limma"), "is not one of 'deseq2', 'edger', 'voom'"),
+        (("airway", "--method", "edger", "--test", "averaged"), "--method edger has the tests QL and LRT"),
+        (("airway", "--method", "voom", "--test", "QL"), "moderated t and F tests alone. Leave out --test."),
+        (("airway", "--method", "voom", "--minmu", "0.5"), "--minmu is for --method deseq2. Leave out it"),
+        (("airway", "--method", "edger", "--fit-type", "mean", "--use-t"), "--fit-type and --use-t are for"),
         (("airway", "--cooks-cutoff", "0"), "neither a positive number nor 'off'"),
         (("airway", "--min-replicates-for-replace", "many"), "neither a positive number nor 'off'"),
         (("airway", "--threads", "0"), "not in the range"),

@@ -11,6 +11,7 @@ from countnest.api.inputs import by_label, given_numbers
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.errors import CountsError, NormalizationError, OptionError, counted, listing, warn
 from countnest.options import check_option
+from countnest.remedies import advised
 from countnest.stats.norm.filter import FilterRule, filter_by_expr, smallest_group_of_design
 from countnest.stats.norm.size_factors import check_factors
 from countnest.stats.norm.tmm import FactorMethod, norm_factors
@@ -54,8 +55,12 @@ def kept_genes(dds: CountDataSet, chosen: Any) -> BoolArray:  # noqa: ANN401 (ch
         if not keep.any():
             raise OptionError(
                 f"no gene is left: none has min_count={rule.min_count:g} in as many samples as the smallest group has, "
-                f"and min_total_count={rule.min_total_count:g} in all. Give truth values of your own, such as "
-                "filter=cn.filter_by_expr(dds, min_count=3), or filter=False for all genes."
+                f"and min_total_count={rule.min_total_count:g} in all. "
+                + advised(
+                    "Give truth values of your own, such as filter=cn.filter_by_expr(dds, min_count=3), or "
+                    "filter=False for all genes.",
+                    "Take --method deseq2, which fits all genes.",
+                )
             )
         return keep
     values = by_label(chosen, data.genes, "gene", "filter", OptionError) if isinstance(chosen, pd.Series) else chosen

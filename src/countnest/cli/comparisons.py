@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import countnest as cn
+from countnest.api.query import bind
+from countnest.api.results import only
 from countnest.cli.found import Compared, file_names
 from countnest.cli.request import Request
 from countnest.containers.results import Results
+from countnest.queries.contrasts import contrast_query
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
@@ -25,6 +28,19 @@ def compare(request: Request, dds: DESeqDataSet, contrasts: Sequence[tuple[str, 
 
 
 def _results(request: Request, dds: DESeqDataSet, contrast: tuple[str, str, str] | None) -> Results:
+    if request.fit is not None:
+        query = bind(contrast_query(dds.design, contrast, request.name), dds)
+        return only(
+            query.test(
+                fit=request.fit,
+                alpha=request.alpha,
+                lfc_threshold=request.lfc_threshold,
+                alt_hypothesis=request.alt_hypothesis,
+                hidden_factors=request.hidden_factors,
+                hidden_seed=request.hidden_seed,
+                null=request.null,
+            )
+        )
     return cn.results(
         dds,
         contrast=contrast,

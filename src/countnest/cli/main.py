@@ -13,11 +13,21 @@ from typing import Any, NoReturn, get_args
 
 import click
 
+from countnest.cli.checks import check_request, given_options
 from countnest.cli.command import Careful, signals_end_it
-from countnest.cli.request import Request
+from countnest.cli.request import DEFAULT_TESTS, Request
 from countnest.cli.values import as_contrasts, as_factors, as_levels, as_number_or_off, as_references
 from countnest.errors import CountnestError
-from countnest.options import AltHypothesis, FitType, NullKind, Orientation, QueryTest, SizeFactorType, TestType
+from countnest.options import (
+    AltHypothesis,
+    FitType,
+    Method,
+    NullKind,
+    Orientation,
+    QueryTest,
+    SizeFactorType,
+    TestType,
+)
 from countnest.remedies import in_the_shell
 from countnest.version import installed_version
 
@@ -26,11 +36,6 @@ __all__ = ["cli", "main"]
 _FAILED = 1
 _SIGNAL = 128
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
-
-_EXAMPLE = (
-    "countnest run --counts counts.csv --samples samples.csv --design '~ batch + condition' "
-    "--reference condition=control --contrast condition,treated,control"
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -76,7 +81,7 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
 def cli() -> None:
-    """Differential expression of count data, by the method of DESeq2."""
+    """Differential expression of count data, by the methods of DESeq2, edgeR and limma."""
 
 
 def _word(words: object, *, any_case: bool = False) -> click.Choice[str]:
@@ -188,11 +193,18 @@ _QUESTION = (
 )
 _FIT = (
     click.option(
+        "--method",
+        type=_word(Method, any_case=True),
+        default="deseq2",
+        help="The method: DESeq2's, edgeR's, or limma's voom. The last two leave out genes with few counts before the "
+        "fit.",
+    ),
+    click.option(
         "--test",
         type=_word(TestType, any_case=True),
-        default="Wald",
         help="Wald test, likelihood ratio test, averaged likelihood ratio test, or quasi-likelihood F test. Take "
-        "averaged for a new study, Wald to compare with published work.",
+        "averaged for a new study, Wald to compare with published work. With --method edger QL or LRT.  [default: "
+        "Wald, or QL with --method edger]",
     ),
     click.option("--reduced", metavar="FORMULA", help="The design without the terms to test, for --test LRT."),
     click.option("--fit-type", type=_word(FitType), default="parametric", help="The trend of the dispersions."),
@@ -242,10 +254,10 @@ Test every gene, and write tables, figures and a record into a folder.
 The data are --counts, --samples and a --design, or a STUDY that is shipped with the package, such as airway, with its
 own design and contrast.
 
-Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, dispersion.png, run.json
-and, for each --query, query_1.csv and so on; for several --contrast results_1.csv and ma_1.png, results_2.csv and
-ma_2.png in their order. All of them are written at the end or, after an error, none. They take the place of what an
-earlier run has left in the folder.
+Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, run.json, dispersion.png of
+DESeq2's method and, for each --query, query_1.csv and so on; for several --contrast results_1.csv and ma_1.png,
+results_2.csv and ma_2.png in their order. All of them are written at the end or, after an error, none. They take the
+place of what an earlier run has left in the folder.
 
 A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several, joined by ':', ask for an interaction;
 '| factor' asks in each level, '| factor=level' in one; slope(number), mean(query) and joint(query; query).
@@ -253,6 +265,7 @@ A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several,
 \b
 Examples:
   countnest run airway --test averaged
+  countnest run airway --method edger
   countnest run --counts C.csv --samples S.csv --design "~ cell + dex" \\
       --reference dex=untrt --contrast dex,trt,untrt --out dex
   countnest run --counts C.csv --samples S.csv --design "~ family + treat1*treat2" \\
@@ -270,8 +283,9 @@ Examples:
 @_with_options
 def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
     """Collect the options and run the analysis."""
-    request = Request(**arguments)
-    _check(request)
+    test = arguments["test"] or DEFAULT_TESTS.get(arguments["method"])
+    request = Request(**{**arguments, "test": test})
+    check_request(request, given_options(click.get_current_context()))
     from countnest.cli.run import run_request  # not before: numpy, pandas and numba take their time
 
     run_request(request)
@@ -318,38 +332,3 @@ def warm(clear: bool) -> None:
         clear_cache()
     else:
         fill_cache()
-
-
-def _check(request: Request) -> None:
-    """Refuse combinations of options that are incomplete or contradictory."""
-    if request.study is not None and (request.counts or request.samples):
-        raise click.UsageError(
-            f"The study {request.study!r} has its own counts and samples. Leave out --counts and --samples, "
-            "or the name of the study."
-        )
-    missing = request.missing()
-    if request.study is None and missing:
-        raise click.UsageError(
-            f"Missing {' and '.join(missing)}. For example: {_EXAMPLE}. "
-            "Or try a study that comes with the package: countnest run airway"
-        )
-    if request.contrast and request.name:
-        raise click.UsageError("--contrast and --name exclude each other. Give one of them.")
-    if request.test == "LRT" and request.reduced is None:
-        raise click.UsageError("--test LRT needs the design without the terms tested, such as --reduced '~ batch'.")
-    if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
-        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --test Wald, averaged and QL.")
-    if request.test == "LRT" and request.hidden_factors is not None:
-        raise click.UsageError(
-            "--hidden-factors is for comparisons. Leave out --test LRT; --query-test lrt goes with it."
-        )
-    if request.null == "scaled" and (request.lfc_threshold > 0 or request.alt_hypothesis in ("less", "greater")):
-        raise click.UsageError(
-            "--null scaled is for two-sided tests of zero. Leave out --lfc-threshold and --alt-hypothesis."
-        )
-    if request.query_test == "lrt" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
-        raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald, t, averaged and ql.")
-    if not request.query and (request.query_test is not None or request.allow_fixed_blocks):
-        raise click.UsageError("--query-test and --allow-fixed-blocks apply to queries. Give a --query, too.")
-    if request.alt_hypothesis == "lessAbs" and request.lfc_threshold == 0:
-        raise click.UsageError("--alt-hypothesis lessAbs needs an --lfc-threshold above 0.")

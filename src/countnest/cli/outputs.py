@@ -13,7 +13,8 @@ from countnest.containers.table_file import write_table
 from countnest.plots import plot_dispersion, plot_ma
 
 if TYPE_CHECKING:
-    from countnest import DESeqDataSet
+    from countnest.cli.fitted import FittedTables
+    from countnest.options import Method
 
 __all__ = ["planned_files", "write_outputs"]
 
@@ -26,11 +27,13 @@ _FILES: Final = {
     "dispersion.png": "dispersions against mean counts",
     RECORD: "versions, design, options, thresholds",
 }
+# Files of DESeq2's method alone.
+_DESEQ2: Final = ("dispersion.png",)
 
 _DPI: Final = 200
 
 
-def planned_files(comparisons: Sequence[str], queries: Mapping[str, str]) -> dict[str, str]:
+def planned_files(comparisons: Sequence[str], queries: Mapping[str, str], method: Method = "deseq2") -> dict[str, str]:
     """Return the names of all files of a run, with what they hold.
 
     Parameters
@@ -39,17 +42,20 @@ def planned_files(comparisons: Sequence[str], queries: Mapping[str, str]) -> dic
         What is compared, in words.
     queries
         The names of the files of the answers, with the queries.
+    method
+        The method of the analysis.
     """
     about = [f": {text}" for text in comparisons] if len(comparisons) > 1 else [""]
     names = file_names(len(comparisons))
     tables = {table: _TABLE + text for (table, _), text in zip(names, about, strict=True)}
     figures = {figure: _FIGURE + text for (_, figure), text in zip(names, about, strict=True)}
-    return tables | figures | _FILES | dict(queries)
+    others = {name: text for name, text in _FILES.items() if method == "deseq2" or name not in _DESEQ2}
+    return tables | figures | others | dict(queries)
 
 
 def write_outputs(
     folder: Path,
-    dds: DESeqDataSet,
+    fitted: FittedTables,
     compared: Sequence[Compared],
     answers: Sequence[Answered],
     record: Mapping[str, Any],
@@ -58,14 +64,13 @@ def write_outputs(
     for each in compared:
         each.results.to_csv(folder / each.table)
         plot_ma(each.results).savefig(folder / each.figure, dpi=_DPI)
-    write_table(dds.genes.rename_axis("gene"), folder / "genes.csv.gz")
+    write_table(fitted.genes.rename_axis("gene"), folder / "genes.csv.gz")
     for answered in answers:
         answered.answer.to_csv(folder / answered.file)
-    factors = dds.size_factors
-    assert factors is not None  # the shell takes no normalization factors
-    write_table(factors.rename("size_factor").rename_axis("sample").to_frame(), folder / "size_factors.csv")
-    write_table(dds.counts(normalized=True).rename_axis("gene"), folder / "normalized_counts.csv.gz")
-    plot_dispersion(dds.genes, dds.dispersion_trend).savefig(folder / "dispersion.png", dpi=_DPI)
+    write_table(fitted.size_factors.rename("size_factor").rename_axis("sample").to_frame(), folder / "size_factors.csv")
+    write_table(fitted.normalized.rename_axis("gene"), folder / "normalized_counts.csv.gz")
+    if fitted.trend is not None:
+        plot_dispersion(fitted.genes, fitted.trend).savefig(folder / "dispersion.png", dpi=_DPI)
     files = sorted({each.name for each in folder.iterdir()} | {RECORD})
     (folder / RECORD).write_text(
         json.dumps({**record, "files": files}, indent=2, allow_nan=False) + "\n", encoding="utf-8"

@@ -65,6 +65,7 @@ def _read(request: Request, dds: DESeqDataSet, text: str) -> BoundQuery:
 def _answer(request: Request, query: BoundQuery) -> Results | ResultsSet:
     return query.test(
         request.kind_of_query_test,
+        fit=request.fit,
         lfc_threshold=request.lfc_threshold,
         alt_hypothesis=request.alt_hypothesis,
         alpha=request.alpha,

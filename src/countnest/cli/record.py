@@ -71,7 +71,7 @@ def run_record(
         "design": _design(dds, run.design),
         "options": _options(run.request),
         "comparison": first["comparison"],
-        "dispersion_trend": _trend(dds),
+        "dispersion_trend": _trend(dds) if run.request.fit is None else None,
         "thresholds": first["thresholds"],
         "null": first["null"],
         "numbers": first["numbers"],
@@ -109,7 +109,15 @@ def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]
     comparison = {"contrast": compared.contrast, "name": run.request.name}
     return {
         "files": [compared.table, compared.figure],
-        "comparison": {"label": info.label, **comparison, "test": info.test, "reduced": info.reduced},
+        "comparison": {
+            "label": info.label,
+            **comparison,
+            "method": info.method,
+            "test": info.test,
+            "reduced": info.reduced,
+            "compat": info.compat,
+            "estimate": info.estimate,
+        },
         "thresholds": _thresholds(info),
         "null": _null(info),
         "numbers": {"samples": len(dds.samples), **_numbers(compared.results)},
@@ -149,7 +157,7 @@ def _query(answered: Answered, request: Request) -> dict[str, Any]:
     return {
         "text": answered.text,
         "file": answered.file,
-        "test": request.kind_of_query_test,
+        "test": request.kind_of_query_test or answered.parts[0].info.test,
         "joint": answered.joint,
         "labels": query.labels,
         "vectors": query.vector(),

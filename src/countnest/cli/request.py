@@ -6,12 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from countnest.options import AltHypothesis, FitType, NullKind, Orientation, QueryTest, SizeFactorType, TestType
+from countnest.options import (
+    AltHypothesis,
+    FitType,
+    Method,
+    NullKind,
+    Orientation,
+    QueryTest,
+    SizeFactorType,
+    TestType,
+)
 
-__all__ = ["Request"]
+__all__ = ["DEFAULT_TESTS", "FITS", "Request"]
 
 # How queries are tested by default, by the test of the analysis; else by Wald tests.
 _QUERY_TESTS: dict[TestType, QueryTest] = {"averaged": "averaged", "QL": "ql"}
+# The test of a method, unless another is requested; moderated t tests have no word, for there are no others.
+DEFAULT_TESTS: dict[Method, TestType] = {"deseq2": "Wald", "edger": "QL"}
+# The names of the fits of methods other than DESeq2's.
+FITS: dict[Method, str] = {"edger": "edger", "voom": "limma"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +45,8 @@ class Request:
     alpha: float
     lfc_threshold: float
     alt_hypothesis: AltHypothesis
-    test: TestType
+    method: Method
+    test: TestType | None
     reduced: str | None
     fit_type: FitType
     size_factor_type: SizeFactorType
@@ -56,9 +70,16 @@ class Request:
         return self.out or Path(f"countnest-{self.study or 'results'}")
 
     @property
-    def kind_of_query_test(self) -> QueryTest:
-        """The kind of test of queries: as requested, or as the analysis."""
-        return self.query_test or _QUERY_TESTS.get(self.test, "wald")
+    def fit(self) -> str | None:
+        """The name of the fit that answers; None: DESeq2's."""
+        return FITS.get(self.method)
+
+    @property
+    def kind_of_query_test(self) -> QueryTest | None:
+        """The kind of test of queries: as requested, or as the analysis; None: that of the fit."""
+        if self.fit is not None:
+            return None
+        return self.query_test or _QUERY_TESTS.get(self.test or "Wald", "wald")
 
     def missing(self) -> list[str]:
         """Return the options that a run without a shipped study needs and does not have."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -14,6 +14,7 @@ import countnest as cn
 from countnest.api.announcement import announce
 from countnest.api.results import require_one_comparison
 from countnest.cli.comparisons import compare
+from countnest.cli.fitted import by_gene
 from countnest.cli.folder import check_names, check_out, earlier_files
 from countnest.cli.found import Answered, Compared
 from countnest.cli.notices import warnings_as_lines
@@ -74,7 +75,7 @@ def run_request(request: Request) -> None:
         check_names(request.folder, _planned(request))  # files that have appeared since
         with whole_folder(request.folder, earlier_files(request.folder)) as folder:
             record = run_record(dds, compared, answers, Run(request, inputs.design, started))
-            write_outputs(folder, dds, compared, answers, record)
+            write_outputs(folder, by_gene(dds, request.fit), compared, answers, record)
     _tell_design(request, dds)
     for each in compared:
         _tell_results(each.results)
@@ -96,7 +97,9 @@ def _check_hidden_factors(request: Request, dds: DESeqDataSet, inputs: _Inputs) 
 def _planned(request: Request) -> dict[str, str]:
     """Return the names of the files that a run will write."""
     return planned_files(
-        [""] * max(1, len(request.contrast)), dict(zip(query_files(request), request.query, strict=True))
+        [""] * max(1, len(request.contrast)),
+        dict(zip(query_files(request), request.query, strict=True)),
+        request.method,
     )
 
 
@@ -142,6 +145,14 @@ def _data_set(request: Request, inputs: _Inputs) -> DESeqDataSet:
 
 
 def _fit(request: Request, dds: DESeqDataSet) -> None:
+    if request.method == "edger":
+        test: Literal["ql", "lrt"] = "lrt" if request.test == "LRT" else "ql"
+        cn.edger(dds, test=test, n_threads=request.threads, quiet=request.quiet)
+        return
+    if request.method == "voom":
+        cn.limma(dds, quiet=request.quiet)
+        return
+    assert request.test is not None
     cn.DESeq(
         dds,
         test=request.test,
@@ -196,7 +207,8 @@ def _tell_query(answered: Answered) -> None:
 
 def _tell_files(request: Request, compared: Sequence[Compared], answers: Sequence[Answered]) -> None:
     labels = [each.results.info.label for each in compared]
-    files = planned_files(labels, {answered.file: answered.text.strip() for answered in answers})
+    queries = {answered.file: answered.text.strip() for answered in answers}
+    files = planned_files(labels, queries, request.method)
     click.echo(f"results in {request.folder}")
     for name, text in files.items():
         click.echo(f"  {name:<25}{text}")

@@ -168,7 +168,9 @@ class Summary:
 
     def _filter_note(self) -> str:
         if self._left_out_before:
-            return "counts too low to detect a change, so the gene is left out of the fit: see filter="
+            return "counts too low to detect a change, so the gene is left out of the fit" + advised(
+                ": see filter=", ""
+            )
         if self.filter_statistic != "baseMean":
             return "below the cutoff of the filter statistic, so the gene is left out of the adjustment: see filter="
         return (
