@@ -85,3 +85,34 @@ def test_counts_that_are_not_whole_are_refused_with_the_way_out(counts):
     with pytest.raises(CountsError, match=r"Round estimated counts, whatever the method, e\.g\. counts\.round\(\)"):
         data_set(counts + 0.25)
     cn.edger(data_set((counts + 0.25).round()), quiet=True)
+
+
+def test_releases_that_are_not_known_are_refused_by_every_function(counts):
+    dds = data_set(counts)
+    v = cn.voom(dds)
+    query, sets = cn.limma(dds, quiet=True).effect("group"), {"some": counts.index[:9]}
+    asked = [getattr(cn, name) for name in (
+        "edger", "glm_fit", "glm_ql_fit", "estimate_disp", "pred_fc", "exact_test", "limma", "voom",
+        "voom_with_quality_weights", "voom_lm_fit",
+    )]  # fmt: skip
+    calls = [lambda function=each: function(dds, compat="bioc3.99") for each in asked]
+    calls += [
+        lambda: cn.e_bayes(cn.lm_fit(v), compat="bioc3.99"),
+        lambda: cn.camera(query, sets, fit="limma", compat="bioc3.99"),
+        lambda: cn.fry(query, sets, fit="limma", compat="bioc3.99"),
+    ]
+    for call in calls:
+        with pytest.raises(OptionError, match=r"compat='bioc3\.99' is not known; use one of 'bioc3\.16'"):
+            call()
+
+
+def test_columns_that_nesting_leaves_over_are_dropped_and_named_and_confounded_terms_refused(counts):
+    sheet = SAMPLES.assign(group=list("xyxyxyxy"), family=list("11223344"), line=list("aaaabbbb"))
+    nested = cn.DESeqDataSet(counts, sheet, design="~ family + line*group", quiet=True)
+    assert nested.design.dropped == ("lineb",)
+    for fit, name in ((cn.edger, "edger"), (cn.limma, "limma")):
+        fit(nested, quiet=True)
+        found = nested.interaction(group=("y", "x"), line=("b", "a")).test(fit=name)
+        assert found.pvalue.notna().sum() > 100
+    with pytest.raises(DesignError, match="'again' is confounded with 'group'"):
+        cn.DESeqDataSet(counts, sheet.assign(again=sheet["group"]), design="~ group + again", quiet=True)
