@@ -1,0 +1,1 @@
+"""Linear mixed models of many genes, one after the other."""
