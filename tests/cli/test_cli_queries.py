@@ -271,6 +271,26 @@ def test_design_that_leaves_nothing_for_the_dispersion(folder, capsys, monkeypat
     assert finished.stderr.startswith("warning: the design has the same number of samples and coefficients")
 
 
+def test_random_terms_are_planned_and_not_fitted(folder, tmp_path, capsys, monkeypatch):
+    options = (
+        "--samples",
+        folder / "samples.csv",
+        "--design",
+        "~ treat1*treat2 + (1|family)",
+        "--reference",
+        "treat2=None",
+    )
+    finished = inside(tmp_path, capsys, monkeypatch, "design", *options)
+    assert finished.returncode == 0
+    assert "stratum: between family, 20 residual degrees of freedom" in finished.stdout
+    advice = "Hold the groups fixed, --design '~ family + treat1*treat2'; mixed models are fitted in Python"
+    assert finished.stderr.startswith("warning: The command has fixed effects only")
+    assert advice in finished.stderr
+    run = inside(tmp_path, capsys, monkeypatch, "run", "--counts", folder / "counts.csv", *options, "--out", "out")
+    assert run.returncode == 1
+    assert advice in run.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "problem"),
     [

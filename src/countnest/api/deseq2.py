@@ -76,7 +76,8 @@ class DESeqDataSet(CountDataSet):
     samples
         Sample sheet: one row for each sample. None: the `obs` of an AnnData object.
     design
-        A formula such as "~ batch + condition", or a model matrix as a DataFrame.
+        A formula such as "~ batch + condition", or a model matrix as a DataFrame. Random terms, "~ condition +
+        (1 | donor)", are for mixed models.
     reference
         Reference level of factors, {"condition": "untreated"}.
     levels

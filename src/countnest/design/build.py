@@ -137,6 +137,7 @@ def _with_meaning(design: Design, meant: Design) -> Design:
         nesting=meant.nesting,
         orders=meant.orders,
         constant=meant.constant,
+        random=design.random or meant.random,
     )
 
 

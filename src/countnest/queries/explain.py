@@ -6,8 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from countnest.arrays import FloatArray
 from countnest.design.design import Design
+from countnest.design.random.strata import error_strata, has_strata, shares_in_words, stratum_shares
 from countnest.errors import counted
 
 __all__ = ["ExplainedRow", "explain_rows"]
@@ -75,4 +78,8 @@ def _stratum_sentence(design: Design, row: ExplainedRow) -> str:
         return f"between blocks ({blocks}): these particular blocks are compared; {counting}"
     if row.stratum == "within":
         return f"within blocks ({blocks}): differences between blocks cancel; {counting}"
-    return f"the design has no blocks; {counting}"
+    if has_strata(design):
+        strata = error_strata(design)
+        compares = shares_in_words(strata, stratum_shares(design, strata, row.weights[np.newaxis])[0])
+        return f"in a mixed model {compares}; {counting}"
+    return f"{'its groups are random' if design.random else 'the design has no blocks'}; {counting}"

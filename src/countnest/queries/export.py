@@ -11,6 +11,7 @@ import pandas as pd
 from countnest.arrays import FloatArray, as_float
 from countnest.design.design import Design
 from countnest.design.names import make_names
+from countnest.design.random.refusal import refuse_random
 from countnest.errors import ContrastError
 from countnest.options import check_option
 
@@ -76,6 +77,7 @@ def r_code(design: Design, labels: Sequence[str], matrix: FloatArray, program: P
     Coefficients are set by name, so that the code stops if the names differ in R.
     """
     check_option("program", program, Program)
+    refuse_random(design, f"{program}'s analysis")
     names = _r_names(design, program)
     plain = program == "DESeq2" and not joint and not _is_given(design)
     lines = [*([] if plain else _preamble(design)), *_matrix_lines(names, labels, matrix)]

@@ -15,14 +15,13 @@ from countnest.design.design import Design
 from countnest.design.random.checks import mixed_errors, mixed_warnings
 from countnest.design.random.containment import containment_df
 from countnest.design.random.groupings import groupings
-from countnest.design.random.strata import ErrorStratum, error_strata, is_estimable_in, stratum_shares
+from countnest.design.random.strata import ErrorStratum, error_strata, is_estimable_in, shares_in_words, stratum_shares
 from countnest.design.random.writing import groups_as_fixed
 from countnest.errors import ContrastError, CountnestWarning, counted, listing
 from countnest.queries.effects import comparison_query
 
 __all__ = ["MixedPlan", "PlannedQuery", "RandomGroups", "mixed_plan"]
 
-PURE = 1.0 - 1e-6  # a larger share of the variance is all of it
 NEARLY = 0.99  # with at least this share the degrees of freedom of the stratum are near enough
 MOSTLY = 0.9  # blocks held fixed lose little where at least this share is from within them
 
@@ -232,31 +231,18 @@ class _Planner:
         shares = stratum_shares(self.design, self.strata, matrix)
         mean = shares.mean(axis=0)
         largest = int(mean.argmax())
-        pure = bool((shares[:, largest] > PURE).all())
         within = self.strata[-1]
         holds_fixed = (
             self.can_fix and bool(shares[:, -1].min() >= MOSTLY) and all(is_estimable_in(self.design, within, matrix))
         )
         return PlannedQuery(
             title=title,
-            compares=self.strata[largest].name if pure else self._shares(mean),
+            compares=shares_in_words(self.strata, mean),
             df=self.strata[largest].df if mean[largest] >= NEARLY else np.nan,
             containment=_smallest(containment_df(self.design, matrix)),
             holds_fixed=holds_fixed,
         )
 
-    def _shares(self, mean: FloatArray) -> str:
-        """Return the shares of strata in words: '75 % between family, 25 % within family'."""
-        order = [place for place in np.argsort(-mean, kind="stable") if mean[place] > 1.0 - PURE]
-        return ", ".join(f"{_percent(float(mean[place]))} {self.strata[place].name}" for place in order)
-
 
 def _smallest(df: FloatArray) -> float:
     return float(df.min()) if len(df) and np.isfinite(df).all() else float("nan")
-
-
-def _percent(share: float) -> str:
-    if 0.01 <= share <= 0.99:
-        return f"{100 * share:.0f} %"
-    small = "under 0.1 %" if share < 0.001 else "over 99.9 %"
-    return f"{100 * share:.1f} %" if 0.001 <= share <= 0.999 else small

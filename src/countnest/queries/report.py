@@ -13,6 +13,7 @@ import pandas as pd
 
 from countnest.design.design import Design
 from countnest.design.levels.order import order_sentences
+from countnest.design.random.strata import has_strata
 from countnest.errors import ContrastError, CountnestWarning, counted
 from countnest.queries.cells import in_cell
 from countnest.queries.effects import comparison_query
@@ -100,8 +101,8 @@ def design_report(design: Design) -> Report:
     facts += order_sentences(design.orders, [block[-1] for block in design.nesting.blocks])
     facts += _nesting(design)
     facts += [f"cannot be fitted: {problem}" for problem in design.constant.values()]
-    plan = mixed_plan(design) if design.random else None
-    facts += plan.sentences() if plan else []
+    plan = mixed_plan(design) if has_strata(design) else None
+    facts += plan.sentences() if plan else [f"random: ({term.label})" for term in design.random]
     tables = {
         "factors": _factors(design),
         "numbers": _numbers(design),

@@ -47,6 +47,11 @@ def test_queries_are_about_the_fixed_part(dds):
     assert dds.interaction(treat1="reference", treat2="reference").matrix[:, 5:].tolist() == np.eye(3).tolist()
     assert dds.effect("treat1", levels=("B", "A")).stratum == "none"
     assert len(dds.means(by=["treat1", "treat2"])) == 8
+    text = dds.effect("treat1", levels=("B", "A"), at={"treat2": "E"}).explain()
+    assert "in a mixed model 75 % between family, 25 % within family; 12 of 48 samples count." in text
+    assert "in a mixed model within family; 24 of 48" in dds.query("treat2[E - None] : treat1[B - A]").explain()
+    with pytest.raises(DesignError, match="edgeR's analysis has fixed effects only"):
+        dds.effect("treat2").to_r("edgeR")
 
 
 @each(

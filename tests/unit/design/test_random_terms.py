@@ -13,6 +13,7 @@ from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.design.random.term import same_terms
 from countnest.design.random.writing import blocks_as_random, groups_as_fixed
 from countnest.errors import ConfoundedDesignError, CountnestWarning, DesignError, FormulaError, SamplesError
+from countnest.queries.effects import effect
 from unit.design.studies import NESTED, SIMPLE, design, families, sheet
 
 MIXED = "~ group*treat + (1 | family)"
@@ -265,3 +266,20 @@ def test_methods_with_fixed_effects_refuse_random_terms():
         refuse_random(design(MIXED), "DESeq")
     assert "block='family'" in one_correlation(design(MIXED))
     assert one_correlation(design("~ treat + (1 | group:ind)")) == ""
+
+
+def test_a_matrix_may_have_the_random_terms_of_a_formula_that_it_is_the_same_as():
+    matrix = design("~ group*treat").matrix
+    found = design(matrix, same_as=MIXED)
+    assert same_terms(found.random, design(MIXED).random)
+    with pytest.raises(DesignError, match="DESeq has fixed effects only"):
+        refuse_random(found, "DESeq")
+
+
+def test_many_groups_take_little_memory():
+    n = 6000
+    frame = sheet(cell=np.arange(n) // 2, treat=np.where(np.arange(n) % 2, "E", "None"), x=np.sin(np.arange(float(n))))
+    made = design("~ treat + x + (1 | cell)", frame)
+    assert mixed_warnings(made, "linear") == []
+    assert "random: (1 | cell)" in str(made.report())  # without a plan
+    assert "its groups are random" in effect(made, "treat").explain()

@@ -18,7 +18,7 @@ MixedKind = Literal["linear", "counts"]
 """Linear mixed models of log counts, or those of counts: negative binomial, Poisson."""
 
 FEW_LEVELS = 5  # fewer than these tell little about a variance
-TOLERANCE = 1e-8  # what is left of a column, relative to its size, that lies in the span of others
+TOLERANCE = 1e-10  # of the square of a column, what is left of one that lies in the span of others
 
 
 def check_mixed(design: Design, kind: MixedKind) -> None:
@@ -82,15 +82,7 @@ def confounding(design: Design) -> list[DesignError]:
     for place, term in enumerate(design.random):
         spanned = _spanned(design, term)
         if spanned.any():
-            names = [name for name, inside in zip(term.names, spanned, strict=True) if inside]
-            what = "" if spanned.all() else f" the coefficients {listing(names)} of"
-            found.append(
-                ConfoundedDesignError(
-                    f"the fixed part of '{design.formula}' leaves nothing of{what} the random term '({term.label})': "
-                    f"it has a coefficient for each level of '{term.group}'. Leave '{term.group}' out of the fixed "
-                    "part, or the random term."
-                )
-            )
+            found.append(_leaves_nothing(design, term, spanned))
         same = [other for other in design.random[:place] if _is_same(term, other)]
         if same:
             found.append(
@@ -102,14 +94,26 @@ def confounding(design: Design) -> list[DesignError]:
     return found
 
 
+def _leaves_nothing(design: Design, term: RandomTerm, spanned: BoolArray) -> ConfoundedDesignError:
+    names = [name for name, inside in zip(term.names, spanned, strict=True) if inside]
+    what = "" if spanned.all() else f" the coefficients {listing(names)} of"
+    return ConfoundedDesignError(
+        f"the fixed part of '{design.formula or 'the matrix'}' leaves nothing of{what} the random term "
+        f"'({term.label})': it has a coefficient for each level of '{term.group}'. Leave '{term.group}' out of the "
+        "fixed part, or the random term."
+    )
+
+
 def _spanned(design: Design, term: RandomTerm) -> BoolArray:
-    """Return for each of the k columns whether its effects (n, levels) lie in the span of the fixed part."""
+    """Return for each of the k columns whether its effects, one for each level, lie in the span of the fixed part."""
     basis = np.linalg.qr(same_size(design.matrix)[0])[0]
-    indicators = np.eye(len(term.levels))[term.codes]
     found = np.zeros(term.columns.shape[1], dtype=np.bool_)
     for place, column in enumerate(term.columns.T):
-        effects = indicators * (column / np.abs(column).max())[:, np.newaxis]
-        found[place] = np.abs(effects - basis @ (basis.T @ effects)).max() < TOLERANCE
+        scaled = column / np.abs(column).max()
+        inside = np.zeros((len(term.levels), basis.shape[1]))
+        np.add.at(inside, term.codes, basis * scaled[:, np.newaxis])
+        length = np.bincount(term.codes, scaled**2)
+        found[place] = bool((length - (inside**2).sum(axis=1) < TOLERANCE * length.max()).all())
     return found
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.design.random.term import RandomTerm
+
+if TYPE_CHECKING:
+    from countnest.design.random.term import RandomTerm
 
 __all__ = ["Grouping", "groupings"]
 

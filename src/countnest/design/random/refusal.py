@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from countnest.design.design import Design
+from typing import TYPE_CHECKING
+
 from countnest.errors import DesignError, listing
 from countnest.remedies import advised
+
+if TYPE_CHECKING:
+    from countnest.design.design import Design
 
 __all__ = ["one_correlation", "refuse_random"]
 

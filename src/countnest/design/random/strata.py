@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from countnest.arrays import FloatArray
 from countnest.centring import same_size
-from countnest.design.design import Design
 from countnest.design.random.groupings import Grouping, groupings
 
-__all__ = ["ErrorStratum", "error_strata", "is_estimable_in", "stratum_shares"]
+if TYPE_CHECKING:
+    from countnest.design.design import Design
+
+__all__ = ["ErrorStratum", "error_strata", "has_strata", "is_estimable_in", "shares_in_words", "stratum_shares"]
 
 TOLERANCE = 1e-8
+LARGEST = 2_000_000  # entries of the model matrix of the random effects; more would take minutes
+PURE = 1.0 - 1e-6  # a larger share of the variance is all of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +53,12 @@ class ErrorStratum:
         return part
 
 
+def has_strata(design: Design) -> bool:
+    """Tell whether a design has random terms, and is small enough for its strata to be found."""
+    return 0 < sum(term.columns.size * len(term.levels) for term in design.random) <= LARGEST
+
+
+@lru_cache(maxsize=4)
 def error_strata(design: Design) -> tuple[ErrorStratum, ...]:
     """Return the strata of a design with random terms, those between groups first.
 
@@ -93,6 +105,21 @@ def stratum_shares(design: Design, strata: Sequence[ErrorStratum], contrasts: Fl
     variance = np.stack([(part**2).sum(axis=0) + ((effects.T @ part) ** 2).sum(axis=0) for part in parts], axis=1)
     shares: FloatArray = variance / variance.sum(axis=1, keepdims=True)
     return shares
+
+
+def shares_in_words(strata: Sequence[ErrorStratum], shares: FloatArray) -> str:
+    """Return the shares (s,) of a contrast in words: 'within family', or '75 % between family, 25 % within family'."""
+    order = [int(place) for place in np.argsort(-shares, kind="stable") if shares[place] > 1.0 - PURE]
+    if len(order) == 1:
+        return strata[order[0]].name
+    return ", ".join(f"{_percent(float(shares[place]))} {strata[place].name}" for place in order)
+
+
+def _percent(share: float) -> str:
+    if 0.01 <= share <= 0.99:
+        return f"{100 * share:.0f} %"
+    small = "under 0.1 %" if share < 0.001 else "over 99.9 %"
+    return f"{100 * share:.1f} %" if 0.001 <= share <= 0.999 else small
 
 
 def is_estimable_in(design: Design, stratum: ErrorStratum, contrasts: FloatArray) -> list[bool]:
