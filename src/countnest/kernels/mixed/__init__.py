@@ -1,1 +1,1 @@
-"""Linear mixed models of many genes, one after the other."""
+"""Mixed models of many genes, one after the other; linear ones here, those of counts in a folder of their own."""

@@ -1,0 +1,1 @@
+"""Mixed models of counts with one random coefficient for each group."""

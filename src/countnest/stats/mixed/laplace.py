@@ -1,0 +1,282 @@
+"""Negative binomial and Poisson mixed models of all genes, by likelihood or restricted likelihood.
+
+log mu = offset + x'beta + z u_g, u_g ~ N(0, sigma^2), and counts with variance mu + alpha mu^2. G genes, n samples,
+p coefficients, q groups; everything in natural logarithms.
+
+Sources: Breslow and Clayton (1993), doi:10.1080/01621459.1993.10594284; Kristensen and others (2016),
+doi:10.18637/jss.v070.i05, whose likelihoods these are; Cox and Reid (1987), doi:10.1111/j.2517-6161.1987.tb01422.x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.errors import OptionError
+from countnest.kernels.mixed.counts.fit import ALPHA, LOGLIK, NEWTON, RESTRICTED, SIGMA
+from countnest.kernels.mixed.counts.search import MAX_RHO
+from countnest.stats.glm.separation import separated
+from countnest.stats.mixed.count_problem import CountProblem, Found, Settings, packed
+from countnest.stats.mixed.records import MixedModel, Outcome
+
+__all__ = ["CountMixedFits", "ShrunkenDispersion", "fit_counts", "fit_with"]
+
+# Orders of `kernels.mixed.counts.laplace`.
+METHODS = {"laplace": 1, "laplace4": 2, "agq": 1}
+NODES = 9
+# Eigenvalues of a Hessian below this fraction of the largest are not positive.
+NO_CURVATURE = 1e-10
+# Squared length of Newton's step, in standard errors, beyond which a fit has not converged.
+CONVERGED = 1e-10
+# Precision of orthogonal coefficients of genes with a separated one, which keeps those finite.
+SEPARATED_PRECISION = 1e-5
+# Starting values for genes that fail: standard deviations and dispersions.
+RESTARTS = ((0.02, 0.1), (0.3, 0.01), (0.3, 1.0), (1.0, 0.1), (1.0, 1.0))
+FAILED = (Outcome.ITERATIONS_EXHAUSTED, Outcome.SEARCH_FAILED, Outcome.HESSIAN_INDEFINITE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShrunkenDispersion:
+    """Dispersions with a log-normal prior.
+
+    Attributes
+    ----------
+    log_trend
+        (G,) means of the logarithms.
+    prior_sd
+        Their standard deviation.
+    """
+
+    log_trend: FloatArray
+    prior_sd: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountMixedFits:
+    """Mixed models of the counts of G genes; NaN where `outcome` says that a gene has no fit.
+
+    Attributes
+    ----------
+    coefficients
+        (G, p), natural log.
+    sigma
+        (G,) standard deviation of the random effects; exactly 0 at singular fits.
+    dispersion
+        (G,) alpha; exactly 0 at the Poisson limit.
+    loglik
+        (G,) log-likelihood, restricted if `reml`, with the log density of the prior of shrunken dispersions.
+    covariance
+        (G, p (p + 1) / 2) lower triangles, row by row, of the covariance of the coefficients given sigma and
+        dispersion: S^-1.
+    full_covariance
+        The same with the uncertainty of sigma and dispersion: S^-1 + J V J'.
+    sigma_se
+        (G,) standard error of sigma; at singular fits from the curvature at zero.
+    log_dispersion_se
+        (G,) standard error of the logarithm of the dispersion; NaN where it is given or zero.
+    effects, effect_sd
+        (G, q) modes of the random effects, and their standard deviations given everything else.
+    outcome
+        (G,) see `records.Outcome`. Contrasts of genes that are SEPARATED may be infinite: see `stats.glm.separation`.
+    evaluations
+        (G,) of the likelihood.
+    reml
+        Whether the likelihood is the restricted one.
+    """
+
+    coefficients: FloatArray
+    sigma: FloatArray
+    dispersion: FloatArray
+    loglik: FloatArray
+    covariance: FloatArray
+    full_covariance: FloatArray
+    sigma_se: FloatArray
+    log_dispersion_se: FloatArray
+    effects: FloatArray
+    effect_sd: FloatArray
+    outcome: IntArray
+    evaluations: IntArray
+    reml: bool = True
+
+
+def fit_counts(
+    counts: FloatArray,
+    offset: FloatArray,
+    model: MixedModel,
+    *,
+    reml: bool = True,
+    method: str = "laplace",
+    nodes: int = NODES,
+    dispersion: float | FloatArray | ShrunkenDispersion | None = None,
+) -> CountMixedFits:
+    """Fit the mixed model of every gene; a gene that cannot be fitted has an outcome, never an exception.
+
+    Parameters
+    ----------
+    counts
+        (G, n) whole numbers.
+    offset
+        (1, n) or (G, n) natural logarithms of size factors or normalization factors.
+    model
+        With one random term of one column.
+    reml
+        Integrate the coefficients out as well. Standard errors by likelihood are too small in small studies.
+    method
+        How random effects are integrated out: "laplace"; "laplace4", with the next order; "agq", adaptive Gauss-Hermite
+        quadrature. The last two have no restricted likelihood.
+    nodes
+        Of "agq".
+    dispersion
+        Given, one or (G,); 0 is the Poisson distribution. None: estimated. `ShrunkenDispersion`: with a prior.
+
+    Raises
+    ------
+    OptionError
+        If the method is unknown or has no restricted likelihood.
+    DesignError
+        If the model has another random term than one of one column.
+
+    Notes
+    -----
+    R counterparts: glmmTMB::glmmTMB(family = nbinom2, REML = reml) for "laplace"; its standard errors are those of
+    `full_covariance`. lme4::glmer(nAGQ = nodes) for "agq".
+    """
+    if method not in METHODS:
+        raise OptionError(f"method={method!r} must be one of {', '.join(map(repr, METHODS))}.")
+    if reml and method != "laplace":
+        raise OptionError(f"method={method!r} has no restricted likelihood: use method='laplace', or reml=False.")
+    n_genes = len(counts)
+    start, prior = np.full((n_genes, 2), np.nan), np.zeros((n_genes, 4))
+    free = np.array([True, dispersion is None or isinstance(dispersion, ShrunkenDispersion)])
+    if isinstance(dispersion, ShrunkenDispersion):
+        prior[:, 0], prior[:, 1] = dispersion.log_trend, dispersion.prior_sd**-2
+        start[:, 1] = np.exp(dispersion.log_trend)
+    elif dispersion is not None:
+        start[:, 1] = dispersion
+    problem = CountProblem.of(model, nodes if method == "agq" else 1)
+    settings = Settings(start, prior, free, RESTRICTED if reml else METHODS[method])
+    return fit_with(counts, offset, problem, settings)
+
+
+def fit_with(counts: FloatArray, offset: FloatArray, problem: CountProblem, settings: Settings) -> CountMixedFits:
+    """Fit every gene by settings; see `fit_counts`."""
+    n_genes, (p, _) = len(counts), problem.shape
+    outcome = np.full(n_genes, Outcome.CONVERGED, dtype=np.int64)
+    outcome[~counts.any(axis=1)] = Outcome.CONSTANT
+    outcome[_not_finite(counts, offset, settings)] = Outcome.NOT_FINITE
+    rows = np.flatnonzero(outcome == Outcome.CONVERGED)
+    flat = np.asarray(separated(as_float(counts[rows]), np.eye(p), problem.layout).any(axis=1))
+    settings = settings.at(rows)
+    settings.prior[flat, 3] = np.maximum(settings.prior[flat, 3], SEPARATED_PRECISION)
+    y = problem.sorted(counts[rows])
+    found = problem.fit(y, problem.sorted(_at(offset, rows)), settings)
+    again = np.flatnonzero(np.isin(_outcomes(found, flat, settings.free), FAILED))
+    _try_other_starts(found, again, y, problem.sorted(_at(offset, rows)), problem, settings)
+    outcome[rows] = _outcomes(found, flat, settings.free)
+    return _fits(outcome, rows, found, problem, settings.method == RESTRICTED)
+
+
+def _not_finite(counts: FloatArray, offset: FloatArray, settings: Settings) -> BoolArray:
+    """Return which genes (G,) have a number that is missing, infinite or negative."""
+    wrong = ~((counts >= 0.0) & np.isfinite(counts)).all(axis=1) | ~np.isfinite(offset).all(axis=1)
+    if not settings.free[1]:
+        wrong |= ~((settings.start[:, 1] >= 0.0) & np.isfinite(settings.start[:, 1]))
+    return np.asarray(wrong | ~np.isfinite(settings.prior).all(axis=1))
+
+
+def _at(offset: FloatArray, rows: IntArray) -> FloatArray:
+    return offset if len(offset) == 1 else offset[rows]
+
+
+def _outcomes(found: Found, flat: BoolArray, free: BoolArray) -> IntArray:
+    """Return how the fits ended; `flat` (G,) are genes with a separated coefficient."""
+    numbers = found.numbers
+    length, alpha = numbers[:, NEWTON], numbers[:, ALPHA]
+    outcome = np.full(len(numbers), Outcome.CONVERGED, dtype=np.int64)
+    outcome[free[1] & (alpha == 0.0)] = Outcome.POISSON_LIMIT
+    outcome[free[0] & (numbers[:, SIGMA] == 0.0)] = Outcome.SINGULAR
+    outcome[free[1] & (alpha >= 0.999 * MAX_RHO**2)] = Outcome.DISPERSION_BOUND
+    outcome[flat] = Outcome.SEPARATED
+    outcome[~(length <= CONVERGED)] = Outcome.SEARCH_FAILED
+    outcome[np.isnan(length)] = Outcome.HESSIAN_INDEFINITE
+    return outcome
+
+
+def _try_other_starts(
+    found: Found, genes: IntArray, counts: FloatArray, offset: FloatArray, problem: CountProblem, settings: Settings
+) -> None:
+    """Fit genes that failed from other starting values, and keep what is better: an end of the search, then a value."""
+    for start in RESTARTS:
+        if not len(genes):
+            return
+        other = problem.fit(counts[genes], _at(offset, genes), settings.at(genes, np.array(start)))
+        ended, before = (_end(each) for each in (other.numbers, found.numbers[genes]))
+        gain = np.nan_to_num(other.numbers[:, LOGLIK], nan=-np.inf) > np.nan_to_num(
+            found.numbers[genes, LOGLIK], nan=-np.inf
+        )
+        better = (ended & ~before) | ((ended == before) & gain)
+        for name in ("beta", "numbers", "effects", "information", "evaluations"):
+            getattr(found, name)[genes[better]] = getattr(other, name)[better]
+
+
+def _end(numbers: FloatArray) -> BoolArray:
+    """Return which fits converged."""
+    return np.asarray(numbers[:, NEWTON] <= CONVERGED)
+
+
+def _fits(outcome: IntArray, rows: IntArray, found: Found, problem: CountProblem, reml: bool) -> CountMixedFits:
+    """Return the record of all genes, of what was found for some of them."""
+    n_genes, alpha = len(outcome), found.numbers[:, ALPHA]
+    given, full, variances = _covariances(found.information, ~np.isnan(found.numbers[:, NEWTON]))
+    loglik = found.numbers[:, LOGLIK] - (problem.log_volume if reml else 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dispersion_se = np.where(
+            (alpha > 0.0) & (variances[:, 1] > 0.0), 2.0 * np.sqrt(variances[:, 1] / alpha), np.nan
+        )
+
+    def whole(values: FloatArray) -> FloatArray:
+        out = np.full((n_genes, *values.shape[1:]), np.nan)
+        out[rows] = values
+        return out
+
+    evaluations = np.zeros(n_genes, dtype=np.int64)
+    evaluations[rows] = found.evaluations
+    return CountMixedFits(
+        coefficients=whole(problem.coefficients(found.beta)),
+        sigma=whole(found.numbers[:, SIGMA]),
+        dispersion=whole(alpha),
+        loglik=whole(loglik),
+        covariance=whole(packed(problem.covariance(given))),
+        full_covariance=whole(packed(problem.covariance(full))),
+        sigma_se=whole(np.sqrt(variances[:, 0])),
+        log_dispersion_se=whole(dispersion_se),
+        effects=whole(found.effects[:, 0]),
+        effect_sd=whole(found.effects[:, 1]),
+        outcome=outcome,
+        evaluations=evaluations,
+        reml=reml,
+    )
+
+
+def _covariances(information: FloatArray, regular: BoolArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the covariance of the coefficients given the rest, the whole one, and variances (G, 2) of sigma and rho.
+
+    `information` (G, p + 2, p + 2) are negative Hessians of sigma, rho and coefficients. Those that are not `regular`
+    (G,), positive definite, are inverted where they are positive.
+    """
+    given, every = _inverse(information[:, 2:, 2:], regular), _inverse(information, regular)
+    return given, as_float(every[:, 2:, 2:]), as_float(np.diagonal(every, axis1=1, axis2=2)[:, :2])
+
+
+def _inverse(matrices: FloatArray, regular: BoolArray) -> FloatArray:
+    """Return the inverses of symmetric matrices (G, p, p), on the spaces of their positive eigenvalues."""
+    out = np.full(matrices.shape, np.nan)
+    out[regular] = np.linalg.inv(matrices[regular])
+    rest = ~regular & np.isfinite(matrices).all(axis=(1, 2))
+    values, vectors = np.linalg.eigh(matrices[rest])
+    usable = values > NO_CURVATURE * values[:, -1:]
+    weights = np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)
+    out[rest] = (vectors * weights[:, np.newaxis, :]) @ vectors.transpose(0, 2, 1)
+    return out
