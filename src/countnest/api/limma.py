@@ -8,9 +8,10 @@ from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_unused
 from countnest.api.inputs import positive_number
 from countnest.api.limma_inputs import given_trend
-from countnest.api.sample_models import blocks_of, quality_columns
-from countnest.design.design import check_residual_df
+from countnest.api.sample_models import blocks_of, quality_columns, warn_without_df
+from countnest.design.design import check_varying
 from countnest.design.random.refusal import one_correlation, refuse_random
+from countnest.errors import DesignError
 from countnest.methods.limma.fit import limma_analysis
 from countnest.methods.limma.steps import LimmaOptions, chosen_span
 from countnest.options import check_flags
@@ -123,12 +124,13 @@ def limma(
     if span is not None:
         positive_number("span", span)
     refuse_random(dds._design, "limma", one_correlation(dds._design))
-    check_residual_df(dds._design)
+    _check_variances(dds)
     warn_of_unused(dds, "limma")
     design, kept = dds._design.matrix, kept_genes(dds, filter)
     library = effective_of_kept(dds, dds._data.counts[kept], norm_factors)
     of_sample, block_name = blocks_of(dds, block)
     columns = quality_columns(quality_weights, "quality_weights", dds)
+    warn_without_df(design, columns)
     prior_trend = given_trend(trend, dds._data.genes, kept)
     width = chosen_span(None if span is None else float(span), int(kept.sum()), compat)
     samples = SampleModel(columns, of_sample, width, structural_zeros)
@@ -140,3 +142,14 @@ def limma(
     if stored.correlation is not None:
         says.note(f"the correlation within blocks is {stored.correlation:.3f}.")
     return dds.add_fit(name, stored)
+
+
+def _check_variances(dds: CountDataSet) -> None:
+    check_varying(dds._design)
+    n, p = dds._design.matrix.shape
+    if n == p:
+        raise DesignError(
+            f"the design has as many coefficients as there are samples ({n}), so that no variance can be estimated and "
+            "nothing tested. Replicates are needed, or a design with fewer terms. Fold changes alone can be had: "
+            "cn.lm_fit(cn.voom(dds)).coefficients."
+        )

@@ -13,7 +13,14 @@ from countnest.api.expressed import effective_of_kept, warn_of_unused
 from countnest.api.inputs import positive_number
 from countnest.api.limma_inputs import given_value_weights, given_values
 from countnest.api.linear_model import LinearModel, VoomCounts
-from countnest.api.sample_models import blocks_of, correlated_blocks, groups_of, quality_columns, variance_model
+from countnest.api.sample_models import (
+    blocks_of,
+    correlated_blocks,
+    groups_of,
+    quality_columns,
+    variance_model,
+    warn_without_df,
+)
 from countnest.arrays import FloatArray
 from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.errors import OptionError, warn
@@ -90,8 +97,7 @@ def voom(
     own = None if weights is None else given_value_weights(weights, data.genes, data.samples)
     blocks = correlated_blocks(block, correlation, data.samples, data.sheet)
     found = voom_counts(counts, dds._design.matrix, library, weights=own, blocks=blocks, span=width)
-    if not len(found.curve.mean):
-        warn("there are no replicates, so that no variance can be estimated: all weights are 1.")
+    _warn_without_curve(found)
     return _labelled(dds, found, library)
 
 
@@ -122,7 +128,9 @@ def voom_with_quality_weights(
     """
     counts, library, width = _prepared(dds, "voom_with_quality_weights", norm_factors, span, compat)
     columns = variance_model(var_design, var_group, dds._data.samples, dds._data.sheet)
+    warn_without_df(dds._design.matrix, columns)
     found, own = voom_quality(counts, dds._design.matrix, library, columns=columns, span=width)
+    _warn_without_curve(found)
     return _labelled(dds, found, library, own)
 
 
@@ -153,9 +161,11 @@ def voom_lm_fit(
     """
     counts, library, width = _prepared(dds, "voom_lm_fit", norm_factors, span, compat)
     columns = quality_columns(sample_weights, "sample_weights", dds)
+    warn_without_df(dds._design.matrix, columns)
     model = SampleModel(columns, blocks_of(dds, block)[0], width)
     found = fit_counts(counts, dds._design.matrix, library, model)
     own = None if found.sample_weights is None else pd.Series(found.sample_weights, dds._data.samples)
+    _warn_without_curve(found.voom)
     fit = _model(found.fits, dds._data.genes, dds._design.names, found.correlation, own)
     return replace(fit, curve=found.voom.curve)
 
@@ -260,8 +270,14 @@ def array_weights(
     """
     given = given_values(values, design, weights)
     columns = variance_model(var_design, var_group, given.samples, given.sheet)
+    warn_without_df(given.design, columns)
     own = None if given.weights is None else np.broadcast_to(given.weights, given.values.shape)
     return pd.Series(weights_of_samples(given.values, given.design, own, columns), given.samples, name="weight")
+
+
+def _warn_without_curve(found: Voom) -> None:
+    if not len(found.curve.mean):
+        warn("there are no replicates, so that no variance can be estimated: all weights are 1.")
 
 
 def _prepared(

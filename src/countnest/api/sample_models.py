@@ -14,10 +14,10 @@ from countnest.design.build import build_design
 from countnest.errors import DesignError, OptionError, counted, listing, warn
 from countnest.options import check_option
 from countnest.stats.linear.blocks import Blocks
-from countnest.stats.voom.array_weights import variance_columns
+from countnest.stats.voom.array_weights import MIN_DF, variance_columns
 from countnest.stats.voom.duplicates import is_spanned
 
-__all__ = ["blocks_of", "correlated_blocks", "groups_of", "quality_columns", "variance_model"]
+__all__ = ["blocks_of", "correlated_blocks", "groups_of", "quality_columns", "variance_model", "warn_without_df"]
 
 
 def groups_of(
@@ -108,8 +108,11 @@ def variance_model(
     var_group: Any,  # noqa: ANN401 (checked here)
     samples: pd.Index,
     sheet: pd.DataFrame | None = None,
+    names: tuple[str, str] = ("var_design", "var_group"),
 ) -> FloatArray:
     """Return the columns (n, m) of the log variances of samples, by groups or a model matrix; None: all differ.
+
+    `names` are those of the two arguments.
 
     Raises
     ------
@@ -118,9 +121,9 @@ def variance_model(
     """
     if var_design is not None and var_group is not None:
         raise OptionError("give var_design= or var_group=, not both.")
-    n, name = len(samples), "var_group" if var_design is None else "var_design"
+    n, name = len(samples), names[var_design is None]
     if var_design is not None:
-        columns = variance_columns(n, columns=_variance_matrix(var_design, samples, sheet))
+        columns = variance_columns(n, columns=_variance_matrix(var_design, samples, sheet, name))
     else:
         columns = variance_columns(n, None if var_group is None else groups_of(var_group, samples, name, sheet)[0])
     if not columns.shape[1]:
@@ -142,24 +145,38 @@ def quality_columns(given: Any, name: str, dds: CountDataSet) -> FloatArray | No
             "groups of samples that share a variance."
         )
     if np.ndim(given) == 2 or (isinstance(given, str) and "~" in given):
-        return variance_model(given, None, samples, sheet)
-    return variance_columns(len(samples), groups_of(given, samples, name, sheet)[0])
+        return variance_model(given, None, samples, sheet, (name, name))
+    return variance_model(None, given, samples, sheet, (name, name))
 
 
-def _variance_matrix(given: Any, samples: pd.Index, sheet: pd.DataFrame | None) -> FloatArray:  # noqa: ANN401
+def warn_without_df(design: FloatArray, columns: FloatArray | None) -> None:
+    """Warn that sample weights with these columns of log variances cannot be estimated beside a design (n, p)."""
+    n, p = design.shape
+    if columns is not None and n - p < MIN_DF:
+        warn(
+            f"sample weights cannot be estimated, because they take {MIN_DF} residual degrees of freedom: {n} samples "
+            f"less {counted(p, 'coefficient')} leave {n - p}. All of them are 1."
+        )
+
+
+def _variance_matrix(
+    given: Any,  # noqa: ANN401 (checked here)
+    samples: pd.Index,
+    sheet: pd.DataFrame | None,
+    name: str,
+) -> FloatArray:
     if isinstance(given, str):
         if sheet is None:
             raise OptionError(
-                f"var_design={given!r} cannot be a formula: there is no sample sheet. Give a data set as design=, or "
+                f"{name}={given!r} cannot be a formula: there is no sample sheet. Give a data set as design=, or "
                 "a model matrix."
             )
         return build_design(given, sheet).matrix
     if isinstance(given, pd.DataFrame) and not isinstance(given.index, pd.RangeIndex):
-        given = by_label(given, samples, "sample", "var_design", DesignError)
-    matrix = given_numbers(given, "var_design", DesignError)
+        given = by_label(given, samples, "sample", name, DesignError)
+    matrix = given_numbers(given, name, DesignError)
     if matrix.ndim != 2 or len(matrix) != len(samples) or not np.isfinite(matrix).all():
         raise DesignError(
-            f"var_design= must be finite, with a row for each of the {len(samples)} samples; got the shape "
-            f"{matrix.shape}."
+            f"{name}= must be finite, with a row for each of the {len(samples)} samples; got the shape {matrix.shape}."
         )
     return matrix

@@ -167,6 +167,10 @@ def test_what_cannot_be_used_is_refused(dds):
         ({"block": ["p"] * 12}, "one block"),
         ({"block": list("abcdefghijkl")}, "a block for each sample"),
         ({"block": ["p"] * 11}, "one value for each"),
+        ({"block": [None, "p", "q"] * 4}, "missing for 4 samples: 's0', 's3', 's6', 's9'"),
+        ({"quality_weights": ["p"] * 12}, "quality_weights= is the same for all samples"),
+        ({"quality_weights": None}, "quality_weights=None must be True or False"),
+        ({"trend": np.ones(3)}, "one number for each of the 300 genes"),
         ({"compat": "bioc9"}, "compat='bioc9'"),
         ({"filter": [True, False]}, "one truth value for each"),
         ({"filter": np.zeros(300, dtype=bool)}, "no gene is left"),
@@ -177,14 +181,31 @@ def test_what_cannot_be_used_is_refused(dds):
     ):
         with pytest.raises(OptionError, match=message):
             cn.limma(dds, quiet=True, **options)
+    with pytest.raises(DesignError, match="Did you mean 'batch'"):
+        cn.limma(dds, quality_weights="~ batches")
     with pytest.raises(OptionError, match="needs a DESeqDataSet"):
         cn.limma(counts())
     low = cn.DESeqDataSet(np.minimum(dds.counts(), 1), SHEET, design="~ group", quiet=True)
     with pytest.raises(OptionError, match=r"min_count=10.*min_total_count=15"):
         cn.limma(low)
     no_replicates = cn.DESeqDataSet(dds.counts().iloc[:, [0, 4]], SHEET.iloc[[0, 4]], design="~ group", quiet=True)
-    with pytest.raises(DesignError, match="Replicates are needed"):
+    with pytest.raises(DesignError, match=r"nothing tested\. Replicates are needed.*cn\.lm_fit\(cn\.voom\(dds\)\)"):
         cn.limma(no_replicates)
+    with pytest.warns(CountnestWarning, match="no replicates"):
+        assert cn.lm_fit(cn.voom(no_replicates)).coefficients.notna().all(axis=None)
+    four = cn.DESeqDataSet(dds.counts().iloc[:, [0, 1, 4, 5]], SHEET.iloc[[0, 1, 4, 5]], design="~ group", quiet=True)
+    with pytest.raises(OptionError, match="With 2 coefficients it takes 5 samples"):
+        cn.limma(four, block="patient", quiet=True)
+    with pytest.warns(CountnestWarning, match=r"3 samples less 2 coefficients leave 1\. All of them are 1"):
+        few = cn.limma(four[:, :3], quality_weights=True, quiet=True)
+    np.testing.assert_array_equal(few._fits["limma"].sample_weights, 1.0)
+
+
+def test_one_gene_is_tested_by_its_own_variance(dds):
+    alone = cn.limma(dds[["g0"]], filter=False, quiet=True)
+    table = alone.effect("group", levels=("b", "a")).test(fit="limma").table
+    assert 0 < table["pvalue"].iloc[0] < 1
+    assert table["df"].iloc[0] == 8
 
 
 def test_what_is_not_used_gets_a_warning():

@@ -277,6 +277,25 @@ def test_blocks_that_tell_nothing_give_no_correlation(dds, voomed):
         assert found.atanh.isna().all()
 
 
+def test_genes_that_do_not_vary_tell_nothing_of_blocks_and_samples(dds, voomed):
+    constant = voomed.E * 0.0
+    with pytest.raises(OptionError, match="no gene has values enough that vary"):
+        cn.duplicate_correlation(constant, dds, block="pair")
+    with pytest.raises(OptionError, match="no gene has values enough"):
+        cn.duplicate_correlation(voomed.E * np.nan, dds, block="pair")
+    assert (cn.array_weights(constant, dds) == 1).all()
+    some = voomed.E.copy()
+    some.iloc[:10] = 3.0
+    found = cn.duplicate_correlation(some, dds, block="pair")
+    assert found.atanh.iloc[:10].isna().all()
+    same(found.atanh.iloc[10:], cn.duplicate_correlation(voomed.E, dds, block="pair").atanh.iloc[10:])
+    fit = cn.lm_fit(voomed, weights=voomed.weights * (np.arange(488) > 0)[:, None])
+    assert cn.e_bayes(fit).p_value.iloc[0].isna().all()
+    assert cn.e_bayes(fit).p_value.iloc[1:].notna().all(axis=None)
+    with pytest.raises(OptionError, match="no replicates"):
+        cn.e_bayes(cn.lm_fit(voomed, weights=voomed.weights * 0.0))
+
+
 def test_without_replicates_weights_are_one(dds):
     alone = cn.DESeqDataSet(dds.counts().iloc[:, [0, 1]], dds.samples.iloc[[0, 1]], design="~ b", quiet=True)
     with pytest.warns(CountnestWarning, match="no replicates"):

@@ -26,6 +26,8 @@ def smooth(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int =
     -----
     R counterpart: stats::lowess with its default delta.
     """
+    if len(x) < 2:
+        return y.copy()
     order = np.argsort(x, kind="stable")
     ordered = x[order]
     fitted = np.empty_like(y)

@@ -107,6 +107,8 @@ def _restricted_likelihood(values: FloatArray, basis: FloatArray, columns: Float
         variance = square.sum(axis=1) / (n - p)
         used = variance >= TINY
         n_genes = int(used.sum())
+        if not n_genes:
+            break
         whole = with_constant.T @ ((1.0 - 2.0 * leverage)[:, np.newaxis] * with_constant)
         whole += with_constant.T @ (hat * hat) @ with_constant
         inner = whole[1:, 1:] - np.outer(whole[1:, 0], whole[0, 1:]) / whole[0, 0]

@@ -97,7 +97,7 @@ def variance_components(squares: Squares) -> tuple[FloatArray, FloatArray]:
         within = (right[0] - first * between) / one
         variance = spread / n / (n - 1.0)
     between[~(spread > 0)] = np.nan
-    searched = (n > 2) & ((squares.d > TINY).sum(axis=1) > 1) & (variance > TINY)
+    searched = (right[0] > 0) & (n > 2) & ((squares.d > TINY).sum(axis=1) > 1) & (variance > TINY)
     if searched.any():
         part = squares.of(searched)
         _, least, _ = part.fitted(within[searched], between[searched])
@@ -154,7 +154,7 @@ class _Step:
             deviance = part.deviance(own, new_within, least)
             exact = deviance < TINY * largest
             good = (deviance <= self.deviance[waiting]) | exact
-            lost = ~good & ~(damping[waiting] <= MAX_DAMPING * self.most[waiting])
+            lost = ~good & ~(damping[waiting] < np.minimum(MAX_DAMPING * self.most[waiting], np.inf))
             taken = waiting[good]
             within[taken], between[taken] = new_within[good], new_between[good]
             gain = self.score[0][waiting] * step_within + self.score[1][waiting] * step_between

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.errors import OptionError, counted
 from countnest.stats.glm.subset import slices
 from countnest.stats.linear.blocks import Blocks
 from countnest.stats.linear.least_squares import observed
@@ -28,6 +29,8 @@ SPANNED = 1e-8
 NO_VALUE = 1e-13
 # Those of a weighted design below this fraction of the largest too.
 NO_RANK = 1e-10
+# Residual squares below this fraction of those of the values are rounding.
+NO_RESIDUAL = 1e-24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +64,11 @@ def block_correlation(
     weights
         (G, n), or (1, n), precisions of the values; None: all one.
 
+    Raises
+    ------
+    OptionError
+        No gene has values enough.
+
     Notes
     -----
     R counterpart: limma::duplicateCorrelation with a block. The consensus is a trimmed mean on the scale of atanh.
@@ -77,6 +85,12 @@ def block_correlation(
         least = 1.0 / (1.0 - largest) + MARGIN if largest > 1 else -1.0
         correlation[part] = np.where(usable, np.clip(rho, least, 1.0 - MARGIN), np.nan)
     atanh = np.arctanh(correlation)
+    if np.isnan(atanh).all():
+        p = design.shape[1]
+        raise OptionError(
+            "the correlation within blocks cannot be estimated: no gene has values enough that vary. With "
+            f"{counted(p, 'coefficient')} it takes {p + 3} samples, two blocks, and two samples more than blocks."
+        )
     return DuplicateCorrelation(float(np.tanh(_trimmed_mean(atanh[~np.isnan(atanh)]))), atanh)
 
 
@@ -104,9 +118,11 @@ def _squares(
     d = np.where(single > NO_VALUE * values.shape[1], single**2, 0.0)
     u = np.where(d > 0, (np.swapaxes(vectors, 1, 2) @ rest[:, :, np.newaxis])[:, :, 0] ** 2, 0.0)
     n_rest = n_there - rank - (d > 0).sum(axis=1)
-    total = np.maximum((rest * rest).sum(axis=1) - u.sum(axis=1), 0.0)
+    squares = (rest * rest).sum(axis=1)
+    total = np.maximum(squares - u.sum(axis=1), 0.0)
     n_blocks = (blocks.any(axis=1)).sum(axis=1)
     usable = (n_there > p + 2) & (n_blocks > 1) & (n_blocks < n_there - 1)
+    usable &= squares > NO_RESIDUAL * (y * y).sum(axis=(1, 2))
     return Squares(as_float(d), as_float(u), n_rest.astype(np.float64), total), np.asarray(usable)
 
 
