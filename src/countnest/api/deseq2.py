@@ -16,13 +16,14 @@ from countnest.api.dataset import SETTABLE, CountDataSet
 from countnest.api.inputs import chosen_samples, gene_dispersions, not_negative, positive_number, reduced_design
 from countnest.api.normalization import given_normalization
 from countnest.api.priors import make_prior, prior_gene_table
-from countnest.api.results import kind_of_test, results_of
+from countnest.api.results import kind_of_test, only, query_of_results, refuse_mle, results_of
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
 from countnest.design.design import check_residual_df, check_varying
 from countnest.design.random.refusal import refuse_random
 from countnest.errors import MissingStepError, OptionError, counted, listing, warn
+from countnest.methods.answer import answer
 from countnest.methods.cost import expected_cost
 from countnest.methods.deseq2.analysis import original_moments, replace_outliers, with_dispersions, with_fit
 from countnest.methods.deseq2.beta_prior import PriorModel
@@ -440,9 +441,9 @@ class DESeqDataSet(CountDataSet):
         test
             "averaged" for averaged likelihood ratio tests, "QL" for quasi-likelihood F tests, "Wald" for Wald tests,
             whatever test was run; None: the test that was run. Take "averaged" for a new study and "Wald" to compare
-            with published work.
+            with published work. Of a fit by another method: None, or "QL" and "LRT" of edgeR's.
         fit
-            The name of one of the `fits` that were kept; None: that of the last analysis.
+            The name of one of the `fits` that were kept, such as "edger" and "limma"; None: that of the last analysis.
         alpha
             False discovery rate for which independent filtering is tuned.
         lfc_threshold
@@ -500,8 +501,6 @@ class DESeqDataSet(CountDataSet):
         R counterpart: DESeq2::results.
         """
         found = self._fit(fit)
-        if not isinstance(found, DESeq2Fit):
-            raise OptionError(f"results() are of DESeq2's fits; fit={fit!r} is answered by dds.effect(...).test(fit=).")
         options = answer_options(
             self._data.genes,
             kind=kind_of_test(found, test),
@@ -521,7 +520,11 @@ class DESeqDataSet(CountDataSet):
             null=null,
             hidden=(hidden_factors, hidden_seed),
         )
-        return results_of(found, options, contrast=contrast, name=name, list_values=list_values, add_mle=add_mle)
+        if isinstance(found, DESeq2Fit):
+            return results_of(found, options, contrast=contrast, name=name, list_values=list_values, add_mle=add_mle)
+        refuse_mle(found, add_mle=add_mle)
+        query = query_of_results(self._design, options, contrast, name, list_values)
+        return only(answer(query, found, self._data, self._engine_aside(), options))
 
     # ---- what the steps left ----
 

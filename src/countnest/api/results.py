@@ -13,12 +13,13 @@ from countnest.methods.answer import answer
 from countnest.methods.answer_options import AnswerOptions
 from countnest.methods.deseq2.fit import KINDS, REDUCED, DESeq2Fit
 from countnest.methods.deseq2.prior_fit import PriorFit, prior_fit
+from countnest.methods.fit import Fit
 from countnest.options import TestType, check_flags, check_option
 from countnest.queries.contrasts import contrast_query
 from countnest.queries.query import Query
 from countnest.remedies import advised, option
 
-__all__ = ["kind_of_test", "only", "require_one_comparison", "results_of"]
+__all__ = ["kind_of_test", "only", "query_of_results", "refuse_mle", "require_one_comparison", "results_of"]
 
 
 def results_of(
@@ -42,10 +43,24 @@ def results_of(
             "add_mle=True is for fits with beta_prior=True; without a prior the fold changes are maximum likelihood "
             "estimates already."
         )
-    if options.hidden is not None and contrast is None and name is None:
-        require_one_comparison(fit.design)
-    query = contrast_query(fit.design, contrast, name, list_values)
+    query = query_of_results(fit.design, options, contrast, name, list_values)
     return only(answer(query, fit, fit.data, fit.engine, options))
+
+
+def query_of_results(
+    design: Design, options: AnswerOptions, contrast: object, name: str | None, list_values: Sequence[float]
+) -> Query:
+    """Return the query of one row that a contrast in one of R's forms is."""
+    if options.hidden is not None and contrast is None and name is None:
+        require_one_comparison(design)
+    return contrast_query(design, contrast, name, list_values)
+
+
+def refuse_mle(fit: Fit, *, add_mle: bool) -> None:
+    """Raise `OptionError` for `add_mle` with a fit by another method than DESeq2's, which has no priors."""
+    check_flags(add_mle=add_mle)
+    if add_mle:
+        raise OptionError(f"add_mle=True is for DESeq2's fits with beta_prior=True; this one is by {fit.method}.")
 
 
 def require_one_comparison(design: Design) -> None:
@@ -61,10 +76,12 @@ def require_one_comparison(design: Design) -> None:
         )
 
 
-def kind_of_test(fit: DESeq2Fit, test: TestType | None) -> str:
-    """Return the kind of test that `results` makes: the requested one, or the one that was run."""
+def kind_of_test(fit: Fit, test: TestType | None) -> str | None:
+    """Return the kind of test that `results` makes: the requested one, or the one that was run; None: its default."""
     if test is not None:
         check_option("test", test, TestType)
+    if not isinstance(fit, DESeq2Fit):
+        return None if test is None else KINDS.get(test, test.lower())
     test = test or fit.model.test
     if test in KINDS and test != "Wald" and prior_fit(fit) is not None:
         raise OptionError(

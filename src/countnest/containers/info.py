@@ -20,6 +20,8 @@ _ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ash
 # Tests that compare likelihoods, which hold where an estimate is infinite.
 _WITH_LIKELIHOODS = ("LRT", "averaged LRT", "QL F")
 
+# Tests of logarithms of counts to which half a count was added.
+_ADDED = ("moderated t", "moderated F")
 # What the label says.
 _IN_THE_TITLE = ("label", "coefficients", "contrasts")
 
@@ -161,7 +163,10 @@ class ResultsInfo(Described):
 
     def _infinite(self) -> str:
         """Describe the infinite estimate of a group without counts, and the reliability of its p-value."""
-        change = f"the {'' if self.shrinkage is None else 'maximum likelihood '}fold change is infinite"
+        if self.test in _ADDED:
+            return "no fold change is infinite here, for half a count is added to all"
+        is_mle = self.shrinkage is None and self.estimate is None
+        change = f"the {'' if is_mle else 'maximum likelihood '}fold change is infinite"
         if self.shrunken_test:
             return change
         if self.test in _WITH_LIKELIHOODS:

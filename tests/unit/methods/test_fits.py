@@ -189,9 +189,13 @@ def test_what_is_no_fit_or_no_name():
         made.remove_fit("mine")
 
 
-def test_results_are_of_deseq2(dds):
-    with pytest.raises(OptionError, match=r"results\(\) are of DESeq2's fits; fit='ols'"):
-        dds.results(fit="ols")
+def test_results_are_of_any_fit(dds):
+    found = dds.results(fit="ols")
+    asked = dds.contrast(dds.design.names[-1]).test(fit="ols")
+    assert found.info.method == asked.info.method
+    np.testing.assert_array_equal(found.table["pvalue"], asked.table["pvalue"])
+    with pytest.raises(OptionError, match="add_mle=True is for DESeq2's fits"):
+        dds.results(fit="ols", add_mle=True)
 
 
 def test_dropped_fits_are_reported(dds, capfd):
