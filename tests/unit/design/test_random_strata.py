@@ -71,6 +71,18 @@ def test_containment_counts_as_nlme(formula, expected):
     assert list(by_column(formula, sites()).values()) == expected
 
 
+def test_containment_of_growth_curves():
+    """The layout of Orthodont: 16 boys and 11 girls, at four ages each; numbers of nlme."""
+    child = np.repeat(np.arange(27), 4)
+    frame = sheet(
+        child=[f"child {number}" for number in child],
+        sex=["boy" if number < 16 else "girl" for number in child],
+        age=np.tile([8.0, 10.0, 12.0, 14.0], 27),
+    )
+    assert list(by_column("~ age*sex + (age | child)", frame).values()) == [79, 79, 25, 79]
+    assert list(by_column("~ sex + (1 | child)", frame).values()) == [81, 25]
+
+
 def test_containment_in_the_family_study():
     assert set(by_column("~ treat1*treat2 + (1 | family)", family_study()).values()) == {20}
     own = by_column("~ treat1*treat2 + size + (1 | family)", family_study())
