@@ -9,7 +9,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
 
-__all__ = ["LinearMixedFits", "MixedModel", "Outcome", "RandomEffects"]
+__all__ = ["LinearMixedFits", "MixedModel", "Outcome", "RandomEffects", "fits_of"]
 
 
 class Outcome(IntEnum):
@@ -109,3 +109,16 @@ class LinearMixedFits:
     outcome: IntArray
     reml: bool = True
     bounded: bool = True
+
+
+def fits_of(fits: LinearMixedFits, genes: IntArray) -> LinearMixedFits:
+    """Return the fits of some genes, by their indices."""
+    return LinearMixedFits(
+        fits.coefficients[genes],
+        fits.theta[genes],
+        fits.sigma[genes],
+        fits.criterion[genes],
+        fits.outcome[genes],
+        fits.reml,
+        fits.bounded,
+    )

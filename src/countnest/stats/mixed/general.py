@@ -1,0 +1,145 @@
+"""Linear mixed models of every gene with any random terms. G genes, n samples, p coefficients, t variance parameters.
+
+Sources: Bates et al. (2015), doi:10.18637/jss.v067.i01, for the profiled likelihood; the derivatives are exact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.errors import warn
+from countnest.kernels.mixed.derivatives import new_sums
+from countnest.kernels.mixed.general import fit_general_chunk, prepare_chunk
+from countnest.kernels.mixed.sweeps import new_work
+from countnest.stats.mixed.components import Layout, layout_of
+from countnest.stats.mixed.moments import relative_covariances
+from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome
+
+__all__ = ["fit_general", "seconds_per_gene"]
+
+# An eigenvalue of LL' below this, of columns with mean square one, makes a fit singular.
+SINGULAR = 1e-8
+# Entries of L below this part of the largest of their term are zero.
+ROUNDING = 1e-12
+# What a search takes: evaluations, and the time of a product.
+EVALUATIONS = 25.0
+SECONDS = 1e-9
+# A longer estimate is announced.
+LONG = 60.0
+
+
+def fit_general(
+    y: FloatArray, model: MixedModel, weights: FloatArray | None = None, *, reml: bool = True
+) -> LinearMixedFits:
+    """Return the fits of genes y (G, n), with variances of random effects at least zero.
+
+    Parameters
+    ----------
+    weights
+        (G, n) or (1, n) at least zero, inverse variances up to a factor by gene; None: all one.
+    reml
+        Whether the likelihood is the restricted one.
+
+    Notes
+    -----
+    R counterpart: lme4::lmer, whose search ends a little before the optimum. The profiled deviance can have several
+    minima; the search starts again where a variance is zero, and compares with fits that leave a term out.
+    """
+    layout = layout_of(model, standardized=True)
+    (genes, n), p, t = y.shape, model.matrix.shape[1], model.n_parameters
+    seconds = genes * seconds_per_gene(layout)
+    if seconds > LONG:
+        warn(
+            f"the random terms link {layout.largest} random effects: expect about {seconds / 60:.0f} minutes for "
+            f"{genes} genes. Fewer levels are faster, and nested factors instead of crossed."
+        )
+    own = np.ones((1, n)) if weights is None else as_float(normalized(weights))
+    residual, start, count = np.zeros((genes, n)), np.zeros((genes, p)), np.zeros(genes, dtype=np.int64)
+    outcome = np.zeros(genes, dtype=np.int64)
+    structure = layout.structure
+    prepare_chunk(as_float(y), own, structure.basis, residual, start, count, outcome)
+    coefficients, theta, measure = np.zeros((genes, p)), np.zeros((genes, t)), np.zeros((genes, 2))
+    df, squares = as_float(count - p if reml else count), as_float(np.einsum("gn,gn->g", y, own * y))
+    memory = new_work(structure), new_sums(structure), np.zeros((2 * t + 4, t))
+    fit_general_chunk(residual, own, squares, df, reml, structure, *memory, coefficients, theta, measure, outcome)
+    return _fits(layout, model, own, reml, (start + coefficients, theta, measure, outcome))
+
+
+def _fits(
+    layout: Layout,
+    model: MixedModel,
+    weights: FloatArray,
+    reml: bool,
+    found: tuple[FloatArray, FloatArray, FloatArray, IntArray],
+) -> LinearMixedFits:
+    """Return the fits from what the search found: coefficients of the basis, theta, variance and deviance, outcomes."""
+    coefficients, theta, measure, outcome = found
+    lost = outcome >= Outcome.CONSTANT
+    for values in (coefficients, theta, measure):
+        values[lost] = np.nan
+    criterion = measure[:, 1] - np.log(np.where(weights > 0, weights, 1.0)).sum(axis=1)
+    if reml:
+        criterion += 2.0 * np.linalg.slogdet(layout.triangle)[1]
+    outcome[(outcome == Outcome.CONVERGED) & _singular(theta, model)] = Outcome.SINGULAR
+    return LinearMixedFits(
+        as_float(np.einsum("gk,jk->gj", coefficients, np.linalg.inv(layout.triangle))),
+        _in_given_columns(theta, model, layout),
+        as_float(np.sqrt(measure[:, 0])),
+        as_float(criterion),
+        outcome,
+        reml,
+    )
+
+
+def seconds_per_gene(layout: Layout) -> float:
+    """Return roughly how long a gene takes, by the products of dense eliminations of the components."""
+    ends = np.zeros(len(layout.structure.pointer) - 1)
+    np.maximum.at(ends, layout.structure.component, layout.structure.place.max(axis=1) + 1.0)
+    return float(EVALUATIONS * SECONDS * (ends**3).sum())
+
+
+def _singular(theta: FloatArray, model: MixedModel) -> BoolArray:
+    """Return whether (G,) some covariance matrix of random effects is singular."""
+    found = np.zeros(len(theta), dtype=np.bool_)
+    known = np.isfinite(theta).all(axis=1)
+    for covariance in relative_covariances(theta[known], model):
+        found[known] |= np.linalg.eigvalsh(covariance)[:, 0] < SINGULAR
+    return found
+
+
+def _in_given_columns(theta: FloatArray, model: MixedModel, layout: Layout) -> FloatArray:
+    """Return theta (G, t) of the columns as given, from that of the orthogonal ones."""
+    out, first = np.full_like(theta, np.nan), 0
+    known = np.isfinite(theta).all(axis=1)
+    for term, scale in zip(model.terms, layout.scales, strict=True):
+        k = term.n_columns
+        rows, columns = np.tril_indices(k)
+        order = np.lexsort((rows, columns))
+        at = rows[order], columns[order]
+        last = first + len(order)
+        factor = np.zeros((int(known.sum()), k, k))
+        factor[:, at[0], at[1]] = theta[known, first:last]
+        given = np.linalg.solve(np.broadcast_to(scale, factor.shape), factor)
+        given = _lower_triangle(as_float(given))
+        out[known, first:last] = given[:, at[0], at[1]]
+        first = last
+    return out
+
+
+def _lower_triangle(roots: FloatArray) -> FloatArray:
+    """Return the lower triangles (G, k, k), diagonals at least zero, with the same LL' as some roots (G, k, k)."""
+    upper = np.linalg.qr(np.swapaxes(roots, 1, 2), mode="r")
+    lower = np.swapaxes(upper, 1, 2)
+    diagonal = np.diagonal(lower, axis1=1, axis2=2)
+    lower = lower * np.where(diagonal < 0, -1.0, 1.0)[:, np.newaxis, :]
+    largest = np.abs(lower).max(axis=(1, 2), keepdims=True)
+    return as_float(np.where(np.abs(lower) < ROUNDING * largest, 0.0, lower))
+
+
+def normalized(weights: FloatArray) -> FloatArray:
+    """Return weights (G, n) over the mean of the positive ones of their gene; a weight of zero is an absent sample."""
+    positive = weights > 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(positive, weights, 0.0).sum(axis=1, keepdims=True) / positive.sum(axis=1, keepdims=True)
+    return as_float(np.where(positive, weights / mean, weights))
