@@ -21,6 +21,10 @@ from countnest.signature import checked_arguments
 from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.dispersion import estimate_dispersions
 from countnest.stats.edger.glm import GLMInputs, fit_glm
+from countnest.stats.mixed.effects import predicted_effects
+from countnest.stats.mixed.general import fit_general
+from countnest.stats.mixed.general_tests import general_contrast_tests
+from countnest.stats.mixed.records import MixedModel, RandomEffects
 
 __all__ = ["Warmed", "warm"]
 
@@ -98,6 +102,7 @@ def _walk() -> None:
         _public("edger")(example, test=test, filter=False, quiet=True)
         example.query("condition[B - A]").test(fit="edger")
     _public("limma")(example, filter=False, quality_weights=True, quiet=True)
+    _fit_random_terms(example)
 
 
 def _fit_as_edger(example: DESeqDataSet) -> None:
@@ -108,6 +113,16 @@ def _fit_as_edger(example: DESeqDataSet) -> None:
     fit_glm(inputs, Columns.of(example._design.matrix), 0.1)
     covariate = np.column_stack([np.ones(_SAMPLES), np.arange(float(_SAMPLES))])
     estimate_dispersions(inputs, Columns.of(covariate), library)
+
+
+def _fit_random_terms(example: DESeqDataSet) -> None:
+    """Fit a linear mixed model with any random terms, and test it."""
+    y = np.log2(example._data.counts[:5] + 0.5)
+    one = np.ones((_SAMPLES, 1))
+    model = MixedModel(example._design.matrix, (RandomEffects(np.arange(_SAMPLES) // 2, one),))
+    fits = fit_general(y, model)
+    general_contrast_tests(y, model, None, fits, np.eye(model.matrix.shape[1]))
+    predicted_effects(y, model, None, fits)
 
 
 def _public(name: str) -> Any:  # noqa: ANN401 (a function of the package)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cases import each
-from countnest.kernels.mixed.derivatives import add_blocks, close_sums, derivatives, in_factor, new_sums
-from countnest.kernels.mixed.newton import damped_step, descend
-from countnest.kernels.mixed.sweeps import evaluate, new_work, sums_of_columns, sums_of_response, whiten
+from countnest.kernels.mixed.general.derivatives import add_levels, close_sums, derivatives, in_factor, new_sums
+from countnest.kernels.mixed.general.newton import damped_step, descend
+from countnest.kernels.mixed.general.sweeps import evaluate, new_work, sums_of_columns, sums_of_response, whiten
 from countnest.stats.mixed.components import layout_of
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
@@ -82,7 +82,7 @@ class Gene:
         gradient, hessian = np.zeros(t), np.zeros((t, t))
         _, square = self.value(theta)
         whiten(self.work)
-        add_blocks(self.structure, self.work, self.restricted, self.sums)
+        add_levels(self.structure, self.work, self.restricted, self.sums)
         close_sums(self.restricted, self.sums)
         derivatives(square, self.df, profiled, self.sums)
         in_factor(self.structure, self.work, self.sums, gradient, hessian)

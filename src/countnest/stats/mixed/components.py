@@ -1,4 +1,4 @@
-"""Which random effects meet in a sample: components, blocks and the order in which they are eliminated.
+"""Which random effects meet in a sample: components, and the order in which their levels are eliminated.
 
 n samples, c random columns, t variance parameters.
 """
@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from countnest.arrays import FloatArray, IntArray, as_float, as_int
-from countnest.kernels.mixed.sweeps import Structure
+from countnest.kernels.mixed.general.sweeps import Structure
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
 __all__ = ["Layout", "layout_of"]
@@ -55,8 +55,8 @@ def layout_of(model: MixedModel, *, standardized: bool) -> Layout:
     """
     basis, triangle = _orthogonal(model.matrix)
     pairs = [_orthogonal(term.columns) if standardized else _as_given(term.columns) for term in model.terms]
-    component, levels = _components(model.terms)
-    pointer, blocks, places = _blocks(model.terms, levels)
+    component, labels = _components(model.terms)
+    pointer, levels, places = _levels(model.terms, labels)
     starts = np.cumsum([0, *(term.n_columns for term in model.terms)])
     entries = [
         (start + row, start + column)
@@ -74,7 +74,7 @@ def layout_of(model: MixedModel, *, standardized: bool) -> Layout:
         as_int(component),
         as_int(np.hstack(place)),
         pointer,
-        blocks,
+        levels,
         as_int(starts),
         as_int(entries),
         as_int(np.cumsum([0, *(term.n_columns * (term.n_columns + 1) // 2 for term in model.terms)])),
@@ -103,21 +103,21 @@ def _components(terms: tuple[RandomEffects, ...]) -> tuple[IntArray, tuple[IntAr
     size = int(offsets[-1])
     graph = csr_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
     _, label = connected_components(graph, directed=False)
-    levels = tuple(as_int(label[offset : offset + term.n_levels]) for offset, term in zip(offsets, terms, strict=False))
-    return as_int(label[:n]), levels
+    labels = tuple(as_int(label[offset : offset + term.n_levels]) for offset, term in zip(offsets, terms, strict=False))
+    return as_int(label[:n]), labels
 
 
-def _blocks(
-    terms: tuple[RandomEffects, ...], levels: tuple[IntArray, ...]
+def _levels(
+    terms: tuple[RandomEffects, ...], labels: tuple[IntArray, ...]
 ) -> tuple[IntArray, IntArray, tuple[IntArray, ...]]:
-    """Return pointer, blocks and places: in a component, the term with most levels is eliminated first."""
+    """Return pointer, levels and places: in a component, the term with most levels is eliminated first."""
     order = sorted(range(len(terms)), key=lambda term: -terms[term].n_levels)
-    n_components = 1 + max(int(of.max()) for of in levels)
+    n_components = 1 + max(int(of.max()) for of in labels)
     filled = np.zeros(n_components, dtype=np.int64)
     rows: list[tuple[int, int, int]] = []
     places = [np.zeros((term.n_levels, 2), dtype=np.int64) for term in terms]
     for term in order:
-        for level, component in enumerate(levels[term]):
+        for level, component in enumerate(labels[term]):
             places[term][level] = component, filled[component]
             rows.append((int(component), term, int(filled[component])))
             filled[component] += terms[term].n_columns

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.kernels.mixed.moments import predictions_chunk
-from countnest.kernels.mixed.sweeps import new_work
+from countnest.kernels.mixed.general.moments import predictions_chunk
+from countnest.kernels.mixed.general.sweeps import new_work
 from countnest.stats.mixed.components import layout_of
 from countnest.stats.mixed.general import normalized
 from countnest.stats.mixed.moments import gamma_of, moments_of, relative_covariances

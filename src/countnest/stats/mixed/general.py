@@ -9,9 +9,9 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.errors import warn
-from countnest.kernels.mixed.derivatives import new_sums
-from countnest.kernels.mixed.general import fit_general_chunk, prepare_chunk
-from countnest.kernels.mixed.sweeps import new_work
+from countnest.kernels.mixed.general.derivatives import new_sums
+from countnest.kernels.mixed.general.fit import fit_general_chunk, prepare_chunk
+from countnest.kernels.mixed.general.sweeps import new_work
 from countnest.stats.mixed.components import Layout, layout_of
 from countnest.stats.mixed.moments import relative_covariances
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome

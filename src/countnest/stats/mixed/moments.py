@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.kernels.mixed.derivatives import new_sums
-from countnest.kernels.mixed.moments import KernelMoments, moments_chunk
-from countnest.kernels.mixed.sweeps import new_work
+from countnest.kernels.mixed.general.derivatives import new_sums
+from countnest.kernels.mixed.general.moments import KernelMoments, moments_chunk
+from countnest.kernels.mixed.general.sweeps import new_work
 from countnest.stats.mixed.components import layout_of
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from countnest.arrays import FloatArray
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.mixed.derivatives import Sums, add_blocks, close_sums, derivatives, in_factor
-from countnest.kernels.mixed.sweeps import (
+from countnest.kernels.mixed.general.derivatives import Sums, add_levels, close_sums, derivatives, in_factor
+from countnest.kernels.mixed.general.sweeps import (
     Structure,
     Work,
     evaluate,
@@ -46,7 +46,7 @@ def at_given(y: FloatArray, weight: FloatArray, theta: FloatArray, structure: St
 def pair_products(
     inner: FloatArray, cross: FloatArray, left: tuple[int, int], right: tuple[int, int], out: FloatArray
 ) -> None:
-    """Add X'V^-1 dV_r V^-1 dV_s V^-1 X (p, p), of orthonormal coefficients, for one pair of blocks."""
+    """Add X'V^-1 dV_r V^-1 dV_s V^-1 X (p, p), of orthonormal coefficients, for one pair of levels."""
     p = cross.shape[1]
     for one in range(1 if left[0] == left[1] else 2):
         i, j = left[one], left[1 - one]
@@ -63,14 +63,14 @@ def pair_products(
 @kernel
 def products(structure: Structure, work: Work, out: FloatArray) -> None:
     """Write X'V^-1 dV_r V^-1 dV_s V^-1 X (t, t, p, p), of orthonormal coefficients, for r <= s."""
-    entries, firsts, starts, blocks = structure.entries, structure.firsts, structure.starts, structure.blocks
+    entries, firsts, starts, levels = structure.entries, structure.firsts, structure.starts, structure.levels
     out[:] = 0.0
     for j in range(len(structure.pointer) - 1):
         inner, cross = work.inner[j], work.cross[j]
         for one in range(structure.pointer[j], structure.pointer[j + 1]):
             for two in range(structure.pointer[j], structure.pointer[j + 1]):
-                term, other = blocks[one, 0], blocks[two, 0]
-                shift, move = blocks[one, 1] - starts[term], blocks[two, 1] - starts[other]
+                term, other = levels[one, 0], levels[two, 0]
+                shift, move = levels[one, 1] - starts[term], levels[two, 1] - starts[other]
                 for r in range(firsts[term], firsts[term + 1]):
                     left = (entries[r, 0] + shift, entries[r, 1] + shift)
                     for s in range(max(r, firsts[other]), firsts[other + 1]):
@@ -98,7 +98,7 @@ def moments_chunk(
     for g in range(y.shape[0]):
         weight = weights[0 if weights.shape[0] == 1 else g]
         square = at_given(y[g], weight, theta[g], structure, work)
-        add_blocks(structure, work, restricted, sums)
+        add_levels(structure, work, restricted, sums)
         close_sums(restricted, sums)
         derivatives(square, df[g], False, sums)
         in_factor(structure, work, sums, out.slope[g], out.hessian[g])
@@ -125,18 +125,18 @@ def predictions_chunk(
     residual_out: FloatArray,
     own_out: FloatArray,
 ) -> None:
-    """Write Z'V^-1 (y - X beta) (G, m, q), and of each block its own part of Z'V^-1 Z, (G, m, q, columns of a term).
+    """Write Z'V^-1 (y - X beta) (G, m, q), and of each level its own part of Z'V^-1 Z, (G, m, q, columns of a term).
 
     Genes y (G, n) at theta (G, t).
     """
-    pointer, blocks, starts = structure.pointer, structure.blocks, structure.starts
+    pointer, levels, starts = structure.pointer, structure.levels, structure.starts
     for g in range(y.shape[0]):
         weight = weights[0 if weights.shape[0] == 1 else g]
         at_given(y[g], weight, theta[g], structure, work)
         residual_out[g] = work.residual
         for j in range(len(pointer) - 1):
-            for block in range(pointer[j], pointer[j + 1]):
-                begin = blocks[block, 1]
-                for a in range(starts[blocks[block, 0] + 1] - starts[blocks[block, 0]]):
-                    for b in range(starts[blocks[block, 0] + 1] - starts[blocks[block, 0]]):
+            for level in range(pointer[j], pointer[j + 1]):
+                begin = levels[level, 1]
+                for a in range(starts[levels[level, 0] + 1] - starts[levels[level, 0]]):
+                    for b in range(starts[levels[level, 0] + 1] - starts[levels[level, 0]]):
                         own_out[g, j, begin + a, b] = work.inner[j, begin + a, begin + b]

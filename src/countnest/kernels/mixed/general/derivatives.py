@@ -11,9 +11,9 @@ import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.mixed.sweeps import Structure, Work
+from countnest.kernels.mixed.general.sweeps import Structure, Work
 
-__all__ = ["Sums", "add_blocks", "close_sums", "derivatives", "in_factor", "new_sums"]
+__all__ = ["Sums", "add_levels", "close_sums", "derivatives", "in_factor", "new_sums"]
 
 
 class Sums(NamedTuple):
@@ -63,8 +63,8 @@ def new_sums(structure: Structure) -> Sums:
 
 
 @kernel
-def block_sums(
-    block: tuple[int, int, int, int, int],
+def level_sums(
+    level: tuple[int, int, int, int, int],
     entries: IntArray,
     inner: FloatArray,
     cross: FloatArray,
@@ -75,13 +75,13 @@ def block_sums(
     fixed: FloatArray,
     tie: FloatArray,
 ) -> None:
-    """Add what a block contributes to sums with one parameter.
+    """Add what a level contributes to sums with one parameter.
 
-    The block is given by (component, parameters from, to, places less columns, number).
+    The level is given by (component, parameters from, to, places less columns, number).
     """
-    m, p = block[0], cross.shape[2]
-    for r in range(block[1], block[2]):
-        i, j = entries[r, 0] + block[3], entries[r, 1] + block[3]
+    m, p = level[0], cross.shape[2]
+    for r in range(level[1], level[2]):
+        i, j = entries[r, 0] + level[3], entries[r, 1] + level[3]
         both = 1.0 if i == j else 2.0
         value = inner[m, i, j]
         for k in range(p):
@@ -107,7 +107,7 @@ def pair_sums(
     information: FloatArray,
     curve: FloatArray,
 ) -> None:
-    """Add tr(E_r F E_s G) and e'E_r F E_s e for two blocks, as in `block_sums`; `other` (columns, columns) is G."""
+    """Add tr(E_r F E_s G) and e'E_r F E_s e for two levels, as in `level_sums`; `other` (columns, columns) is G."""
     m, shift, move = one[0], one[3], two[3]
     for r in range(one[1], one[2]):
         a, b = entries[r, 0], entries[r, 1]
@@ -137,9 +137,9 @@ def other_factor(
     restricted: bool,
     out: FloatArray,
 ) -> bool:
-    """Write F, or F - 2 N with N = F - Z'PZ, between two blocks; return False where F is zero there.
+    """Write F, or F - 2 N with N = F - Z'PZ, between two levels; return False where F is zero there.
 
-    The blocks are given by (component, columns from, to, places less columns).
+    The levels are given by (component, columns from, to, places less columns).
     """
     m, move, shift = rows[0], rows[3], columns[3]
     there = False
@@ -158,9 +158,9 @@ def other_factor(
 
 
 @kernel
-def add_blocks(structure: Structure, work: Work, restricted: bool, sums: Sums) -> None:
-    """Write the sums over all blocks, and pairs of blocks of a component, once an evaluation is whitened."""
-    pointer, blocks, starts = structure.pointer, structure.blocks, structure.starts
+def add_levels(structure: Structure, work: Work, restricted: bool, sums: Sums) -> None:
+    """Write the sums over all levels, and pairs of levels of a component, once an evaluation is whitened."""
+    pointer, levels, starts = structure.pointer, structure.levels, structure.starts
     entries, firsts = structure.entries, structure.firsts
     inner, cross, residual, small = work.inner, work.cross, work.residual, work.small
     trace, square, fixed, tie = sums.trace, sums.square, sums.fixed, sums.tie
@@ -174,14 +174,14 @@ def add_blocks(structure: Structure, work: Work, restricted: bool, sums: Sums) -
     for j in range(len(pointer) - 1):
         last = pointer[j + 1]
         for one in range(pointer[j], last):
-            term = blocks[one, 0]
-            shift = blocks[one, 1] - starts[term]
+            term = levels[one, 0]
+            shift = levels[one, 1] - starts[term]
             left = (j, firsts[term], firsts[term + 1], shift, one)
-            block_sums(left, entries, inner, cross, residual, restricted, trace, square, fixed, tie)
+            level_sums(left, entries, inner, cross, residual, restricted, trace, square, fixed, tie)
             columns = (j, starts[term], starts[term + 1], shift)
             for two in range(one, last):
-                other = blocks[two, 0]
-                move = blocks[two, 1] - starts[other]
+                other = levels[two, 0]
+                move = levels[two, 1] - starts[other]
                 rows = (j, starts[other], starts[other + 1], move)
                 if other_factor(rows, columns, inner, cross, restricted, small):
                     right = (j, firsts[other], firsts[other + 1], move, two)
@@ -190,7 +190,7 @@ def add_blocks(structure: Structure, work: Work, restricted: bool, sums: Sums) -
 
 @kernel
 def close_sums(restricted: bool, sums: Sums) -> None:
-    """Complete the sums over blocks by what the fixed columns take away."""
+    """Complete the sums over levels by what the fixed columns take away."""
     information, curve, fixed, tie = sums.information, sums.curve, sums.fixed, sums.tie
     t, p = tie.shape
     for r in range(t):

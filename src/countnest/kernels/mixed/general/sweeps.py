@@ -1,7 +1,7 @@
 """Linear mixed models of any random terms, for given variances of the random effects: sums, elimination, likelihood.
 
 Samples that share levels, directly or through others, form a *component*; coefficients of random effects of different
-components never meet. In a component, the coefficients of one term and one level are a *block*. Blocks are eliminated
+components never meet. In a component, the coefficients of one term and one level are a *level*. Levels are eliminated
 one after the other from the cross-products of all columns, so that only columns that meet in some sample cost anything:
 one grouping factor, a nested chain and crossed factors are the same loop.
 
@@ -37,9 +37,9 @@ class Structure(NamedTuple):
     place
         (n, c) where in its component the coefficient of a column is.
     pointer
-        (m + 1,) the first block of each component.
-    blocks
-        (blocks, 2) the term of a block, and the place of its first coefficient.
+        (m + 1,) the first level of each component.
+    levels
+        (levels, 2) the term of a level, and the place of its first coefficient.
     starts
         (terms + 1,) the first random column of each term.
     entries
@@ -53,7 +53,7 @@ class Structure(NamedTuple):
     component: IntArray
     place: IntArray
     pointer: IntArray
-    blocks: IntArray
+    levels: IntArray
     starts: IntArray
     entries: IntArray
     firsts: IntArray
@@ -159,26 +159,16 @@ def sums_of_response(structure: Structure, y: FloatArray, weight: FloatArray, wo
 
 
 @kernel
-def sweep(
-    block: tuple[int, int, int, int],
-    whole: FloatArray,
-    factor: FloatArray,
-    rows: FloatArray,
-    small: FloatArray,
-    where: IntArray,
-) -> float:
-    """Eliminate the random effects of a block from `whole`, and return log |M|; M = L'Z'V^-1 Z L + I.
-
-    The block is given by (its first place, its first column, the number of its columns, all places). V is that without
-    its random effects before, and with them after. Of the rows of fixed columns and y only the upper triangle is kept.
-    """
-    start, first, k, q = block
-    width = whole.shape[0]
+def level_rows(
+    level: tuple[int, int, int, int], whole: FloatArray, factor: FloatArray, rows: FloatArray, where: IntArray
+) -> int:
+    """Write L'Z'V^-1 (Z, X, y) of a level, as in `sweep`, and where it is not zero; return at how many places."""
+    start, first, k, _ = level
     for i in range(k):
         for b in range(k):
             rows[i, start + b] = 0.0
     count = 0
-    for v in range(width):
+    for v in range(whole.shape[0]):
         there = False
         for i in range(k):
             there = there or whole[start + i, v] != 0.0
@@ -190,6 +180,25 @@ def sweep(
                 for a in range(i, k):
                     entry += factor[first + a, first + i] * whole[start + a, v]
                 rows[i, v] = entry
+    return count
+
+
+@kernel
+def sweep(
+    level: tuple[int, int, int, int],
+    whole: FloatArray,
+    factor: FloatArray,
+    rows: FloatArray,
+    small: FloatArray,
+    where: IntArray,
+) -> float:
+    """Eliminate the random effects of a level from `whole`, and return log |M|; M = L'Z'V^-1 Z L + I.
+
+    The level is given by (its first place, its first column, the number of its columns, all places). V is that without
+    its random effects before, and with them after. Of the rows of fixed columns and y only the upper triangle is kept.
+    """
+    start, first, k, q = level
+    count = level_rows(level, whole, factor, rows, where)
     log_determinant = 0.0
     for i in range(k):
         for j in range(i + 1):
@@ -245,7 +254,7 @@ def evaluate(theta: FloatArray, df: float, restricted: bool, structure: Structur
     own, whole, tail, root, score = work.own, work.whole, work.tail, work.root, work.score
     factor, rows, small, where = work.factor, work.rows, work.small, work.where
     inner, cross, residual = work.inner, work.cross, work.residual
-    pointer, blocks, starts, entries = structure.pointer, structure.blocks, structure.starts, structure.entries
+    pointer, levels, starts, entries = structure.pointer, structure.levels, structure.starts, structure.entries
     m, q, width = own.shape
     p = width - q - 1
     for r in range(len(theta)):
@@ -258,10 +267,10 @@ def evaluate(theta: FloatArray, df: float, restricted: bool, structure: Structur
         for u in range(q):
             for v in range(width):
                 whole[u, v] = own[j, u, v]
-        for block in range(pointer[j], pointer[j + 1]):
-            first = starts[blocks[block, 0]]
-            size = starts[blocks[block, 0] + 1] - first
-            log_m += sweep((blocks[block, 1], first, size, q), whole, factor, rows, small, where)
+        for level in range(pointer[j], pointer[j + 1]):
+            first = starts[levels[level, 0]]
+            size = starts[levels[level, 0] + 1] - first
+            log_m += sweep((levels[level, 1], first, size, q), whole, factor, rows, small, where)
         for u in range(q):
             for v in range(q):
                 inner[j, u, v] = whole[u, v]

@@ -10,8 +10,8 @@ import math
 from countnest.arrays import FloatArray
 from countnest.kernels.algebra.dense import cholesky, cholesky_solve
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.mixed.derivatives import Sums, add_blocks, close_sums, derivatives, in_factor
-from countnest.kernels.mixed.sweeps import (
+from countnest.kernels.mixed.general.derivatives import Sums, add_levels, close_sums, derivatives, in_factor
+from countnest.kernels.mixed.general.sweeps import (
     Structure,
     Work,
     evaluate,
@@ -118,7 +118,7 @@ def descend(
             return FAILED, value
         if polished > 0 or value <= found + ROUNDING * abs(found):
             whiten(work)
-            add_blocks(structure, work, restricted, sums)
+            add_levels(structure, work, restricted, sums)
             close_sums(restricted, sums)
             derivatives(square, df, True, sums)
             in_factor(structure, work, sums, gradient, hessian)

@@ -6,9 +6,9 @@ import math
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.mixed.derivatives import Sums
-from countnest.kernels.mixed.newton import CONVERGED, FAILED, STARTS, descend, next_start
-from countnest.kernels.mixed.sweeps import Structure, Work, evaluate, sums_of_columns, sums_of_response
+from countnest.kernels.mixed.general.derivatives import Sums
+from countnest.kernels.mixed.general.newton import CONVERGED, FAILED, STARTS, descend, next_start
+from countnest.kernels.mixed.general.sweeps import Structure, Work, evaluate, sums_of_columns, sums_of_response
 
 __all__ = ["fit_general_chunk", "prepare_chunk"]
 

@@ -1,0 +1,1 @@
+"""Linear mixed models with any random terms, one gene after the other."""
