@@ -296,6 +296,9 @@ def levenberg_chunk(
     equations = as_lanes(new_lanes(n_equations(plan)))
     state = np.full((4, LANES), FREE)
     taken = done = 0
+    for lane in range(min(LANES, n_genes)):  # rows that all genes share stay
+        load_row(factors, 0, lane, f_lanes)
+        load_row(weights, 0, lane, v_lanes)
     while done < n_genes:
         for lane in range(LANES):
             while state[GENE, lane] == FREE and taken < n_genes:
@@ -303,8 +306,10 @@ def levenberg_chunk(
                 taken += 1
                 n_iter_out[g], failed_out[g] = 0, 0.0
                 load_row(counts, g, lane, y_lanes)
-                load_row(factors, g, lane, f_lanes)
-                load_row(weights, g, lane, v_lanes)
+                if factors.shape[0] > 1:
+                    load_row(factors, g, lane, f_lanes)
+                if weights.shape[0] > 1:
+                    load_row(weights, g, lane, v_lanes)
                 if load_gene(g, lane, data, level, beta_out, alpha[g], coefficients, ends):
                     state[GENE, lane], state[ITERATION, lane], state[TRIAL, lane], state[DONE, lane] = g, -1, 0, 0
                 else:

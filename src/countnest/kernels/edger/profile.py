@@ -139,6 +139,7 @@ def profile_chunk(
     n_genes, n = counts.shape
     data = new_lanes(BY_SAMPLE * n).reshape(BY_SAMPLE, n, LANES)
     by_sample = as_lanes(data)
+    count_lanes, weight_lanes, mean_lanes, term_lanes = data[COUNT], data[WEIGHT], data[MEAN], data[TERM]
     weight, equations = as_lanes(new_lanes(plan[N_CELLS])), as_lanes(new_lanes(n_equations(plan)))
     ends = new_lanes(np.int64(2))
     of_gene = as_lanes(ends)
@@ -148,13 +149,15 @@ def profile_chunk(
         weighted = weighted or weights[0, j] != 1.0
     for lane in range(LANES):
         ends[0, lane] = least
+        load_row(weights, 0, lane, weight_lanes)
     for start in range(0, n_genes, LANES):
         size = min(LANES, n_genes - start)
         for lane in range(size):
-            load_row(counts, start + lane, lane, data[COUNT])
-            load_row(weights, start + lane, lane, data[WEIGHT])
-            load_row(mu, start + lane, lane, data[MEAN])
-            load_row(terms, start + lane, lane, data[TERM])
+            load_row(counts, start + lane, lane, count_lanes)
+            if weights.shape[0] > 1:
+                load_row(weights, start + lane, lane, weight_lanes)
+            load_row(mu, start + lane, lane, mean_lanes)
+            load_row(terms, start + lane, lane, term_lanes)
         value = profile_lanes(by_sample, of_gene[0], plan, weighted, weight)
         information(plan, numbers, weight, equations)
         of_gene[1] = value - adjustment(plan, equations, floor_share)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
+from countnest.kernels.edger.deviance import CLAMPED, EXACT, deviance_chunk
 from countnest.kernels.edger.leverage import leverage_chunk
 from countnest.stats.edger.deviance import unit_deviances
 from countnest.stats.edger.weights import unit_weights
@@ -74,8 +75,13 @@ def adjusted_deviance(
     leverage_chunk(as_float(design.T), as_float(known / (1.0 + known * working)), leverage)
     free = 1.0 - leverage
     used = free >= LEAST_FREE
-    units = unit_deviances(counts, mu, working, as_in_r=as_in_r) * alpha
-    units = np.where(used, units if weights is None else units * weights, 0.0)
-    df = np.where(used, free * kappa, 0.0)
+    share = np.where(used, alpha if weights is None else alpha * weights, 0.0)
+    if weights is None:
+        total = np.empty(len(mu))
+        mode = CLAMPED if as_in_r else EXACT
+        deviance_chunk(as_float(counts), as_float(known), share, as_float(working[:, 0]), mode, total)
+    else:  # whose working dispersions are not the same in all samples
+        total = (unit_deviances(counts, mu, working, as_in_r=as_in_r) * share).sum(axis=1)
+    df = np.where(used, free * kappa, 0.0).sum(axis=1)
     none = missing.any(axis=1)
-    return Adjusted(*(np.where(none, np.nan, each.sum(axis=1)) for each in (units, df)))
+    return Adjusted(*(np.where(none, np.nan, each) for each in (total, df)))
