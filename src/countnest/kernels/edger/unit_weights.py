@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
 
 from countnest.arrays import FloatArray
 from countnest.kernels.compiler.jit import kernel
+from countnest.kernels.compiler.logarithm import fast_exp, fast_log
+from countnest.kernels.compiler.simd import LANES, as_lanes, new_lanes, select, sqrt
 
 __all__ = ["weights_chunk"]
 
 # What `scale` has.
 LEAST, LARGEST, CENTRE, WIDTH, FIRST, SECOND = 0, 1, 2, 3, 4, 5
-
-
-@kernel
-def polynomial(coefficients: FloatArray, at: float) -> float:
-    """Return the value of a polynomial, the highest power first."""
-    value = 0.0
-    for i in range(coefficients.shape[0]):
-        value = value * at + float(coefficients[i])
-    return value
+# Rows of the numbers of eight means.
+PLACE, ALPHA, KAPPA, N_ROWS = 0, 1, 2, np.int64(3)
 
 
 @kernel
@@ -37,14 +32,28 @@ def weights_chunk(
         first two of these.
     """
     step = scale[SECOND] - scale[FIRST]
-    last = table.shape[0] - 1
-    for i in range(mean.shape[0]):
-        alpha_out[i] = 0.0
-        kappa_out[i] = 0.0
-        if mean[i] >= scale[LEAST]:  # not where it is missing
-            log_mean = math.log(min(mean[i], scale[LARGEST]))
-            s = (math.asinh((log_mean - scale[CENTRE]) / scale[WIDTH]) - scale[FIRST]) / step
+    last, order = table.shape[0] - 1, table.shape[2]
+    memory = new_lanes(N_ROWS)
+    lanes = as_lanes(memory)
+    for begin in range(0, mean.shape[0], LANES):
+        size = min(LANES, mean.shape[0] - begin)
+        for lane in range(size):
+            m = mean[begin + lane]
+            memory[PLACE, lane] = min(m, scale[LARGEST]) if m >= scale[LEAST] else 1.0  # also where it is missing
+        z = (fast_log(lanes[PLACE]) - scale[CENTRE]) / scale[WIDTH]
+        away = fast_log(select(z < 0.0, -z, z) + sqrt(z * z + 1.0))
+        lanes[PLACE] = (select(z < 0.0, -away, away) - scale[FIRST]) / step
+        for lane in range(size):
+            s = memory[PLACE, lane]
             cell = min(max(int(s), 0), last)
             at = s - cell - 0.5
-            alpha_out[i] = math.exp(polynomial(table[cell, 0], at))
-            kappa_out[i] = math.exp(polynomial(table[cell, 1], at))
+            alpha = kappa = 0.0
+            for i in range(order):
+                alpha = alpha * at + table[cell, 0, i]
+                kappa = kappa * at + table[cell, 1, i]
+            memory[ALPHA, lane], memory[KAPPA, lane] = alpha, kappa
+        lanes[ALPHA], lanes[KAPPA] = fast_exp(lanes[ALPHA]), fast_exp(lanes[KAPPA])
+        for lane in range(size):
+            some = mean[begin + lane] >= scale[LEAST]
+            alpha_out[begin + lane] = memory[ALPHA, lane] if some else 0.0
+            kappa_out[begin + lane] = memory[KAPPA, lane] if some else 0.0
