@@ -46,6 +46,7 @@ WIDE = {
     "groups",
     "lfc_shrink",
     "limma",
+    "lmm",
     "make_example_dataset",
     "nested",
     "plot_counts",

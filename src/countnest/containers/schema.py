@@ -36,6 +36,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "baseMean": Column("mean of normalized counts for all samples", "counts"),
         "logCPM": Column("average log2 counts per million", "log2"),
         "AveExpr": Column("mean of log2 counts per million", "log2"),
+        "code": Column("how the fit of the mixed model ended: 0 converged, 1 singular, others: see cn.lmm", "code"),
         "log2FoldChange": Column("log2 fold change ({estimate}): {label}", "log2"),
         JOINT_CHANGE: Column("log2 fold change ({rows}): {row}", "log2"),
         "lfcMLE": Column("log2 fold change (MLE): {label}", "log2"),

@@ -11,8 +11,8 @@ from cases import each
 from countnest.stats.mixed.comparisons import likelihood_ratio
 from countnest.stats.mixed.dream import moderated_tests
 from countnest.stats.mixed.linear import fit_linear
-from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
-from countnest.stats.mixed.tests import MixedTests, contrast_tests, joint_tests, residual_df
+from countnest.stats.mixed.records import MixedModel, MixedTests, Outcome, RandomEffects
+from countnest.stats.mixed.tests import contrast_tests, joint_tests, residual_df
 
 FILE = Path(__file__).parent / "data" / "mixed" / "one_term.json.gz"
 STUDIES = ("family_log2", "family_voom", "unbalanced")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.stats.mixed.tests import MixedTests
+from countnest.stats.mixed.records import MixedTests
 from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.tails import log_f_tail
 

@@ -9,7 +9,15 @@ import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
 
-__all__ = ["LinearMixedFits", "MixedModel", "Outcome", "RandomEffects", "fits_of"]
+__all__ = [
+    "JointMixedTests",
+    "LinearMixedFits",
+    "MixedModel",
+    "MixedTests",
+    "Outcome",
+    "RandomEffects",
+    "fits_of",
+]
 
 
 class Outcome(IntEnum):
@@ -122,3 +130,34 @@ def fits_of(fits: LinearMixedFits, genes: IntArray) -> LinearMixedFits:
         fits.reml,
         fits.bounded,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedTests:
+    """Two-sided t tests of k contrasts: estimates, their standard errors, degrees of freedom, log p-values; (G, k)."""
+
+    estimates: FloatArray
+    se: FloatArray
+    df: FloatArray
+    statistic: FloatArray
+    log_p: FloatArray
+
+    @property
+    def p_value(self) -> FloatArray:
+        """(G, k) p-values; 0 where they are below the smallest float."""
+        return np.exp(self.log_p)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointMixedTests:
+    """F tests of several contrasts at once: statistics, both degrees of freedom, log p-values; (G,) each."""
+
+    statistic: FloatArray
+    df_tested: FloatArray
+    df: FloatArray
+    log_p: FloatArray
+
+    @property
+    def p_value(self) -> FloatArray:
+        """(G,) p-values; 0 where they are below the smallest float."""
+        return np.exp(self.log_p)

@@ -16,8 +16,7 @@ from countnest.arrays import FloatArray, as_float
 from countnest.errors import DesignError
 from countnest.stats.mixed.levels import LevelsModel, levels_model
 from countnest.stats.mixed.linear import checked, usable
-from countnest.stats.mixed.records import MixedModel, Outcome
-from countnest.stats.mixed.tests import JointMixedTests, MixedTests
+from countnest.stats.mixed.records import JointMixedTests, MixedModel, MixedTests, Outcome
 from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.tails import log_f_tail
 

@@ -5,7 +5,6 @@ Sources: see `kenward_roger` and `satterthwaite`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -16,44 +15,13 @@ from countnest.stats.mixed import kenward_roger, satterthwaite
 from countnest.stats.mixed.levels import LevelsModel, levels_model
 from countnest.stats.mixed.linear import checked, fit_linear
 from countnest.stats.mixed.parts import Parts, parts_of, ratios_of, square
-from countnest.stats.mixed.records import LinearMixedFits, MixedModel
+from countnest.stats.mixed.records import JointMixedTests, LinearMixedFits, MixedModel, MixedTests
 from countnest.stats.moderated.tails import log_f_tail
 
-__all__ = ["DegreesOfFreedom", "JointMixedTests", "MixedTests", "contrast_tests", "joint_tests", "residual_df"]
+__all__ = ["DegreesOfFreedom", "contrast_tests", "joint_tests", "residual_df"]
 
 DegreesOfFreedom = Literal["kenward-roger", "satterthwaite", "residual", "infinite"]
 RULES = ("kenward-roger", "satterthwaite", "residual", "infinite")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MixedTests:
-    """Two-sided t tests of k contrasts: estimates, their standard errors, degrees of freedom, log p-values; (G, k)."""
-
-    estimates: FloatArray
-    se: FloatArray
-    df: FloatArray
-    statistic: FloatArray
-    log_p: FloatArray
-
-    @property
-    def p_value(self) -> FloatArray:
-        """(G, k) p-values; 0 where they are below the smallest float."""
-        return np.exp(self.log_p)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class JointMixedTests:
-    """F tests of several contrasts at once: statistics, both degrees of freedom, log p-values; (G,) each."""
-
-    statistic: FloatArray
-    df_tested: FloatArray
-    df: FloatArray
-    log_p: FloatArray
-
-    @property
-    def p_value(self) -> FloatArray:
-        """(G,) p-values; 0 where they are below the smallest float."""
-        return np.exp(self.log_p)
 
 
 def contrast_tests(

@@ -1,0 +1,251 @@
+"""Linear mixed models of log counts, as a fit that answers queries. G genes, n samples, p coefficients, k contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.containers.counts import CountData
+from countnest.design.design import Design
+from countnest.design.random.containment import containment_df
+from countnest.errors import OptionError
+from countnest.methods.chunks import expand
+from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.mixed.model import mixed_model, models_block, without
+from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.parallel.run import Engine
+from countnest.stats.mixed.comparisons import LikelihoodRatio, likelihood_ratio
+from countnest.stats.mixed.dream import moderated_tests
+from countnest.stats.mixed.linear import fit_linear
+from countnest.stats.mixed.records import LinearMixedFits, MixedModel, MixedTests
+from countnest.stats.mixed.strata import strata_of, strata_tests
+from countnest.stats.mixed.tests import DegreesOfFreedom, contrast_tests, joint_tests, residual_df
+from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
+
+__all__ = ["DfRule", "LinearMixedFit", "StoredLinearMixed"]
+
+DfRule = Literal["kenward-roger", "satterthwaite", "containment", "residual", "infinite"]
+
+_NAMES: Mapping[str, str] = {
+    "kenward-roger": "Kenward-Roger",
+    "satterthwaite": "Satterthwaite",
+    "containment": "containment",
+    "residual": "residual",
+    "infinite": "normal",
+}
+
+
+@register_fit
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredLinearMixed:
+    """What a data set keeps of the fit.
+
+    Attributes
+    ----------
+    kept, base_mean
+        (G,) the genes that were fitted, and the means of the normalized counts of all genes.
+    values, weights
+        (m, n) what was fitted, of the m genes that were, with its weights; None: all are one.
+    fits
+        The models.
+    df
+        The rule for degrees of freedom.
+    scale
+        What the values are, in words: 'log2 normalized counts'.
+    """
+
+    kept: BoolArray
+    base_mean: FloatArray
+    values: FloatArray
+    weights: FloatArray | None
+    fits: LinearMixedFits
+    df: str
+    scale: str
+
+    def bind(self, data: CountData, design: Design, engine: Engine) -> LinearMixedFit:  # noqa: ARG002 (all is computed)
+        """Return the fit of the data set with these counts."""
+        return LinearMixedFit(self, data, design)
+
+    def misfits(self, data: CountData, design: Design) -> list[str]:
+        """List the mismatches between a fit from a file and these counts."""
+        (n_genes, n), p, m = data.shape, design.matrix.shape[1], int(self.kept.sum())
+        t = mixed_model(design).n_parameters
+        fits = self.fits
+        shapes = {
+            "mask of genes": (self.kept, (n_genes,)),
+            "mean counts": (self.base_mean, (n_genes,)),
+            "values": (self.values, (m, n)),
+            "coefficients": (fits.coefficients, (m, p)),
+            "variance parameters": (fits.theta, (m, t)),
+            **{f"values of {name}": (getattr(fits, name), (m,)) for name in ("sigma", "criterion", "outcome")},
+        }
+        if self.weights is not None:
+            shapes["weights"] = (self.weights, (m, n))
+        wrong = [
+            f"its {name} have the shape {found.shape}" for name, (found, size) in shapes.items() if found.shape != size
+        ]
+        if self.df not in _NAMES:
+            wrong.append(f"its degrees of freedom are by a rule that is not known, {self.df!r}")
+        return wrong
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearMixedFit:
+    """Linear mixed models of log counts; see `methods.fit.Fit`.
+
+    Attributes
+    ----------
+    stored
+        What was estimated.
+    data, design
+        The counts and the design.
+    """
+
+    stored: StoredLinearMixed
+    data: CountData
+    design: Design
+
+    @property
+    def method(self) -> str:
+        """'linear mixed model'."""
+        return "linear mixed model"
+
+    @property
+    def kinds(self) -> Mapping[str, TestKind]:
+        """T tests, also against a threshold, F tests of several rows, likelihood ratio tests, and moderated t tests."""
+        name = _NAMES[self.stored.df]
+        return {
+            "t": TestKind(f"{name} t", has_threshold=True, is_filtered=True, joint_label=f"{name} F"),
+            "lrt": TestKind("LRT", null="", is_filtered=True),
+            "strata": TestKind("moderated t by strata", has_threshold=True, is_joint=False, is_filtered=True),
+            "dream": TestKind("moderated t (dream)", has_threshold=True, is_joint=False, is_filtered=True),
+        }
+
+    @property
+    def model(self) -> MixedModel:
+        """The model matrix and the random terms."""
+        return mixed_model(self.design)
+
+    @property
+    def base_mean(self) -> FloatArray:
+        """(G,) means of the normalized counts."""
+        return self.stored.base_mean
+
+    @property
+    def never_counted(self) -> BoolArray:
+        """(G,) genes without any count."""
+        return ~self.data.counted
+
+    @property
+    def notes(self) -> FitNotes:
+        """What tables say of the fit."""
+        likelihood = "REML" if self.stored.fits.reml else "maximum likelihood"
+        return FitNotes(
+            estimate=f"{likelihood} of {self.stored.scale}",
+            columns={"code": expand(self.stored.kept, self.stored.fits.outcome.astype(np.float64))},
+        )
+
+    @property
+    def shrinkage(self) -> ShrinkType | None:
+        """None: fixed effects have no prior."""
+        return None
+
+    def models_block(self, block: tuple[str, ...]) -> bool:
+        """Return whether the blocks have random intercepts, so that they may be compared."""
+        return models_block(self.design, block)
+
+    def row_tests(
+        self, contrasts: FloatArray, kind: str, *, threshold: float, alternative: AltHypothesis, unchanged: BoolArray
+    ) -> RowTests:
+        """Test each of the contrasts (k, p)."""
+        found = self._tests(contrasts, kind)
+        if kind == "lrt":
+            return self._whole(found, *self._ratios(contrasts), 1.0, unchanged, None)
+        statistic, p_value = np.empty_like(found.se), np.empty_like(found.se)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            low, high = (found.estimates + threshold) / found.se, (found.estimates - threshold) / found.se
+        for k in range(len(contrasts)):
+            ends = low[:, k], high[:, k]
+            p_value[:, k] = np.exp(log_p_of_roots(*ends, found.df[:, k], alternative))
+            two_sided = threshold == 0.0 and alternative.startswith("greaterAbs")
+            statistic[:, k] = high[:, k] if two_sided else statistic_of_roots(*ends, alternative)
+        return self._whole(found, statistic, p_value, 0.0 if alternative == "lessAbs" else 1.0, unchanged, found.df)
+
+    def _tests(self, contrasts: FloatArray, kind: str) -> MixedTests:
+        """Return the tests of the contrasts, of the genes that were fitted."""
+        stored, model = self.stored, self.model
+        if kind == "strata":
+            if stored.weights is not None:
+                raise OptionError("tests by strata are for values without weights: fit values='log2'.")
+            return strata_tests(strata_of(stored.values, model), contrasts)
+        given = stored.values, model, stored.weights, stored.fits
+        if kind == "dream":
+            found = contrast_tests(*given, contrasts, "satterthwaite")
+            return moderated_tests(found, stored.fits.sigma, residual_df(*given))
+        return contrast_tests(*given, contrasts, self._rule(contrasts))
+
+    def _rule(self, contrasts: FloatArray) -> DegreesOfFreedom | FloatArray:
+        """Return the rule for degrees of freedom, or the degrees of freedom (k,) of contrasts where it gives them."""
+        if self.stored.df == "containment":
+            return containment_df(self.design, contrasts)
+        return cast("DegreesOfFreedom", self.stored.df)
+
+    def _whole(
+        self,
+        found: MixedTests,
+        statistic: FloatArray,
+        p_value: FloatArray,
+        of_unchanged: float,
+        unchanged: BoolArray,
+        df: FloatArray | None,
+    ) -> RowTests:
+        """Return the tests of all genes; those without counts in what a row compares have no change."""
+        kept = self.stored.kept
+        lfc, se, stat, p = (expand(kept, each) for each in (found.estimates, found.se, statistic, p_value))
+        empty = unchanged & ~np.isnan(stat)
+        return RowTests(
+            np.where(empty, 0.0, lfc), se, np.where(empty, 0.0, stat), np.where(empty, of_unchanged, p),
+            df=None if df is None else expand(kept, df),
+        )  # fmt: skip
+
+    def _ratios(self, contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return likelihood ratio statistics and p-values (m, k) of single contrasts."""
+        found = [self._ratio(contrast[np.newaxis]) for contrast in contrasts]
+        return np.column_stack([each.statistic for each in found]), np.column_stack([each.p_value for each in found])
+
+    def _ratio(self, contrasts: FloatArray) -> LikelihoodRatio:
+        """Return the likelihood ratio test that all contrasts are zero, of fits by maximum likelihood."""
+        stored, full = self.stored, self.model
+        null = without(full, contrasts)
+        larger, smaller = (
+            fit_linear(stored.values, model, stored.weights, reml=False, bounded=stored.fits.bounded)
+            for model in (full, null)
+        )
+        return likelihood_ratio(full, larger, null, smaller)
+
+    def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
+        """Test that all contrasts (k, p) are zero."""
+        stored = self.stored
+        lfc = expand(stored.kept, stored.fits.coefficients @ contrasts.T)
+        if kind == "lrt":
+            ratio = self._ratio(contrasts)
+            return JointTest(lfc, expand(stored.kept, ratio.statistic), expand(stored.kept, ratio.p_value), ratio.df)
+        rule = self._rule(contrasts)
+        df = rule if isinstance(rule, str) else as_float(np.min(rule))
+        found = joint_tests(stored.values, self.model, stored.weights, stored.fits, contrasts, df)
+        statistic, p_value, df_left = (expand(stored.kept, each) for each in (found.statistic, found.p_value, found.df))
+        return JointTest(lfc, statistic, p_value, int(np.linalg.matrix_rank(contrasts)), df_left)
+
+    def separated(self, contrasts: FloatArray) -> BoolArray:
+        """Return that no estimate is infinite: a constant is added to all counts."""
+        return np.zeros((len(self.base_mean), len(contrasts)), dtype=np.bool_)
+
+    def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
+        """Return the genes that were not fitted for their low counts; no p-value is withheld."""
+        del rule, cooks_cutoff
+        none = nothing_withheld(len(self.base_mean))
+        return Withheld(none.outlier, none.at_bound, none.emptied, filtered=~self.stored.kept)

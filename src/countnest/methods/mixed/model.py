@@ -1,0 +1,30 @@
+"""The mixed model of a design, and the models without some comparisons."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import FloatArray, as_float
+from countnest.design.design import Design
+from countnest.stats.mixed.records import MixedModel, RandomEffects
+
+__all__ = ["mixed_model", "models_block", "without"]
+
+
+def mixed_model(design: Design) -> MixedModel:
+    """Return the model of a design: its model matrix and its random terms."""
+    return MixedModel(
+        design.matrix, tuple(RandomEffects(term.codes, term.columns, term.label) for term in design.random)
+    )
+
+
+def models_block(design: Design, block: tuple[str, ...]) -> bool:
+    """Return whether the levels of a factor, with the factors that it is nested in, have random intercepts."""
+    return any(block[-1] in term.factors and term.has_intercept for term in design.random)
+
+
+def without(model: MixedModel, contrasts: FloatArray) -> MixedModel:
+    """Return the model in which contrasts (k, p) are zero: with the columns of the others only."""
+    _, values, directions = np.linalg.svd(contrasts)
+    rank = int((values > values.max(initial=0.0) * 1e-10).sum())
+    return MixedModel(as_float(model.matrix @ directions[rank:].T), model.terms)
