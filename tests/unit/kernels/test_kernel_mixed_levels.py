@@ -6,9 +6,19 @@ from cases import each
 from countnest.kernels.mixed.contrasts import form_pairs, solve_rows
 from countnest.kernels.mixed.gene import evaluate, load, new_gene
 from countnest.kernels.mixed.levels import DERIVATIVES, VALUE
-from countnest.kernels.mixed.search import CONVERGED, MEMORY, RANK_DEFICIENT, SINGULAR, scale_ratios, search_ratios
+from countnest.kernels.mixed.search import (
+    CONVERGED,
+    MEMORY,
+    RANK_DEFICIENT,
+    SINGULAR,
+    descend,
+    scale_ratios,
+    search_ratios,
+    start,
+)
 from countnest.kernels.mixed.triangles import backward, factorise, forward, invert, multiply
 from countnest.stats.mixed.levels import chunk_inputs, levels_model
+from countnest.stats.mixed.linear import LATTICE
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
 
@@ -121,7 +131,8 @@ def test_the_search_ends_at_the_lowest_point(weighted, terms):
         _, gene, dense = prepared(*layout(weighted, terms, seed))
         unit, lowest, memory = np.ones(terms), np.zeros(terms), np.zeros((MEMORY + terms, terms))
         scale_ratios(gene, True, unit, lowest)
-        ended = search_ratios(gene, True, np.array([0.0, 0.25, 4.0]), unit, lowest, memory)
+        lattice = np.array([0.0, 0.25, 4.0])
+        ended = search_ratios(gene, True, lattice, unit, lowest, np.zeros(3), memory)
         assert ended in (CONVERGED, SINGULAR)
         assert (ended == SINGULAR) == bool(np.any(memory[0] == 0))
         found = dense(memory[0]).criterion(True)
@@ -132,13 +143,33 @@ def test_the_search_ends_at_the_lowest_point(weighted, terms):
         assert found <= min(evaluate(other, gene, True, VALUE, *none) for other in others) + 1e-9
 
 
+@each("seed", (428, 557, 1016, 2057, 5792))
+def test_the_lower_of_two_minima_is_found(seed):
+    """A few cases, of thousands, where the lowest point of the lattice lies beside the higher one."""
+    rng = np.random.default_rng(seed)
+    columns, groups = np.column_stack([np.ones(12), rng.normal(size=12)]), np.arange(12) // 3
+    y, weights = rng.standard_t(3, size=(1, 12)), rng.gamma(0.5, size=(1, 12))
+    _, gene, _ = prepared(MixedModel(columns, (RandomEffects(groups, np.ones((12, 1))),)), y, weights)
+    unit, lowest, memory = np.ones(1), np.zeros(1), np.zeros((MEMORY + 1, 1))
+    options, none = (LATTICE, unit, lowest, np.zeros(len(LATTICE)), memory), (np.zeros(1), np.zeros((1, 1)))
+    scale_ratios(gene, True, unit, lowest)
+    start(gene, False, *options)
+    descend(gene, False, unit, lowest, memory)
+    higher = evaluate(memory[0], gene, False, VALUE, *none)
+    search_ratios(gene, False, *options)
+    found = evaluate(memory[0], gene, False, VALUE, *none)
+    assert found < higher - 1e-3
+    line = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 40)]) * unit
+    assert found <= min(evaluate(np.array([other]), gene, False, VALUE, *none) for other in line)
+
+
 def test_columns_that_depend_on_each_other_have_no_fit():
     model, y, weights = layout(True, 1)
     weights[0, 2:] = 0.0
     _, gene, _ = prepared(model, y, weights)
     unit, lowest, memory = np.ones(1), np.zeros(1), np.zeros((MEMORY + 1, 1))
     scale_ratios(gene, True, unit, lowest)
-    assert search_ratios(gene, True, np.array([0.0, 1.0]), unit, lowest, memory) == RANK_DEFICIENT
+    assert search_ratios(gene, True, np.array([0.0, 1.0]), unit, lowest, np.zeros(2), memory) == RANK_DEFICIENT
 
 
 def test_packed_triangles_are_those_of_dense_algebra():

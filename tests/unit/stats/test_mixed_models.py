@@ -196,6 +196,11 @@ def test_terms_with_common_strata_are_found_and_fitted():
     of_columns = (5 * by_column.var(axis=1, ddof=1) - residual) / 5
     expected = np.sqrt(np.column_stack([of_rows, of_columns])[inside] / residual[inside, None])
     np.testing.assert_allclose(fits.theta[inside], expected, rtol=1e-8)
+    strata = strata_of(y, model)
+    assert strata.df.tolist() == [20, 5, 4, 0]
+    np.testing.assert_allclose(strata.eigenvalues, [[0, 0], [0, 5], [6, 0], [6, 5]], atol=1e-12)
+    np.testing.assert_allclose(strata.mean_squares[:, 0], residual, rtol=1e-10)
+    np.testing.assert_allclose(strata.mean_squares[:, 1], 5 * by_column.var(axis=1, ddof=1), rtol=1e-10)
     test = variance_test(y, model, None, fits, term=1)
     assert np.all((test.p_value > 0) & (test.p_value <= 1))
 

@@ -70,14 +70,14 @@ def mixed_chunk(
     unit, lowest, memory = np.ones(terms), np.zeros(terms), np.zeros((MEMORY + terms, terms))
     solved, half = np.empty((len(rows), p)), np.empty((terms, len(rows), p))
     order = DERIVATIVES if len(pairs) > 0 else VALUE
-    ratios = memory[0]
+    ratios, heights = memory[0], np.empty(len(lattice))
     for g in range(len(outcome_out)):
         if outcome_out[g] != CONVERGED:
             continue
         load(inputs, g, gene)
         if len(lattice) > 0:
             scale_ratios(gene, bounded, unit, lowest)
-            outcome_out[g] = search_ratios(gene, reml, lattice, unit, lowest, memory)
+            outcome_out[g] = search_ratios(gene, reml, lattice, unit, lowest, heights, memory)
         else:
             for k in range(terms):
                 ratios[k] = ratios_out[g, k]

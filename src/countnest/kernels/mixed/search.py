@@ -20,6 +20,8 @@ ITERATIONS, HALVINGS = 200, 40
 STEP = 1e-8
 # A slope that counts as zero, and a fall of the criterion that is rounding, relative to its value.
 FLAT, ROUNDING = 1e-9, 1e-12
+# Starts that are higher than the best minimum by more than this are left out.
+NEARLY = 4.0
 # How far a ratio goes in one step: towards the lowest, as a fraction of the way, and up, as a multiple.
 DOWN, UP = 0.9, 10.0
 # How a search ended: the numbers of `stats.mixed.records.Outcome`.
@@ -46,26 +48,61 @@ def scale_ratios(gene: Gene, bounded: bool, unit_out: FloatArray, lowest_out: Fl
 
 @kernel
 def search_ratios(
-    gene: Gene, reml: bool, lattice: FloatArray, unit: FloatArray, lowest: FloatArray, memory: FloatArray
+    gene: Gene,
+    reml: bool,
+    lattice: FloatArray,
+    unit: FloatArray,
+    lowest: FloatArray,
+    heights: FloatArray,
+    memory: FloatArray,
 ) -> int:
     """Write the best ratios into the first row of `memory`, and return how the search ended.
 
     From the best point of a lattice on, Newton's method on the ratios that are not held at zero, each step projected
-    and halved until the criterion falls.
+    and halved until the criterion falls. Other points of a single ratio that are lower than their neighbours, and
+    nearly as low as the best, are begun from too: the criterion can have two minima.
 
     Parameters
     ----------
     lattice
-        (points,) values for every ratio: in units, or as negative parts of the lowest.
+        (points,) values for every ratio, increasing: in units, or as negative parts of the lowest.
     unit, lowest
         (t,) from `scale_ratios`.
+    heights
+        (points,) memory.
     memory
         (MEMORY + t, t).
     """
+    best = start(gene, reml, lattice, unit, lowest, heights, memory)
+    if best < 0:
+        return RANK_DEFICIENT
+    ended = descend(gene, reml, unit, lowest, memory)
+    if len(unit) > 1:
+        return ended
+    ratios, kept, unused = memory[0], memory[6], memory[MEMORY:]
+    least = evaluate(ratios, gene, reml, VALUE, memory[5], unused)
+    last = len(lattice) - 1
+    for point in range(last + 1):
+        lower = heights[point] < heights[max(point - 1, 0)] or point == 0
+        lower = lower and (point == last or heights[point] < heights[point + 1])
+        if point == best or not lower or heights[point] > least + NEARLY:
+            continue
+        kept[0] = ratios[0]
+        ratios[0] = lattice[point] * unit[0] if lattice[point] >= 0.0 else -lattice[point] * lowest[0]
+        other = descend(gene, reml, unit, lowest, memory)
+        value = evaluate(ratios, gene, reml, VALUE, memory[5], unused)
+        if value < least and other != FAILED:
+            least, ended = value, other
+        else:
+            ratios[0] = kept[0]
+    return ended
+
+
+@kernel
+def descend(gene: Gene, reml: bool, unit: FloatArray, lowest: FloatArray, memory: FloatArray) -> int:
+    """Move the ratios, the first row of `memory`, to a minimum; return how that ended."""
     terms = len(unit)
     ratios, gradient, free, step, hessian = memory[0], memory[1], memory[2], memory[3], memory[MEMORY:]
-    if not start(gene, reml, lattice, unit, lowest, memory):
-        return RANK_DEFICIENT
     df, own = (gene.samples[0] - (gene.augmented.shape[1] - 1), 1) if reml else (gene.samples[0], 0)
     ended = EXHAUSTED
     for _ in range(ITERATIONS):
@@ -100,12 +137,18 @@ def search_ratios(
 
 @kernel
 def start(
-    gene: Gene, reml: bool, lattice: FloatArray, unit: FloatArray, lowest: FloatArray, memory: FloatArray
-) -> bool:
-    """Write the best point of the lattice into the first row of `memory`; return whether there is one."""
+    gene: Gene,
+    reml: bool,
+    lattice: FloatArray,
+    unit: FloatArray,
+    lowest: FloatArray,
+    heights: FloatArray,
+    memory: FloatArray,
+) -> int:
+    """Write the best point of the lattice into the first row of `memory`; return its number, or -1: there is none."""
     terms, number = len(unit), len(lattice)
     ratios, trial = memory[0], memory[4]
-    least = math.inf
+    least, best = math.inf, -1
     for point in range(number**terms):
         rest = point
         for k in range(terms):
@@ -113,11 +156,13 @@ def start(
             trial[k] = part * unit[k] if part >= 0.0 else -part * lowest[k]
             rest //= number
         value = evaluate(trial, gene, reml, VALUE, memory[1], memory[MEMORY:])
+        if terms == 1:
+            heights[point] = value
         if value < least:
-            least = value
+            least, best = value, point
             for k in range(terms):
                 ratios[k] = trial[k]
-    return math.isfinite(least)
+    return best
 
 
 @kernel

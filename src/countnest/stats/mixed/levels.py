@@ -138,9 +138,12 @@ def _common_levels(model: MixedModel) -> tuple[list[FloatArray], list[FloatArray
 
 def _equal(values: FloatArray, size: float) -> list[IntArray]:
     """Return the places of rows (m, t) that are equal, up to rounding."""
-    order = np.lexsort(values.T[::-1])
-    steps = (np.abs(np.diff(values[order], axis=0)) > EQUAL * size).any(axis=1)
-    return [as_int(each) for each in np.split(order, np.flatnonzero(steps) + 1)]
+    ranks = np.empty(values.shape, dtype=np.int64)
+    for column in range(values.shape[1]):
+        order = np.argsort(values[:, column])
+        ranks[order, column] = np.cumsum(np.diff(values[order, column], prepend=-np.inf) > EQUAL * size)
+    _, group = np.unique(ranks, axis=0, return_inverse=True)
+    return [as_int(np.flatnonzero(group.reshape(-1) == each)) for each in range(int(group.max()) + 1)]
 
 
 def chunk_inputs(model: LevelsModel, values: FloatArray, weights: FloatArray | None) -> Inputs:

@@ -22,7 +22,7 @@ __all__ = ["checked", "fit_linear", "fit_without_term"]
 
 # Points at which the search begins, for a single ratio and for each of several: the profile can have two minima.
 # Those below zero are parts of the lowest ratio.
-LATTICE = np.concatenate([[0.0], 2.0 ** np.arange(-8.0, 5.0, 2.0)])
+LATTICE = np.concatenate([[0.0], 2.0 ** np.arange(-8.0, 13.0, 2.0)])
 BELOW = np.array([-0.98, -0.9, -0.5])
 COARSE = np.array([0.0, 0.0625, 0.5, 4.0])
 # A variance below this fraction of the mean square is rounding.
