@@ -37,6 +37,12 @@ def table(name):
     return read_exactly(FOLDER / f"{name}.csv.gz")
 
 
+def without_separated(name):
+    """Return a table of R without the gene that has infinite estimates."""
+    rows = table(name)
+    return rows[rows["gene"] != SEPARATED]
+
+
 @cache
 def families(genes, n_columns=8):
     """Return genes of the study of 24 families of two; five columns: without the interaction."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from mixed_count_cases import SEPARATED, cells, classic, epil, families, random_intercepts, table
+from mixed_count_cases import SEPARATED, cells, classic, epil, families, random_intercepts, table, without_separated
 
 from cases import each
 from countnest.errors import DesignError, OptionError
@@ -29,7 +29,7 @@ def coefficients_of(fit):
 @each("name", MODELS)
 def test_fits_are_those_of_glmmtmb(name):
     n_columns, reml, dispersion = MODELS[name]
-    reference = table("glmmTMB_fit").query("model == @name and gene != @SEPARATED")
+    reference = without_separated("glmmTMB_fit").query("model == @name")
     example = families(tuple(reference["gene"]), n_columns)
     fits = fit_counts(example.counts, example.offset, example.model, reml=reml, dispersion=dispersion)
     gain = fits.loglik - reference["logLik"].to_numpy()
@@ -37,7 +37,7 @@ def test_fits_are_those_of_glmmtmb(name):
     usable = (reference["boundary"].to_numpy() == 0) & (reference["max_gradient"].to_numpy() < 1e-5)
     assert usable.sum() >= 4
     assert gain[usable].max() < 1e-7
-    rows = table("glmmTMB_coef").query("model == @name and gene != @SEPARATED")
+    rows = without_separated("glmmTMB_coef").query("model == @name")
     estimate, se = (rows[column].to_numpy().reshape(len(reference), -1)[usable] for column in ("estimate", "se"))
     np.testing.assert_allclose(fits.coefficients[usable], estimate, atol=1e-8)
     np.testing.assert_allclose(standard_errors(fits.full_covariance)[usable], se, rtol=2e-4)
@@ -97,11 +97,11 @@ def test_quadrature_is_that_of_lme4():
 
 
 def test_quadrature_of_pairs_is_that_of_lme4():
-    every = table("glmer_poisson")
-    genes = tuple(every.query("gene != @SEPARATED")["gene"].drop_duplicates())
+    every = without_separated("glmer_poisson")
+    genes = tuple(every["gene"].drop_duplicates())
     example = families(genes)
     for nodes in (9, 25):
-        rows = every.query("gene != @SEPARATED and nAGQ == @nodes")
+        rows = every.query("nAGQ == @nodes")
         fits = fit_counts(
             example.counts, example.offset, example.model, reml=False, method="agq", nodes=nodes, dispersion=0.0
         )

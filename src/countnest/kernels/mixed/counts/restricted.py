@@ -37,6 +37,7 @@ from countnest.kernels.mixed.counts.work import (
     EFFECT,
     EFFECT_ALPHA,
     EFFECT_SIGMA,
+    LAST,
     LEAST_ALPHA,
     OLD,
     OLD_TURN,
@@ -51,8 +52,8 @@ __all__ = ["joint_mode", "restricted"]
 
 LOG_TWO_PI = 1.8378770664093455
 MAX_STEPS = 200
-# Squared length of the last step, in standard errors; and of a step that is taken whole.
-LAST, WHOLE, SMALLEST = 1e-11, 4.0, 1e-6
+# The longest step of a coefficient, and the smallest part of a step.
+WHOLE, SMALLEST = 4.0, 1e-6
 
 
 @kernel
@@ -182,7 +183,7 @@ def joint_mode(sigma: float, alpha: float, problem: Problem, work: Work) -> floa
             largest = max(largest, abs(vector[OLD, a]))
         size = WHOLE / largest if largest > WHOLE else 1.0
         move(size, work)
-        last = length < LAST
+        last = length < work.state[LAST]
     return log_determinant
 
 

@@ -21,6 +21,8 @@ COEFFICIENT, STEP, OLD, COEFFICIENT_SIGMA, COEFFICIENT_ALPHA = 0, 1, 2, 3, 4
 KEPT, KEPT_SIGMA, KEPT_ALPHA, N_VECTOR_ROWS = 5, 6, 7, 8
 # Rows of the numbers by node (3, K).
 NODE_VALUE, NODE_ALPHA, NODE_SCORE = 0, 1, 2
+# Place in `Work.state`, and its value where gradients are taken: errors after a step are like its squared length.
+LAST, EXACT = 2, 1e-11
 # Dispersions below this are zero.
 LEAST_ALPHA = 1e-30
 
@@ -73,7 +75,8 @@ class Work(NamedTuple):
     sums
         (8,).
     state
-        (4,) the dispersion of the constants in `sample`; the derivative of the log-likelihood by it; log |S|.
+        (3,) the dispersion of the constants in `sample`; the derivative of the log-likelihood by it; the squared
+        length, in standard errors, of a step to the joint mode that is the last one.
     prior
         (4,) mean and precision of the log dispersion, precision of sigma, precision of the coefficients.
     """
@@ -101,8 +104,8 @@ def new_work(problem: Problem) -> Work:
     for c in range(n_cells):
         for a in range(p):
             cross[q + c, a] = problem.rows[c, a]
-    state = np.zeros(4)
-    state[0] = math.nan
+    state = np.zeros(3)
+    state[0], state[LAST] = math.nan, EXACT
     return Work(
         np.zeros((N_SAMPLE_ROWS, n)), np.zeros((N_GROUP_ROWS, q)), cross, np.zeros((3, n_cells)), np.zeros((p, p)),
         np.zeros((q + n_cells, p)), np.zeros((N_VECTOR_ROWS, p)), np.zeros((3, n_nodes)), np.zeros((n_nodes, n)),

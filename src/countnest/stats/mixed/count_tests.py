@@ -1,0 +1,96 @@
+"""Tests of coefficients of mixed models of counts. G genes, p coefficients, k contrasts, natural logarithms.
+
+Degrees of freedom are given, those of containment as a rule: z tests, which have infinitely many, are too liberal for
+questions between groups unless there are many groups.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import FloatArray, as_float
+from countnest.errors import ContrastError, DesignError, OptionError
+from countnest.stats.inference.lrt import is_nested
+from countnest.stats.mixed.comparisons import LikelihoodRatio
+from countnest.stats.mixed.count_problem import unpacked
+from countnest.stats.mixed.laplace import CountMixedFits
+from countnest.stats.mixed.tests import JointMixedTests, MixedTests, independent
+from countnest.stats.moderated.tails import log_f_tail
+
+__all__ = ["count_contrast_tests", "count_joint_tests", "count_likelihood_ratio"]
+
+
+def count_contrast_tests(
+    fits: CountMixedFits, contrasts: FloatArray, df: float | FloatArray, *, full: bool = False
+) -> MixedTests:
+    """Return t tests of contrasts (k, p), each by itself.
+
+    Parameters
+    ----------
+    df
+        Numbers that broadcast to (G, k); infinity: z tests.
+    full
+        Whether standard errors have the uncertainty of sigma and dispersion, as those of glmmTMB.
+    """
+    contrasts = _checked(fits, contrasts)
+    covariance = unpacked(fits.full_covariance if full else fits.covariance)
+    estimates = as_float(np.einsum("gp,kp->gk", fits.coefficients, contrasts))
+    se = as_float(np.sqrt(np.einsum("ki,gij,kj->gk", contrasts, covariance, contrasts)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistic = estimates / se
+    found = as_float(np.broadcast_to(np.asarray(df, dtype=np.float64), se.shape))
+    return MixedTests(estimates, se, found, statistic, log_f_tail(statistic**2, 1.0, found))
+
+
+def count_joint_tests(
+    fits: CountMixedFits, contrasts: FloatArray, df: float | FloatArray, *, full: bool = False
+) -> JointMixedTests:
+    """Return F tests of all contrasts (k, p) at once, as many as are independent; `df` broadcasts to (G,)."""
+    rows = independent(_checked(fits, contrasts))
+    covariance = unpacked(fits.full_covariance if full else fits.covariance)
+    estimates = np.einsum("gp,kp->gk", fits.coefficients, rows)
+    matrices = np.einsum("ki,gij,mj->gkm", rows, covariance, rows)
+    statistic, usable = np.full(len(estimates), np.nan), np.isfinite(matrices).all(axis=(1, 2))
+    solved = np.linalg.solve(matrices[usable], estimates[usable][:, :, np.newaxis])[:, :, 0]
+    statistic[usable] = (solved * estimates[usable]).sum(axis=1) / len(rows)
+    number = np.where(usable, float(len(rows)), np.nan)
+    found = as_float(np.broadcast_to(np.asarray(df, dtype=np.float64), statistic.shape))
+    return JointMixedTests(statistic, number, found, log_f_tail(statistic, number, found))
+
+
+def count_likelihood_ratio(
+    matrix: FloatArray, fits: CountMixedFits, reduced_matrix: FloatArray, reduced_fits: CountMixedFits
+) -> LikelihoodRatio:
+    """Return likelihood ratio tests of model matrices, with the same random term and estimates by likelihood.
+
+    Raises
+    ------
+    OptionError
+        If a likelihood is restricted: it is then the likelihood of other data in the other model.
+    DesignError
+        If the reduced model is not a part of the other one.
+
+    Notes
+    -----
+    The chi-square distribution is that of many groups; with few of them p-values are too small.
+    R counterpart: anova of two fits by glmmTMB::glmmTMB(REML = FALSE).
+    """
+    if fits.reml or reduced_fits.reml:
+        raise OptionError(
+            "Restricted likelihoods (REML) of models with different fixed parts cannot be compared: "
+            "fit both with reml=False."
+        )
+    df = matrix.shape[1] - reduced_matrix.shape[1]
+    if df < 1 or not is_nested(reduced_matrix, matrix):
+        raise DesignError("The reduced model must be a part of the full one, with fewer coefficients: leave out terms.")
+    statistic = as_float(np.maximum(2.0 * (fits.loglik - reduced_fits.loglik), 0.0))
+    return LikelihoodRatio(statistic, df, log_f_tail(statistic / df, df, np.inf))
+
+
+def _checked(fits: CountMixedFits, contrasts: FloatArray) -> FloatArray:
+    """Return contrasts (k, p), one to a row."""
+    contrasts = np.atleast_2d(as_float(contrasts))
+    p = fits.coefficients.shape[1]
+    if contrasts.shape[1] != p:
+        raise ContrastError(f"Contrasts of {contrasts.shape[1]} weights do not fit {p} coefficients.")
+    return contrasts
