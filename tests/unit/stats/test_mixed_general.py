@@ -5,10 +5,14 @@ import pytest
 
 from countnest.errors import CountnestWarning
 from countnest.stats.mixed.components import layout_of
-from countnest.stats.mixed.effects import fitted_values, predicted_effects, residual_df
+from countnest.stats.mixed.effects import fitted_values, predicted_effects
 from countnest.stats.mixed.general import fit_general
-from countnest.stats.mixed.general_tests import general_contrast_tests, general_joint_tests
+from countnest.stats.mixed.general_parts import general_parts
+from countnest.stats.mixed.levels import levels_model
+from countnest.stats.mixed.linear import fit_linear
+from countnest.stats.mixed.parts import parts_of
 from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects, fits_of
+from countnest.stats.mixed.tests import contrast_tests, joint_tests, residual_df
 from countnest.stats.mixed.variances import variance_components, variance_shares
 from unit.stats.mixed_reference import LAYOUTS, classic, classics, layout, reference
 
@@ -18,6 +22,18 @@ THETA, ESTIMATE, SE, DF = 1e-6, 1e-7, 1e-7, 1e-6
 SATTERTHWAITE = 1e-6
 # Of this gene lmer found a local minimum at a bound: turning the sign of a column of L leads on.
 AT_A_BOUND = "g55"
+
+
+def row_numbers(*args):
+    """Return estimates, standard errors and degrees of freedom of contrasts, (G, k) each."""
+    found = contrast_tests(*args)
+    return found.estimates, found.se, found.df
+
+
+def joint_numbers(*args):
+    """Return statistics, degrees of freedom tested and of the denominator, (G,) each."""
+    found = joint_tests(*args)
+    return found.statistic, found.df_tested, found.df
 
 
 def scale_of(weights):
@@ -81,11 +97,11 @@ def test_degrees_of_freedom_are_those_of_lmertest_and_pbkrtest(fitted):
         y, model, weights, entry = layout(name)
         same, expected = compared(entry), {key: np.array(value) for key, value in entry["tests"].items()}
         unit = np.eye(model.matrix.shape[1])
-        _, se, df = general_contrast_tests(y, model, weights, fitted[name], unit, "satterthwaite")
+        _, se, df = row_numbers(y, model, weights, fitted[name], unit, "satterthwaite")
         np.testing.assert_allclose(se[same], expected["se"][same], rtol=SE)
         np.testing.assert_allclose(df[same], expected["df_satterthwaite"][same], rtol=SATTERTHWAITE)
         if "se_kr" in expected:
-            _, se, df = general_contrast_tests(y, model, weights, fitted[name], unit)
+            _, se, df = row_numbers(y, model, weights, fitted[name], unit)
             np.testing.assert_allclose(se[same], expected["se_kr"][same], rtol=SE)
             np.testing.assert_allclose(df[same], expected["df_kr"][same], rtol=DF)
 
@@ -99,7 +115,7 @@ def test_joint_tests_are_those_of_lmertest_and_pbkrtest(fitted):
             for df, suffix in (("satterthwaite", "satterthwaite"), ("kenward-roger", "kr")):
                 if f"F_{suffix}" not in joint:
                     continue
-                statistic, tested, found = general_joint_tests(y, model, weights, fitted[name], rows, df)
+                statistic, tested, found = joint_numbers(y, model, weights, fitted[name], rows, df)
                 np.testing.assert_allclose(statistic[same], np.array(joint[f"F_{suffix}"])[same], rtol=1e-6)
                 np.testing.assert_allclose(found[same], np.array(joint[f"ddf_{suffix}"])[same], rtol=SATTERTHWAITE)
                 np.testing.assert_array_equal(tested, joint["ndf"])
@@ -125,11 +141,11 @@ def test_classic_data_sets_have_the_numbers_of_r():
         np.testing.assert_allclose(fits.theta[0], expected, rtol=0, atol=1e-9)
         np.testing.assert_allclose(fits.coefficients[0], list(entry["fixef"].values()), rtol=1e-8)
         assert residual_df(y, model, weights, fits)[0] == pytest.approx(entry["rdf"], rel=1e-9)
-        _, se, df = general_contrast_tests(y, model, weights, fits, unit, "satterthwaite")
+        _, se, df = row_numbers(y, model, weights, fits, unit, "satterthwaite")
         np.testing.assert_allclose(se[0], np.atleast_1d(entry["se"]), rtol=1e-9)
         np.testing.assert_allclose(df[0], np.atleast_1d(entry["df_satterthwaite"]), rtol=SATTERTHWAITE)
         if "kr" in entry:
-            _, se, df = general_contrast_tests(y, model, weights, fits, unit)
+            _, se, df = row_numbers(y, model, weights, fits, unit)
             np.testing.assert_allclose(se[0] ** 2, np.diag(np.atleast_2d(entry["kr"]["vcov"])), rtol=1e-8)
             np.testing.assert_allclose(df[0], np.atleast_1d(entry["kr"]["df"]), rtol=1e-8)
     fits = fit_general(*classic("dyestuff2_singular")[:3])
@@ -141,11 +157,11 @@ def test_classic_joint_tests_have_the_numbers_of_r():
     y, model, _, entry = classic("orthodont")
     fits, rows = fit_general(y, model), np.eye(4)[1:]
     roger, other = entry["kr"]["all_but_intercept"], entry["satterthwaite_all_but_intercept"]
-    found = general_joint_tests(y, model, None, fits, rows)
+    found = joint_numbers(y, model, None, fits, rows)
     np.testing.assert_allclose(np.ravel(found), [roger["F_kr"], 3, roger["ddf_kr"]], rtol=1e-9)
-    found = general_joint_tests(y, model, None, fits, rows, "satterthwaite")
+    found = joint_numbers(y, model, None, fits, rows, "satterthwaite")
     np.testing.assert_allclose(np.ravel(found), [other["F"], other["ndf"], other["ddf"]], rtol=1e-7)
-    again = general_joint_tests(y, model, None, fits, np.vstack([rows, rows[0] - rows[1]]))
+    again = joint_numbers(y, model, None, fits, np.vstack([rows, rows[0] - rows[1]]))
     np.testing.assert_allclose(np.ravel(again), [roger["F_kr"], 3, roger["ddf_kr"]], rtol=1e-9)
 
 
@@ -161,10 +177,10 @@ def test_other_degrees_of_freedom_leave_standard_errors_alone(fitted):
     unit, expected = np.eye(3), np.array(entry["tests"]["se"])
     given = np.array([5.0, 6.0, 7.0])
     for df, value in (("residual", len(model.matrix) - 3.0), ("infinite", np.inf), (given, given)):
-        _, se, found = general_contrast_tests(y, model, weights, fitted["nested"], unit, df)
+        _, se, found = row_numbers(y, model, weights, fitted["nested"], unit, df)
         np.testing.assert_allclose(se, expected, rtol=SE)
         np.testing.assert_array_equal(found, np.broadcast_to(value, found.shape))
-    statistic, _, found = general_joint_tests(y, model, weights, fitted["nested"], unit[1:2], "residual")
+    statistic, _, found = joint_numbers(y, model, weights, fitted["nested"], unit[1:2], "residual")
     np.testing.assert_allclose(statistic, (np.array(entry["tests"]["estimate"]) / expected)[:, 1] ** 2, rtol=1e-6)
     np.testing.assert_array_equal(found, len(model.matrix) - 3.0)
 
@@ -172,17 +188,17 @@ def test_other_degrees_of_freedom_leave_standard_errors_alone(fitted):
 def test_kenward_and_roger_fit_again_by_the_restricted_likelihood(fitted):
     y, model, _, _ = layout("crossed")
     by_ml = fit_general(y, model, reml=False)
-    found = general_contrast_tests(y, model, None, by_ml, np.eye(2))
-    for one, other in zip(found, general_contrast_tests(y, model, None, fitted["crossed"], np.eye(2)), strict=True):
+    found = row_numbers(y, model, None, by_ml, np.eye(2))
+    for one, other in zip(found, row_numbers(y, model, None, fitted["crossed"], np.eye(2)), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_fits_do_not_depend_on_origin_scale_or_order():
     y, model, _, _ = layout("slope_corr")
     fits, unit = fit_general(y, model), np.eye(4)
-    _, se, df = general_contrast_tests(y, model, None, fits, unit)
+    _, se, df = row_numbers(y, model, None, fits, unit)
     moved = fit_general(100.0 + 7.0 * y, model)
-    _, moved_se, moved_df = general_contrast_tests(100.0 + 7.0 * y, model, None, moved, unit)
+    _, moved_se, moved_df = row_numbers(100.0 + 7.0 * y, model, None, moved, unit)
     np.testing.assert_allclose(moved.theta, fits.theta, rtol=0, atol=1e-6)
     np.testing.assert_allclose(moved_se, 7.0 * se, rtol=1e-6)
     np.testing.assert_allclose(moved_df, df, rtol=1e-6)
@@ -200,8 +216,8 @@ def test_contrasts_do_not_depend_on_the_coding():
     turn = np.array([[1.0, 2.0], [-1.0, 30.0]])
     coded = MixedModel(model.matrix @ turn, model.terms)
     contrast = np.array([[0.0, 1.0]])
-    found = general_contrast_tests(y, coded, None, fit_general(y, coded), contrast @ turn)
-    expected = general_contrast_tests(y, model, None, fit_general(y, model), contrast)
+    found = row_numbers(y, coded, None, fit_general(y, coded), contrast @ turn)
+    expected = row_numbers(y, model, None, fit_general(y, model), contrast)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
@@ -228,8 +244,8 @@ def test_samples_of_weight_zero_are_absent():
     np.testing.assert_allclose(found.coefficients, expected.coefficients, rtol=1e-7)
     args = (np.eye(4), "kenward-roger")
     for one, other in zip(
-        general_contrast_tests(y, model, weights, found, *args),
-        general_contrast_tests(y[:, there], without, weights[:, there], expected, *args),
+        row_numbers(y, model, weights, found, *args),
+        row_numbers(y[:, there], without, weights[:, there], expected, *args),
         strict=True,
     ):
         np.testing.assert_allclose(one, other, rtol=1e-6)
@@ -279,23 +295,51 @@ def test_hard_genes_have_a_code_and_never_an_error():
         assert np.isnan(values[lost]).all()
         assert np.isfinite(values[[3, 4]]).all()
     for df in ("kenward-roger", "satterthwaite", "residual"):
-        for found in general_contrast_tests(hard, model, None, fits, np.eye(2), df):
-            assert np.isnan(found[lost]).all()
-            assert np.isfinite(found[4]).all()
-        for found in general_joint_tests(hard, model, None, fits, np.eye(2), df):
-            assert np.isnan(found[lost]).all()
+        found = contrast_tests(hard, model, None, fits, np.eye(2), df)
+        assert np.isnan(found.log_p[lost]).all()
+        assert np.isfinite(found.log_p[4]).all()
+        assert np.isnan(joint_tests(hard, model, None, fits, np.eye(2), df).log_p[lost]).all()
     assert np.isnan(predicted_effects(hard, model, None, fits)[0].values[lost]).all()
     assert np.isnan(residual_df(hard, model, None, fits)[lost]).all()
 
 
 def test_weights_that_leave_a_coefficient_undetermined_have_a_code():
     y, model, _, _ = layout("crossed")
-    weights = np.ones((3, y.shape[1]))
+    weights = np.ones((2, y.shape[1]))
     weights[0, model.matrix[:, 1] == 1] = 0.0
     weights[1, 2:] = 0.0
-    weights[2, 0] = -1.0
-    fits = fit_general(y[:3], model, weights)
-    np.testing.assert_array_equal(fits.outcome, [Outcome.RANK_DEFICIENT, Outcome.RANK_DEFICIENT, Outcome.NOT_FINITE])
+    fits = fit_general(y[:2], model, weights)
+    np.testing.assert_array_equal(fits.outcome, [Outcome.RANK_DEFICIENT, Outcome.RANK_DEFICIENT])
+
+
+def one_term():
+    """Return responses, model and weights of a layout with one random intercept."""
+    y, model, weights, _ = layout("slope_weighted")
+    (term,) = model.terms
+    return y, MixedModel(model.matrix, (RandomEffects(term.codes, term.columns[:, :1].copy()),)), weights
+
+
+def test_one_term_has_the_fits_of_its_own_method():
+    y, model, weights = one_term()
+    for own in (None, weights):
+        for reml in (True, False):
+            found, expected = fit_general(y, model, own, reml=reml), fit_linear(y, model, own, reml=reml)
+            np.testing.assert_array_equal(found.outcome, expected.outcome)
+            np.testing.assert_allclose(found.criterion, expected.criterion, rtol=0, atol=1e-9)
+            np.testing.assert_allclose(found.theta, expected.theta, rtol=0, atol=1e-7)
+            np.testing.assert_allclose(found.coefficients, expected.coefficients, rtol=0, atol=1e-8)
+
+
+def test_one_term_has_the_parts_of_its_own_method():
+    y, model, weights = one_term()
+    scaled = weights / weights.mean(axis=1, keepdims=True)
+    for own in (None, scaled):
+        fits = fit_linear(y, model, own)
+        expected = parts_of(y, levels_model(model, weighted=own is not None), own, fits, np.eye(4), joint=True)
+        found = general_parts(y, model, own, fits, np.eye(4), joint=True)
+        for name in expected.__slots__:
+            one, other = getattr(found, name), getattr(expected, name)
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-10 * np.abs(other).max(), err_msg=name)
 
 
 def test_few_residual_degrees_of_freedom_are_no_error():

@@ -1,4 +1,4 @@
-"""Predicted random effects of linear mixed models, fitted values and residual degrees of freedom.
+"""Predicted random effects of linear mixed models, and fitted values.
 
 Source: Bates et al. (2015), doi:10.18637/jss.v067.i01. G genes, n samples, t variance parameters.
 """
@@ -13,11 +13,12 @@ from countnest.arrays import FloatArray, as_float
 from countnest.kernels.mixed.general.moments import predictions_chunk
 from countnest.kernels.mixed.general.sweeps import new_work
 from countnest.stats.mixed.components import layout_of
-from countnest.stats.mixed.general import normalized
-from countnest.stats.mixed.moments import gamma_of, moments_of, relative_covariances
+from countnest.stats.mixed.covariances import relative_covariances
+from countnest.stats.mixed.general_parts import residuals_of_fixed
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome, fits_of
+from countnest.stats.mixed.weights import normalized
 
-__all__ = ["PredictedEffects", "fitted_values", "predicted_effects", "residual_df"]
+__all__ = ["PredictedEffects", "fitted_values", "predicted_effects"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,18 +50,16 @@ def predicted_effects(
 
     Notes
     -----
-    R counterpart: lme4::ranef(condVar = TRUE).
+    They are for fits whose variances are at least zero. R counterpart: lme4::ranef(condVar = TRUE).
     """
     layout = layout_of(model, standardized=False)
     fitted = np.flatnonzero(fits.outcome < Outcome.CONSTANT)
-    own, some = fits_of(fits, fitted), np.ones((1, y.shape[1])) if weights is None else normalized(weights)
-    some = some if len(some) == 1 else some[fitted]
-    residual = as_float(y[fitted] - np.einsum("gk,nk->gn", own.coefficients, model.matrix))
+    own, scaled = fits_of(fits, fitted), None if weights is None else normalized(weights)
+    some = scaled if scaled is None or len(scaled) == 1 else scaled[fitted]
+    residual, some = residuals_of_fixed(y[fitted], model, some, own)
     m, q, widest = len(layout.structure.pointer) - 1, layout.largest, max(term.n_columns for term in model.terms)
     score, inner = np.zeros((len(fitted), m, q)), np.zeros((len(fitted), m, q, widest))
-    predictions_chunk(
-        residual, as_float(some), layout.structure, new_work(layout.structure), as_float(own.theta), score, inner
-    )
+    predictions_chunk(residual, some, layout.structure, new_work(layout.structure), as_float(own.theta), score, inner)
     found = []
     for term, places, relative in zip(model.terms, layout.places, relative_covariances(own.theta, model), strict=True):
         k = term.n_columns
@@ -81,17 +80,3 @@ def fitted_values(model: MixedModel, fits: LinearMixedFits, effects: tuple[Predi
     for term, each in zip(model.terms, effects, strict=True):
         fitted += np.einsum("gnk,nk->gn", each.values[:, term.codes], term.columns)
     return as_float(fitted)
-
-
-def residual_df(y: FloatArray, model: MixedModel, weights: FloatArray | None, fits: LinearMixedFits) -> FloatArray:
-    """Return n - 2 tr H + tr HH (G,), H the matrix that makes fitted values of values, at the estimated variances."""
-    found = np.full(len(y), np.nan)
-    fitted = np.flatnonzero(fits.outcome < Outcome.CONSTANT)
-    own, some = fits_of(fits, fitted), None if weights is None else normalized(weights)
-    some = some if some is None or len(some) == 1 else some[fitted]
-    moments = moments_of(y[fitted], model, some, own, restricted=True)
-    gamma = gamma_of(own.theta, model)
-    count = np.full(1, y.shape[1]) if some is None else (some > 0).sum(axis=1)
-    left = count - model.matrix.shape[1] - 2.0 * np.einsum("gr,gr->g", gamma, moments.trace)
-    found[fitted] = left + np.einsum("gr,grs,gs->g", gamma, moments.information, gamma)
-    return found

@@ -13,8 +13,10 @@ from countnest.kernels.mixed.general.derivatives import new_sums
 from countnest.kernels.mixed.general.fit import fit_general_chunk, prepare_chunk
 from countnest.kernels.mixed.general.sweeps import new_work
 from countnest.stats.mixed.components import Layout, layout_of
-from countnest.stats.mixed.moments import relative_covariances
+from countnest.stats.mixed.covariances import relative_covariances
+from countnest.stats.mixed.levels import observed
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome
+from countnest.stats.mixed.weights import log_determinant, normalized
 
 __all__ = ["fit_general", "seconds_per_gene"]
 
@@ -54,13 +56,14 @@ def fit_general(
             f"the random terms link {layout.largest} random effects: expect about {seconds / 60:.0f} minutes for "
             f"{genes} genes. Fewer levels are faster, and nested factors instead of crossed."
         )
-    own = np.ones((1, n)) if weights is None else as_float(normalized(weights))
+    own = np.ones((1, n)) if weights is None else normalized(weights)
+    values, _ = observed(y, own)
     residual, start, count = np.zeros((genes, n)), np.zeros((genes, p)), np.zeros(genes, dtype=np.int64)
     outcome = np.zeros(genes, dtype=np.int64)
     structure = layout.structure
-    prepare_chunk(as_float(y), own, structure.basis, residual, start, count, outcome)
+    prepare_chunk(as_float(values), own, structure.basis, residual, start, count, outcome)
     coefficients, theta, measure = np.zeros((genes, p)), np.zeros((genes, t)), np.zeros((genes, 2))
-    df, squares = as_float(count - p if reml else count), as_float(np.einsum("gn,gn->g", y, own * y))
+    df, squares = as_float(count - p if reml else count), as_float(np.einsum("gn,gn->g", values, own * values))
     memory = new_work(structure), new_sums(structure), np.zeros((2 * t + 4, t))
     fit_general_chunk(residual, own, squares, df, reml, structure, *memory, coefficients, theta, measure, outcome)
     return _fits(layout, model, own, reml, (start + coefficients, theta, measure, outcome))
@@ -78,7 +81,7 @@ def _fits(
     lost = outcome >= Outcome.CONSTANT
     for values in (coefficients, theta, measure):
         values[lost] = np.nan
-    criterion = measure[:, 1] - np.log(np.where(weights > 0, weights, 1.0)).sum(axis=1)
+    criterion = measure[:, 1] - log_determinant(weights)
     if reml:
         criterion += 2.0 * np.linalg.slogdet(layout.triangle)[1]
     outcome[(outcome == Outcome.CONVERGED) & _singular(theta, model)] = Outcome.SINGULAR
@@ -135,11 +138,3 @@ def _lower_triangle(roots: FloatArray) -> FloatArray:
     lower = lower * np.where(diagonal < 0, -1.0, 1.0)[:, np.newaxis, :]
     largest = np.abs(lower).max(axis=(1, 2), keepdims=True)
     return as_float(np.where(np.abs(lower) < ROUNDING * largest, 0.0, lower))
-
-
-def normalized(weights: FloatArray) -> FloatArray:
-    """Return weights (G, n) over the mean of the positive ones of their gene; a weight of zero is an absent sample."""
-    positive = weights > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(positive, weights, 0.0).sum(axis=1, keepdims=True) / positive.sum(axis=1, keepdims=True)
-    return as_float(np.where(positive, weights / mean, weights))

@@ -13,6 +13,7 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.errors import DesignError, OptionError
 from countnest.kernels.mixed.fit import mixed_chunk
+from countnest.stats.mixed.general import fit_general
 from countnest.stats.mixed.levels import LevelsModel, chunk_inputs, levels_model, observed
 from countnest.stats.mixed.parts import memory_of_parts
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome
@@ -76,7 +77,7 @@ def fit_linear(
                 "Only a single random term with one column can have a negative variance (bounded=False): "
                 "use bounded=True for this model."
             )
-        raise DesignError("Several random terms, and terms with several columns, cannot be fitted yet.")
+        return fit_general(y, model, scaled, reml=reml)
     return _fit_levels(y, levels, scaled, None, reml=reml, bounded=bounded)
 
 

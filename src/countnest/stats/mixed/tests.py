@@ -12,13 +12,15 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import ContrastError, OptionError
 from countnest.stats.mixed import kenward_roger, satterthwaite
-from countnest.stats.mixed.levels import LevelsModel, levels_model
+from countnest.stats.mixed.covariances import curvature_of, gamma_of, jacobian_of
+from countnest.stats.mixed.general_parts import general_parts
+from countnest.stats.mixed.levels import levels_model
 from countnest.stats.mixed.linear import checked, fit_linear
-from countnest.stats.mixed.parts import Parts, parts_of, ratios_of, square
+from countnest.stats.mixed.parts import Parts, parts_of, square
 from countnest.stats.mixed.records import JointMixedTests, LinearMixedFits, MixedModel, MixedTests
 from countnest.stats.moderated.tails import log_f_tail
 
-__all__ = ["DegreesOfFreedom", "contrast_tests", "joint_tests", "residual_df"]
+__all__ = ["DegreesOfFreedom", "contrast_tests", "df_left", "joint_tests", "parts_at", "residual_df"]
 
 DegreesOfFreedom = Literal["kenward-roger", "satterthwaite", "residual", "infinite"]
 RULES = ("kenward-roger", "satterthwaite", "residual", "infinite")
@@ -56,8 +58,8 @@ def contrast_tests(
     R counterpart: lmerTest::contest1D, with ddf = "Kenward-Roger" or "Satterthwaite".
     """
     fits = _suited(y, model, weights, fits, df)
-    y, scaled, contrasts, levels = _prepared(y, model, weights, contrasts, df)
-    parts = parts_of(y, levels, scaled, fits, contrasts)
+    contrasts = _prepared(model, contrasts, df)
+    parts = parts_at(y, model, weights, fits, contrasts)
     covariance = parts.covariance
     if isinstance(df, str) and df == "kenward-roger":
         inverse = _inverse(parts, model)
@@ -92,9 +94,9 @@ def joint_tests(
     R counterpart: lmerTest::contestMD; pbkrtest::KRmodcomp, whose scaled F this is by Kenward and Roger's method.
     """
     fits = _suited(y, model, weights, fits, df)
-    y, scaled, contrasts, levels = _prepared(y, model, weights, contrasts, df)
+    contrasts = _prepared(model, contrasts, df)
     rows = contrasts if isinstance(df, str) and df == "satterthwaite" else independent(contrasts)
-    parts = parts_of(y, levels, scaled, fits, rows, joint=True)
+    parts = parts_at(y, model, weights, fits, rows, joint=True)
     covariance, slopes = square(parts.covariance), square(parts.slopes)
     estimates = as_float(np.einsum("gp,kp->gk", fits.coefficients, rows)) / fits.sigma[:, np.newaxis]
     number = np.where(np.isfinite(fits.sigma), float(len(rows)), np.nan)
@@ -117,11 +119,10 @@ def residual_df(y: FloatArray, model: MixedModel, weights: FloatArray | None, fi
 
     H is the matrix that makes fitted values of responses.
     """
-    y, scaled, row, levels = _prepared(y, model, weights, np.eye(model.matrix.shape[1])[:1], "residual")
-    parts = parts_of(y, levels, scaled, fits, row)
-    ratios = ratios_of(fits)
+    parts = parts_at(y, model, weights, fits, np.eye(model.matrix.shape[1])[:1])
+    ratios = gamma_of(fits, model)
     left = (ratios * parts.traces).sum(axis=1)
-    return as_float(_df_left(parts, model) - 2.0 * left + np.einsum("gk,gkj,gj->g", ratios, parts.products, ratios))
+    return as_float(df_left(parts, model) - 2.0 * left + np.einsum("gk,gkj,gj->g", ratios, parts.products, ratios))
 
 
 def independent(contrasts: FloatArray) -> FloatArray:
@@ -146,41 +147,49 @@ def _suited(
     return fit_linear(y, model, weights, bounded=fits.bounded)
 
 
-def _prepared(
-    y: FloatArray,
-    model: MixedModel,
-    weights: FloatArray | None,
-    contrasts: FloatArray,
-    df: DegreesOfFreedom | FloatArray,
-) -> tuple[FloatArray, FloatArray | None, FloatArray, LevelsModel]:
-    """Return responses, weights, contrasts and levels; see `contrast_tests` for the errors."""
+def _prepared(model: MixedModel, contrasts: FloatArray, df: DegreesOfFreedom | FloatArray) -> FloatArray:
+    """Return contrasts (k, p); see `contrast_tests` for the errors."""
     if isinstance(df, str) and df not in RULES:
         raise OptionError(f"df={df!r} is not known: give one of {', '.join(map(repr, RULES))}, or numbers.")
-    y, scaled = checked(y, model, weights)
     contrasts = np.atleast_2d(as_float(contrasts))
     if contrasts.shape[1] != model.matrix.shape[1]:
         raise ContrastError(
             f"Contrasts of {contrasts.shape[1]} coefficients do not fit a model of {model.matrix.shape[1]}."
         )
+    return contrasts
+
+
+def parts_at(
+    y: FloatArray,
+    model: MixedModel,
+    weights: FloatArray | None,
+    fits: LinearMixedFits,
+    contrasts: FloatArray,
+    *,
+    joint: bool = False,
+) -> Parts:
+    """Return the parts of tests of contrasts (k, p) at the fits of any model; see `parts.parts_of`."""
+    y, scaled = checked(y, model, weights)
     levels = levels_model(model, weighted=scaled is not None)
     if levels is None:
-        raise OptionError("This model takes the general method.")
-    return y, scaled, contrasts, levels
+        return general_parts(y, model, scaled, fits, contrasts, joint=joint)
+    return parts_of(y, levels, scaled, fits, contrasts, joint=joint)
 
 
-def _df_left(parts: Parts, model: MixedModel) -> FloatArray:
+def df_left(parts: Parts, model: MixedModel) -> FloatArray:
+    """Return the samples with a weight minus coefficients (G,)."""
     return parts.samples - float(model.matrix.shape[1])
 
 
 def _inverse(parts: Parts, model: MixedModel) -> FloatArray:
-    return kenward_roger.information_inverse(parts.products, parts.traces, _df_left(parts, model))
+    return kenward_roger.information_inverse(parts.products, parts.traces, df_left(parts, model))
 
 
 def _given_df(df: str | FloatArray, parts: Parts, model: MixedModel) -> FloatArray:
     """Return degrees of freedom (G, 1), or numbers as they are given."""
     if not isinstance(df, str):
         return as_float(df)
-    left = _df_left(parts, model)
+    left = df_left(parts, model)
     return (np.full_like(left, np.inf) if df == "infinite" else left)[:, np.newaxis]
 
 
@@ -191,22 +200,20 @@ def _gradient(
 
     The parameters are theta, or the ratios where variances are free, and log sigma; variances are those were sigma 1.
     """
-    genes, terms = fits.theta.shape
+    genes, t = fits.theta.shape
     traces, products = (parts.traces, parts.products) if fits.reml else (parts.plain_traces, parts.plain_products)
-    df = _df_left(parts, model) if fits.reml else parts.samples
+    df = df_left(parts, model) if fits.reml else parts.samples
     nu = df[:, np.newaxis, np.newaxis]
+    jacobian = jacobian_of(fits, model)
     in_ratios = 2.0 * nu * parts.cross_squares - products
-    scale = 2.0 * fits.theta if fits.bounded else np.ones((genes, terms))
-    hessian = np.empty((genes, terms + 1, terms + 1))
-    hessian[:, :terms, :terms] = scale[:, :, np.newaxis] * scale[:, np.newaxis, :] * in_ratios
-    if fits.bounded:
-        places = np.arange(terms)
-        hessian[:, places, places] += 2.0 * (traces - nu[:, :, 0] * parts.squares)
-    hessian[:, :terms, terms] = 2.0 * nu[:, :, 0] * scale * parts.squares
-    hessian[:, terms, :terms] = hessian[:, :terms, terms]
-    hessian[:, terms, terms] = 4.0 * df
-    shape = (genes, terms) + (1,) * (slopes.ndim - 2)
-    gradient = np.concatenate([scale.reshape(shape) * slopes, 2.0 * covariance[:, np.newaxis]], axis=1)
+    hessian = np.empty((genes, t + 1, t + 1))
+    hessian[:, :t, :t] = np.einsum("gri,grs,gsj->gij", jacobian, in_ratios, jacobian)
+    hessian[:, :t, :t] += curvature_of(traces - nu[:, :, 0] * parts.squares, fits, model)
+    hessian[:, :t, t] = 2.0 * nu[:, :, 0] * np.einsum("gri,gr->gi", jacobian, parts.squares)
+    hessian[:, t, :t] = hessian[:, :t, t]
+    hessian[:, t, t] = 4.0 * df
+    turned = np.einsum("gri,gr...->gi...", jacobian, slopes)
+    gradient = np.concatenate([turned, 2.0 * covariance[:, np.newaxis]], axis=1)
     return gradient, satterthwaite.parameter_covariance(hessian)
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import scipy.special
 
 from countnest.arrays import FloatArray, as_float
-from countnest.stats.mixed.general import normalized
-from countnest.stats.mixed.general_tests import expected_inverse
-from countnest.stats.mixed.moments import gamma_of, moments_of, relative_covariances
-from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome, fits_of
+from countnest.stats.mixed import kenward_roger
+from countnest.stats.mixed.covariances import gamma_of, relative_covariances
+from countnest.stats.mixed.parts import square
+from countnest.stats.mixed.records import LinearMixedFits, MixedModel
+from countnest.stats.mixed.tests import df_left, parts_at
 
 __all__ = ["Components", "Shares", "variance_components", "variance_shares"]
 
@@ -72,35 +73,28 @@ def variance_shares(
     or one has no log odds: its interval reaches so many standard errors into the others. R counterpart of the shares:
     variancePartition::calcVarPart.
     """
-    parts = len(model.terms) + 2
-    found = Shares(*(np.full((len(y), parts), np.nan) for _ in range(3)))
-    fitted = np.flatnonzero(fits.outcome < Outcome.CONSTANT)
-    own, some = fits_of(fits, fitted), None if weights is None else normalized(weights)
-    some = some if some is None or len(some) == 1 else some[fitted]
-    moments = moments_of(y[fitted], model, some, own, restricted=True)
-    inverse = expected_inverse(moments)
+    n_parts, p = len(model.terms) + 2, model.matrix.shape[1]
+    parts = parts_at(y, model, weights, fits, np.eye(p), joint=True)
+    inverse = kenward_roger.information_inverse(parts.products, parts.traces, df_left(parts, model))
     slopes = _term_slopes(model)
-    gamma = gamma_of(own.theta, model)
-    of_terms = gamma @ slopes.T
     centred = model.matrix - model.matrix.mean(axis=0)
     spread = centred.T @ centred / (len(centred) - 1)
-    by_coefficient = own.coefficients @ spread / own.sigma[:, np.newaxis]
-    of_fixed = np.einsum("gk,gk->g", by_coefficient, own.coefficients) / own.sigma
-    values = np.column_stack([of_fixed, of_terms, np.ones(len(fitted))])
-    derivatives = np.zeros((len(fitted), parts, slopes.shape[1] + 1))
-    derivatives[:, 1:, 0] = values[:, 1:]
-    derivatives[:, 1:-1, 1:] = slopes
-    covariance = derivatives @ inverse @ np.swapaxes(derivatives, 1, 2)
-    rows = moments.whitened_each(2.0 * by_coefficient)
-    covariance[:, 0, 0] += np.einsum("gk,gk->g", rows, rows)
+    by_coefficient = np.einsum("gk,kj->gj", fits.coefficients, spread) / fits.sigma[:, np.newaxis]
+    of_fixed = np.einsum("gk,gk->g", by_coefficient, fits.coefficients) / fits.sigma
+    of_terms = np.einsum("gr,jr->gj", gamma_of(fits, model), slopes)
+    values = np.column_stack([of_fixed, of_terms, np.ones(len(y))])
+    derivatives = np.zeros((len(y), n_parts, slopes.shape[1] + 1))
+    derivatives[:, 1:-1, :-1] = slopes
+    derivatives[:, 1:, -1] = values[:, 1:]
+    covariance = 2.0 * derivatives @ inverse @ np.swapaxes(derivatives, 1, 2)
+    covariance[:, 0, 0] = 4.0 * np.einsum("gj,gjk,gk->g", by_coefficient, square(parts.covariance), by_coefficient)
     total = values.sum(axis=1, keepdims=True)
     share = values / total
-    to_share = (np.eye(parts) - share[:, :, np.newaxis]) / total[:, :, np.newaxis]
-    se = np.sqrt(np.einsum("gij,gjk,gik->gi", to_share, covariance, to_share))
-    z = float(scipy.special.ndtri(0.5 + level / 2.0))
-    found.share[fitted] = share
-    found.low[fitted], found.high[fitted] = _interval(share, z * se)
-    return found
+    to_share = (np.eye(n_parts) - share[:, :, np.newaxis]) / total[:, :, np.newaxis]
+    with np.errstate(invalid="ignore"):  # genes without a fit
+        se = np.sqrt(np.einsum("gij,gjk,gik->gi", to_share, covariance, to_share))
+        low, high = _interval(share, float(scipy.special.ndtri(0.5 + level / 2.0)) * se)
+    return Shares(as_float(share), low, high)
 
 
 def _interval(share: FloatArray, reach: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -109,7 +103,8 @@ def _interval(share: FloatArray, reach: FloatArray) -> tuple[FloatArray, FloatAr
     whole = np.where(inside, share, 0.5)
     odds, step = scipy.special.logit(whole), reach / (whole * (1.0 - whole))
     low = np.where(inside, scipy.special.expit(odds - step), np.maximum(share - reach, 0.0))
-    return low, np.where(inside, scipy.special.expit(odds + step), np.minimum(share + reach, 1.0))
+    high = np.where(inside, scipy.special.expit(odds + step), np.minimum(share + reach, 1.0))
+    return as_float(low), as_float(high)
 
 
 def _term_slopes(model: MixedModel) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from countnest.arrays import FloatArray
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.mixed.general.derivatives import Sums, add_levels, close_sums, derivatives, in_factor
+from countnest.kernels.mixed.general.derivatives import Sums, add_levels, close_sums
 from countnest.kernels.mixed.general.sweeps import (
     Structure,
     Work,
@@ -16,20 +16,33 @@ from countnest.kernels.mixed.general.sweeps import (
     whiten,
 )
 
-__all__ = ["KernelMoments", "moments_chunk", "predictions_chunk"]
+__all__ = ["Moments", "moments_chunk", "predictions_chunk"]
 
 
-class KernelMoments(NamedTuple):
-    """Arrays by gene; see `stats.mixed.moments.Moments`."""
+class Moments(NamedTuple):
+    """Arrays by gene, written by `moments_chunk`. Whitened: of coefficients whose covariance is that of the residuals.
+
+    Attributes
+    ----------
+    root
+        (G, p, p) lower Cholesky factors of X'V^-1 X.
+    fixed
+        (G, t, p, p) X'V^-1 dV_r V^-1 X, whitened, with dV_r = Z E_r Z'.
+    products
+        (G, t, t, p, p) X'V^-1 dV_r V^-1 dV_s V^-1 X, whitened, for r <= s.
+    traces, informations
+        (G, 2, t) tr(V^-1 dV_r) and tr(P dV_r); (G, 2, t, t) tr(V^-1 dV_r V^-1 dV_s) and tr(P dV_r P dV_s).
+    squares, curves
+        (G, t) y'P dV_r P y and (G, t, t) y'P dV_r P dV_s P y, over y'P y.
+    """
 
     root: FloatArray
     fixed: FloatArray
-    trace: FloatArray
-    information: FloatArray
-    jacobian: FloatArray
-    hessian: FloatArray
-    slope: FloatArray
     products: FloatArray
+    traces: FloatArray
+    informations: FloatArray
+    squares: FloatArray
+    curves: FloatArray
 
 
 @kernel
@@ -86,33 +99,25 @@ def moments_chunk(
     work: Work,
     sums: Sums,
     theta: FloatArray,
-    df: FloatArray,
-    restricted: bool,
-    out: KernelMoments,
+    out: Moments,
 ) -> None:
-    """Write what tests of genes y (G, n) need at theta (G, t), with `df` (G,).
-
-    Products of length 0 are not computed.
-    """
+    """Write the moments of genes y (G, n) at theta (G, t)."""
     t = len(structure.entries)
     for g in range(y.shape[0]):
         weight = weights[0 if weights.shape[0] == 1 else g]
         square = at_given(y[g], weight, theta[g], structure, work)
-        add_levels(structure, work, restricted, sums)
-        close_sums(restricted, sums)
-        derivatives(square, df[g], False, sums)
-        in_factor(structure, work, sums, out.slope[g], out.hessian[g])
+        for which in range(2):
+            add_levels(structure, work, which == 1, sums)
+            close_sums(which == 1, sums)
+            out.traces[g, which] = sums.trace
+            out.informations[g, which] = sums.information
         out.root[g] = work.root
         out.fixed[g] = sums.fixed
-        out.trace[g] = sums.trace
-        out.information[g] = sums.information
-        out.jacobian[g] = sums.jacobian
-        for i in range(t):
-            out.slope[g, i] = 0.0
-            for r in range(t):
-                out.slope[g, i] -= sums.jacobian[r, i] * sums.square[r]
-        if out.products.shape[0] > 0:
-            products(structure, work, out.products[g])
+        for r in range(t):
+            out.squares[g, r] = sums.square[r] / square
+            for s in range(t):
+                out.curves[g, r, s] = sums.curve[r, s] / square
+        products(structure, work, out.products[g])
 
 
 @kernel

@@ -1,0 +1,78 @@
+"""Covariances of random effects as functions of theta, and their derivatives. G genes, t variance parameters.
+
+gamma are the entries of LL', the lower triangle of each term column by column, as theta has those of L; where variances
+are free, theta are the ratios themselves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from countnest.arrays import FloatArray, as_float
+from countnest.stats.mixed.records import LinearMixedFits, MixedModel
+
+__all__ = ["curvature_of", "entries_of", "gamma_of", "jacobian_of", "relative_covariances"]
+
+
+def entries_of(model: MixedModel) -> list[tuple[int, int, int]]:
+    """Return term, row and column of each variance parameter."""
+    return [
+        (place, row, column)
+        for place, term in enumerate(model.terms)
+        for column in range(term.n_columns)
+        for row in range(column, term.n_columns)
+    ]
+
+
+def relative_covariances(theta: FloatArray, model: MixedModel) -> tuple[FloatArray, ...]:
+    """Return for each term the covariances (G, k, k) of its random effects, over the residual variance."""
+    factors = _factors(theta, model)
+    return tuple(as_float(np.einsum("gij,gkj->gik", factor, factor)) for factor in factors)
+
+
+def gamma_of(fits: LinearMixedFits, model: MixedModel) -> FloatArray:
+    """Return the covariances (G, t) of the random effects, over the residual variance."""
+    if not fits.bounded:
+        return fits.theta
+    relative = relative_covariances(fits.theta, model)
+    return as_float(np.column_stack([relative[term][:, row, column] for term, row, column in entries_of(model)]))
+
+
+def jacobian_of(fits: LinearMixedFits, model: MixedModel) -> FloatArray:
+    """Return the derivatives (G, t, t) of gamma (rows) in theta."""
+    genes, t = fits.theta.shape
+    found = np.zeros((genes, t, t))
+    if not fits.bounded:
+        found[:] = np.eye(t)
+        return found
+    factors, entries = _factors(fits.theta, model), entries_of(model)
+    for r, (term, u, v) in enumerate(entries):
+        for i, (other, a, b) in enumerate(entries):
+            if term != other:
+                continue
+            if u == a:
+                found[:, r, i] += factors[term][:, v, b]
+            if v == a:
+                found[:, r, i] += factors[term][:, u, b]
+    return found
+
+
+def curvature_of(gradient: FloatArray, fits: LinearMixedFits, model: MixedModel) -> FloatArray:
+    """Return the sums (G, t, t) of a gradient (G, t) in gamma times the second derivatives of gamma in theta."""
+    genes, t = gradient.shape
+    found = np.zeros((genes, t, t))
+    entries = entries_of(model) if fits.bounded else []
+    for r, (term, u, v) in enumerate(entries):
+        for i, (one, a, b) in enumerate(entries):
+            for j, (two, c, d) in enumerate(entries):
+                if term == one == two and b == d:
+                    found[:, i, j] += gradient[:, r] * (float(u == a and v == c) + float(u == c and v == a))
+    return found
+
+
+def _factors(theta: FloatArray, model: MixedModel) -> list[FloatArray]:
+    """Return for each term the relative covariance factors L (G, k, k)."""
+    found = [np.zeros((len(theta), term.n_columns, term.n_columns)) for term in model.terms]
+    for place, (term, row, column) in enumerate(entries_of(model)):
+        found[term][:, row, column] = theta[:, place]
+    return found
