@@ -22,9 +22,9 @@ from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.dispersion import estimate_dispersions
 from countnest.stats.edger.glm import GLMInputs, fit_glm
 from countnest.stats.mixed.effects import predicted_effects
-from countnest.stats.mixed.general import fit_general
-from countnest.stats.mixed.general_tests import general_contrast_tests
+from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.records import MixedModel, RandomEffects
+from countnest.stats.mixed.tests import contrast_tests
 
 __all__ = ["Warmed", "warm"]
 
@@ -116,13 +116,14 @@ def _fit_as_edger(example: DESeqDataSet) -> None:
 
 
 def _fit_random_terms(example: DESeqDataSet) -> None:
-    """Fit a linear mixed model with any random terms, and test it."""
+    """Fit linear mixed models with one random column and with two, and test them."""
     y = np.log2(example._data.counts[:5] + 0.5)
-    one = np.ones((_SAMPLES, 1))
-    model = MixedModel(example._design.matrix, (RandomEffects(np.arange(_SAMPLES) // 2, one),))
-    fits = fit_general(y, model)
-    general_contrast_tests(y, model, None, fits, np.eye(model.matrix.shape[1]))
-    predicted_effects(y, model, None, fits)
+    columns = np.column_stack([np.ones(_SAMPLES), np.arange(float(_SAMPLES))])
+    for k in (1, 2):
+        model = MixedModel(example._design.matrix, (RandomEffects(np.arange(_SAMPLES) // 4, columns[:, :k]),))
+        fits = fit_linear(y, model)
+        contrast_tests(y, model, None, fits, np.eye(model.matrix.shape[1]))
+        predicted_effects(y, model, None, fits)
 
 
 def _public(name: str) -> Any:  # noqa: ANN401 (a function of the package)
