@@ -157,6 +157,22 @@ def test_free_variances_give_the_exact_tests_of_a_balanced_layout():
     np.testing.assert_allclose(ratio, fits.theta[:, 0], atol=1e-10)
 
 
+def test_exact_tests_hold_their_level():
+    """4,000 genes without effects, families alike or not: shares of p-values within binomial limits of 99.9 %."""
+    rng = np.random.default_rng(12)
+    y = (
+        rng.normal(size=(4000, 24))
+        + np.sqrt(rng.exponential(0.5, size=(4000, 1))) * rng.normal(size=(4000, 12))[:, CODES]
+    )
+    rows = np.vstack([INSIDE, ACROSS])
+    free = contrast_tests(y, MODEL, None, fit_linear(y, MODEL, bounded=False), rows)
+    for p_values in (free.p_value, strata_tests(strata_of(y, MODEL), rows).p_value):
+        for level in (0.05, 0.001):
+            low, high = scipy.stats.binom.ppf([0.0005, 0.9995], 4000, level) / 4000
+            share = (p_values < level).mean(axis=0)
+            assert np.all((share >= low) & (share <= high)), (level, share)
+
+
 def test_a_variance_above_zero_is_the_same_with_and_without_the_bound():
     y = responses(20, sd=2.0)
     for weights in (None, weights_of(y)):
