@@ -79,8 +79,8 @@ def search_ratios(
     ended = descend(gene, reml, unit, lowest, memory)
     if len(unit) > 1:
         return ended
-    ratios, kept, unused = memory[0], memory[6], memory[MEMORY:]
-    least = evaluate(ratios, gene, reml, VALUE, memory[5], unused)
+    ratios, height, kept = memory[0], memory[5], memory[6]
+    least = height[0]
     last = len(lattice) - 1
     for point in range(last + 1):
         lower = heights[point] < heights[max(point - 1, 0)] or point == 0
@@ -90,9 +90,8 @@ def search_ratios(
         kept[0] = ratios[0]
         ratios[0] = lattice[point] * unit[0] if lattice[point] >= 0.0 else -lattice[point] * lowest[0]
         other = descend(gene, reml, unit, lowest, memory)
-        value = evaluate(ratios, gene, reml, VALUE, memory[5], unused)
-        if value < least and other != FAILED:
-            least, ended = value, other
+        if height[0] < least and other != FAILED:
+            least, ended = height[0], other
         else:
             ratios[0] = kept[0]
     return ended
@@ -100,13 +99,14 @@ def search_ratios(
 
 @kernel
 def descend(gene: Gene, reml: bool, unit: FloatArray, lowest: FloatArray, memory: FloatArray) -> int:
-    """Move the ratios, the first row of `memory`, to a minimum; return how that ended."""
+    """Move the ratios, the first row of `memory`, to a minimum; return how that ended. The sixth has its value."""
     terms = len(unit)
     ratios, gradient, free, step, hessian = memory[0], memory[1], memory[2], memory[3], memory[MEMORY:]
     df, own = (gene.samples[0] - (gene.augmented.shape[1] - 1), 1) if reml else (gene.samples[0], 0)
     ended = EXHAUSTED
     for _ in range(ITERATIONS):
         value = evaluate(ratios, gene, reml, DERIVATIVES, gradient, hessian)
+        memory[5, 0] = value
         size = 0.0
         for k in range(terms):
             held = lowest[k] == 0.0 and ratios[k] == 0.0 and gradient[k] >= 0.0
@@ -204,8 +204,9 @@ def moved(gene: Gene, reml: bool, unit: FloatArray, lowest: FloatArray, value: f
             high = UP * (abs(ratios[k]) + unit[k])
             trial[k] = min(max(ratios[k] + fraction * step[k], low), high)
             expected += gradient[k] * (trial[k] - ratios[k])
-        new = evaluate(trial, gene, reml, VALUE, memory[5], memory[MEMORY:])
+        new = evaluate(trial, gene, reml, VALUE, gradient, memory[MEMORY:])
         if new <= value + 1e-4 * expected or (abs(expected) <= ROUNDING * (1.0 + abs(value)) and math.isfinite(new)):
+            memory[5, 0] = new
             for k in range(len(unit)):
                 step[k] = trial[k] - ratios[k]
                 ratios[k] = trial[k]
