@@ -10,8 +10,10 @@ from countnest.kernels.mixed.counts.points import (
     LOG_COUNT,
     N_SAMPLE_ROWS,
     OFFSET,
+    SLOPE,
+    alpha_slope,
+    log_density,
     set_dispersion,
-    value_and_slope,
 )
 from countnest.kernels.mixed.counts.restricted import restricted
 from countnest.kernels.mixed.counts.work import Problem, new_work
@@ -155,8 +157,12 @@ def test_points_hold_for_all_dispersions():
 
     def points(alpha):
         set_dispersion(alpha, sample)
-        found = [value_and_slope(y[i], eta[i], np.exp(eta[i]), alpha, i, sample) for i in range(len(y))]
-        return np.array(found).T
+        found = [log_density(y[i], eta[i], np.exp(eta[i]), alpha, i, sample) for i in range(len(y))]
+        slopes = [
+            alpha_slope(y[i], np.exp(eta[i]), alpha, m, growth, sample[SLOPE, i])
+            for i, (_, m, growth) in enumerate(found)
+        ]
+        return np.array([value for value, _, _ in found]), np.array(slopes)
 
     values, slopes = points(0.0)
     np.testing.assert_allclose(values, loglik(y, eta, 0.0), rtol=1e-12)

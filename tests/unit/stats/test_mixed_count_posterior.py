@@ -57,7 +57,7 @@ def test_posteriors_are_mixtures_over_the_nodes():
     )
     weight = weight[:, :, np.newaxis]
     centre = (weight * mean).sum(axis=0)
-    np.testing.assert_allclose(found.mean, centre, atol=1e-6)
+    np.testing.assert_allclose(found.mean, centre, atol=1e-5)
     np.testing.assert_allclose(found.sd, np.sqrt((weight * (sd**2 + (mean - centre) ** 2)).sum(axis=0)), rtol=1e-5)
     below = (weight * norm.cdf(-mean / sd)).sum(axis=0)
     np.testing.assert_allclose(found.lfsr, np.minimum(below, 1.0 - below), rtol=1e-5)

@@ -24,7 +24,7 @@ __all__ = ["ABOVE", "BELOW", "LOWER", "MEAN", "N_COLUMNS", "SD", "UPPER", "count
 MEAN, SD, BELOW, ABOVE, LOWER, UPPER, N_COLUMNS = 0, 1, 2, 3, 4, 5, 6
 ROOT_HALF, DENSITY = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
 # Squared length of the last step to a mode, in standard errors: no gradient is taken.
-NEAR = 1e-7
+NEAR = 1e-5
 # Of the search for a quantile: standard deviations beyond the outermost nodes, steps, and when it ends.
 BEYOND, MAX_STEPS, CLOSE = 10.0, 100, 1e-9
 

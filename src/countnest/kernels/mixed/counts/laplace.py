@@ -22,10 +22,12 @@ from countnest.kernels.mixed.counts.points import (
     F3,
     OFFSET,
     SHARE,
+    SLOPE,
     WEIGHT,
+    alpha_slope,
+    log_density,
     mean_of,
     set_dispersion,
-    value_and_slope,
 )
 from countnest.kernels.mixed.counts.work import (
     CURVATURE,
@@ -91,7 +93,7 @@ def group_sums(j: int, sigma: float, alpha: float, problem: Problem, work: Work)
         mu = mean_of(eta)
         s = alpha * mu
         inverse = 1.0 / (1.0 + s)
-        own, own_slope = value_and_slope(y, eta, mu, alpha, i, sample)
+        own, m, growth = log_density(y, eta, mu, alpha, i, sample)
         f1 = (y - mu) * inverse
         w = mu * (1.0 + alpha * y) * inverse * inverse
         f3 = -w * (1.0 - s) * inverse
@@ -100,7 +102,7 @@ def group_sums(j: int, sigma: float, alpha: float, problem: Problem, work: Work)
         sample[F1, i], sample[WEIGHT, i], sample[F3, i] = f1, w, f3
         sample[F1_ALPHA, i], sample[F2_ALPHA, i] = f1_alpha, f2_alpha
         value += own
-        by_alpha += own_slope
+        by_alpha += alpha_slope(y, mu, alpha, m, growth, sample[SLOPE, i])
         s1 += z * f1
         s2 += z * z * w
         s3 += z * z * z * f3
@@ -171,11 +173,11 @@ def quadrature(
             z, y = problem.column[i], sample[COUNT, i]
             eta = sample[ETA, i] + sigma * z * at
             mu = mean_of(eta)
-            own, own_slope = value_and_slope(y, eta, mu, alpha, i, sample)
+            own, m, growth = log_density(y, eta, mu, alpha, i, sample)
             f1 = (y - mu) / (1.0 + alpha * mu)
             work.node_f1[k, i - begin] = f1
             value += own
-            by_alpha += own_slope
+            by_alpha += alpha_slope(y, mu, alpha, m, growth, sample[SLOPE, i])
             score += z * f1
         node[NODE_VALUE, k] = value - mode_value + nodes[1, k]
         node[NODE_ALPHA, k], node[NODE_SCORE, k] = by_alpha, score

@@ -28,6 +28,8 @@ __all__ = [
     "COUNT",
     "N_SAMPLE_ROWS",
     "OFFSET",
+    "alpha_slope",
+    "log_density",
     "mean_of",
     "set_dispersion",
 ]
@@ -95,14 +97,18 @@ def set_dispersion(alpha: float, sample: FloatArray) -> None:
 
 
 @kernel
-def value_and_slope(y: float, eta: float, mu: float, alpha: float, i: int, sample: FloatArray) -> tuple[float, float]:
-    """Return the log-likelihood of the count y of sample i at a linear predictor, and its derivative by alpha."""
-    low = y < PRODUCT_BELOW
-    m = mu if low else (mu - y) * sample[SCALE, i]
-    v = alpha * m
-    growth = math.log1p(v)
-    value = sample[CONSTANT, i] + y * (eta - sample[LOG_COUNT, i]) - y * growth - (growth / alpha if alpha > 0.0 else m)
-    slope = sample[SLOPE, i] + m * m * log_gap(v, growth)
-    if low:
-        slope -= y * mu / (1.0 + alpha * mu)
-    return value, slope
+def log_density(
+    y: float, eta: float, mu: float, alpha: float, i: int, sample: FloatArray
+) -> tuple[float, float, float]:
+    """Return the log-likelihood of the count y of sample i at a linear predictor, and m and L, see above."""
+    m = mu if y < PRODUCT_BELOW else (mu - y) * sample[SCALE, i]
+    growth = math.log1p(alpha * m)
+    value = sample[CONSTANT, i] + y * (eta - sample[LOG_COUNT, i]) - y * growth
+    return value - (growth / alpha if alpha > 0.0 else m), m, growth
+
+
+@kernel
+def alpha_slope(y: float, mu: float, alpha: float, m: float, growth: float, slope: float) -> float:
+    """Return the derivative of `log_density` by alpha, from what that returned and row SLOPE."""
+    total = slope + m * m * log_gap(alpha * m, growth)
+    return total - y * mu / (1.0 + alpha * mu) if y < PRODUCT_BELOW else total

@@ -24,10 +24,12 @@ from countnest.kernels.mixed.counts.points import (
     F2_ALPHA,
     F3,
     OFFSET,
+    SLOPE,
     WEIGHT,
+    alpha_slope,
+    log_density,
     mean_of,
     set_dispersion,
-    value_and_slope,
 )
 from countnest.kernels.mixed.counts.work import (
     COEFFICIENT,
@@ -249,10 +251,10 @@ def densities(sigma: float, alpha: float, slopes: bool, problem: Problem, work: 
             y = sample[COUNT, i]
             eta = sample[ETA, i] + problem.column[i] * u
             mu = mean_of(eta)
-            value, slope = value_and_slope(y, eta, mu, alpha, i, sample)
+            value, m, growth = log_density(y, eta, mu, alpha, i, sample)
             total += value
-            total_slope += slope
             if slopes:
+                total_slope += alpha_slope(y, mu, alpha, m, growth, sample[SLOPE, i])
                 s = alpha * mu
                 inverse = 1.0 / (1.0 + s)
                 sample[F3, i] = -sample[WEIGHT, i] * (1.0 - s) * inverse
