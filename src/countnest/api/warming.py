@@ -22,11 +22,9 @@ from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.dispersion import estimate_dispersions
 from countnest.stats.edger.glm import GLMInputs, fit_glm
 from countnest.stats.mixed.effects import predicted_effects
+from countnest.stats.mixed.grid import fit_posterior
+from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.linear import fit_linear
-    groups = RandomEffects(np.arange(_SAMPLES) // 4, columns[:, :1])
-    model, offset = MixedModel(example._design.matrix, (groups,)), np.zeros((1, _SAMPLES))
-    fit_counts(example._data.counts[:5], offset, model)
-    fit_posterior(example._data.counts[:5], offset, model, np.eye(model.matrix.shape[1]), 0.1, 0.3)
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 from countnest.stats.mixed.tests import contrast_tests
 
@@ -120,8 +118,7 @@ def _fit_as_edger(example: DESeqDataSet) -> None:
 
 
 def _fit_random_terms(example: DESeqDataSet) -> None:
-<<<<<<< HEAD
-    """Fit linear mixed models with one random column and with two, and test them."""
+    """Fit linear mixed models with one random column and with two, and one of counts, and test them."""
     y = np.log2(example._data.counts[:5] + 0.5)
     columns = np.column_stack([np.ones(_SAMPLES), np.arange(float(_SAMPLES))])
     for k in (1, 2):
@@ -129,18 +126,10 @@ def _fit_random_terms(example: DESeqDataSet) -> None:
         fits = fit_linear(y, model)
         contrast_tests(y, model, None, fits, np.eye(model.matrix.shape[1]))
         predicted_effects(y, model, None, fits)
-=======
-    """Fit mixed models, linear with any random terms, and of counts, and test them."""
-    y = np.log2(example._data.counts[:5] + 0.5)
-    one = np.ones((_SAMPLES, 1))
-    model = MixedModel(example._design.matrix, (RandomEffects(np.arange(_SAMPLES) // 2, one),))
-    fits = fit_general(y, model)
-    general_contrast_tests(y, model, None, fits, np.eye(model.matrix.shape[1]))
-    predicted_effects(y, model, None, fits)
-    counts, offset = example._data.counts[:5], np.zeros((1, _SAMPLES))
-    fit_counts(counts, offset, model)
-    fit_posterior(counts, offset, model, np.eye(model.matrix.shape[1]), 0.1, 0.3)
->>>>>>> 23489b9 (Mixed models of counts: fewer passes on the grid; kernels are compiled by warm)
+    groups = RandomEffects(np.arange(_SAMPLES) // 4, columns[:, :1])
+    model, offset = MixedModel(example._design.matrix, (groups,)), np.zeros((1, _SAMPLES))
+    fit_counts(example._data.counts[:5], offset, model)
+    fit_posterior(example._data.counts[:5], offset, model, np.eye(model.matrix.shape[1]), 0.1, 0.3)
 
 
 def _public(name: str) -> Any:  # noqa: ANN401 (a function of the package)
