@@ -9,6 +9,7 @@ from countnest.errors import ContrastError, DesignError, OptionError
 from countnest.stats.mixed.count_problem import unpacked
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
 from countnest.stats.mixed.glm_nb import glm_nb
+from countnest.stats.mixed.grid import fit_posterior
 from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.pql import fit_pql
 from countnest.stats.mixed.records import Outcome
@@ -137,3 +138,16 @@ def test_likelihood_ratios_are_those_of_glmmtmb():
     restricted = fit_counts(full.counts[:1], full.offset, full.model)
     with pytest.raises(OptionError, match="cannot be compared"):
         count_likelihood_ratio(full.model.matrix, restricted, reduced.model.matrix, fewer)
+
+
+def test_no_genes_are_no_error():
+    example = families(tuple(table("counts")["gene"][:2]))
+    for counts in (example.counts[:0], np.zeros((2, 48))):
+        arguments = (counts, example.offset, example.model)
+        for fits in (fit_counts(*arguments), fit_counts(*arguments, reml=False), fit_pql(*arguments, 0.1)):
+            assert fits.coefficients.shape == (len(counts), 8)
+            assert (fits.outcome == Outcome.CONSTANT).all()
+        assert np.isnan(count_joint_tests(fit_counts(*arguments), np.eye(8)[5:], 20.0).p_value).all()
+        known = fit_posterior(*arguments, np.eye(8), 0.1, 0.3)
+        assert np.isnan(known.mean).all()
+        assert np.isnan(glm_nb(counts, example.offset, example.model.matrix).theta).all()
