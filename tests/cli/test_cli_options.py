@@ -112,7 +112,7 @@ def test_tests_are_chosen_in_any_case(capsys, requests):
         (("airway", "--method", "limma"), "is not one of 'deseq2', 'edger', 'voom'"),
         (("airway", "--method", "edger", "--test", "averaged"), "--method edger has the tests QL and LRT"),
         (("airway", "--method", "voom", "--test", "QL"), "moderated t and F tests alone. Leave out --test."),
-        (("airway", "--method", "voom", "--minmu", "0.5"), "--minmu is for --method deseq2. Leave out it"),
+        (("airway", "--method", "voom", "--minmu", "0.5"), "--minmu is for --method deseq2. Leave it out"),
         (("airway", "--method", "edger", "--fit-type", "mean", "--use-t"), "--fit-type and --use-t are for"),
         (("airway", "--cooks-cutoff", "0"), "neither a positive number nor 'off'"),
         (("airway", "--min-replicates-for-replace", "many"), "neither a positive number nor 'off'"),

@@ -303,12 +303,14 @@ def _of_offset(table: _Table, offset: Any) -> FloatArray:  # noqa: ANN401 (check
         offset = by_label(offset, table.genes, "gene", "offset")
         offset = by_label(offset.T, table.samples, "sample", "offset").T
     values = given_numbers(offset, "offset")
-    if values.shape != table.values.shape or not np.isfinite(values).all():
+    with np.errstate(over="ignore"):
+        factors = np.exp(values)
+    if values.shape != table.values.shape or not (np.isfinite(factors) & (factors > 0.0)).all():
         raise NormalizationError(
-            f"offset must be finite and have the shape of the counts, genes x samples {table.values.shape}; it has "
-            f"the shape {values.shape}."
+            "offset must be finite and have the shape of the counts, genes x samples "
+            f"{table.values.shape}; it has the shape {values.shape}. It holds natural logs of library sizes."
         )
-    return as_float(np.exp(values))
+    return as_float(factors)
 
 
 def _by_label(given: Any, labels: pd.Index, noun: str, what: str) -> FloatArray:  # noqa: ANN401 (checked here)

@@ -15,6 +15,7 @@ from countnest.design.design import check_residual_df, check_varying
 from countnest.design.random.refusal import refuse_random
 from countnest.errors import DesignError, OptionError, counted, listing
 from countnest.methods.edger.model import EdgeRInput, offset_factors
+from countnest.remedies import advised
 from countnest.stats.edger.dispersion import Dispersions
 from countnest.stats.edger.levels import Compat, compat_level
 
@@ -101,9 +102,12 @@ def _check_replicates(dds: CountDataSet, *, estimates: bool) -> None:
         raise DesignError(
             f"the design has as many coefficients as samples ({p}), so that nothing is left to estimate dispersions "
             "from, and quasi-likelihood tests cannot be made. Replicates are needed, or a design with fewer terms. "
-            "With a dispersion of your own there are fold changes and likelihood ratio tests, cn.edger(dds, "
-            "test='lrt', dispersion=0.16), cn.pred_fc(dds, 0.16) and cn.exact_test(dds, dispersion=0.16), whose "
-            "p-values are only as good as that number."
+            + advised(
+                "With a dispersion of your own there are fold changes and likelihood ratio tests, cn.edger(dds, "
+                "test='lrt', dispersion=0.16), cn.pred_fc(dds, 0.16) and cn.exact_test(dds, dispersion=0.16), whose "
+                "p-values are only as good as that number.",
+                "In Python there are fold changes and likelihood ratio tests with a dispersion of your own.",
+            )
         )
 
 

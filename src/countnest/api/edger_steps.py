@@ -13,7 +13,7 @@ from countnest.api.inputs import not_negative
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
-from countnest.errors import OptionError, listing
+from countnest.errors import DesignError, MissingStepError, OptionError, listing
 from countnest.methods.chunks import expand
 from countnest.methods.edger.analysis import analyse, dispersions_of
 from countnest.methods.edger.fit import WORST
@@ -161,6 +161,8 @@ def glm_treat(
     """
     check_option("null", null, TreatNull)
     not_negative("lfc", lfc)
+    require_data_set(dds, "a test by edgeR's method")
+    _check_fit(dds, fit, next(iter(dds._fit(fit).kinds)) if fit in dds.fits else "ql")
     kind = next(iter(dds._fit(fit).kinds))
     word = kind + WORST if null == "worst.case" else kind
     return _tested(dds, coef, contrast, fit, word, alpha=alpha, lfc_threshold=lfc)
@@ -278,6 +280,8 @@ def _groups(dds: CountDataSet, variable: str | None, pair: Any) -> tuple[IntArra
     """Return the samples, as places, of the two groups."""
     design = dds._design
     if variable is None:
+        if not design.levels:
+            raise DesignError("the design has no factor, so that there are no groups to compare.")
         if len(design.levels) != 1:
             raise OptionError(f"variable= must name the factor that has the groups: {listing(design.levels, 20)}.")
         variable = next(iter(design.levels))
@@ -301,9 +305,22 @@ def _tested(
 ) -> Results | ResultsSet:
     """Return the tests of coefficients or of a contrast by a fit of edgeR's method."""
     require_data_set(dds, "a test by edgeR's method")
+    _check_fit(dds, fit, kind)
     query = dds.contrast(_coefficients(dds, coef) if contrast is None else contrast)
     together = contrast is None and len(query) > 1
     return (query.joint() if together else query).test(kind, fit=fit, **options)
+
+
+def _check_fit(dds: CountDataSet, fit: str, kind: str) -> None:
+    """Raise where the data set has no fit by edgeR's method for tests of this kind."""
+    test = kind.removesuffix(WORST)
+    function = "cn.glm_ql_fit(dds)" if test == "ql" else "cn.glm_fit(dds)"
+    if "edgeR" not in dds.fits.values():
+        raise MissingStepError(f"there is no fit by edgeR's method yet: call {function}, or cn.edger(dds).")
+    check_option("fit", fit, [name for name, method in dds.fits.items() if method == "edgeR"])
+    offered = [word for word in dds._fit(fit).kinds if not word.endswith(WORST)]
+    if test not in offered:
+        raise OptionError(f"the fit {fit!r} offers the test {listing(offered)}, not {test!r}: call {function} first.")
 
 
 def _coefficients(dds: CountDataSet, coef: Any) -> dict[str, FloatArray]:  # noqa: ANN401

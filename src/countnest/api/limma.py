@@ -16,6 +16,7 @@ from countnest.methods.limma.fit import limma_analysis
 from countnest.methods.limma.steps import LimmaOptions, chosen_span
 from countnest.options import check_flags
 from countnest.progress import progress
+from countnest.remedies import advised
 from countnest.signature import checked_arguments
 from countnest.stats.edger.levels import Compat, compat_level
 from countnest.stats.norm.tmm import FactorMethod
@@ -150,6 +151,9 @@ def _check_variances(dds: CountDataSet) -> None:
     if n == p:
         raise DesignError(
             f"the design has as many coefficients as there are samples ({n}), so that no variance can be estimated and "
-            "nothing tested. Replicates are needed, or a design with fewer terms. Fold changes alone can be had: "
-            "cn.lm_fit(cn.voom(dds)).coefficients."
+            "nothing tested. Replicates are needed, or a design with fewer terms. "
+            + advised(
+                "Fold changes alone can be had: cn.lm_fit(cn.voom(dds)).coefficients.",
+                "Fold changes alone can be had in Python.",
+            )
         )

@@ -139,6 +139,11 @@ def given_contrasts(contrasts: Any, names: tuple[str, ...]) -> tuple[FloatArray,
     They are given as coefficients x contrasts, or as a dict of labels, each with weights of coefficients by name or in
     their order.
     """
+    if isinstance(contrasts, str):
+        raise ContrastError(
+            f"contrasts={contrasts!r} is text; give weights of coefficients, {{'label': {{{names[-1]!r}: 1}}}}; "
+            "queries of what cn.limma fitted take text: dds.contrast(...).test(fit='limma')."
+        )
     if isinstance(contrasts, Mapping):
         contrasts = pd.DataFrame({label: _weights_of(own, names) for label, own in contrasts.items()})
     if isinstance(contrasts, pd.DataFrame):
@@ -150,6 +155,8 @@ def given_contrasts(contrasts: Any, names: tuple[str, ...]) -> tuple[FloatArray,
     else:
         matrix = np.atleast_2d(given_numbers(contrasts, "contrasts", ContrastError).T)
         labels = tuple(f"contrast{k}" for k in range(1, len(matrix) + 1))
+    if not len(matrix):
+        raise ContrastError("contrasts= is empty; give one or more, such as {'label': {" + repr(names[-1]) + ": 1}}.")
     if matrix.shape[1] != len(names) or not np.isfinite(matrix).all() or not (matrix != 0).any(axis=1).all():
         raise ContrastError(
             f"contrasts must have a row for each of the {len(names)} coefficients {listing(names)}, and a column that "

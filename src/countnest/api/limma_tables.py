@@ -73,6 +73,10 @@ def top_table(
     if sort_by is not None:
         check_option("sort_by", sort_by, SortBy)
     not_negative("lfc", lfc)
+    if p_value != 1.0:
+        probability("p_value", p_value)
+    if number is not None and (isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 0):
+        raise OptionError(f"number={number!r} must be a whole number of genes, or None for all of them.")
     if isinstance(confint, bool):
         confint = 0.95 if confint else None
     places = places_of(coef, fit)
@@ -214,7 +218,12 @@ def remove_batch_effect(
         if each is not None:
             columns.append(sum_to_zero(groups_of(each, given.samples, name, given.sheet)[0]))
     if covariates is not None:
-        numbers = given_numbers(covariates, "covariates", OptionError).reshape(n, -1)
+        numbers = given_numbers(covariates, "covariates", OptionError)
+        if len(np.atleast_1d(numbers)) != n or not np.isfinite(numbers).all():
+            raise OptionError(
+                f"covariates= must be finite, with a row for each of the {n} samples; got the shape {numbers.shape}."
+            )
+        numbers = numbers.reshape(n, -1)
         columns.append(numbers - numbers.mean(axis=0))
     own = given.weights if weights is not None else None
     found = without_batches(given.values, given.design, np.hstack(columns), own)

@@ -60,10 +60,11 @@ def blocks_of(dds: CountDataSet, given: Any) -> tuple[IntArray | None, str]:  # 
         return None, ""
     of_sample, name = groups_of(given, dds._data.samples, "block", dds._data.sheet)
     sizes = np.bincount(of_sample)
+    shown = "block=" if name == "block" else f"block={name!r}"
     if len(sizes) < 2:
-        raise OptionError(f"block={name!r} has one block, so that no correlation can be estimated. Leave it out.")
+        raise OptionError(f"{shown} has one block, so that no correlation can be estimated. Leave it out.")
     if sizes.max() < 2:
-        raise OptionError(f"block={name!r} has a block for each sample, so that none are correlated. Leave it out.")
+        raise OptionError(f"{shown} has a block for each sample, so that none are correlated. Leave it out.")
     if is_spanned(dds._design.matrix, of_sample):
         warn(
             f"the design holds the blocks of {name!r} fixed, so that nothing is left of their correlation: block= is "

@@ -53,6 +53,8 @@ class GeneLabels:
         """Return what sets are matched with: the labels, or a column of the annotation, '' where that is missing."""
         if ids is None:
             return [str(label) for label in self.genes]
+        if not len(self.info.columns):
+            raise OptionError(f"ids={ids!r} is no column: nothing is known of the genes but their labels.")
         check_option("ids", ids, [str(name) for name in self.info])
         column = self.info[ids]
         return ["" if missing else str(v) for v, missing in zip(column, column.isna(), strict=True)]

@@ -80,8 +80,8 @@ def _check_other_method(request: Request, given: Collection[str]) -> None:
     wrong = [f"--{name.replace('_', '-')}" for name in _DESEQ2 if name in given]
     if wrong:
         raise click.UsageError(
-            f"{' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} for --method deseq2. Leave out "
-            f"{'it' if len(wrong) == 1 else 'them'} with --method {request.method}."
+            f"{' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} for --method deseq2. Leave "
+            f"{'it' if len(wrong) == 1 else 'them'} out with --method {request.method}."
         )
     if request.method == "edger" and request.test not in _EDGER:
         raise click.UsageError(f"--method edger has the tests {' and '.join(_EDGER)}. Give one of them, or no --test.")

@@ -131,6 +131,11 @@ def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, join
             "lfc_threshold and alt_hypothesis, or stagewise."
         )
     if options.has_threshold and (joint or not kind.has_threshold):
+        if kind.has_threshold:
+            raise ContrastError(
+                "tests of log fold change above or below a threshold are of each row: leave out joint=True, or "
+                "lfc_threshold and alt_hypothesis."
+            )
         rows = " of each row, without joint=True" if len(query) > 1 else ""
         raise ContrastError(
             f"tests of log fold change above or below a threshold must be Wald, averaged or QL tests{rows}: use "

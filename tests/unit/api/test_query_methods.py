@@ -366,7 +366,7 @@ def test_thresholds_act_on_the_row(pair):
     ("options", "message"),
     [
         ({"kind": "lrt"}, r"threshold must be Wald, averaged or QL tests.*: use test\('wald', \.\.\.\)"),
-        ({"joint": True}, r"threshold must be Wald, averaged or QL tests of each row, without joint"),
+        ({"joint": True}, r"above or below a threshold are of each row: leave out joint=True"),
         ({"stagewise": True}, "the screening test takes no threshold"),
     ],
 )

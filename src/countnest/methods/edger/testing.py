@@ -170,6 +170,9 @@ def _error_chunk(chunk: GeneChunk, *, contrasts: FloatArray, columns: Columns) -
     mu = chunk.size_factors * np.exp(shrunken @ matrix.T)
     working = mu / (1.0 + mu * chunk["dispersion"][:, np.newaxis])
     working = working if chunk.weights is None else working * chunk.weights
+    if columns.working is not None:
+        working_columns, standard = columns.working
+        matrix, contrasts = working_columns.matrix, standard.contrasts(contrasts)
     found = np.full((len(mu), len(contrasts)), np.nan)
     step = max(BLOCK // matrix.shape[1] ** 2, 1)
     for begin in range(0, len(mu), step):

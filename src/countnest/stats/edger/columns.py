@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, as_int
 from countnest.kernels.algebra.elimination import Plan
+from countnest.stats.glm.standard import Standard, standardize
 from countnest.stats.glm.structure import plan_elimination
 
 __all__ = ["Columns", "independent_columns", "without_samples"]
@@ -56,6 +57,8 @@ class Columns:
         How its normal equations are worked out: `kernels.algebra.elimination`.
     level
         (p,) the coefficients whose predictors are nearest to 1 in all samples.
+    working
+        The same model in units that searches cope with, and how its coefficients become those of X; None: X is so.
     """
 
     matrix: FloatArray
@@ -64,10 +67,17 @@ class Columns:
     first: IntArray
     plan: Plan
     level: FloatArray
+    working: tuple[Self, Standard] | None = None
 
     @classmethod
     def of(cls, matrix: FloatArray) -> Self:
         """Return the columns of X (n, p)."""
+        standard = standardize(as_float(matrix))
+        working = None if standard is None else (cls._of(standard.matrix), standard)
+        return replace(cls._of(matrix), working=working)
+
+    @classmethod
+    def _of(cls, matrix: FloatArray) -> Self:
         matrix = as_float(matrix)
         rows, of_sample = np.unique(matrix, axis=0, return_inverse=True)
         of_sample = as_int(of_sample.reshape(-1))
@@ -75,6 +85,10 @@ class Columns:
         samples = as_int(np.argsort(of_sample, kind="stable"))
         first = as_int(np.searchsorted(of_sample[samples], np.arange(len(rows) + 1)))
         return cls(matrix, rows, samples, first, plan_elimination(rows, of_sample), as_float(level))
+
+    def searched(self, *, as_given: bool) -> Self:
+        """Return the columns in which coefficients are searched: those of X, as in R, or the working ones."""
+        return self if as_given or self.working is None else self.working[0]
 
     @property
     def is_one_way(self) -> bool:

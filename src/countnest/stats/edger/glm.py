@@ -5,7 +5,7 @@ Source: McCarthy, Chen and Smyth (2012), doi:10.1093/nar/gks042.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -166,7 +166,12 @@ def _levenberg(
     limit: float,
     max_iter: int,
 ) -> GLMFit:
-    """Return the fits at dispersions (G,)."""
+    """Return the fits at dispersions (G,); exact ones are the same whatever the units of the columns."""
+    if mode == EXACT and columns.working is not None:
+        working, standard = columns.working
+        start = None if start is None else standard.taken(start)
+        fit = _levenberg(inputs, working, alpha, start, mode, limit, max_iter)
+        return replace(fit, beta=standard.given_back(fit.beta))
     (n_genes, n), p = inputs.counts.shape, columns.matrix.shape[1]
     beta = np.full((n_genes, p), np.nan) if start is None else as_float(start.copy())
     mu, deviance = np.empty((n_genes, n)), np.empty(n_genes)

@@ -61,4 +61,6 @@ def _mean_at(at: float, x: FloatArray, values: FloatArray, span: float) -> tuple
         return as_float(values[near].mean(axis=0)), width
     cube = 1.0 - np.minimum(distance[near] / width, 1.0) ** 3
     weights = cube * cube * cube
+    if not weights.any():  # all are at the edge
+        return as_float(values[near].mean(axis=0)), width
     return as_float(weights @ values[near] / weights.sum()), width

@@ -75,13 +75,13 @@ def _profile_of_block(
     terms = count_terms(inputs.counts * inputs.weights)
     floor_share = 0.5 if level.half_floor else 1.0
     limit = GRID_GAIN if level.exact else GAIN
+    plan = columns.searched(as_given=not level.exact).plan
     before: FloatArray | None = None
     start: FloatArray | None = None
     for dispersion, out in zip(dispersions, profile_out, strict=True):
         mu, found = fit_from(inputs, columns, dispersion, start, level, limit)
         profile_chunk(
-            inputs.counts, mu, inputs.weights, terms, dispersion, columns.plan.index, columns.plan.numbers,
-            floor_share, out,
+            inputs.counts, mu, inputs.weights, terms, dispersion, plan.index, plan.numbers, floor_share, out,
         )  # fmt: skip
         start = found
         if level.exact and before is not None:

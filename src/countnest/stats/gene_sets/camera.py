@@ -119,7 +119,7 @@ def _t(inside: FloatArray, n: int, mean: float, variance: float, correlation: fl
     """Return the t statistic of a set (m,) against the other genes; mean and variance are those of all n."""
     m = len(inside)
     m2 = n - m
-    if not (m and m2):
+    if not (m and m2 and variance > 0.0):
         return np.nan
     inflation = max(1.0 + (m - 1) * correlation, 1.0) if m > 1 else 1.0
     delta = n / m2 * (inside.mean() - mean)
