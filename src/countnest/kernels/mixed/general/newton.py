@@ -21,9 +21,13 @@ from countnest.kernels.mixed.general.sweeps import (
 __all__ = ["CONVERGED", "FAILED", "STARTS", "descend", "next_start"]
 
 MAX_EVALUATIONS = 200
+# After so many, a search also ends where another step would gain nothing: gradients have large rounding there.
+SLOW = 60
 MAX_DAMPING = 1e12
-# A deviance is not higher if it is so by this part of it, and almost the same within that part.
-ROUNDING, NEAR = 1e-12, 1e-9
+# Deviances that differ by less than this part are the same: with large variances, it is their rounding.
+NEAR = 1e-9
+# How often a search goes on from a stationary point that is no minimum.
+MAX_TURNS = 20
 # The search ends where |gradient| max(|theta|, SMALL) is below this, and a few steps polish what it found.
 STATIONARY = 1e-5
 SMALL = 1e-3
@@ -80,6 +84,15 @@ def more(damping: float) -> float:
 
 
 @kernel
+def gain(gradient: FloatArray, step: FloatArray) -> float:
+    """Return by how much a Newton step (t,) lowers a quadratic."""
+    total = 0.0
+    for r in range(len(step)):
+        total -= 0.5 * gradient[r] * step[r]
+    return total
+
+
+@kernel
 def move(theta: FloatArray, step: FloatArray, limited: bool, trial: FloatArray) -> bool:
     """Write where a step (t,) leads, limited to twice the size of theta (t,) and one; return False: out of bounds."""
     longest, size = 0.0, 0.0
@@ -111,12 +124,12 @@ def descend(
     hessian, small = space[:t], space[t : 2 * t]
     gradient, step, trial = space[2 * t], space[2 * t + 1], space[2 * t + 2]
     trial[:] = theta
-    found, size, damping, polished = most, math.inf, 0.0, 0
+    found, size, damping, polished, turns = most, math.inf, 0.0, 0, 0
     for evaluation in range(MAX_EVALUATIONS):
         value, square = evaluate(trial, df, restricted, structure, work)
         if evaluation == 0 and not value < most:
             return FAILED, value
-        if polished > 0 or value <= found + ROUNDING * abs(found):
+        if polished > 0 or value <= found + NEAR * (1.0 + abs(found)):
             whiten(work)
             add_levels(structure, work, restricted, sums)
             close_sums(restricted, sums)
@@ -137,7 +150,11 @@ def descend(
             damping = more(damping)
         taken = next_step(hessian, gradient, damping, small, step)
         if polished > 0 and taken > 0.0:
-            return INDEFINITE, found
+            if turns == MAX_TURNS:
+                return INDEFINITE, found
+            polished, turns = 0, turns + 1
+        if evaluation > SLOW and taken == 0.0 and gain(gradient, step) < NEAR * (1.0 + abs(found)):
+            return CONVERGED, found
         damping = taken
         if not (damping < MAX_DAMPING and move(theta, step, polished == 0, trial)):
             return FAILED, found
