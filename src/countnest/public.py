@@ -37,7 +37,7 @@ _BY_HOME = {
         "voom_with_quality_weights",
     ),
     "api.limma_tables": ("decide_tests", "remove_batch_effect", "top_table"),
-    "api.mixed": ("lmm",),
+    "api.mixed": ("glmm", "lmm"),
     "api.normalization": ("estimate_size_factors_for_matrix",),
     "api.pseudobulk": ("pseudobulk",),
     "api.removal": ("remove_results",),

@@ -43,6 +43,7 @@ WIDE = {
     "effect",
     "example",
     "fry",
+    "glmm",
     "groups",
     "lfc_shrink",
     "limma",

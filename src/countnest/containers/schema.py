@@ -37,6 +37,8 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "logCPM": Column("average log2 counts per million", "log2"),
         "AveExpr": Column("mean of log2 counts per million", "log2"),
         "code": Column("how the fit of the mixed model ended: 0 converged, 1 singular, others: see cn.lmm", "code"),
+        "dispersion": Column("dispersion of the mixed model: variance beyond Poisson over the square of the mean", "1"),
+        "sdGroups": Column("standard deviation of the random effects", "log2"),
         "log2FoldChange": Column("log2 fold change ({estimate}): {label}", "log2"),
         JOINT_CHANGE: Column("log2 fold change ({rows}): {row}", "log2"),
         "lfcMLE": Column("log2 fold change (MLE): {label}", "log2"),

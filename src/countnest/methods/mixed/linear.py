@@ -16,14 +16,14 @@ from countnest.errors import OptionError
 from countnest.methods.chunks import expand
 from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
 from countnest.methods.mixed.model import mixed_model, models_block, without
+from countnest.methods.mixed.steps import LinearData
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.mixed.comparisons import LikelihoodRatio, likelihood_ratio
 from countnest.stats.mixed.dream import moderated_tests
-from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, MixedTests
 from countnest.stats.mixed.strata import strata_of, strata_tests
-from countnest.stats.mixed.tests import DegreesOfFreedom, contrast_tests, joint_tests, residual_df
+from countnest.stats.mixed.tests import DegreesOfFreedom
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
 
 __all__ = ["DfRule", "LinearMixedFit", "StoredLinearMixed"]
@@ -66,9 +66,9 @@ class StoredLinearMixed:
     df: str
     scale: str
 
-    def bind(self, data: CountData, design: Design, engine: Engine) -> LinearMixedFit:  # noqa: ARG002 (all is computed)
+    def bind(self, data: CountData, design: Design, engine: Engine) -> LinearMixedFit:
         """Return the fit of the data set with these counts."""
-        return LinearMixedFit(self, data, design)
+        return LinearMixedFit(self, data, design, engine)
 
     def misfits(self, data: CountData, design: Design) -> list[str]:
         """List the mismatches between a fit from a file and these counts."""
@@ -103,11 +103,14 @@ class LinearMixedFit:
         What was estimated.
     data, design
         The counts and the design.
+    engine
+        Works on the genes.
     """
 
     stored: StoredLinearMixed
     data: CountData
     design: Design
+    engine: Engine
 
     @property
     def method(self) -> str:
@@ -129,6 +132,10 @@ class LinearMixedFit:
     def model(self) -> MixedModel:
         """The model matrix and the random terms."""
         return mixed_model(self.design)
+
+    @property
+    def _genes(self) -> LinearData:
+        return LinearData(self.stored.values, self.stored.weights, self.model, self.engine)
 
     @property
     def base_mean(self) -> FloatArray:
@@ -182,11 +189,11 @@ class LinearMixedFit:
             if stored.weights is not None:
                 raise OptionError("tests by strata are for values without weights: fit values='log2'.")
             return strata_tests(strata_of(stored.values, model), contrasts)
-        given = stored.values, model, stored.weights, stored.fits
+        genes, fits = self._genes, stored.fits
         if kind == "dream":
-            found = contrast_tests(*given, contrasts, "satterthwaite")
-            return moderated_tests(found, stored.fits.sigma, residual_df(*given))
-        return contrast_tests(*given, contrasts, self._rule(contrasts))
+            found = genes.contrast_tests(fits, contrasts, "satterthwaite")
+            return moderated_tests(found, fits.sigma, genes.residual_df(fits))
+        return genes.contrast_tests(fits, contrasts, self._rule(contrasts))
 
     def _rule(self, contrasts: FloatArray) -> DegreesOfFreedom | FloatArray:
         """Return the rule for degrees of freedom, or the degrees of freedom (k,) of contrasts where it gives them."""
@@ -221,10 +228,7 @@ class LinearMixedFit:
         """Return the likelihood ratio test that all contrasts are zero, of fits by maximum likelihood."""
         stored, full = self.stored, self.model
         null = without(full, contrasts)
-        larger, smaller = (
-            fit_linear(stored.values, model, stored.weights, reml=False, bounded=stored.fits.bounded)
-            for model in (full, null)
-        )
+        larger, smaller = (self._genes.fit(model, reml=False, bounded=stored.fits.bounded) for model in (full, null))
         return likelihood_ratio(full, larger, null, smaller)
 
     def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
@@ -236,7 +240,7 @@ class LinearMixedFit:
             return JointTest(lfc, expand(stored.kept, ratio.statistic), expand(stored.kept, ratio.p_value), ratio.df)
         rule = self._rule(contrasts)
         df = rule if isinstance(rule, str) else as_float(np.min(rule))
-        found = joint_tests(stored.values, self.model, stored.weights, stored.fits, contrasts, df)
+        found = self._genes.joint_tests(stored.fits, contrasts, df)
         statistic, p_value, df_left = (expand(stored.kept, each) for each in (found.statistic, found.p_value, found.df))
         return JointTest(lfc, statistic, p_value, int(np.linalg.matrix_rank(contrasts)), df_left)
 

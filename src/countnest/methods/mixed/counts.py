@@ -1,0 +1,269 @@
+"""Mixed models of counts, as a fit that answers queries. G genes, n samples, p coefficients, k contrasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.containers.counts import CountData
+from countnest.design.design import Design
+from countnest.design.random.containment import containment_df
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
+from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.mixed.model import mixed_model, models_block, without
+from countnest.methods.mixed.steps import CountMethod, fit_all_counts
+from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.parallel.run import Engine
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.separation import separated
+from countnest.stats.mixed.count_problem import unpacked
+from countnest.stats.mixed.laplace import CountMixedFits, ShrunkenDispersion
+from countnest.stats.mixed.records import MixedModel
+from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
+from countnest.stats.moderated.tails import log_f_tail
+
+__all__ = ["CountDf", "CountMixedFit", "StoredCountMixed"]
+
+LN2 = float(np.log(2.0))
+CountDf = Literal["containment", "residual", "infinite"]
+# How the kinds of test are called, by the rule for degrees of freedom.
+_TESTS: Mapping[str, tuple[str, str]] = {
+    "containment": ("containment t", "containment F"),
+    "residual": ("residual t", "residual F"),
+    "infinite": ("Wald", "Wald"),
+}
+
+
+@register_fit
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredCountMixed:
+    """What a data set keeps of the fit.
+
+    Attributes
+    ----------
+    factors
+        (1, n) size factors or (G, n) normalization factors.
+    base_mean
+        (G,) means of the normalized counts.
+    fits
+        The models.
+    given, log_trend, prior_sd
+        (G,) dispersions that were given; (G,) and a number, the prior of shrunken ones. None: they were estimated.
+    df
+        The rule for degrees of freedom.
+    integral
+        How random effects were integrated out.
+    family
+        'negative binomial' or 'Poisson'.
+    """
+
+    factors: FloatArray
+    base_mean: FloatArray
+    fits: CountMixedFits
+    given: FloatArray | None
+    log_trend: FloatArray | None
+    prior_sd: float | None
+    df: str
+    integral: str
+    family: str
+
+    def bind(self, data: CountData, design: Design, engine: Engine) -> CountMixedFit:
+        """Return the fit of the data set with these counts."""
+        return CountMixedFit(self, data, design, engine)
+
+    def misfits(self, data: CountData, design: Design) -> list[str]:
+        """List the mismatches between a fit from a file and these counts."""
+        (n_genes, n), p = data.shape, design.matrix.shape[1]
+        fits = self.fits
+        q = sum(len(term.levels) for term in design.random)
+        shapes = {
+            "coefficients": (fits.coefficients, (n_genes, p)),
+            "covariances": (fits.covariance, (n_genes, p * (p + 1) // 2)),
+            "random effects": (fits.effects, (n_genes, q)),
+            "mean counts": (self.base_mean, (n_genes,)),
+            **{f"values of {name}": (getattr(fits, name), (n_genes,)) for name in ("sigma", "dispersion", "outcome")},
+        }
+        wrong = [
+            f"its {name} have the shape {found.shape}" for name, (found, size) in shapes.items() if found.shape != size
+        ]
+        if self.factors.shape not in ((1, n), (n_genes, n)):
+            wrong.append(f"its factors have the shape {self.factors.shape}")
+        if self.df not in _TESTS:
+            wrong.append(f"its degrees of freedom are by a rule that is not known, {self.df!r}")
+        return wrong
+
+    @property
+    def dispersion(self) -> FloatArray | ShrunkenDispersion | None:
+        """What is known of the dispersions before the fit."""
+        if self.log_trend is not None and self.prior_sd is not None:
+            return ShrunkenDispersion(self.log_trend, self.prior_sd)
+        return self.given
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountMixedFit:
+    """Mixed models of counts; see `methods.fit.Fit`.
+
+    Attributes
+    ----------
+    stored
+        What was estimated.
+    data, design
+        The counts and the design.
+    engine
+        Works on the genes.
+    """
+
+    stored: StoredCountMixed
+    data: CountData
+    design: Design
+    engine: Engine
+
+    @property
+    def method(self) -> str:
+        """'negative binomial mixed model', or Poisson's."""
+        return f"{self.stored.family} mixed model"
+
+    @property
+    def kinds(self) -> Mapping[str, TestKind]:
+        """T or Wald tests, also against a threshold, F tests of several rows, and likelihood ratio tests."""
+        row, joint = _TESTS[self.stored.df]
+        return {"t": TestKind(row, has_threshold=True, joint_label=joint), "lrt": TestKind("LRT", null="")}
+
+    @property
+    def model(self) -> MixedModel:
+        """The model matrix and the random term."""
+        return mixed_model(self.design)
+
+    @property
+    def base_mean(self) -> FloatArray:
+        """(G,) means of the normalized counts."""
+        return self.stored.base_mean
+
+    @property
+    def never_counted(self) -> BoolArray:
+        """(G,) genes without any count."""
+        return ~self.data.counted
+
+    @property
+    def notes(self) -> FitNotes:
+        """What tables say of the fit."""
+        likelihood = "REML" if self.stored.fits.reml else "maximum likelihood"
+        columns = {
+            "code": np.where(self.never_counted, np.nan, self.stored.fits.outcome.astype(np.float64)),
+            "dispersion": self.stored.fits.dispersion,
+            "sdGroups": self.stored.fits.sigma / LN2,
+        }
+        return FitNotes(estimate=f"{likelihood}, {self.stored.integral}", columns=columns)
+
+    @property
+    def shrinkage(self) -> ShrinkType | None:
+        """None: fixed effects have no prior."""
+        return None
+
+    def models_block(self, block: tuple[str, ...]) -> bool:
+        """Return whether the blocks have random intercepts, so that they may be compared."""
+        return models_block(self.design, block)
+
+    def row_tests(
+        self, contrasts: FloatArray, kind: str, *, threshold: float, alternative: AltHypothesis, unchanged: BoolArray
+    ) -> RowTests:
+        """Test each of the contrasts (k, p)."""
+        fits = self.stored.fits
+        lfc = as_float(fits.coefficients @ contrasts.T / LN2)
+        covariance = unpacked(fits.covariance)
+        se = as_float(np.sqrt(np.einsum("kp,gpq,kq->gk", contrasts, covariance, contrasts)) / LN2)
+        empty = unchanged & ~np.isnan(se)
+        if kind == "lrt":
+            found = [self._ratio(contrast[np.newaxis]) for contrast in contrasts]
+            statistic = np.column_stack([each[0] for each in found])
+            p_value = np.column_stack([each[1] for each in found])
+            return RowTests(
+                np.where(empty, 0.0, lfc), se, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value)
+            )
+        df = np.broadcast_to(self._df(contrasts), se.shape)
+        statistic, p_value = np.empty_like(se), np.empty_like(se)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            low, high = (lfc + threshold) / se, (lfc - threshold) / se
+        for k in range(len(contrasts)):
+            ends = low[:, k], high[:, k]
+            p_value[:, k] = np.exp(log_p_of_roots(*ends, as_float(df[:, k]), alternative))
+            two_sided = threshold == 0.0 and alternative.startswith("greaterAbs")
+            statistic[:, k] = high[:, k] if two_sided else statistic_of_roots(*ends, alternative)
+        p_value = np.where(empty, 0.0 if alternative == "lessAbs" else 1.0, p_value)
+        shown = None if self.stored.df == "infinite" else as_float(np.where(np.isnan(se), np.nan, df))
+        return RowTests(np.where(empty, 0.0, lfc), se, np.where(empty, 0.0, statistic), p_value, df=shown)
+
+    def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
+        """Test that all contrasts (k, p) are zero."""
+        fits = self.stored.fits
+        lfc = as_float(fits.coefficients @ contrasts.T / LN2)
+        rank = int(np.linalg.matrix_rank(contrasts))
+        if kind == "lrt":
+            statistic, p_value = self._ratio(contrasts)
+            return JointTest(lfc, statistic, p_value, rank)
+        rows = np.linalg.svd(contrasts)[2][:rank]  # the same hypothesis in independent rows
+        estimates = fits.coefficients @ rows.T
+        fitted = np.isfinite(estimates).all(axis=1) & np.isfinite(fits.covariance).all(axis=1)
+        middle = np.einsum("kp,gpq,lq->gkl", rows, unpacked(fits.covariance), rows)
+        safe = np.where(fitted[:, np.newaxis, np.newaxis], middle, np.eye(rank))
+        solved = np.linalg.solve(safe, np.where(fitted[:, np.newaxis], estimates, 0.0)[:, :, np.newaxis])[:, :, 0]
+        square = np.where(fitted, (solved * np.where(fitted[:, np.newaxis], estimates, 0.0)).sum(axis=1), np.nan)
+        df = np.full(len(square), float(np.min(self._df(contrasts))))
+        p_value = np.exp(log_f_tail(as_float(square / rank), float(rank), df))
+        if self.stored.df == "infinite":
+            return JointTest(lfc, square, p_value, rank)
+        return JointTest(lfc, square / rank, p_value, rank, np.where(fitted, df, np.nan))
+
+    def _df(self, contrasts: FloatArray) -> FloatArray:
+        """Return the degrees of freedom (k,) of contrasts."""
+        n, p = self.design.matrix.shape
+        if self.stored.df == "containment":
+            return containment_df(self.design, contrasts)
+        return np.full(len(contrasts), float(n - p) if self.stored.df == "residual" else np.inf)
+
+    def _ratio(self, contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return statistics and p-values (G,) of likelihood ratio tests, of fits by maximum likelihood."""
+        stored, full = self.stored, self.model
+        null = without(full, contrasts)
+        method: CountMethod = "laplace" if stored.fits.reml else _method_of(stored.integral)
+        larger, smaller = (
+            fit_all_counts(
+                self.data.matrix, stored.factors, model, stored.dispersion, self.engine, reml=False, method=method
+            ).loglik
+            for model in (full, null)
+        )
+        df = full.matrix.shape[1] - null.matrix.shape[1]
+        statistic = as_float(np.maximum(2.0 * (larger - smaller), 0.0))
+        return statistic, np.exp(log_f_tail(statistic / df, float(df), np.full(len(statistic), np.inf)))
+
+    def separated(self, contrasts: FloatArray) -> BoolArray:
+        """Return the mask (G, k) of genes and contrasts whose maximum likelihood estimate is infinite."""
+        layout = Layout.of(self.design.matrix)
+        genes = Genes(self.data.matrix, self.stored.factors)
+        return over_genes(_separated_chunk, genes, contrasts=contrasts, layout=layout, engine=self.engine)
+
+    def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
+        """Return that no p-value is withheld."""
+        del rule, cooks_cutoff
+        return nothing_withheld(len(self.base_mean))
+
+
+# How tables call the ways to integrate random effects out.
+INTEGRALS: Mapping[CountMethod, str] = {
+    "laplace": "Laplace approximation",
+    "laplace4": "Laplace approximation of the next order",
+    "agq": "adaptive quadrature",
+}
+
+
+def _method_of(integral: str) -> CountMethod:
+    return next(method for method, text in INTEGRALS.items() if text == integral)
+
+
+def _separated_chunk(chunk: GeneChunk, *, contrasts: FloatArray, layout: Layout) -> BoolArray:
+    return separated(chunk.counts, contrasts, layout)
