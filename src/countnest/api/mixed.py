@@ -138,13 +138,20 @@ def lmm(
     check_mixed(dds._design, "linear")
     kept = kept_genes(dds, filter)
     engine = dds._engine(n_threads, quiet)
-    factors = dds._normalize("ratio", engine).factors
+    factors = _normalized(dds, engine).factors
     fitted, precision, scale = _responses(dds, values, weights, kept, factors)
     model = mixed_model(dds._design)
     fits = LinearData(fitted, precision, model, engine).fit(model, reml=reml, bounded=bounded)
     dds._last_engine = engine
     mean = as_float(normalized_counts(dds._data.counts, factors).mean(axis=1))
     return dds.add_fit(name, StoredLinearMixed(kept, mean, fitted, precision, fits, df, scale))
+
+
+def _normalized(dds: CountDataSet, engine: Engine) -> Normalized:
+    """Return the data set's size factors, which are estimated, and kept, where there are none."""
+    if dds._state is None:
+        dds._keep(dds._normalize("ratio", engine), engine)
+    return dds._normalized()
 
 
 def _responses(
@@ -283,7 +290,7 @@ def glmm(
         raise OptionError(f"method={method!r} has no restricted likelihood: use method='laplace', or reml=False.")
     check_mixed(dds._design, "counts")
     engine = dds._engine(n_threads, quiet)
-    state = dds._normalize("ratio", engine)
+    state = _normalized(dds, engine)
     factors = state.factors
     known = _dispersion(dds, dispersion, family, state, engine)
     fits = fit_all_counts(
