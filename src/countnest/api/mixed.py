@@ -18,10 +18,9 @@ from countnest.design.random.checks import check_mixed
 from countnest.design.random.writing import groups_as_fixed
 from countnest.errors import CountnestWarning, OptionError, counted, kind_of, listing
 from countnest.methods.deseq2.analysis import with_dispersions
-from countnest.methods.mixed.counts import INTEGRALS, CountDf, StoredCountMixed
-from countnest.methods.mixed.linear import DfRule, StoredLinearMixed
+from countnest.methods.mixed.counts import INTEGRALS, CountDf, CountMethod, StoredCountMixed, fit_all_counts
+from countnest.methods.mixed.linear import DfRule, LinearData, StoredLinearMixed
 from countnest.methods.mixed.model import mixed_model
-from countnest.methods.mixed.steps import CountMethod, LinearData, fit_all_counts
 from countnest.methods.stage import Normalized
 from countnest.options import check_flags, check_option
 from countnest.parallel.run import Engine

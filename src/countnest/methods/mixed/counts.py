@@ -10,24 +10,26 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
+from countnest.containers.matrix import CountMatrix
 from countnest.design.design import Design
 from countnest.design.random.containment import containment_df
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
 from countnest.methods.mixed.model import mixed_model, models_block, without
-from countnest.methods.mixed.steps import CountMethod, fit_all_counts
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import separated
 from countnest.stats.mixed.count_problem import unpacked
-from countnest.stats.mixed.laplace import CountMixedFits, ShrunkenDispersion
+from countnest.stats.mixed.laplace import CountMixedFits, ShrunkenDispersion, fit_counts
 from countnest.stats.mixed.records import MixedModel
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
 from countnest.stats.moderated.tails import log_f_tail
 
-__all__ = ["CountDf", "CountMixedFit", "StoredCountMixed"]
+__all__ = ["INTEGRALS", "CountDf", "CountMethod", "CountMixedFit", "StoredCountMixed", "fit_all_counts"]
 
+CountMethod = Literal["laplace", "laplace4", "agq"]
+TEXT = "fitting mixed models of counts"
 LN2 = float(np.log(2.0))
 CountDf = Literal["containment", "residual", "infinite"]
 # How the kinds of test are called, by the rule for degrees of freedom.
@@ -267,3 +269,47 @@ def _method_of(integral: str) -> CountMethod:
 
 def _separated_chunk(chunk: GeneChunk, *, contrasts: FloatArray, layout: Layout) -> BoolArray:
     return separated(chunk.counts, contrasts, layout)
+
+
+def fit_all_counts(
+    counts: CountMatrix,
+    factors: FloatArray,
+    model: MixedModel,
+    dispersion: FloatArray | ShrunkenDispersion | None,
+    engine: Engine,
+    *,
+    reml: bool,
+    method: CountMethod,
+) -> CountMixedFits:
+    """Return mixed models of the counts of all genes.
+
+    Parameters
+    ----------
+    counts
+        (G, n)
+    factors
+        (1, n) size factors or (G, n) normalization factors.
+    dispersion
+        Given ones (G,), those with a prior, or None: estimated.
+    """
+    arrays, prior_sd = {}, None
+    if isinstance(dispersion, ShrunkenDispersion):
+        arrays, prior_sd = {"log_trend": dispersion.log_trend}, dispersion.prior_sd
+    elif dispersion is not None:
+        arrays = {"dispersion": dispersion}
+    genes = Genes(counts, factors, by_gene=arrays)
+    return over_genes(
+        _count_chunk, genes, engine=engine, text=TEXT, model=model, prior_sd=prior_sd, reml=reml, method=method
+    )
+
+
+def _count_chunk(
+    chunk: GeneChunk, *, model: MixedModel, prior_sd: float | None, reml: bool, method: CountMethod
+) -> CountMixedFits:
+    dispersion: FloatArray | ShrunkenDispersion | None = None
+    if prior_sd is not None:
+        dispersion = ShrunkenDispersion(as_float(chunk["log_trend"]), prior_sd)
+    elif "dispersion" in chunk.by_gene:
+        dispersion = as_float(chunk["dispersion"])
+    offset = as_float(np.log(chunk.size_factors))
+    return fit_counts(chunk.counts, offset, model, reml=reml, method=method, dispersion=dispersion)

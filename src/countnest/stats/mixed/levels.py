@@ -13,7 +13,7 @@ from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, as_int
 from countnest.kernels.mixed.gene import Inputs
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
-__all__ = ["LevelsModel", "chunk_inputs", "levels_model"]
+__all__ = ["LevelsModel", "chunk_inputs", "levels_model", "memory_of_parts"]
 
 # Relative to the size of the kernels: products in both orders that are equal, and eigenvalues that are.
 COMMUTE, EQUAL = 1e-8, 1e-10
@@ -204,3 +204,9 @@ def observed(values: FloatArray, weights: FloatArray | None) -> tuple[FloatArray
     number = np.maximum(there.sum(axis=1, keepdims=True), 1)
     means = np.where(there, values, 0.0).sum(axis=1, keepdims=True) / number
     return as_float(np.where(there, values, means)), there
+
+
+def memory_of_parts(genes: int, terms: int, pairs: int) -> tuple[FloatArray, ...]:
+    """Return the arrays into which the kernel writes parts."""
+    shapes = ((pairs,), (terms, pairs), (terms * (terms + 1) // 2, pairs), (3, terms), (3, terms, terms))
+    return tuple(np.full((genes, *shape), np.nan) for shape in shapes)

@@ -14,8 +14,7 @@ from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.errors import DesignError, OptionError
 from countnest.kernels.mixed.fit import mixed_chunk
 from countnest.stats.mixed.general import fit_general
-from countnest.stats.mixed.levels import LevelsModel, chunk_inputs, levels_model, observed
-from countnest.stats.mixed.parts import memory_of_parts
+from countnest.stats.mixed.levels import LevelsModel, chunk_inputs, levels_model, memory_of_parts, observed
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome
 from countnest.stats.mixed.weights import log_determinant, normalized
 

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray, as_float, as_int
-from countnest.kernels.mixed.fit import mixed_chunk
-from countnest.stats.mixed.levels import LevelsModel, chunk_inputs, observed
-from countnest.stats.mixed.records import LinearMixedFits, Outcome
+from countnest.arrays import FloatArray, IntArray, as_int
 
-__all__ = ["Parts", "memory_of_parts", "parts_of", "ratios_of", "square", "triangle_pairs"]
+__all__ = ["Parts", "square", "triangle_pairs"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,11 +49,6 @@ class Parts:
     samples: FloatArray
 
 
-def ratios_of(fits: LinearMixedFits) -> FloatArray:
-    """Return the variance ratios (G, t) of fits whose terms have one column each."""
-    return fits.theta**2 if fits.bounded else fits.theta
-
-
 def triangle_pairs(k: int, *, joint: bool) -> IntArray:
     """Return pairs (c, 2) of k rows: each row with itself or, `joint`, the lower triangle row by row."""
     return as_int(np.column_stack(np.tril_indices(k) if joint else (np.arange(k), np.arange(k))))
@@ -70,59 +62,3 @@ def square(packed: FloatArray) -> FloatArray:
     found[..., rows, columns] = packed
     found[..., columns, rows] = packed
     return found
-
-
-def memory_of_parts(genes: int, terms: int, pairs: int) -> tuple[FloatArray, ...]:
-    """Return the arrays into which the kernel writes parts."""
-    shapes = ((pairs,), (terms, pairs), (terms * (terms + 1) // 2, pairs), (3, terms), (3, terms, terms))
-    return tuple(np.full((genes, *shape), np.nan) for shape in shapes)
-
-
-def parts_of(
-    y: FloatArray,
-    levels: LevelsModel,
-    weights: FloatArray | None,
-    fits: LinearMixedFits,
-    contrasts: FloatArray,
-    *,
-    joint: bool = False,
-) -> Parts:
-    """Return the parts of tests of contrasts (k, p); see `triangle_pairs` for `joint`."""
-    genes, terms = len(y), levels.n_terms
-    values, there = observed(y, weights)
-    ratios = as_float(ratios_of(fits))
-    known = np.asarray(np.isfinite(ratios).all(axis=1))
-    values = np.where(known[:, np.newaxis], values, 0.0)
-    inputs = chunk_inputs(levels, as_float(values), weights)
-    pairs = triangle_pairs(len(contrasts), joint=joint)
-    found = memory_of_parts(genes, terms, len(pairs))
-    outcome = as_int(np.where(known, Outcome.CONVERGED, Outcome.NOT_FINITE))
-    own, results = np.zeros((genes, levels.columns.shape[1])), np.zeros((2, genes))
-    rows = levels.own(contrasts)
-    mixed_chunk(
-        inputs,
-        levels.triangle,
-        fits.reml,
-        fits.bounded,
-        np.zeros(0),
-        ratios,
-        outcome,
-        own,
-        results,
-        rows,
-        pairs,
-        *found,
-    )
-    covariance, slopes, bends, first, second = found
-    return Parts(
-        covariance=covariance,
-        slopes=slopes,
-        bends=as_float(np.moveaxis(square(np.moveaxis(bends, 1, -1)), 1, -1)),
-        traces=first[:, 1],
-        products=second[:, 1],
-        plain_traces=first[:, 0],
-        plain_products=second[:, 0],
-        squares=first[:, 2],
-        cross_squares=second[:, 2],
-        samples=as_float(there.sum(axis=1)),
-    )

@@ -14,9 +14,10 @@ from countnest.errors import ContrastError, OptionError
 from countnest.stats.mixed import kenward_roger, satterthwaite
 from countnest.stats.mixed.covariances import curvature_of, gamma_of, jacobian_of
 from countnest.stats.mixed.general_parts import general_parts
+from countnest.stats.mixed.level_parts import parts_of
 from countnest.stats.mixed.levels import levels_model
 from countnest.stats.mixed.linear import checked, fit_linear
-from countnest.stats.mixed.parts import Parts, parts_of, square
+from countnest.stats.mixed.parts import Parts, square
 from countnest.stats.mixed.records import JointMixedTests, LinearMixedFits, MixedModel, MixedTests
 from countnest.stats.moderated.tails import log_f_tail
 
