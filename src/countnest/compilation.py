@@ -45,7 +45,7 @@ EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "linear.array_weights.array_weights_chunk": (2.0, 6),
     "mixed.counts.fit.count_mixed_chunk": (16.0, 59),
     "mixed.counts.grid.count_grid_chunk": (4.0, 7),
-    "mixed.fit.mixed_chunk": (11.0, 29),
+    "mixed.fit.mixed_chunk": (9.5, 34),
     "mixed.general.fit.prepare_chunk": (0.6, 2),
     "mixed.general.fit.fit_general_chunk": (14.0, 28),
     "mixed.general.moments.moments_chunk": (7.0, 6),

@@ -3,19 +3,11 @@
 import numpy as np
 
 from cases import each
+from countnest.kernels.mixed import search
 from countnest.kernels.mixed.contrasts import form_pairs, solve_rows
 from countnest.kernels.mixed.gene import evaluate, load, new_gene
 from countnest.kernels.mixed.levels import DERIVATIVES, VALUE
-from countnest.kernels.mixed.search import (
-    CONVERGED,
-    MEMORY,
-    RANK_DEFICIENT,
-    SINGULAR,
-    descend,
-    scale_ratios,
-    search_ratios,
-    start,
-)
+from countnest.kernels.mixed.search import CONVERGED, MEMORY, RANK_DEFICIENT, SINGULAR
 from countnest.kernels.mixed.triangles import backward, factorise, forward, invert, multiply
 from countnest.stats.mixed.levels import chunk_inputs, levels_model
 from countnest.stats.mixed.linear import LATTICE
@@ -75,6 +67,20 @@ def prepared(model, y, weights):
     return levels, gene, lambda ratios: Dense(y[0], levels.columns, kernels, weight, ratios)
 
 
+def searched(gene, reml, lattice):
+    """Return the ratios at which the search ends, how it ended, and the unit."""
+    terms = gene.first.shape[1]
+    unit, lowest, memory = np.ones(terms), np.zeros(terms), np.zeros((MEMORY + terms, terms))
+    state, numbers, heights = np.zeros(search.STATES, dtype=np.int64), np.zeros(search.NUMBERS), np.zeros(len(lattice))
+    search.scale_ratios(gene, True, unit, lowest)
+    search.begin(lattice, unit, lowest, unit, state, numbers, memory)
+    while state[search.PHASE] != search.DONE:
+        order = DERIVATIVES if state[search.PHASE] == search.DESCENT else VALUE
+        value = evaluate(memory[search.TRIAL], gene, reml, order, memory[search.SLOPE], memory[MEMORY:])
+        search.next_trial(value, gene, reml, lattice, unit, lowest, state, numbers, heights, memory)
+    return memory[search.TRIAL].copy(), state[search.ENDED], unit
+
+
 CASES = [(False, 1), (True, 1), (False, 2)]
 
 
@@ -129,13 +135,10 @@ def test_the_parts_of_tests_are_those_of_dense_matrices(weighted, terms):
 def test_the_search_ends_at_the_lowest_point(weighted, terms):
     for seed in range(12):
         _, gene, dense = prepared(*layout(weighted, terms, seed))
-        unit, lowest, memory = np.ones(terms), np.zeros(terms), np.zeros((MEMORY + terms, terms))
-        scale_ratios(gene, True, unit, lowest)
-        lattice = np.array([0.0, 0.25, 4.0])
-        ended = search_ratios(gene, True, lattice, unit, lowest, np.zeros(3), memory)
+        ratios, ended, _ = searched(gene, True, np.array([0.0, 0.25, 4.0]))
         assert ended in (CONVERGED, SINGULAR)
-        assert (ended == SINGULAR) == bool(np.any(memory[0] == 0))
-        found = dense(memory[0]).criterion(True)
+        assert (ended == SINGULAR) == bool(np.any(ratios == 0))
+        found = dense(ratios).criterion(True)
         line = np.concatenate([[0.0], np.geomspace(1e-6, 1e3, 60)])
         grid = np.meshgrid(*[line] * terms, indexing="ij")
         others = np.column_stack([each.ravel() for each in grid])[:: terms**2]
@@ -150,14 +153,13 @@ def test_the_lower_of_two_minima_is_found(seed):
     columns, groups = np.column_stack([np.ones(12), rng.normal(size=12)]), np.arange(12) // 3
     y, weights = rng.standard_t(3, size=(1, 12)), rng.gamma(0.5, size=(1, 12))
     _, gene, _ = prepared(MixedModel(columns, (RandomEffects(groups, np.ones((12, 1))),)), y, weights)
-    unit, lowest, memory = np.ones(1), np.zeros(1), np.zeros((MEMORY + 1, 1))
-    options, none = (LATTICE, unit, lowest, np.zeros(len(LATTICE)), memory), (np.zeros(1), np.zeros((1, 1)))
-    scale_ratios(gene, True, unit, lowest)
-    start(gene, False, *options)
-    descend(gene, False, unit, lowest, memory)
-    higher = evaluate(memory[0], gene, False, VALUE, *none)
-    search_ratios(gene, False, *options)
-    found = evaluate(memory[0], gene, False, VALUE, *none)
+    none = np.zeros(1), np.zeros((1, 1))
+    ratios, _, unit = searched(gene, False, LATTICE)
+    found = evaluate(ratios, gene, False, VALUE, *none)
+    heights = [evaluate(point * unit, gene, False, VALUE, *none) for point in LATTICE]
+    near = np.argmin(heights)
+    beside = np.linspace(LATTICE[max(near - 1, 0)], LATTICE[near + 1], 50)[:, None] * unit
+    higher = min(evaluate(other, gene, False, VALUE, *none) for other in beside)
     assert found < higher - 1e-3
     line = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 40)]) * unit
     assert found <= min(evaluate(np.array([other]), gene, False, VALUE, *none) for other in line)
@@ -167,9 +169,7 @@ def test_columns_that_depend_on_each_other_have_no_fit():
     model, y, weights = layout(True, 1)
     weights[0, 2:] = 0.0
     _, gene, _ = prepared(model, y, weights)
-    unit, lowest, memory = np.ones(1), np.zeros(1), np.zeros((MEMORY + 1, 1))
-    scale_ratios(gene, True, unit, lowest)
-    assert search_ratios(gene, True, np.array([0.0, 1.0]), unit, lowest, np.zeros(2), memory) == RANK_DEFICIENT
+    assert searched(gene, True, np.array([0.0, 1.0]))[1] == RANK_DEFICIENT
 
 
 def test_packed_triangles_are_those_of_dense_algebra():

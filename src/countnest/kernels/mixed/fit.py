@@ -11,7 +11,23 @@ from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.mixed.contrasts import form_pairs, solve_rows
 from countnest.kernels.mixed.gene import Gene, Inputs, evaluate, load, new_gene
 from countnest.kernels.mixed.levels import DERIVATIVES, VALUE
-from countnest.kernels.mixed.search import CONVERGED, MEMORY, RANK_DEFICIENT, scale_ratios, search_ratios
+from countnest.kernels.mixed.search import (
+    CONVERGED,
+    DESCENT,
+    DONE,
+    ENDED,
+    FINAL,
+    MEMORY,
+    NUMBERS,
+    PHASE,
+    RANK_DEFICIENT,
+    SLOPE,
+    STATES,
+    TRIAL,
+    begin,
+    next_trial,
+    scale_ratios,
+)
 from countnest.kernels.mixed.triangles import backward
 
 __all__ = ["mixed_chunk"]
@@ -45,7 +61,7 @@ def mixed_chunk(
     triangle
         (p, p) R: the model matrix is the columns times R.
     lattice
-        (points,) see `search_ratios`; without points the ratios are not searched for.
+        (points,) see `next_trial`; without points the ratios are not searched for.
     ratios_out
         (G, t) variance ratios.
     outcome_out
@@ -68,21 +84,22 @@ def mixed_chunk(
     gene = new_gene(inputs)
     terms, p = ratios_out.shape[1], inputs.columns.shape[1]
     unit, lowest, memory = np.ones(terms), np.zeros(terms), np.zeros((MEMORY + terms, terms))
+    state, numbers, heights = np.zeros(STATES, dtype=np.int64), np.zeros(NUMBERS), np.zeros(len(lattice))
     solved, half = np.empty((len(rows), p)), np.empty((terms, len(rows), p))
-    order = DERIVATIVES if len(pairs) > 0 else VALUE
-    ratios, heights = memory[0], np.empty(len(lattice))
+    ratios = memory[TRIAL]
     for g in range(len(outcome_out)):
         if outcome_out[g] != CONVERGED:
             continue
         load(inputs, g, gene)
-        if len(lattice) > 0:
-            scale_ratios(gene, bounded, unit, lowest)
-            outcome_out[g] = search_ratios(gene, reml, lattice, unit, lowest, heights, memory)
-        else:
-            for k in range(terms):
-                ratios[k] = ratios_out[g, k]
-        value = evaluate(ratios, gene, reml, order, memory[1], memory[MEMORY:])
-        if not math.isfinite(value):
+        scale_ratios(gene, bounded, unit, lowest)
+        begin(lattice, unit, lowest, ratios_out[g], state, numbers, memory)
+        value = math.nan
+        while state[PHASE] != DONE:
+            order = DERIVATIVES if state[PHASE] == DESCENT or (state[PHASE] == FINAL and len(pairs) > 0) else VALUE
+            value = evaluate(ratios, gene, reml, order, memory[SLOPE], memory[MEMORY:])
+            next_trial(value, gene, reml, lattice, unit, lowest, state, numbers, heights, memory)
+        outcome_out[g] = state[ENDED]
+        if state[ENDED] == RANK_DEFICIENT or not math.isfinite(value):
             outcome_out[g] = RANK_DEFICIENT
             continue
         for k in range(terms):

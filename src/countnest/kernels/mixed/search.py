@@ -1,16 +1,19 @@
-"""The search for the variance ratios that minimise the criterion of a gene. t terms."""
+"""The search for the variance ratios that minimise the criterion of a gene. t terms.
+
+The search asks for evaluations at trial ratios, one after the other, and is told their values: the likelihood, a large
+function, is then called in one place, and compiled into one caller.
+"""
 
 from __future__ import annotations
 
 import math
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.mixed.gene import Gene, evaluate
-from countnest.kernels.mixed.levels import DERIVATIVES, VALUE
+from countnest.kernels.mixed.gene import Gene
 from countnest.kernels.mixed.triangles import backward, factorise, forward
 
-__all__ = ["CONVERGED", "MEMORY", "RANK_DEFICIENT", "scale_ratios", "search_ratios"]
+__all__ = ["DESCENT", "DONE", "FINAL", "LATTICE", "MEMORY", "NUMBERS", "STATES", "begin", "next_trial", "scale_ratios"]
 
 # Ratios are in units that make the mean variance of a random term that of the residuals. Below `NONE` one counts as
 # zero, and above `CAP` as infinite.
@@ -26,8 +29,15 @@ NEARLY = 4.0
 DOWN, UP = 0.9, 10.0
 # How a search ended: the numbers of `stats.mixed.records.Outcome`.
 CONVERGED, SINGULAR, EXHAUSTED, FAILED, RANK_DEFICIENT = 0, 1, 2, 3, 9
-# Rows (., t) of memory beside the Hessian.
-MEMORY = 7
+# Phases: points of the lattice, which need values; a descent, which needs derivatives; the result.
+LATTICE, DESCENT, FINAL, DONE = 0, 1, 2, 3
+# Places in the state: phase, point of the lattice, best one, iterations, halvings, how it ended.
+PHASE, POINT, BEST, ITERATION, HALVING, ENDED, STATES = 0, 1, 2, 3, 4, 5, 6
+# Places in the numbers: the value at the ratios, the least value, the part of a step, the size of the slope.
+VALUE_NOW, LEAST, FRACTION, SIZE, NUMBERS = 0, 1, 2, 3, 4
+# Rows (., t) of memory: ratios, gradient, whether free, step, trial, the best ratios, the gradient at the trial; then
+# the Hessian there.
+RATIOS, GRADIENT, FREE, CHANGE, TRIAL, FOUND, SLOPE, MEMORY = 0, 1, 2, 3, 4, 5, 6, 7
 
 
 @kernel
@@ -47,16 +57,42 @@ def scale_ratios(gene: Gene, bounded: bool, unit_out: FloatArray, lowest_out: Fl
 
 
 @kernel
-def search_ratios(
+def begin(
+    lattice: FloatArray,
+    unit: FloatArray,
+    lowest: FloatArray,
+    given: FloatArray,
+    state: IntArray,
+    numbers: FloatArray,
+    memory: FloatArray,
+) -> None:
+    """Write the first trial: of the lattice or, without one, the ratios (t,) that are given."""
+    for k in range(STATES):
+        state[k] = 0
+    state[BEST] = -1
+    numbers[LEAST] = math.inf
+    if len(lattice) > 0:
+        lattice_trial(lattice, unit, lowest, state[POINT], memory[TRIAL])
+    else:
+        state[PHASE] = FINAL
+        for k in range(len(given)):
+            memory[TRIAL, k] = given[k]
+
+
+@kernel
+def next_trial(
+    value: float,
     gene: Gene,
     reml: bool,
     lattice: FloatArray,
     unit: FloatArray,
     lowest: FloatArray,
+    state: IntArray,
+    numbers: FloatArray,
     heights: FloatArray,
     memory: FloatArray,
-) -> int:
-    """Write the best ratios into the first row of `memory`, and return how the search ended.
+) -> None:
+    """Take the value of the last trial, and write the next one and its phase.
 
     From the best point of a lattice on, Newton's method on the ratios that are not held at zero, each step projected
     and halved until the criterion falls. Other points of a single ratio that are lower than their neighbours, and
@@ -68,108 +104,152 @@ def search_ratios(
         (points,) values for every ratio, increasing: in units, or as negative parts of the lowest.
     unit, lowest
         (t,) from `scale_ratios`.
-    heights
-        (points,) memory.
-    memory
-        (MEMORY + t, t).
+    state, numbers, heights, memory
+        (STATES,), (NUMBERS,), (points,) and (MEMORY + t, t) what the search knows.
     """
-    best = start(gene, reml, lattice, unit, lowest, heights, memory)
-    if best < 0:
-        return RANK_DEFICIENT
-    ended = descend(gene, reml, unit, lowest, memory)
-    if len(unit) > 1:
-        return ended
-    ratios, height, kept = memory[0], memory[5], memory[6]
-    least = height[0]
-    last = len(lattice) - 1
-    for point in range(last + 1):
-        lower = heights[point] < heights[max(point - 1, 0)] or point == 0
-        lower = lower and (point == last or heights[point] < heights[point + 1])
-        if point == best or not lower or heights[point] > least + NEARLY:
-            continue
-        kept[0] = ratios[0]
-        ratios[0] = lattice[point] * unit[0] if lattice[point] >= 0.0 else -lattice[point] * lowest[0]
-        other = descend(gene, reml, unit, lowest, memory)
-        if height[0] < least and other != FAILED:
-            least, ended = height[0], other
+    if state[PHASE] == LATTICE:
+        point = state[POINT]
+        if len(unit) == 1:
+            heights[point] = value
+        if value < numbers[LEAST]:
+            numbers[LEAST] = value
+            state[BEST] = point
+        state[POINT] += 1
+        if state[POINT] < len(lattice) ** len(unit):
+            lattice_trial(lattice, unit, lowest, state[POINT], memory[TRIAL])
+        elif state[BEST] < 0:
+            state[PHASE], state[ENDED] = DONE, RANK_DEFICIENT
         else:
-            ratios[0] = kept[0]
-    return ended
+            numbers[LEAST] = math.inf
+            begin_descent(lattice, unit, lowest, state[BEST], state, memory)
+            state[POINT] = -1
+    elif state[PHASE] == DESCENT:
+        ended = descend(value, gene, reml, unit, lowest, state, numbers, memory)
+        if ended >= 0:
+            keep(ended, state, numbers, memory)
+            point = next_start(lattice, unit, state, numbers, heights)
+            if point >= 0:
+                begin_descent(lattice, unit, lowest, point, state, memory)
+            else:
+                finish(unit, lowest, state, memory)
+    else:
+        state[PHASE] = DONE
 
 
 @kernel
-def descend(gene: Gene, reml: bool, unit: FloatArray, lowest: FloatArray, memory: FloatArray) -> int:
-    """Move the ratios, the first row of `memory`, to a minimum; return how that ended. The sixth has its value."""
-    terms = len(unit)
-    ratios, gradient, free, step, hessian = memory[0], memory[1], memory[2], memory[3], memory[MEMORY:]
-    df, own = (gene.samples[0] - (gene.augmented.shape[1] - 1), 1) if reml else (gene.samples[0], 0)
-    ended = EXHAUSTED
-    for _ in range(ITERATIONS):
-        value = evaluate(ratios, gene, reml, DERIVATIVES, gradient, hessian)
-        memory[5, 0] = value
-        size = 0.0
-        for k in range(terms):
-            held = lowest[k] == 0.0 and ratios[k] == 0.0 and gradient[k] >= 0.0
-            free[k] = 0.0 if held else 1.0
-            size = max(size, free[k] * abs(gradient[k]) * max(ratios[k], 1e-3 * unit[k]))
-        if size == 0.0:
-            ended = CONVERGED
-            break
-        if not direction(gene, memory, df, own):
-            return FAILED
-        if not moved(gene, reml, unit, lowest, value, memory):
-            ended = FAILED if size > FLAT * max(1.0, abs(value)) else CONVERGED
-            break
-        change = 0.0
-        for k in range(terms):
-            change = max(change, abs(step[k]) / max(abs(ratios[k]), NONE * unit[k]))
-        if change < STEP:
-            ended = CONVERGED
-            break
-    for k in range(terms):
-        if ended == CONVERGED and lowest[k] == 0.0 and ratios[k] < NONE * unit[k]:
-            ended = SINGULAR
-    for k in range(terms):
-        if ratios[k] > CAP * unit[k]:
-            ended = FAILED
-    return ended
+def lattice_trial(lattice: FloatArray, unit: FloatArray, lowest: FloatArray, point: int, trial_out: FloatArray) -> None:
+    """Write a point (t,) of the lattice."""
+    for k in range(len(unit)):
+        part = lattice[point % len(lattice)]
+        trial_out[k] = part * unit[k] if part >= 0.0 else -part * lowest[k]
+        point //= len(lattice)
 
 
 @kernel
-def start(
+def begin_descent(
+    lattice: FloatArray, unit: FloatArray, lowest: FloatArray, point: int, state: IntArray, memory: FloatArray
+) -> None:
+    """Write a point of the lattice as the first trial of a descent."""
+    lattice_trial(lattice, unit, lowest, point, memory[TRIAL])
+    state[PHASE], state[ITERATION], state[HALVING] = DESCENT, 0, 0
+
+
+@kernel
+def keep(ended: int, state: IntArray, numbers: FloatArray, memory: FloatArray) -> None:
+    """Keep where a descent ended, if it is the lowest so far."""
+    first = math.isinf(numbers[LEAST])
+    if first or (numbers[VALUE_NOW] < numbers[LEAST] and ended != FAILED):
+        numbers[LEAST] = numbers[VALUE_NOW]
+        state[ENDED] = ended
+        for k in range(memory.shape[1]):
+            memory[FOUND, k] = memory[RATIOS, k]
+
+
+@kernel
+def next_start(lattice: FloatArray, unit: FloatArray, state: IntArray, numbers: FloatArray, heights: FloatArray) -> int:
+    """Return the next point of the lattice that is lower than its neighbours, and nearly as low as the best; or -1."""
+    if len(unit) > 1:
+        return -1
+    last = len(lattice) - 1
+    for point in range(state[POINT] + 1, last + 1):
+        lower = point == 0 or heights[point] < heights[point - 1]
+        lower = lower and (point == last or heights[point] < heights[point + 1])
+        if lower and point != state[BEST] and heights[point] <= numbers[LEAST] + NEARLY:
+            state[POINT] = point
+            return point
+    return -1
+
+
+@kernel
+def finish(unit: FloatArray, lowest: FloatArray, state: IntArray, memory: FloatArray) -> None:
+    """Write the result as the last trial, and what it is."""
+    state[PHASE] = FINAL
+    for k in range(len(unit)):
+        ratio = memory[FOUND, k]
+        memory[TRIAL, k] = ratio
+        if state[ENDED] == CONVERGED and lowest[k] == 0.0 and ratio < NONE * unit[k]:
+            state[ENDED] = SINGULAR
+    for k in range(len(unit)):
+        if memory[FOUND, k] > CAP * unit[k]:
+            state[ENDED] = FAILED
+
+
+@kernel
+def descend(
+    value: float,
     gene: Gene,
     reml: bool,
-    lattice: FloatArray,
     unit: FloatArray,
     lowest: FloatArray,
-    heights: FloatArray,
+    state: IntArray,
+    numbers: FloatArray,
     memory: FloatArray,
 ) -> int:
-    """Write the best point of the lattice into the first row of `memory`; return its number, or -1: there is none."""
-    terms, number = len(unit), len(lattice)
-    ratios, trial = memory[0], memory[4]
-    least, best = math.inf, -1
-    for point in range(number**terms):
-        rest = point
+    """Take the value and the derivatives at a trial, and write the next one; return how the descent ended, or -1."""
+    ratios, gradient, trial, terms = memory[RATIOS], memory[GRADIENT], memory[TRIAL], len(unit)
+    change = math.inf
+    if state[ITERATION] > 0:
+        expected, change = 0.0, 0.0
         for k in range(terms):
-            part = lattice[rest % number]
-            trial[k] = part * unit[k] if part >= 0.0 else -part * lowest[k]
-            rest //= number
-        value = evaluate(trial, gene, reml, VALUE, memory[1], memory[MEMORY:])
-        if terms == 1:
-            heights[point] = value
-        if value < least:
-            least, best = value, point
-            for k in range(terms):
-                ratios[k] = trial[k]
-    return best
+            expected += gradient[k] * (trial[k] - ratios[k])
+            change = max(change, abs(trial[k] - ratios[k]) / max(abs(trial[k]), NONE * unit[k]))
+        rounding = abs(expected) <= ROUNDING * (1.0 + abs(numbers[VALUE_NOW])) and math.isfinite(value)
+        if not (value <= numbers[VALUE_NOW] + 1e-4 * expected or rounding):
+            numbers[FRACTION] *= 0.5
+            state[HALVING] += 1
+            if state[HALVING] > HALVINGS:
+                return FAILED if numbers[SIZE] > FLAT * max(1.0, abs(value)) else CONVERGED
+            propose(unit, lowest, numbers[FRACTION], memory)
+            return -1
+    numbers[VALUE_NOW] = value
+    for k in range(terms):
+        ratios[k] = trial[k]
+        gradient[k] = memory[SLOPE, k]
+    if change < STEP:
+        return CONVERGED
+    if state[ITERATION] == ITERATIONS:
+        return EXHAUSTED
+    state[ITERATION] += 1
+    numbers[SIZE] = 0.0
+    for k in range(terms):
+        held = lowest[k] == 0.0 and ratios[k] == 0.0 and gradient[k] >= 0.0
+        memory[FREE, k] = 0.0 if held else 1.0
+        numbers[SIZE] = max(numbers[SIZE], memory[FREE, k] * abs(gradient[k]) * max(ratios[k], 1e-3 * unit[k]))
+    if numbers[SIZE] == 0.0:
+        return CONVERGED
+    if not direction(gene, memory, reml):
+        return FAILED
+    numbers[FRACTION], state[HALVING] = 1.0, 0
+    propose(unit, lowest, 1.0, memory)
+    return -1
 
 
 @kernel
-def direction(gene: Gene, memory: FloatArray, df: float, own: int) -> bool:
+def direction(gene: Gene, memory: FloatArray, reml: bool) -> bool:
     """Write the step of the free ratios: Newton's, or Fisher's where the Hessian is not positive definite."""
-    gradient, free, step, hessian = memory[1], memory[2], memory[3], memory[MEMORY:]
-    terms = len(free)
+    gradient, free, step, hessian = memory[GRADIENT], memory[FREE], memory[CHANGE], memory[MEMORY:]
+    df, own = (gene.samples[0] - (gene.augmented.shape[1] - 1), 1) if reml else (gene.samples[0], 0)
+    terms = gene.first.shape[1]
     packed = gene.forms[0]  # is not needed before the next evaluation
     for attempt in range(3):
         place = 0
@@ -193,23 +273,10 @@ def direction(gene: Gene, memory: FloatArray, df: float, own: int) -> bool:
 
 
 @kernel
-def moved(gene: Gene, reml: bool, unit: FloatArray, lowest: FloatArray, value: float, memory: FloatArray) -> bool:
-    """Go along a step, made shorter until the criterion falls; return whether it does. `memory` has what was gone."""
-    ratios, gradient, step, trial = memory[0], memory[1], memory[3], memory[4]
-    fraction = 1.0
-    for _ in range(HALVINGS):
-        expected = 0.0
-        for k in range(len(unit)):
-            low = ratios[k] + DOWN * (lowest[k] - ratios[k]) if lowest[k] < 0.0 else 0.0
-            high = UP * (abs(ratios[k]) + unit[k])
-            trial[k] = min(max(ratios[k] + fraction * step[k], low), high)
-            expected += gradient[k] * (trial[k] - ratios[k])
-        new = evaluate(trial, gene, reml, VALUE, gradient, memory[MEMORY:])
-        if new <= value + 1e-4 * expected or (abs(expected) <= ROUNDING * (1.0 + abs(value)) and math.isfinite(new)):
-            memory[5, 0] = new
-            for k in range(len(unit)):
-                step[k] = trial[k] - ratios[k]
-                ratios[k] = trial[k]
-            return True
-        fraction *= 0.5
-    return False
+def propose(unit: FloatArray, lowest: FloatArray, fraction: float, memory: FloatArray) -> None:
+    """Write the trial that is a part of the step away."""
+    for k in range(len(unit)):
+        ratio = memory[RATIOS, k]
+        low = ratio + DOWN * (lowest[k] - ratio) if lowest[k] < 0.0 else 0.0
+        high = UP * (abs(ratio) + unit[k])
+        memory[TRIAL, k] = min(max(ratio + fraction * memory[CHANGE, k], low), high)
