@@ -98,9 +98,8 @@ def mixed_chunk(
             order = DERIVATIVES if state[PHASE] == DESCENT or (state[PHASE] == FINAL and len(pairs) > 0) else VALUE
             value = evaluate(ratios, gene, reml, order, memory[SLOPE], memory[MEMORY:])
             next_trial(value, gene, reml, lattice, unit, lowest, state, numbers, heights, memory)
-        outcome_out[g] = state[ENDED]
-        if state[ENDED] == RANK_DEFICIENT or not math.isfinite(value):
-            outcome_out[g] = RANK_DEFICIENT
+        outcome_out[g] = state[ENDED] if math.isfinite(value) else RANK_DEFICIENT
+        if outcome_out[g] == RANK_DEFICIENT:
             continue
         for k in range(terms):
             ratios_out[g, k] = ratios[k]
