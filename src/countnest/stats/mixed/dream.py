@@ -37,7 +37,7 @@ def moderated_tests(
     Notes
     -----
     A heuristic: the degrees of freedom of the prior are about the residual variance, and those of a test about the
-    variance of its estimate. In simulated studies of 24 families, 4.2 to 5.4 % of true hypotheses have p < 0.05.
+    variance of its estimate. In simulated studies of 24 families, 4.2 to 5.7 % of true hypotheses have p < 0.05.
 
     R counterpart: variancePartition::dream and eBayes.
     """
