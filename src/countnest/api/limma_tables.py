@@ -12,11 +12,12 @@ from countnest.api.limma_inputs import given_values, places_of
 from countnest.api.linear_model import LinearModel, VoomCounts
 from countnest.api.sample_models import groups_of
 from countnest.arrays import FloatArray
-from countnest.errors import MissingStepError, OptionError, kind_of
+from countnest.errors import MissingStepError, OptionError, kind_of, listing
 from countnest.options import check_option
 from countnest.signature import checked_arguments
 from countnest.stats.inference.adjust import Adjustment, adjust, check_adjustment
 from countnest.stats.inference.interval import confidence_interval
+from countnest.stats.linear.least_squares import independent_columns
 from countnest.stats.voom.array_weights import sum_to_zero
 from countnest.stats.voom.batch import without_batches
 
@@ -195,13 +196,24 @@ def remove_batch_effect(
     values
         What `voom` returned, or a table of log values, genes x samples.
     batch, batch2
-        Batches, by sample.
+        Batches, by sample, or the column of the sample sheet of `voom` that has them.
     covariates
         Numbers whose effects are to go, samples x covariates.
     design
-        What is to stay: a data set or a model matrix. None: the design of `voom`, or the mean of each gene.
+        What is to stay, without the batches: a data set, such as ``dds.with_design("~ group")``, or a model matrix.
+        None: the mean of each gene alone, so that differences between groups go as far as batches go with them.
     weights
-        Of the fit, as of `lm_fit`.
+        Of the fit, as of `lm_fit`: None: those of `voom`; of a table, such as ``v.E``, all one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Genes x samples.
+
+    Raises
+    ------
+    OptionError
+        Nothing is to be removed: none of it is given, or the design holds all of it.
 
     Notes
     -----
@@ -209,14 +221,14 @@ def remove_batch_effect(
     """
     if batch is None and batch2 is None and covariates is None:
         raise OptionError("give batch=, batch2= or covariates=: what is to be removed.")
-    if design is None and not isinstance(values, VoomCounts):
-        design = np.ones((np.shape(values)[1], 1)) if np.ndim(values) == 2 else None
+    if design is None:
+        design = _intercept(values)
     given = given_values(values, design, weights)
     n = len(given.samples)
-    columns: list[FloatArray] = []
+    removed: dict[str, FloatArray] = {}
     for name, each in (("batch", batch), ("batch2", batch2)):
         if each is not None:
-            columns.append(sum_to_zero(groups_of(each, given.samples, name, given.sheet)[0]))
+            removed[name] = sum_to_zero(groups_of(each, given.samples, name, given.sheet)[0])
     if covariates is not None:
         numbers = given_numbers(covariates, "covariates", OptionError)
         if len(np.atleast_1d(numbers)) != n or not np.isfinite(numbers).all():
@@ -224,7 +236,21 @@ def remove_batch_effect(
                 f"covariates= must be finite, with a row for each of the {n} samples; got the shape {numbers.shape}."
             )
         numbers = numbers.reshape(n, -1)
-        columns.append(numbers - numbers.mean(axis=0))
-    own = given.weights if weights is not None else None
-    found = without_batches(given.values, given.design, np.hstack(columns), own)
+        removed["covariates"] = numbers - numbers.mean(axis=0)
+    for name, columns in removed.items():
+        if len(independent_columns(np.column_stack([given.design, columns]))) == given.design.shape[1]:
+            raise OptionError(
+                f"the design, of {listing(given.names)}, holds all that {name}= is to remove, so that nothing would "
+                "change. design= must hold what is to stay and not the batches, such as dds.with_design('~ group')."
+            )
+    found = without_batches(given.values, given.design, np.hstack(list(removed.values())), given.weights)
     return pd.DataFrame(found, given.genes, given.samples)
+
+
+def _intercept(values: Any) -> Any:  # noqa: ANN401 (checked by `given_values`)
+    """Return the design of nothing but a mean, with the labels of the samples if there are any."""
+    table = values.E if isinstance(values, VoomCounts) else values
+    if np.ndim(table) != 2:
+        return None
+    samples = table.columns if isinstance(table, pd.DataFrame) else pd.RangeIndex(np.shape(table)[1])
+    return pd.DataFrame({"Intercept": np.ones(len(samples))}, index=samples)

@@ -158,13 +158,34 @@ def test_batches_are_removed_as_by_r(study, voomed):
     batch = np.resize([1, 1, 2], 12)
     table, rows = study.table("remove_batch")
     design = voomed.design.iloc[:, [0, 3]]
-    same(cn.remove_batch_effect(voomed, batch, design=design).to_numpy()[rows], table.iloc[:, 1:])
+    same(cn.remove_batch_effect(voomed.E, batch, design=design).to_numpy()[rows], table.iloc[:, 1:])
     numbers = np.arange(12.0)
     one = cn.remove_batch_effect(voomed.E, covariates=numbers)
     other = cn.remove_batch_effect(voomed.E, design=np.ones((12, 1)), covariates=pd.DataFrame({"x": 2 * numbers + 1}))
     same(one, other)
     assert np.abs((one - one.mean(axis=1).to_numpy()[:, None]) @ (numbers - numbers.mean())).max() < 1e-9
-    assert cn.remove_batch_effect(voomed, batch2=batch, weights=voomed.weights).shape == voomed.E.shape
+
+
+def test_batches_are_removed_from_voom_beside_the_mean_alone_and_with_its_weights(dds, voomed):
+    y, w = voomed.E.to_numpy(), voomed.weights.to_numpy()
+    batch = np.where(dds.samples["b"] == "1", 1.0, -1.0)  # which is in the design of voom
+    for design, kept in ((None, np.ones((12, 1))), (dds.with_design("~ g"), dds.with_design("~ g").design.matrix)):
+        found = cn.remove_batch_effect(voomed, batch="b", design=design).to_numpy()
+        for gene in (0, 100, 487):
+            root = np.sqrt(w[gene])[:, None]
+            beta = np.linalg.lstsq(np.column_stack([kept, batch]) * root, y[gene] * root[:, 0], rcond=None)[0]
+            same(found[gene], y[gene] - beta[-1] * batch)
+        same(found, cn.remove_batch_effect(voomed.E, batch=batch, design=kept, weights=voomed.weights))
+        assert np.abs(found - y).max() > 0.1
+    plain = cn.remove_batch_effect(voomed, batch="b", weights=np.ones(12))
+    same(plain, cn.remove_batch_effect(voomed.E, batch=batch))
+    assert np.abs(plain - cn.remove_batch_effect(voomed, batch="b")).max().max() > 1e-4
+
+
+def test_what_the_design_holds_cannot_be_removed(dds, voomed):
+    for given in ({"batch": "b"}, {"batch": "pair", "batch2": "b"}, {"covariates": np.tile([1.0, 2.0], 6)}):
+        with pytest.raises(OptionError, match=r"holds all that (batch|batch2|covariates)= is to remove.*with_design"):
+            cn.remove_batch_effect(voomed, **given, design=dds)
 
 
 def test_tables_have_the_columns_and_the_order_of_limma(voomed):
