@@ -23,6 +23,7 @@ _BY_HOME = {
         "glm_treat",
         "pred_fc",
     ),
+    "api.estimates": ("gene_estimates",),
     "api.examples": ("make_example_dataset",),
     "api.gene_sets": ("camera", "camera_pr", "fry"),
     "api.htseq": ("dataset_from_htseq",),

@@ -40,8 +40,8 @@ def compare(*tables: Any, alpha: float | None = None, genes: Genes = "same") -> 
         The level below which genes are called, by padj; in tables without padj by s-value, in stage-wise ones by
         padj_stagewise. None: the level that the tables were made for.
     genes
-        "same": all tables must be of the same genes, in any order; "common": genes that are not in all of them are
-        left out.
+        "same": all tables must be of the same genes, in any order, but for genes that were not tested; "common":
+        genes that are not in all of them are left out.
 
     Returns
     -------

@@ -150,6 +150,7 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
             "coefficients": first_of(self._coefficients()),
             "reference levels": first_of(references),
             "gene_info": first_of(self._data.gene_info),
+            "fits": ", ".join(f"{name} ({method})" for name, method in self.fits.items()) if self._fits else "",
             "with": ", ".join(self._peculiarities()),
         }
         size = f"{counted(n_genes, 'gene')} x {counted(n, 'sample')}"
@@ -158,7 +159,7 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
 
     def _status(self) -> str:
         """Return the stage of the analysis."""
-        return first_of(self.fits) or "not fitted"
+        return f"fitted by {' and '.join(dict.fromkeys(self.fits.values()))}" if self._fits else "not fitted"
 
     def _coefficients(self) -> tuple[str, ...]:
         """Return the names of the coefficients."""
@@ -333,13 +334,21 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
             if self._given is None:
                 raise MissingStepError(
                     "there are no size factors yet: call deseq(), or estimate_size_factors(), or set size_factors."
+                    + self._instead()
                 )
             self._state = self._normalize("ratio", self._engine_aside())
         return self._state
 
+    def _instead(self) -> str:
+        """Return advice for those who have a fit by another method than the one that is missing."""
+        if not self._fits:
+            return ""
+        names = " or ".join(map(repr, self._fits))
+        return f" Or choose a fit that there is, fit={names}: its estimates by gene are cn.gene_estimates(dds, fit=)."
+
     def _last_fit(self) -> Fit:
         """Return the fit of the last analysis, with the counts that it was made of."""
-        raise MissingStepError("there is no fit yet: run an analysis, or name one of the fits, fit='name'.")
+        raise MissingStepError("there is no fit yet: run an analysis." + self._instead())
 
     def _fit(self, name: str | None = None) -> Fit:
         """Return one of the fits; None: that of the last analysis."""

@@ -675,7 +675,7 @@ class DESeqDataSet(CountDataSet):
         return replace(super()._normalization(), iterated=iterated_size_factors)
 
     def _status(self) -> str:
-        return self._state.fit.test if isinstance(self._state, Fitted) else "not fitted"
+        return self._state.fit.test if isinstance(self._state, Fitted) else super()._status()
 
     def _coefficients(self) -> tuple[str, ...]:
         priors = self._priors()

@@ -269,7 +269,8 @@ def _of_voom(counts: VoomCounts, contrast: Any) -> _Asked:  # noqa: ANN401 (chec
         weights = np.eye(len(names))[-1 if contrast is None else names.index(contrast)]
     else:
         weights = given_contrasts({"contrast": contrast}, names)[0][0]
-    labels = GeneLabels(given.genes, np.ones(len(given.genes), dtype=np.bool_), pd.DataFrame(index=given.genes))
+    known = pd.DataFrame(index=given.genes) if given.gene_info is None else given.gene_info
+    labels = GeneLabels(given.genes, np.ones(len(given.genes), dtype=np.bool_), known)
     return _Asked(LinearData(given.values, given.design, given.weights), weights, labels, None)
 
 

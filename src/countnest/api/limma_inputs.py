@@ -24,7 +24,8 @@ __all__ = ["Values", "given_contrasts", "given_trend", "given_value_weights", "g
 class Values:
     """Values (G, n), NaN where missing, and a design (n, p), with their labels.
 
-    Weights are (G, n) or (1, n). They, sample weights and the sample sheet are None where there are none.
+    Weights are (G, n) or (1, n). They, sample weights, the sample sheet and what is known of the genes
+    are None where there are none.
     """
 
     values: FloatArray
@@ -35,6 +36,7 @@ class Values:
     weights: FloatArray | None
     sample_weights: pd.Series[float] | None = None
     sheet: pd.DataFrame | None = None
+    gene_info: pd.DataFrame | None = None
 
 
 def given_values(values: Any, design: Any, weights: Any) -> Values:  # noqa: ANN401 (checked here)
@@ -44,10 +46,10 @@ def given_values(values: Any, design: Any, weights: Any) -> Values:  # noqa: ANN
         sheet = values.samples if sheet is None else sheet
         frame, own = values.E, values.weights.to_numpy(dtype=np.float64)
         design = values.design if design is None else design
-        sample_weights = values.sample_weights
+        sample_weights, gene_info = values.sample_weights, values.gene_info
     else:
         frame = values if isinstance(values, pd.DataFrame) else pd.DataFrame(_table(values))
-        own, sample_weights = None, None
+        own, sample_weights, gene_info = None, None, None
     numbers = given_numbers(frame, "values", OptionError)
     if np.isinf(numbers).any():
         raise OptionError("values must be finite, or NaN where they are missing: log counts, not counts of zero.")
@@ -56,7 +58,7 @@ def given_values(values: Any, design: Any, weights: Any) -> Values:  # noqa: ANN
         own = given_value_weights(weights, frame.index, frame.columns)
     if sheet is not None and not isinstance(frame.columns, pd.RangeIndex):
         sheet = by_label(sheet, frame.columns, "sample", "design", DesignError)
-    return Values(numbers, frame.index, frame.columns, matrix, names, own, sample_weights, sheet)
+    return Values(numbers, frame.index, frame.columns, matrix, names, own, sample_weights, sheet, gene_info)
 
 
 def _table(values: Any) -> FloatArray:  # noqa: ANN401 (checked here)

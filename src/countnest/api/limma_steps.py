@@ -167,7 +167,7 @@ def voom_lm_fit(
     own = None if found.sample_weights is None else pd.Series(found.sample_weights, dds._data.samples)
     _warn_without_curve(found.voom)
     fit = _model(found.fits, dds._data.genes, dds._design.names, found.correlation, own)
-    return replace(fit, curve=found.voom.curve)
+    return replace(fit, curve=found.voom.curve, gene_info=dds._data.gene_info.copy())
 
 
 @checked_arguments
@@ -205,7 +205,8 @@ def lm_fit(
     given = given_values(values, design, weights)
     blocks = correlated_blocks(block, correlation, given.samples, given.sheet)
     fits = fit_values(given.values, given.design, given.weights, blocks)
-    return _model(fits, given.genes, given.names, correlation, given.sample_weights)
+    fit = _model(fits, given.genes, given.names, correlation, given.sample_weights)
+    return replace(fit, gene_info=given.gene_info)
 
 
 @checked_arguments
@@ -308,6 +309,7 @@ def _labelled(
         found.curve,
         own,
         data.sheet.copy(),
+        data.gene_info.copy(),
     )
 
 

@@ -62,7 +62,7 @@ def top_table(
     Returns
     -------
     pandas.DataFrame
-        By gene: logFC or a column for each coefficient, AveExpr, t or F, P.Value, adj.P.Val, and B for one coefficient
+        By gene: what is known of the genes, such as symbols; logFC or a column for each coefficient, AveExpr, t or F, P.Value, adj.P.Val, and B for one coefficient
         after `e_bayes`.
 
     Notes
@@ -88,7 +88,11 @@ def top_table(
     change = np.abs(fit.estimates[:, places]).max(axis=1)
     table = table[(table["adj.P.Val"] <= p_value).to_numpy() & (change >= lfc)] if p_value < 1 or lfc > 0 else table
     table = _sorted(table, sort_by or ("F" if "F" in table else "B" if "B" in table else "p"))
-    return table if number is None else table.head(number)
+    table = table if number is None else table.head(number)
+    if fit.gene_info is None:
+        return table
+    known = fit.gene_info.loc[table.index, [name for name in fit.gene_info if name not in table]]
+    return pd.concat([known, table], axis=1)
 
 
 def _require_statistics(fit: object, function: str) -> None:

@@ -42,6 +42,8 @@ class VoomCounts(Described):
         The square roots of standard deviations, and the curve that weights are read from.
     samples
         The sample sheet, whose columns may be named where blocks or groups are asked for.
+    gene_info
+        What is known of the genes, such as symbols. None: nothing.
 
     Notes
     -----
@@ -55,6 +57,7 @@ class VoomCounts(Described):
     curve: VarianceCurve
     sample_weights: pd.Series[float] | None = None
     samples: pd.DataFrame | None = None
+    gene_info: pd.DataFrame | None = None
 
     def _described(self) -> tuple[str, dict[str, str]]:
         n_genes, n = self.E.shape
@@ -115,6 +118,8 @@ class LinearModel(Described):
         The one that weights were read from, of `voom_lm_fit`; else None.
     moderation
         What `e_bayes` or `treat` found; None before.
+    gene_info
+        What is known of the genes, such as symbols: the first columns of `top_table`. None: nothing.
 
     Notes
     -----
@@ -133,6 +138,7 @@ class LinearModel(Described):
     sample_weights: pd.Series[float] | None = None
     curve: VarianceCurve | None = None
     moderation: Moderation | None = None
+    gene_info: pd.DataFrame | None = None
 
     def _described(self) -> tuple[str, dict[str, str]]:
         facts = {"coefficients": first_of(self.names)}

@@ -243,7 +243,11 @@ def _require_same_hypothesis(first: Given, second: Given) -> None:
 
 
 def _shared_genes(given: list[Given], genes: Genes) -> pd.Index:
-    """Return the labels of the genes that are compared, in the order of the first table."""
+    """Return the labels of the genes that are compared, in the order of the first table.
+
+    Genes that a table tested must be in all others. Those that it did not test, as edgeR's filter leaves out, are
+    often left out of tables of the same analysis in R.
+    """
     shared = given[0].table.index
     for each in given[1:]:
         shared = shared[shared.isin(each.table.index)]
@@ -252,12 +256,12 @@ def _shared_genes(given: list[Given], genes: Genes) -> pd.Index:
             f"the tables have no gene in common: the labels of '{given[0].name}' are like "
             f"{listing(given[0].table.index, 2)}, those of '{given[1].name}' like {listing(given[1].table.index, 2)}."
         )
-    own = [f"{each.name}: {len(each.table) - len(shared)}" for each in given if len(each.table) > len(shared)]
-    if own and genes == "same":
+    lacking = {each.name: int(np.count_nonzero(each.tested & ~each.table.index.isin(shared))) for each in given}
+    if genes == "same" and any(lacking.values()):
+        more = ", ".join(f"'{name}' tested {counted(n, 'gene')} more" for name, n in lacking.items() if n)
         raise OptionError(
-            f"the tables are of different genes; {len(shared)} are in all of them, and not in all of them are "
-            f"{', '.join(own)}. To compare those in all of them: genes='common'. Adjusted p-values stay those of "
-            "each table."
+            f"the tables are of different genes: {len(shared)} are in all of them, and {more}. To compare those in all "
+            "of them: genes='common'. Adjusted p-values stay those of each table."
         )
     return shared
 

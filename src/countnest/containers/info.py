@@ -22,6 +22,16 @@ _WITH_LIKELIHOODS = ("LRT", "averaged LRT", "QL F")
 
 # Tests of logarithms of counts to which half a count was added.
 _ADDED = ("moderated t", "moderated F")
+
+# What a test against a threshold is of, and what it is called in edgeR and limma.
+_BEYOND = {
+    "greaterAbs": "|log2 fold change| > {:g}",
+    "greaterAbs2014": "|log2 fold change| > {:g}",
+    "greater": "log2 fold change > {:g}",
+    "less": "log2 fold change < -{:g}",
+    "lessAbs": "|log2 fold change| < {:g}",
+}
+_OF_R = {"QL F": " (glmTreat)", "moderated t": " (TREAT)"}
 # What the label says.
 _IN_THE_TITLE = ("label", "coefficients", "contrasts")
 
@@ -88,6 +98,9 @@ class ResultsInfo(Described):
         The release whose behaviour the fit has; None for methods that know of none.
     estimate
         What the fold changes are, where they are neither estimates of maximum likelihood nor have a prior.
+    filtered_before
+        Whether the method leaves out genes with few counts before the fit, where it is asked to, so that there is no
+        independent filtering. None: it does not.
     annotation
         The last columns of the table, which say what is known of the genes besides their counts.
     version
@@ -124,6 +137,7 @@ class ResultsInfo(Described):
     hidden_df: int | None = None
     compat: str | None = None
     estimate: str | None = None
+    filtered_before: bool | None = None
     annotation: tuple[str, ...] = ()
     version: str = field(default_factory=installed_version)
 
@@ -139,7 +153,9 @@ class ResultsInfo(Described):
         """Return the words that fill the meanings of columns, see `schema.Column`."""
         posterior = "posterior interval (normal approximation)"
         interval = "confidence interval" if self.shrinkage is None else posterior
-        ratio = f"'{self.formula or 'full'}' vs '{self.reduced or 'reduced'}'"
+        null = self.reduced or "reduced"
+        against = f"with and {null}" if null.startswith("without ") else f"vs '{null}'"
+        ratio = f"'{self.formula or 'full'}' {against}"
         return {
             "label": self.label,
             "tested": ratio if self.test == "LRT" else self.label,
@@ -148,14 +164,27 @@ class ResultsInfo(Described):
             "error": "standard error" if self.shrinkage is None else "posterior SD",
             "times": self._scaled("times {:.3g}"),
             "interval": f"{100 * (self.confint or 0):g} % {interval}",
-            "statistic": self.test,
+            "statistic": f"signed root of the {self.test}" if self._is_root else self.test,
             "before": self._scaled("before scaling"),
-            "test": self.test if self.test.endswith("LRT") else f"{self.test} test",
+            "test": (self.test if self.test.endswith("LRT") else f"{self.test} test") + self._against(),
             "null": self._scaled("scaled null"),
             "adjustment": self.p_adjust,
             "infinite": self._infinite(),
             "small": f" or |log2 fold change| < {self.lfc_threshold:g}" if self.lfc_threshold > 0 else "",
         }
+
+    @property
+    def _is_root(self) -> bool:
+        """Whether the statistic is a root, with a sign, of the one that the test is called by."""
+        one_sided = self.lfc_threshold > 0 or not self.alt_hypothesis.startswith("greaterAbs")
+        return one_sided and self.test.split(",")[0] in ("QL F", "LRT")
+
+    def _against(self) -> str:
+        """Say what a test against a threshold is of, with the name that it has in edgeR or limma; '' for others."""
+        if self.lfc_threshold == 0 or not (self._is_root or self.test in _ADDED):
+            return ""
+        name = _OF_R["moderated t" if self.test in _ADDED else "QL F"] if self.alt_hypothesis == "greaterAbs" else ""
+        return f" of {_BEYOND[self.alt_hypothesis].format(self.lfc_threshold)}{name}"
 
     def _scaled(self, text: str) -> str:
         """Return a text about the scaled null distribution in parentheses; '' where it is not scaled."""

@@ -75,6 +75,8 @@ class Summary:
         Whether the table is about the intercept, which is no change: a mean count, compared with 1.
     sought_outliers
         Whether genes were checked for outliers, which not every method does.
+    sought_low_counts
+        Whether genes with low counts could have been left out of the adjustment, or were left out before the fit.
     """
 
     n_genes: int
@@ -102,6 +104,7 @@ class Summary:
     sparse_lines: tuple[str, ...] = ()
     intercept: bool = False
     sought_outliers: bool = True
+    sought_low_counts: bool = True
 
     def __str__(self) -> str:
         lines = [
@@ -148,15 +151,14 @@ class Summary:
 
     def _missing_lines(self, outliers: int, low_counts: int) -> list[str]:
         """Return the numbers of genes without an adjusted p-value, by the reason, with footnotes."""
-        notes = [self._filter_note()]
+        notes = [self._filter_note()] if self.sought_low_counts else []
         if self.sought_outliers:
             cutoff = f" {option('cooks_cutoff')}" if self.outlier_rule == "cooks" else ""
             notes = [_OUTLIER_NOTES[self.outlier_rule] + cutoff, *notes]
         filtered = "low counts" if self.filter_statistic == "baseMean" else "filtered"
         return [
             *([self._line("outliers [1]", outliers)] if self.sought_outliers else []),
-            self._line(f"{filtered} [{len(notes)}]", low_counts),
-            self._filter_line(),
+            *([self._line(f"{filtered} [{len(notes)}]", low_counts), self._filter_line()] if self.sought_low_counts else []),
             *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
             *([self._line("at the bound", self.at_bound)] if self.at_bound else []),
             *(f"[{number}] {note}" for number, note in enumerate(notes, 1)),
@@ -208,6 +210,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
     joint = "log2FoldChange" not in table
     change = np.zeros(len(table)) if joint else numbers_of(table, "log2FoldChange")
     significant = value < level
+    low_counts = None if p_value is None else _low_counts(table, p_value)
     outliers, not_estimated, at_bound = (None, 0, 0) if p_value is None else _without_p_value(table, p_value)
     return Summary(
         n_genes=len(table),
@@ -216,7 +219,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         up=None if joint else _count(significant & (change > info.lfc_threshold)),
         down=None if joint else _count(significant & (change < -info.lfc_threshold)),
         outliers=outliers,
-        low_counts=None if p_value is None else _low_counts(table, p_value),
+        low_counts=low_counts,
         alpha=level,
         tuned_alpha=info.alpha,
         lfc_threshold=info.lfc_threshold,
@@ -239,6 +242,7 @@ def summarize(table: pd.DataFrame, info: ResultsInfo, alpha: float | None = None
         else (),
         intercept=info.label == "Intercept" and info.test == "Wald",
         sought_outliers=bool(outliers) or info.cooks_cutoff is not None or info.outliers != "cooks",
+        sought_low_counts=bool(low_counts) or info.filter_fun is not None or not info.filtered_before,
     )
 
 

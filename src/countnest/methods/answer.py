@@ -319,6 +319,7 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> Res
         shrunken_test=fit.shrinkage is not None,
         compat=notes.compat,
         estimate=notes.estimate,
+        filtered_before=kind.is_filtered or None,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ __all__ = [
     "STORED",
     "Fit",
     "FitNotes",
+    "HasEstimates",
     "JointTest",
     "RowTests",
     "StoredFit",
@@ -222,6 +223,18 @@ class StoredFit(Protocol):
 
     def misfits(self, data: CountData, design: Design) -> list[str]:
         """List the mismatches between a fit from a file and these counts, as sentences without the full stop."""
+        ...
+
+
+@runtime_checkable
+class HasEstimates(Protocol):
+    """A fit with estimates by gene, which `api.estimates` shows."""
+
+    @property
+    def base_mean(self) -> FloatArray: ...  # noqa: D102 (as of `Fit`)
+
+    def estimates(self) -> dict[str, FloatArray]:
+        """Return estimates (G,) by name, log2 coefficients by their names last."""
         ...
 
 

@@ -220,7 +220,7 @@ def test_different_questions_are_refused_by_name(dds):
 def test_other_genes_are_refused_or_left_out(dds):
     asked = tables(dds)
     less = asked["limma"].table.iloc[30:][["log2FoldChange", "pvalue", "padj"]]
-    with pytest.raises(OptionError, match=r"different genes; 570 are in all of them, .* edgeR QL F: 30"):
+    with pytest.raises(OptionError, match=r"different genes: 570 are .*, and 'edgeR QL F' tested 30 genes more"):
         cn.compare(asked["edger"], less)
     found = cn.compare(asked["edger"], less, genes="common")
     assert len(found) == 570
@@ -232,11 +232,27 @@ def test_other_genes_are_refused_or_left_out(dds):
     assert cn.compare(less, shuffled).calls.jaccard == 1.0
 
 
+def test_genes_that_were_not_tested_may_be_left_out_of_a_table():
+    study = cn.simulate.groups(genes=400, base=(0.3, 500.0), rng=2)
+    dds = cn.DESeqDataSet(study.counts, study.samples, design="~ group", reference=study.reference, quiet=True)
+    whole = cn.edger(dds, quiet=True).effect("group").test(fit="edger", alpha=0.05)
+    small = dds[cn.filter_by_expr(dds)]
+    steps = cn.glm_ql_ftest(cn.glm_ql_fit(small, quiet=True))
+    n = len(steps)
+    assert 100 < n < 390
+    of_r = whole.table.dropna()[["log2FoldChange", "pvalue", "padj"]].set_axis(["logFC", "PValue", "FDR"], axis=1)
+    for first, second in ((whole, steps), (steps, whole), (whole, of_r), (of_r, whole)):
+        found = cn.compare(first, second)
+        assert (len(found), found.calls.jaccard, found.tested) == (n, 1.0, (n, 0, 0))
+    with pytest.raises(OptionError, match=r"and 'edgeR QL F' tested 5 genes more"):
+        cn.compare(whole, of_r.iloc[5:])
+
+
 def test_tables_of_r_are_taken_by_their_columns(dds):
     edger = tables(dds)["edger"]
     of_r = edger.table.rename(columns={"log2FoldChange": "logFC", "pvalue": "PValue", "padj": "FDR", "stat": "F"})
     of_r = of_r[["logFC", "F", "PValue", "FDR"]].dropna()
-    found = cn.compare({"here": edger, "R": of_r}, genes="common")
+    found = cn.compare({"here": edger, "R": of_r})
     assert found.calls.jaccard == 1.0
     assert found.levels == (0.05, 0.05)
     assert any("no record says which question 'R' answers" in note for note in found.notes)

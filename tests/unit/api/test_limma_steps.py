@@ -327,3 +327,19 @@ def test_names_of_limma_are_answered():
     for name, answer in (("lmFit", "lm_fit"), ("topTable", "cn.top_table"), ("makeContrasts", "cn.contrasts_fit")):
         with pytest.raises(AttributeError, match=f"Here it is {answer}"):
             getattr(cn, name)
+
+
+def test_symbols_go_through_voom_to_tables_and_gene_sets(dds):
+    symbols = [f"sym{k}" for k in range(488)]
+    own = dds.copy()
+    own.gene_info = pd.DataFrame({"symbol": symbols}, own.gene_names)
+    v = cn.voom(own)
+    for fit in (cn.lm_fit(v), cn.voom_lm_fit(own), cn.contrasts_fit(cn.lm_fit(v), {"c": {"g_b_vs_a": 1}})):
+        table = cn.top_table(cn.e_bayes(fit), number=20)
+        assert table.columns[0] == "symbol"
+        assert list(table["symbol"]) == [f"sym{gene.removeprefix('gene')}" for gene in table.index]
+    sets = {"some": symbols[:40], "others": symbols[100:130]}
+    by_label = {name: [f"gene{each.removeprefix('sym')}" for each in members] for name, members in sets.items()}
+    pd.testing.assert_frame_equal(cn.camera(v, sets, ids="symbol"), cn.camera(v, by_label))
+    with pytest.raises(OptionError, match="ids='symbol' is no column: nothing is known of the genes"):
+        cn.camera(cn.voom(dds), sets, ids="symbol")

@@ -1,12 +1,14 @@
 """One object, one table: queries of every kind, answered by the fits of every method."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 import countnest as cn
-from countnest.errors import OptionError
+from countnest.errors import MissingStepError, OptionError
 
 # What all tables of one comparison have, in this order.
 SHARED = ["baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "padj_reason", "separated"]
@@ -128,3 +130,81 @@ def test_no_table_speaks_of_infinite_fold_changes_that_it_does_not_have(dds):
     assert "the fold change is infinite and its Wald p-value is unreliable" in said["deseq2"]
     assert "the maximum likelihood fold change is infinite, and the p-value is valid" in said["edger"]
     assert "half a count is added to all" in said["limma"]
+
+
+def test_tables_of_tests_against_a_threshold_say_which_test_it_is(dds):
+    group = dds.effect("group", levels=("B", "A"))
+    for fit, kind, statistic, test in (
+        ("edger", "ql", "signed root of the QL F", "QL F test of |log2 fold change| > 1 (glmTreat)"),
+        ("edger", "ql_worst", "signed root of the QL F, worst case", "QL F, worst case test of |log2 fold change| > 1"),
+        ("edger_lrt", "lrt", "signed root of the LRT", "LRT of |log2 fold change| > 1 (glmTreat)"),
+        ("limma", "t", "moderated t", "moderated t test of |log2 fold change| > 1 (TREAT)"),
+    ):
+        table = group.test(kind, fit=fit, lfc_threshold=1.0)
+        said = table.descriptions()
+        assert said["stat"].startswith(f"{statistic} statistic"), fit
+        assert said["pvalue"].startswith(test), fit
+        within = table.table["log2FoldChange"].abs() < 0.9
+        assert within.any()
+        assert not np.signbit(table.table["stat"][within & (table.table["stat"] == 0)]).any()
+    less = group.test(fit="edger", lfc_threshold=1.0, alt_hypothesis="less").descriptions()["pvalue"]
+    assert less == "QL F test of log2 fold change < -1 p-value: group B vs A"
+    assert group.test(fit="edger").descriptions()["pvalue"] == "QL F test p-value: group B vs A"
+    assert "'~ sex * group' with and without 'group B vs A'" in group.test(fit="edger_lrt").descriptions()["pvalue"]
+    wald = group.test("wald", fit="deseq2", lfc_threshold=1.0).descriptions()
+    assert (wald["stat"], wald["pvalue"]) == ("Wald statistic: group B vs A", "Wald test p-value: group B vs A")
+
+
+def test_summaries_of_fits_without_a_filter_have_no_line_of_low_counts():
+    study = cn.simulate.groups(genes=300, base=(0.3, 500.0), rng=2)
+    dds = cn.DESeqDataSet(study.counts, study.samples, design="~ group", reference=study.reference, quiet=True)
+    for filtered in (True, False):
+        dds = cn.limma(cn.edger(dds, filter=filtered, quiet=True), filter=filtered, quiet=True)
+        for fit in ("edger", "limma"):
+            lines = str(dds.effect("group").test(fit=fit).summary(file=io.StringIO()))
+            assert ("low counts" in lines, "left out" in lines, "[1]" in lines) == (filtered,) * 3, (fit, lines)
+
+
+def test_a_data_set_says_which_fits_it_has_and_points_to_them():
+    study = cn.simulate.groups(genes=120, rng=2)
+    dds = cn.DESeqDataSet(study.counts, study.samples, design="~ group", reference=study.reference, quiet=True)
+    assert "not fitted" in repr(dds)
+    dds = cn.limma(cn.edger(dds, quiet=True), quiet=True)
+    assert "fitted by edgeR and limma-voom" in repr(dds)
+    assert "fits: edger (edgeR), limma (limma-voom)" in repr(dds)
+    sets = {"some": list(dds.gene_names[:20])}
+    for call in (
+        lambda: dds.effect("group").test(),
+        lambda: cn.results(dds),
+        lambda: cn.camera(dds.effect("group"), sets),
+        lambda: dds.genes,
+        lambda: dds.counts(normalized=True),
+    ):
+        with pytest.raises(MissingStepError, match=r"fit='edger' or 'limma'.*cn\.gene_estimates"):
+            call()
+
+
+def test_estimates_by_gene_are_those_of_the_fit(dds):
+    own = cn.gene_estimates(dds, fit="edger")
+    names = list(dds.design.names)
+    assert list(own) == ["baseMean", "logCPM", "dispersion", "quasiDispersion", "dfResidual", "dfPrior", *names]
+    table = dds.effect("group", levels=("B", "A")).test(fit="edger").table
+    np.testing.assert_allclose(own["group_B_vs_A"], table["log2FoldChange"], rtol=1e-12)
+    np.testing.assert_allclose(np.minimum(own["dfResidual"] + own["dfPrior"], own["dfResidual"].sum()), table["df"])
+    limma = cn.gene_estimates(dds, fit="limma")
+    assert list(limma) == ["baseMean", "AveExpr", "sigma", "moderatedVariance", "dfResidual", "dfPrior", *names]
+    fit = cn.e_bayes(cn.lm_fit(cn.voom(dds[cn.filter_by_expr(dds)])))
+    here = limma.loc[fit.genes]
+    for column, expected in {
+        "group_C_vs_A": fit.coefficients["group_C_vs_A"], "sigma": fit.sigma, "moderatedVariance": fit.s2_post,
+        "dfPrior": fit.df_prior, "AveExpr": fit.ave_expr,
+    }.items():  # fmt: skip
+        np.testing.assert_allclose(here[column], expected, rtol=1e-10, err_msg=column)
+    assert limma["sigma"].isna().sum() == len(limma) - len(here)
+    with pytest.raises(OptionError, match="several fits: give one of 'edger', 'limma', 'edger_lrt' as fit="):
+        cn.gene_estimates(dds)
+    lrt = cn.gene_estimates(dds, fit="edger_lrt")
+    assert "dfPrior" not in lrt
+    empty = cn.DESeqDataSet(dds.counts(), dds.samples, design="~ group", quiet=True)
+    with pytest.raises(MissingStepError, match=r"call cn\.edger\(dds\).*dds\.genes"):
+        cn.gene_estimates(empty)

@@ -137,6 +137,18 @@ class EdgeRFit:
             columns={"logCPM": given.abundance},
         )
 
+    def estimates(self) -> dict[str, FloatArray]:
+        """Return estimates by gene (G,): dispersions, and log2 coefficients shrunken by the prior count."""
+        quasi, given = self.stored.quasi, self.stored.given
+        model = self.stored.ratio if quasi is None else quasi.model
+        assert model is not None
+        values = {"logCPM": given.abundance, "dispersion": model.dispersion}
+        if quasi is not None:
+            own = quasi.moderated
+            prior = np.where(given.kept, np.broadcast_to(own.prior.df, given.kept.shape), np.nan)
+            values |= {"quasiDispersion": own.variance, "dfResidual": own.own_df, "dfPrior": as_float(prior)}
+        return values | dict(zip(self.design.names, model.shrunken.T / LN2, strict=True))
+
     def models_block(self, _block: tuple[str, ...]) -> bool:
         """Return False for every block: all coefficients are fixed."""
         return False

@@ -167,6 +167,19 @@ class LimmaFit:
         """None: the estimates are those of least squares."""
         return None
 
+    def estimates(self) -> dict[str, FloatArray]:
+        """Return estimates by gene (G,): variances, and coefficients, log2."""
+        stored, variances = self.stored, self.stored.moderated
+        values = {
+            "AveExpr": stored.fits.mean,
+            "sigma": stored.fits.sigma,
+            "moderatedVariance": variances.variance,
+            "dfResidual": stored.fits.df,
+            "dfPrior": np.broadcast_to(variances.prior.df, stored.fits.df.shape),
+            **dict(zip(self.design.names, stored.fits.coefficients.T, strict=True)),
+        }
+        return {name: expand(stored.kept, np.ascontiguousarray(each)) for name, each in values.items()}
+
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Return whether samples of these blocks are correlated in the model, rather than held fixed."""
         return bool(self.stored.block) and block[-1] == self.stored.block

@@ -116,7 +116,8 @@ def statistic_of_roots(low: FloatArray, high: FloatArray, alternative: AltHypoth
         return np.minimum(low, 0.0)
     if alternative == "lessAbs":
         return np.maximum(np.minimum(-high, low), 0.0)
-    return np.where(low + high >= 0, 1.0, -1.0) * np.maximum(_nearer_and_farther(low, high)[0], 0.0)
+    side = np.where(low + high >= 0, 1.0, -1.0)
+    return side * np.maximum(_nearer_and_farther(low, high)[0], 0.0) + 0.0  # and no -0
 
 
 def _nearer_and_farther(low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
