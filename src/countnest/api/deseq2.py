@@ -699,10 +699,9 @@ class DESeqDataSet(CountDataSet):
 
     def _fitted(self) -> Fitted:
         if not isinstance(self._state, Fitted):
-            others = f" Or name another fit: fit={' or '.join(map(repr, self._fits))}." if self._fits else ""
             raise MissingStepError(
                 "couldn't find results. You should first run deseq(), or nbinom_wald_test() after the other steps."
-                + others
+                + self._instead()
             )
         return self._state
 

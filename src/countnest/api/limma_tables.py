@@ -62,8 +62,8 @@ def top_table(
     Returns
     -------
     pandas.DataFrame
-        By gene: what is known of the genes, such as symbols; logFC or a column for each coefficient, AveExpr, t or F, P.Value, adj.P.Val, and B for one coefficient
-        after `e_bayes`.
+        By gene: what is known of the genes, such as symbols; logFC or a column for each coefficient, AveExpr, t or F,
+        P.Value, adj.P.Val, and B for one coefficient after `e_bayes`.
 
     Notes
     -----

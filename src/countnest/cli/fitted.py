@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from countnest.api.estimates import gene_estimates
 from countnest.methods.edger.fit import EdgeRFit
 from countnest.methods.limma.fit import LimmaFit
 
@@ -53,5 +52,6 @@ def by_gene(dds: DESeqDataSet, fit: str | None) -> FittedTables:
     assert isinstance(found, (EdgeRFit, LimmaFit))
     library = found.stored.library
     assert library is not None
+    values = {"baseMean": found.base_mean, **found.estimates()}
     sizes = pd.Series(library / library.mean(), dds.samples.index)
-    return FittedTables(gene_estimates(dds, fit), sizes, dds.counts() / sizes)
+    return FittedTables(pd.DataFrame(values, index=dds.gene_names), sizes, dds.counts() / sizes)

@@ -156,9 +156,10 @@ class Summary:
             cutoff = f" {option('cooks_cutoff')}" if self.outlier_rule == "cooks" else ""
             notes = [_OUTLIER_NOTES[self.outlier_rule] + cutoff, *notes]
         filtered = "low counts" if self.filter_statistic == "baseMean" else "filtered"
+        lines = [self._line(f"{filtered} [{len(notes)}]", low_counts), self._filter_line()]
         return [
             *([self._line("outliers [1]", outliers)] if self.sought_outliers else []),
-            *([self._line(f"{filtered} [{len(notes)}]", low_counts), self._filter_line()] if self.sought_low_counts else []),
+            *(lines if self.sought_low_counts else []),
             *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
             *([self._line("at the bound", self.at_bound)] if self.at_bound else []),
             *(f"[{number}] {note}" for number, note in enumerate(notes, 1)),

@@ -334,7 +334,7 @@ def test_symbols_go_through_voom_to_tables_and_gene_sets(dds):
     own = dds.copy()
     own.gene_info = pd.DataFrame({"symbol": symbols}, own.gene_names)
     v = cn.voom(own)
-    for fit in (cn.lm_fit(v), cn.voom_lm_fit(own), cn.contrasts_fit(cn.lm_fit(v), {"c": {"g_b_vs_a": 1}})):
+    for fit in (cn.lm_fit(v), cn.voom_lm_fit(own), cn.contrasts_fit(cn.lm_fit(v), {"c": {"g_B_vs_A": 1}})):
         table = cn.top_table(cn.e_bayes(fit), number=20)
         assert table.columns[0] == "symbol"
         assert list(table["symbol"]) == [f"sym{gene.removeprefix('gene')}" for gene in table.index]
