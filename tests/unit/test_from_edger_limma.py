@@ -47,7 +47,6 @@ def small_study():
         "lengths": pd.Series(2000.0, genes),
         "blocks": SAMPLES["batch"].to_numpy() + np.tile(list("12"), 5),
         "values": np.log2(counts + 0.5),
-        "intercept": np.ones((10, 1)),
         "groups": cn.DESeqDataSet(counts, SAMPLES, design="~ group", quiet=True),
     }
 
