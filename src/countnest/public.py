@@ -39,6 +39,7 @@ _BY_HOME = {
     ),
     "api.limma_tables": ("decide_tests", "remove_batch_effect", "top_table"),
     "api.mixed": ("glmm", "lmm"),
+    "api.mixed_access": ("random_effects", "variance_components"),
     "api.normalization": ("estimate_size_factors_for_matrix",),
     "api.pseudobulk": ("pseudobulk",),
     "api.removal": ("remove_results",),

@@ -33,13 +33,14 @@ def texts(cell):
     return found
 
 
-def test_there_are_five():
+def test_there_are_six():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_quickstart",
         "02_nested_interactions",
         "03_beyond_the_table",
         "04_hidden_factors",
         "05_choosing_a_method",
+        "06_mixed_models",
     ]
 
 

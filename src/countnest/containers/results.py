@@ -20,6 +20,7 @@ from countnest.containers.null_scale import null_heading
 from countnest.containers.schema import JOINT_CHANGE, column_of
 from countnest.containers.summary import Decisive, Summary, decisive_column, level_of, numbers_of, summarize
 from countnest.containers.table_file import write_table
+from countnest.containers.verdict import Verdict, verdict_of
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
 from countnest.options import check_option
@@ -96,6 +97,35 @@ class Results(Columns):
         summary = summarize(self.table, self.info, alpha)
         print(f"\n{summary}\n", file=sys.stdout if file is None else file)
         return summary
+
+    def verdict(self, alpha: float | None = 0.05) -> Verdict:
+        """Return what the list of genes with p < `alpha` is worth, before and after adjustment.
+
+        Many p-values below 0.05 and none after adjustment is no contradiction: of 16,000 genes without an effect 800
+        have one. The verdict has the observed and the expected number, the estimated share of genes without an effect,
+        the share of false findings that the list implies, and how small a p-value has to be for a single finding.
+
+        Parameters
+        ----------
+        alpha
+            The level for p-values, and for adjusted ones; None: that of `results()`.
+
+        Returns
+        -------
+        Verdict
+            The numbers as a record, which prints as a text.
+
+        Raises
+        ------
+        OptionError
+            The table has no adjusted p-values, or `alpha` is no level.
+
+        Notes
+        -----
+        The share of genes without an effect is that of Storey and Tibshirani (2003), doi:10.1073/pnas.1530509100. R
+        counterpart of it: qvalue::pi0est.
+        """
+        return verdict_of(self.table, level_of(self.table, self.info, alpha))
 
     def top(self, n: int = 10, by: TopBy | None = None) -> pd.DataFrame:
         """Return the `n` first genes: smallest p-values (ties: largest absolute statistic) or largest absolute values.

@@ -1,0 +1,170 @@
+"""Access to linear mixed models: variance components and random effects of every gene."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.dataset import CountDataSet, require_data_set
+from countnest.api.inputs import probability
+from countnest.arrays import FloatArray
+from countnest.design.random.term import RandomTerm
+from countnest.errors import OptionError, listing
+from countnest.methods.chunks import expand
+from countnest.methods.mixed.linear import LinearMixedFit, StoredLinearMixed
+from countnest.options import check_flags
+from countnest.signature import checked_arguments
+from countnest.stats.mixed.effects import predicted_effects
+from countnest.stats.mixed.variances import Components, Shares, variance_shares
+from countnest.stats.mixed.variances import variance_components as components_of
+
+__all__ = ["random_effects", "variance_components"]
+
+# By part and value.
+Columns = dict[tuple[str, str], FloatArray]
+
+
+@checked_arguments
+def variance_components(dds: CountDataSet, fit: str = "lmm", *, level: float = 0.95) -> pd.DataFrame:
+    """Return the standard deviations of the random effects and of the residuals, and their shares of the variance.
+
+    Parameters
+    ----------
+    dds
+        A data set with linear mixed models, of `lmm`.
+    fit
+        The name of the fit.
+    level
+        Level of the confidence intervals of the shares.
+
+    Returns
+    -------
+    DataFrame
+        Genes x (part, value). The parts are "fixed", the random terms as the design names them ("1 | family"), and
+        "residual". Values of every part: `share` of the variance of an average sample, from `low` to `high`. Of the
+        others: `sd`, in the units of what was fitted, log2; of a term with several columns one for each, "sd
+        Intercept", "sd time", and their correlations, "cor Intercept time", missing where an sd is 0. Genes without a
+        fit have missing values.
+
+    Raises
+    ------
+    OptionError
+        There is no such fit, or it is not a linear mixed model, or one whose variances may be negative.
+
+    Notes
+    -----
+    An sd of 0 is a singular fit: the samples of one family are no more alike than others. With two samples a family it
+    is an estimate far from certain, see the interval of the share.
+
+    The intervals are by the delta method on the scale of log odds. R counterpart: lme4::VarCorr,
+    variancePartition::calcVarPart.
+
+    Examples
+    --------
+    >>> dds = cn.lmm(dds)
+    >>> cn.variance_components(dds).xs("share", axis=1, level="value")
+    """
+    own = _linear(dds, "variance_components", fit)
+    probability("level", level)
+    stored, model = own.stored, own.model
+    shares = variance_shares(stored.values, model, stored.weights, stored.fits, level=level)
+    terms = own.design.random
+    columns = _share_columns(shares, "fixed", 0)
+    for place, (term, each) in enumerate(zip(terms, components_of(model, stored.fits), strict=True), start=1):
+        columns |= _sd_columns(term, each) | _share_columns(shares, term.label, place)
+    columns |= {("residual", "sd"): stored.fits.sigma} | _share_columns(shares, "residual", len(terms) + 1)
+    names = pd.MultiIndex.from_tuples(list(columns), names=["part", "value"])
+    return pd.DataFrame(
+        expand(stored.kept, np.column_stack(list(columns.values()))), index=dds.gene_names, columns=names
+    )
+
+
+@checked_arguments
+def random_effects(dds: CountDataSet, fit: str = "lmm", *, term: str | None = None, se: bool = False) -> pd.DataFrame:
+    """Return the predicted random effects of a term: by how much each family deviates from what the fixed part says.
+
+    Parameters
+    ----------
+    dds
+        A data set with linear mixed models, of `lmm`.
+    fit
+        The name of the fit.
+    term
+        The random term as the design names it: "1 | family". None: the only one.
+    se
+        Return their conditional standard deviations instead.
+
+    Returns
+    -------
+    DataFrame
+        Genes x levels, in the units of what was fitted, log2; genes x (level, coefficient) of a term with several
+        columns. Genes without a fit have missing values, and those with a singular fit zeros.
+
+    Raises
+    ------
+    OptionError
+        There is no such fit or term, or it is not a linear mixed model, or one whose variances may be negative.
+
+    Notes
+    -----
+    They are best linear unbiased predictions: estimates that are drawn towards zero, the more the less certain they
+    are. Standard deviations take the variances and the fixed coefficients as known. R counterpart: lme4::ranef.
+    """
+    own = _linear(dds, "random_effects", fit)
+    check_flags(se=se)
+    place = _place(own.design.random, term)
+    chosen, stored = own.design.random[place], own.stored
+    found = predicted_effects(stored.values, own.model, stored.weights, stored.fits)[place]
+    values = expand(stored.kept, found.sd if se else found.values)
+    columns: pd.Index = pd.Index(chosen.levels, name=chosen.group)
+    if len(chosen.names) > 1:
+        columns = pd.MultiIndex.from_product([chosen.levels, chosen.names], names=[chosen.group, "coefficient"])
+    return pd.DataFrame(values.reshape(len(values), -1), index=dds.gene_names, columns=columns)
+
+
+def _linear(dds: CountDataSet, function: str, name: str) -> LinearMixedFit:
+    """Return the linear mixed models of a data set under a name; raise `OptionError` where there are none."""
+    require_data_set(dds, function)
+    own = dds._fit(name)
+    if not isinstance(own, LinearMixedFit):
+        mixed = [other for other, each in dds._fits.items() if isinstance(each, StoredLinearMixed)]
+        there = f"take fit={listing(mixed)}" if mixed else "fit them with cn.lmm(dds)"
+        raise OptionError(f"{function} is for linear mixed models, and '{name}' is a fit of {own.method}: {there}.")
+    if not own.stored.fits.bounded:
+        raise OptionError(
+            f"{function}: variances of the fit '{name}' may be negative, so that they belong to no random effects: fit "
+            "with cn.lmm(dds, bounded=True), the default."
+        )
+    return own
+
+
+def _place(terms: tuple[RandomTerm, ...], label: str | None) -> int:
+    """Return which of the random terms has a label."""
+    labels = [term.label for term in terms]
+    if label is None and len(terms) == 1:
+        return 0
+    if label is None or label not in labels:
+        what = "several random terms" if label is None else f"no random term {label!r}"
+        raise OptionError(f"the design has {what}: give term=, one of {listing(labels, 20)}.")
+    return labels.index(label)
+
+
+def _share_columns(shares: Shares, part: str, place: int) -> Columns:
+    return {
+        (part, "share"): shares.share[:, place],
+        (part, "low"): shares.low[:, place],
+        (part, "high"): shares.high[:, place],
+    }
+
+
+def _sd_columns(term: RandomTerm, found: Components) -> Columns:
+    """Return the standard deviations of a term, and the correlations of its columns, by (part, value)."""
+    names = term.names
+    if len(names) == 1:
+        return {(term.label, "sd"): found.sd[:, 0]}
+    columns = {(term.label, f"sd {name}"): found.sd[:, k] for k, name in enumerate(names)}
+    pairs = [(first, second) for second in range(len(names)) for first in range(second)]
+    return columns | {
+        (term.label, f"cor {names[first]} {names[second]}"): found.correlation[:, first, second]
+        for first, second in pairs
+    }
