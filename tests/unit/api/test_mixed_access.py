@@ -1,6 +1,7 @@
 """Variance components and random effects of linear mixed models, as tables by gene."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import countnest as cn
@@ -96,3 +97,35 @@ def test_a_term_that_is_not_there_is_refused(dds):
     with pytest.raises(OptionError, match=r"no random term 'family': give term=, one of '1 \| family'"):
         cn.random_effects(dds, term="family")
     assert cn.random_effects(dds, term="1 | family").equals(cn.random_effects(dds))
+
+
+def test_terms_with_slopes_have_columns_of_their_own():
+    rng = np.random.default_rng(8)
+    sheet = pd.DataFrame(
+        {"subject": np.repeat([f"p{i:02d}" for i in range(12)], 5), "time": np.tile(np.arange(5) / 2.0 + 0.25, 12)}
+    )
+    slopes = np.repeat(rng.normal(0.1, 0.3, 12), 5) * sheet["time"].to_numpy()
+    counts = rng.poisson(np.exp(rng.normal(5.0, 0.5, (6, 1)) + slopes + np.repeat(rng.normal(0, 0.3, 12), 5)))
+    table = pd.DataFrame(counts, [f"g{i}" for i in range(6)], sheet.index.astype(str))
+    data = cn.DESeqDataSet(
+        table, sheet.set_index(table.columns), design="~ time + (time | subject)", quiet=True,
+        size_factors=np.ones(60),
+    )  # fmt: skip
+    cn.lmm(data, quiet=True)
+    found = cn.variance_components(data)["time | subject"]
+    assert list(found.columns) == ["sd Intercept", "sd time", "cor Intercept time", "share", "low", "high"]
+    assert (found["cor Intercept time"].abs() <= 1 + 1e-12).all()
+    assert (found["sd time"] > 0.2).all()
+    effects = cn.random_effects(data)
+    assert effects.columns.names == ["subject", "coefficient"]
+    assert effects.shape == (6, 24)
+    predicted = effects.xs("time", axis=1, level="coefficient").to_numpy()
+    real = slopes[4::5] / 2.25 / np.log(2)
+    assert min(np.corrcoef(each, real)[0, 1] for each in predicted) > 0.9
+    several = data.with_design("~ time + (time || subject)")
+    cn.lmm(several, quiet=True)
+    with pytest.raises(
+        OptionError, match=r"several random terms: give term=, one of '1 \| subject', '0 \+ time \| subject'"
+    ):
+        cn.random_effects(several)
+    assert cn.random_effects(several, term="0 + time | subject").shape == (6, 12)
