@@ -9,7 +9,7 @@ from countnest.containers.schema import COLUMNS, JOINT_CHANGE, REASONS, column_o
 from countnest.options import PadjReason
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-UNITS = {"log2", "counts", "probability", "statistic", "degrees of freedom", "code", "true or false"}
+UNITS = {"1", "log2", "counts", "probability", "statistic", "degrees of freedom", "code", "true or false"}
 
 
 def test_every_column_of_every_kind_of_table_is_known():
