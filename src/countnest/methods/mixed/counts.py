@@ -20,11 +20,11 @@ from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import separated
-from countnest.stats.mixed.count_problem import unpacked
+from countnest.stats.mixed.comparisons import LikelihoodRatio
+from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
 from countnest.stats.mixed.laplace import CountMixedFits, ShrunkenDispersion, fit_counts
 from countnest.stats.mixed.records import MixedModel
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
-from countnest.stats.moderated.tails import log_f_tail
 
 __all__ = ["INTEGRALS", "CountDf", "CountMethod", "CountMixedFit", "StoredCountMixed", "fit_all_counts"]
 
@@ -175,51 +175,43 @@ class CountMixedFit:
         self, contrasts: FloatArray, kind: str, *, threshold: float, alternative: AltHypothesis, unchanged: BoolArray
     ) -> RowTests:
         """Test each of the contrasts (k, p)."""
-        fits = self.stored.fits
-        lfc = as_float(fits.coefficients @ contrasts.T / LN2)
-        covariance = unpacked(fits.covariance)
-        se = as_float(np.sqrt(np.einsum("kp,gpq,kq->gk", contrasts, covariance, contrasts)) / LN2)
+        found = count_contrast_tests(self.stored.fits, contrasts, self._df(contrasts))
+        lfc, se = as_float(found.estimates / LN2), as_float(found.se / LN2)
         empty = unchanged & ~np.isnan(se)
-        if kind == "lrt":
-            found = [self._ratio(contrast[np.newaxis]) for contrast in contrasts]
-            statistic = np.column_stack([each[0] for each in found])
-            p_value = np.column_stack([each[1] for each in found])
-            return RowTests(
-                np.where(empty, 0.0, lfc), se, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value)
-            )
-        df = np.broadcast_to(self._df(contrasts), se.shape)
+        of_empty = 1.0
+        df: FloatArray | None = None
         statistic, p_value = np.empty_like(se), np.empty_like(se)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            low, high = (lfc + threshold) / se, (lfc - threshold) / se
-        for k in range(len(contrasts)):
-            ends = low[:, k], high[:, k]
-            p_value[:, k] = np.exp(log_p_of_roots(*ends, as_float(df[:, k]), alternative))
-            two_sided = threshold == 0.0 and alternative.startswith("greaterAbs")
-            statistic[:, k] = high[:, k] if two_sided else statistic_of_roots(*ends, alternative)
-        p_value = np.where(empty, 0.0 if alternative == "lessAbs" else 1.0, p_value)
-        shown = None if self.stored.df == "infinite" else as_float(np.where(np.isnan(se), np.nan, df))
-        return RowTests(np.where(empty, 0.0, lfc), se, np.where(empty, 0.0, statistic), p_value, df=shown)
+        if kind == "lrt":
+            ratios = [self._ratio(contrast[np.newaxis]) for contrast in contrasts]
+            statistic = np.column_stack([each.statistic for each in ratios])
+            p_value = np.column_stack([each.p_value for each in ratios])
+        else:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                low, high = (lfc + threshold) / se, (lfc - threshold) / se
+            for k in range(len(contrasts)):
+                ends = low[:, k], high[:, k]
+                p_value[:, k] = np.exp(log_p_of_roots(*ends, found.df[:, k], alternative))
+                two_sided = threshold == 0.0 and alternative.startswith("greaterAbs")
+                statistic[:, k] = high[:, k] if two_sided else statistic_of_roots(*ends, alternative)
+            of_empty = 0.0 if alternative == "lessAbs" else 1.0
+            df = None if self.stored.df == "infinite" else as_float(np.where(np.isnan(se), np.nan, found.df))
+        return RowTests(
+            np.where(empty, 0.0, lfc), se, np.where(empty, 0.0, statistic), np.where(empty, of_empty, p_value), df=df
+        )
 
     def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
         """Test that all contrasts (k, p) are zero."""
         fits = self.stored.fits
         lfc = as_float(fits.coefficients @ contrasts.T / LN2)
-        rank = int(np.linalg.matrix_rank(contrasts))
         if kind == "lrt":
-            statistic, p_value = self._ratio(contrasts)
-            return JointTest(lfc, statistic, p_value, rank)
-        rows = np.linalg.svd(contrasts)[2][:rank]  # the same hypothesis in independent rows
-        estimates = fits.coefficients @ rows.T
-        fitted = np.isfinite(estimates).all(axis=1) & np.isfinite(fits.covariance).all(axis=1)
-        middle = np.einsum("kp,gpq,lq->gkl", rows, unpacked(fits.covariance), rows)
-        safe = np.where(fitted[:, np.newaxis, np.newaxis], middle, np.eye(rank))
-        solved = np.linalg.solve(safe, np.where(fitted[:, np.newaxis], estimates, 0.0)[:, :, np.newaxis])[:, :, 0]
-        square = np.where(fitted, (solved * np.where(fitted[:, np.newaxis], estimates, 0.0)).sum(axis=1), np.nan)
-        df = np.full(len(square), float(np.min(self._df(contrasts))))
-        p_value = np.exp(log_f_tail(as_float(square / rank), float(rank), df))
+            ratio = self._ratio(contrasts)
+            return JointTest(lfc, ratio.statistic, ratio.p_value, ratio.df)
+        found = count_joint_tests(fits, contrasts, float(np.min(self._df(contrasts))))
+        rank = int(np.linalg.matrix_rank(contrasts))
         if self.stored.df == "infinite":
-            return JointTest(lfc, square, p_value, rank)
-        return JointTest(lfc, square / rank, p_value, rank, np.where(fitted, df, np.nan))
+            return JointTest(lfc, found.statistic * rank, found.p_value, rank)
+        df = as_float(np.where(np.isnan(found.statistic), np.nan, found.df))
+        return JointTest(lfc, found.statistic, found.p_value, rank, df)
 
     def _df(self, contrasts: FloatArray) -> FloatArray:
         """Return the degrees of freedom (k,) of contrasts."""
@@ -228,20 +220,18 @@ class CountMixedFit:
             return containment_df(self.design, contrasts)
         return np.full(len(contrasts), float(n - p) if self.stored.df == "residual" else np.inf)
 
-    def _ratio(self, contrasts: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return statistics and p-values (G,) of likelihood ratio tests, of fits by maximum likelihood."""
+    def _ratio(self, contrasts: FloatArray) -> LikelihoodRatio:
+        """Return likelihood ratio tests that all contrasts are zero, of fits by maximum likelihood."""
         stored, full = self.stored, self.model
         null = without(full, contrasts)
         method: CountMethod = "laplace" if stored.fits.reml else _method_of(stored.integral)
         larger, smaller = (
             fit_all_counts(
                 self.data.matrix, stored.factors, model, stored.dispersion, self.engine, reml=False, method=method
-            ).loglik
+            )
             for model in (full, null)
         )
-        df = full.matrix.shape[1] - null.matrix.shape[1]
-        statistic = as_float(np.maximum(2.0 * (larger - smaller), 0.0))
-        return statistic, np.exp(log_f_tail(statistic / df, float(df), np.full(len(statistic), np.inf)))
+        return count_likelihood_ratio(full.matrix, larger, null.matrix, smaller)
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
         """Return the mask (G, k) of genes and contrasts whose maximum likelihood estimate is infinite."""
