@@ -18,10 +18,10 @@ from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withh
 from countnest.methods.mixed.model import mixed_model, models_block, without
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
-from countnest.stats.mixed.comparisons import LikelihoodRatio, likelihood_ratio
+from countnest.stats.mixed.comparisons import likelihood_ratio
 from countnest.stats.mixed.dream import moderated_tests
 from countnest.stats.mixed.linear import fit_linear
-from countnest.stats.mixed.records import JointMixedTests, LinearMixedFits, MixedModel, MixedTests
+from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, LinearMixedFits, MixedModel, MixedTests
 from countnest.stats.mixed.strata import strata_of, strata_tests
 from countnest.stats.mixed.tests import DegreesOfFreedom, contrast_tests, joint_tests, residual_df
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import DesignError, OptionError
 from countnest.stats.inference.lrt import is_nested
 from countnest.stats.mixed.linear import fit_linear, fit_without_term
-from countnest.stats.mixed.records import LinearMixedFits, MixedModel
+from countnest.stats.mixed.records import LikelihoodRatio, LinearMixedFits, MixedModel
 from countnest.stats.moderated.tails import log_f_tail
 
-__all__ = ["LikelihoodRatio", "likelihood_ratio", "variance_test"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LikelihoodRatio:
-    """Statistics, at least zero, and log p-values (G,); the degrees of freedom of chi-square."""
-
-    statistic: FloatArray
-    df: int
-    log_p: FloatArray
-
-    @property
-    def p_value(self) -> FloatArray:
-        """(G,) p-values; 0 where they are below the smallest float."""
-        return np.exp(self.log_p)
+__all__ = ["likelihood_ratio", "variance_test"]
 
 
 def likelihood_ratio(

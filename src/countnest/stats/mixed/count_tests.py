@@ -11,11 +11,10 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import ContrastError, DesignError, OptionError
 from countnest.stats.inference.lrt import is_nested
-from countnest.stats.mixed.comparisons import LikelihoodRatio
 from countnest.stats.mixed.count_problem import unpacked
 from countnest.stats.mixed.laplace import CountMixedFits
-from countnest.stats.mixed.records import JointMixedTests, MixedTests
-from countnest.stats.mixed.tests import independent
+from countnest.stats.mixed.parts import independent
+from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, MixedTests
 from countnest.stats.moderated.tails import log_f_tail
 
 __all__ = ["count_contrast_tests", "count_joint_tests", "count_likelihood_ratio"]

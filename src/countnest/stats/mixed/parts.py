@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray, as_int
+from countnest.arrays import FloatArray, IntArray, as_float, as_int
+from countnest.errors import ContrastError
 
-__all__ = ["Parts", "square", "triangle_pairs"]
+__all__ = ["Parts", "independent", "square", "triangle_pairs"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,3 +63,12 @@ def square(packed: FloatArray) -> FloatArray:
     found[..., rows, columns] = packed
     found[..., columns, rows] = packed
     return found
+
+
+def independent(contrasts: FloatArray) -> FloatArray:
+    """Return orthonormal rows (rank, p) that span those of contrasts (k, p)."""
+    _, values, rows = np.linalg.svd(contrasts, full_matrices=False)
+    rank = int((values > len(rows) * np.finfo(np.float64).eps * values.max(initial=0.0)).sum())
+    if rank == 0:
+        raise ContrastError("All contrasts are zero: a joint test needs one that is not.")
+    return contrasts if rank == len(contrasts) else as_float(rows[:rank])

@@ -11,6 +11,7 @@ from countnest.arrays import FloatArray, IntArray
 
 __all__ = [
     "JointMixedTests",
+    "LikelihoodRatio",
     "LinearMixedFits",
     "MixedModel",
     "MixedTests",
@@ -155,6 +156,20 @@ class JointMixedTests:
     statistic: FloatArray
     df_tested: FloatArray
     df: FloatArray
+    log_p: FloatArray
+
+    @property
+    def p_value(self) -> FloatArray:
+        """(G,) p-values; 0 where they are below the smallest float."""
+        return np.exp(self.log_p)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LikelihoodRatio:
+    """Statistics, at least zero, and log p-values (G,); the degrees of freedom of chi-square."""
+
+    statistic: FloatArray
+    df: int
     log_p: FloatArray
 
     @property

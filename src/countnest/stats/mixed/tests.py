@@ -17,7 +17,7 @@ from countnest.stats.mixed.general_parts import general_parts
 from countnest.stats.mixed.level_parts import parts_of
 from countnest.stats.mixed.levels import levels_model
 from countnest.stats.mixed.linear import checked, fit_linear
-from countnest.stats.mixed.parts import Parts, square
+from countnest.stats.mixed.parts import Parts, independent, square
 from countnest.stats.mixed.records import JointMixedTests, LinearMixedFits, MixedModel, MixedTests
 from countnest.stats.moderated.tails import log_f_tail
 
@@ -124,15 +124,6 @@ def residual_df(y: FloatArray, model: MixedModel, weights: FloatArray | None, fi
     ratios = gamma_of(fits, model)
     left = (ratios * parts.traces).sum(axis=1)
     return as_float(df_left(parts, model) - 2.0 * left + np.einsum("gk,gkj,gj->g", ratios, parts.products, ratios))
-
-
-def independent(contrasts: FloatArray) -> FloatArray:
-    """Return orthonormal rows (rank, p) that span those of contrasts (k, p)."""
-    _, values, rows = np.linalg.svd(contrasts, full_matrices=False)
-    rank = int((values > len(rows) * np.finfo(np.float64).eps * values.max(initial=0.0)).sum())
-    if rank == 0:
-        raise ContrastError("All contrasts are zero: a joint test needs one that is not.")
-    return contrasts if rank == len(contrasts) else as_float(rows[:rank])
 
 
 def _suited(
