@@ -26,7 +26,7 @@ from countnest.options import check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.signature import checked_arguments
 from countnest.stats.glm.layout import Layout
-from countnest.stats.mixed.laplace import ShrunkenDispersion
+from countnest.stats.mixed.count_records import ShrunkenDispersion
 from countnest.stats.norm.size_factors import normalized_counts
 from countnest.stats.voom.voom import SPAN, voom
 

@@ -8,8 +8,9 @@ from scipy.stats import norm
 
 from countnest.errors import OptionError
 from countnest.stats.mixed.count_problem import CountProblem, Settings, unpacked
+from countnest.stats.mixed.count_records import ShrunkenDispersion
 from countnest.stats.mixed.grid import N_ALPHA, N_SIGMA, REACH, fit_posterior, sigma_scale
-from countnest.stats.mixed.laplace import ShrunkenDispersion, fit_counts, fit_with
+from countnest.stats.mixed.laplace import fit_counts, fit_with
 from countnest.stats.mixed.records import Outcome
 
 GENES = tuple(table("counts")["gene"][6:10])

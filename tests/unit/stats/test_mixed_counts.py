@@ -11,7 +11,8 @@ from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.newton import maximize
 from countnest.stats.mixed.count_problem import packed, unpacked
-from countnest.stats.mixed.laplace import ShrunkenDispersion, fit_counts
+from countnest.stats.mixed.count_records import ShrunkenDispersion
+from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
 
 MODELS = {"nb2_ML": (8, False, None), "nb2_REML": (8, True, None), "nb2_ML_reduced": (5, False, None)}

@@ -20,8 +20,9 @@ from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import separated
+from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
-from countnest.stats.mixed.laplace import CountMixedFits, ShrunkenDispersion, fit_counts
+from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.records import LikelihoodRatio, MixedModel
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
 

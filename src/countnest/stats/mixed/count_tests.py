@@ -11,9 +11,8 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import ContrastError, DesignError, OptionError
 from countnest.stats.inference.lrt import is_nested
-from countnest.stats.mixed.count_problem import unpacked
-from countnest.stats.mixed.laplace import CountMixedFits
-from countnest.stats.mixed.parts import independent
+from countnest.stats.mixed.count_records import CountMixedFits
+from countnest.stats.mixed.parts import independent, square
 from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, MixedTests
 from countnest.stats.moderated.tails import log_f_tail
 
@@ -33,7 +32,7 @@ def count_contrast_tests(
         Whether standard errors have the uncertainty of sigma and dispersion, as those of glmmTMB.
     """
     contrasts = _checked(fits, contrasts)
-    covariance = unpacked(fits.full_covariance if full else fits.covariance)
+    covariance = square(fits.full_covariance if full else fits.covariance)
     estimates = as_float(np.einsum("gp,kp->gk", fits.coefficients, contrasts))
     se = as_float(np.sqrt(np.einsum("ki,gij,kj->gk", contrasts, covariance, contrasts)))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -47,7 +46,7 @@ def count_joint_tests(
 ) -> JointMixedTests:
     """Return F tests of all contrasts (k, p) at once, as many as are independent; `df` broadcasts to (G,)."""
     rows = independent(_checked(fits, contrasts))
-    covariance = unpacked(fits.full_covariance if full else fits.covariance)
+    covariance = square(fits.full_covariance if full else fits.covariance)
     estimates = np.einsum("gp,kp->gk", fits.coefficients, rows)
     matrices = np.einsum("ki,gij,mj->gkm", rows, covariance, rows)
     statistic, usable = np.full(len(estimates), np.nan), np.isfinite(matrices).all(axis=(1, 2))

@@ -14,7 +14,8 @@ from scipy.special import polygamma
 
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.stats.mixed.count_problem import CountProblem, Settings, packed
-from countnest.stats.mixed.laplace import CountMixedFits, fit_with
+from countnest.stats.mixed.count_records import CountMixedFits
+from countnest.stats.mixed.laplace import fit_with
 from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
 
 __all__ = ["ThetaFits", "fixed_effects", "glm_nb"]

@@ -19,7 +19,8 @@ from countnest.kernels.mixed.counts.fit import RESTRICTED
 from countnest.kernels.mixed.counts.grid import ABOVE, BELOW, LOWER, MEAN, N_COLUMNS, SD, UPPER, count_grid_chunk
 from countnest.stats.glm.householder import inverse_triangle, ordered_product
 from countnest.stats.mixed.count_problem import CountProblem, Settings
-from countnest.stats.mixed.laplace import SEPARATED_PRECISION, CountMixedFits, ShrunkenDispersion, fit_with
+from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
+from countnest.stats.mixed.laplace import SEPARATED_PRECISION, fit_with
 from countnest.stats.mixed.records import MixedModel, Outcome
 
 __all__ = ["CountPosterior", "fit_posterior", "sigma_scale"]

@@ -9,8 +9,6 @@ doi:10.18637/jss.v070.i05, whose likelihoods these are; Cox and Reid (1987), doi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
@@ -19,9 +17,10 @@ from countnest.kernels.mixed.counts.fit import ALPHA, LOGLIK, NEWTON, RESTRICTED
 from countnest.kernels.mixed.counts.search import MAX_RHO
 from countnest.stats.glm.separation import separated
 from countnest.stats.mixed.count_problem import CountProblem, Found, Settings, packed
+from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
 from countnest.stats.mixed.records import MixedModel, Outcome
 
-__all__ = ["CountMixedFits", "ShrunkenDispersion", "fit_counts", "fit_with"]
+__all__ = ["fit_counts", "fit_with"]
 
 # Orders of `kernels.mixed.counts.laplace`.
 METHODS = {"laplace": 1, "laplace4": 2, "agq": 1}
@@ -35,70 +34,6 @@ SEPARATED_PRECISION = 1e-5
 # Starting values for genes that fail: standard deviations and dispersions.
 RESTARTS = ((0.02, 0.1), (0.3, 0.01), (0.3, 1.0), (1.0, 0.1), (1.0, 1.0))
 FAILED = (Outcome.ITERATIONS_EXHAUSTED, Outcome.SEARCH_FAILED, Outcome.HESSIAN_INDEFINITE)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ShrunkenDispersion:
-    """Dispersions with a log-normal prior.
-
-    Attributes
-    ----------
-    log_trend
-        (G,) means of the logarithms.
-    prior_sd
-        Their standard deviation.
-    """
-
-    log_trend: FloatArray
-    prior_sd: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class CountMixedFits:
-    """Mixed models of the counts of G genes; NaN where `outcome` says that a gene has no fit.
-
-    Attributes
-    ----------
-    coefficients
-        (G, p), natural log.
-    sigma
-        (G,) standard deviation of the random effects; exactly 0 at singular fits.
-    dispersion
-        (G,) alpha; exactly 0 at the Poisson limit.
-    loglik
-        (G,) log-likelihood, restricted if `reml`, with the log density of the prior of shrunken dispersions.
-    covariance
-        (G, p (p + 1) / 2) lower triangles, row by row, of the covariance of the coefficients given sigma and
-        dispersion: S^-1.
-    full_covariance
-        The same with the uncertainty of sigma and dispersion: S^-1 + J V J'.
-    sigma_se
-        (G,) standard error of sigma; at singular fits from the curvature at zero.
-    log_dispersion_se
-        (G,) standard error of the logarithm of the dispersion; NaN where it is given or zero.
-    effects, effect_sd
-        (G, q) modes of the random effects, and their standard deviations given everything else.
-    outcome
-        (G,) see `records.Outcome`. Contrasts of genes that are SEPARATED may be infinite: see `stats.glm.separation`.
-    evaluations
-        (G,) of the likelihood.
-    reml
-        Whether the likelihood is the restricted one.
-    """
-
-    coefficients: FloatArray
-    sigma: FloatArray
-    dispersion: FloatArray
-    loglik: FloatArray
-    covariance: FloatArray
-    full_covariance: FloatArray
-    sigma_se: FloatArray
-    log_dispersion_se: FloatArray
-    effects: FloatArray
-    effect_sd: FloatArray
-    outcome: IntArray
-    evaluations: IntArray
-    reml: bool = True
 
 
 def fit_counts(

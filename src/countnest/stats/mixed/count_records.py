@@ -1,0 +1,73 @@
+"""What mixed models of counts return, and what is known of dispersions before. G genes, p coefficients, q effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from countnest.arrays import FloatArray, IntArray
+
+__all__ = ["CountMixedFits", "ShrunkenDispersion"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShrunkenDispersion:
+    """Dispersions with a log-normal prior.
+
+    Attributes
+    ----------
+    log_trend
+        (G,) means of the logarithms.
+    prior_sd
+        Their standard deviation.
+    """
+
+    log_trend: FloatArray
+    prior_sd: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CountMixedFits:
+    """Mixed models of the counts of G genes; NaN where `outcome` says that a gene has no fit.
+
+    Attributes
+    ----------
+    coefficients
+        (G, p), natural log.
+    sigma
+        (G,) standard deviation of the random effects; exactly 0 at singular fits.
+    dispersion
+        (G,) alpha; exactly 0 at the Poisson limit.
+    loglik
+        (G,) log-likelihood, restricted if `reml`, with the log density of the prior of shrunken dispersions.
+    covariance
+        (G, p (p + 1) / 2) lower triangles, row by row, of the covariance of the coefficients given sigma and
+        dispersion: S^-1.
+    full_covariance
+        The same with the uncertainty of sigma and dispersion: S^-1 + J V J'.
+    sigma_se
+        (G,) standard error of sigma; at singular fits from the curvature at zero.
+    log_dispersion_se
+        (G,) standard error of the logarithm of the dispersion; NaN where it is given or zero.
+    effects, effect_sd
+        (G, q) modes of the random effects, and their standard deviations given everything else.
+    outcome
+        (G,) see `records.Outcome`. Contrasts of genes that are SEPARATED may be infinite: see `stats.glm.separation`.
+    evaluations
+        (G,) of the likelihood.
+    reml
+        Whether the likelihood is the restricted one.
+    """
+
+    coefficients: FloatArray
+    sigma: FloatArray
+    dispersion: FloatArray
+    loglik: FloatArray
+    covariance: FloatArray
+    full_covariance: FloatArray
+    sigma_se: FloatArray
+    log_dispersion_se: FloatArray
+    effects: FloatArray
+    effect_sd: FloatArray
+    outcome: IntArray
+    evaluations: IntArray
+    reml: bool = True
