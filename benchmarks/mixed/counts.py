@@ -9,12 +9,11 @@ import countnest as cn
 from countnest.api.query import BoundQuery
 from countnest.design.random.containment import containment_df
 from countnest.methods.mixed.model import mixed_model
+from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests
 from countnest.stats.mixed.laplace import CountMixedFits, fit_counts
 from countnest.stats.mixed.records import Outcome
 
-__all__ = ["adjusted", "count_tests", "fitted_counts"]
-
-NO_TEST = (Outcome.SEPARATED, Outcome.CONSTANT, Outcome.NOT_FINITE)
+__all__ = ["adjusted", "count_tests", "fitted_counts", "row_estimates"]
 
 
 def fitted_counts(dds: cn.DESeqDataSet, kept: np.ndarray, *, reml: bool) -> CountMixedFits:
@@ -25,23 +24,23 @@ def fitted_counts(dds: cn.DESeqDataSet, kept: np.ndarray, *, reml: bool) -> Coun
 
 
 def count_tests(fits: CountMixedFits, query: BoundQuery, kept: np.ndarray) -> np.ndarray:
-    """Return p-values (G,) of a query: by containment for fits by restricted likelihood, normal for others."""
+    """Return p-values (G,) of a query: by containment for fits by restricted likelihood, normal for others.
+
+    Genes with a separated coefficient have none.
+    """
     contrasts = query.matrix
-    p = contrasts.shape[1]
-    covariance = np.empty((len(fits.covariance), p, p))
-    rows, columns = np.tril_indices(p)
-    covariance[:, rows, columns] = covariance[:, columns, rows] = fits.covariance
-    estimates = fits.coefficients @ contrasts.T
-    variance = contrasts @ covariance @ contrasts.T
-    tested = len(contrasts)
-    usable = ~np.isin(fits.outcome, NO_TEST) & np.isfinite(variance).all(axis=(1, 2)) & np.isfinite(estimates).all(1)
+    df = containment_df(query.design, contrasts).min() if fits.reml else np.inf
+    test = count_joint_tests if len(contrasts) > 1 else count_contrast_tests
     out = np.full(len(kept), np.nan)
-    solved = np.linalg.solve(variance[usable], estimates[usable][:, :, np.newaxis])[:, :, 0]
-    statistic = (solved * estimates[usable]).sum(axis=1) / tested
-    df = containment_df(query.design, contrasts).min()
-    found = stats.f.sf(statistic, tested, df) if fits.reml else stats.chi2.sf(statistic * tested, tested)
-    out[np.flatnonzero(kept)[usable]] = found
+    p = test(fits, contrasts, np.array(df)).p_value.ravel()
+    out[kept] = np.where(fits.outcome == Outcome.SEPARATED, np.nan, p)
     return out
+
+
+def row_estimates(fits: CountMixedFits, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return estimates (G,) and standard errors of a contrast (p,), those with the uncertainty of the variances."""
+    found = count_contrast_tests(fits, contrast[np.newaxis], np.array(np.inf), full=True)
+    return found.estimates[:, 0], found.se[:, 0]
 
 
 def adjusted(p: np.ndarray) -> np.ndarray:

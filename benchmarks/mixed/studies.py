@@ -57,14 +57,13 @@ class Scenario:
     @property
     def slug(self) -> str:
         """Name of the folder."""
-        parts = [str(self.families), self.spread, f"lost{self.lost}" if self.lost else "", "" if self.effects else "null"]
-        return "-".join(part for part in parts if part)
+        lost, effects = f"lost{self.lost}" if self.lost else "", "" if self.effects else "null"
+        return "-".join(part for part in (str(self.families), self.spread, lost, effects) if part)
 
     @property
     def title(self) -> str:
         """How tables name it."""
-        lost = f", {self.lost} samples lost" if self.lost else ""
-        return f"{self.families} families, {TITLES[self.spread]}{lost}"
+        return f"{self.families}, {self.spread}" + (", unbalanced" if self.lost else "")
 
     def draw(self, genes: int, seed: int) -> Study:
         """Draw a study."""
@@ -87,13 +86,6 @@ class Scenario:
         size = 1.0 / study.truth["alpha"].to_numpy()[:, np.newaxis]
         drawn = rng.negative_binomial(size, size / (size + mean))
         return pd.DataFrame(drawn, index=study.counts.index, columns=study.counts.columns)
-
-
-TITLES = {
-    "zero": "no variance of families",
-    "equal": "equal variance in all genes",
-    "exponential": "exponential variances",
-}
 
 
 def null_hypotheses(truth: pd.DataFrame, levels: str) -> np.ndarray:
