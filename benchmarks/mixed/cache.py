@@ -66,6 +66,14 @@ class Cache:
                 np.savez_compressed(files[name], pvalue=answer.pvalue, padj=answer.padj)
         return len(missing)
 
+    def done(self, scenario: Scenario) -> int:
+        """Return the number of studies of a scenario that all methods have answered."""
+        return sum(self.is_done(scenario, seed) for seed in self.seeds)
+
+    def is_done(self, scenario: Scenario, seed: int) -> bool:
+        """Return whether all methods have answered a study."""
+        return all(self._file(scenario, seed, name).exists() for name in METHODS)
+
     def answers(self, scenario: Scenario, seed: int) -> dict[str, Answer]:
         """Return the answers that there are for a study, by method."""
         files = {name: self._file(scenario, seed, name) for name in METHODS}

@@ -60,13 +60,17 @@ AGREEMENT_TEXT = (
 def document(cache: Cache, scenarios: list[Scenario], command: str) -> str:
     """Write the whole document from the answers in the cache."""
     found = {each.slug: rates for each in scenarios if (rates := measure(cache, each))}
-    about = {"command": command, "genes": cache.genes, "studies": cache.studies, "lost": LOST, "variance": VARIANCE}
+    about = {"command": command, "genes": cache.genes, "lost": LOST, "variance": VARIANCE}
     lines = ["# Mixed models: which method for which question", "", *wrapped(MADE.format(**about)), ""]
     lines += [*(line for text in advice(Found(found)) for line in wrapped(text)), "", "## What was simulated", ""]
     lines += [line for term, text in TERMS.items() for line in wrapped(f"- *{term}*: {text.format(**about)}")]
     nulls, others = ([each for each in group if each.slug in found] for group in (NULL, WITH_EFFECTS))
     tested = {rates.null for each in nulls for rates in found[each.slug].values()}
-    about |= {"rows": len(METHODS), "tested": numbers(tested), "limits": limits_text(max(tested, default=1))}
+    about |= {
+        "studies": numbers(cache.done(each) for each in others),
+        "tested": numbers(tested),
+        "limits": limits_text(max(tested, default=1)),
+    }
     parts: list[tuple[str, str, list[Scenario], Cells]] = [
         ("Type I error", NULL_TEXT, nulls, null_cells),
         ("Type I error beside effects", SMALL_TEXT, others, small_cells),
@@ -81,7 +85,8 @@ def document(cache: Cache, scenarios: list[Scenario], command: str) -> str:
 
 def numbers(found: Iterable[int]) -> str:
     """Write the range of numbers."""
-    low, high = min(found, default=0), max(found, default=0)
+    values = sorted(found) or [0]
+    low, high = values[0], values[-1]
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
