@@ -27,17 +27,16 @@ class Cache:
     genes
         Number of genes of a study.
     studies
-        Number of studies of a scenario.
+        Number of studies of a scenario at most.
     """
 
     folder: Path
     genes: int
     studies: int
 
-    @property
-    def seeds(self) -> range:
-        """Return the seeds of every scenario."""
-        return range(1, self.studies + 1)
+    def seeds(self, scenario: Scenario) -> range:
+        """Return the seeds of a scenario."""
+        return range(1, min(self.studies, scenario.studies) + 1)
 
     def draw(self, scenario: Scenario, seed: int) -> Study:
         """Draw a study."""
@@ -48,8 +47,8 @@ class Cache:
 
         All scenarios have a study before any has the next one.
         """
-        for seed in self.seeds:
-            for scenario in scenarios:
+        for seed in range(1, self.studies + 1):
+            for scenario in (each for each in scenarios if seed in self.seeds(each)):
                 before = time.process_time()
                 done = self._run(scenario, seed, again)
                 if done:
@@ -68,7 +67,7 @@ class Cache:
 
     def done(self, scenario: Scenario) -> int:
         """Return the number of studies of a scenario that all methods have answered."""
-        return sum(self.is_done(scenario, seed) for seed in self.seeds)
+        return sum(self.is_done(scenario, seed) for seed in self.seeds(scenario))
 
     def is_done(self, scenario: Scenario, seed: int) -> bool:
         """Return whether all methods have answered a study."""

@@ -74,7 +74,7 @@ def limits(genes: int, level: float) -> tuple[int, int]:
 def measure(cache: Cache, scenario: Scenario) -> dict[tuple[str, str], Rates]:
     """Measure the answers to a scenario that are in the cache, by method and question."""
     sums: dict[tuple[str, str], np.ndarray] = {}
-    for seed in cache.seeds:
+    for seed in cache.seeds(scenario):
         answers = cache.answers(scenario, seed) if cache.is_done(scenario, seed) else {}
         null = cache.draw(scenario, seed).null if answers else None
         for method, answer in answers.items():

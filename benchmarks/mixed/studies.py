@@ -65,6 +65,11 @@ class Scenario:
         """How tables name it."""
         return f"{self.families}, {self.spread}" + (", unbalanced" if self.lost else "")
 
+    @property
+    def studies(self) -> int:
+        """Return the number of studies at most."""
+        return 2 if self.effects else 3
+
     def draw(self, genes: int, seed: int) -> Study:
         """Draw a study."""
         levels, size = LAYOUTS[self.families]
