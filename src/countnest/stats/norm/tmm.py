@@ -9,9 +9,9 @@ Sources: TMM: Robinson and Oshlack (2010), doi:10.1186/gb-2010-11-3-r25; relativ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,8 @@ NO_QUARTILE = 1e-20
 # Added to counts, to break ties between log ratios; and to weights and variances of TMMwsp.
 TIE_PRIOR = 0.5
 WEIGHT_PRIOR = 1e-6
+# Samples that are read together.
+BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,36 @@ class Trimming:
     sum: float = 0.05
     least_abundance: float = -1e10
     weighted: bool = True
+
+
+class Sample(NamedTuple):
+    """The sample that others are compared with.
+
+    Attributes
+    ----------
+    counts, library
+        (G,), and the library size.
+    counted
+        (G,) which genes have counts.
+    share, log_share, variance
+        (G,) the counts over the library size, its log2, and the relative variance of binomial counts; of no use where
+        there are no counts.
+    """
+
+    counts: FloatArray
+    library: float
+    counted: BoolArray
+    share: FloatArray
+    log_share: FloatArray
+    variance: FloatArray
+
+    @classmethod
+    def of(cls, counts: FloatArray, library: float) -> Sample:
+        """Return the sample of counts (G,)."""
+        counted = counts > 0
+        some = np.where(counted, counts, library)
+        share = some / library
+        return cls(counts.copy(), float(library), counted, share, np.log2(share), (library - some) / library / some)
 
 
 def norm_factors(
@@ -93,15 +125,13 @@ def norm_factors(
             f"sample number {int(np.flatnonzero(~(sizes > 0))[0]) + 1} has no counts, so it has no normalization "
             "factor. Remove it."
         )
-    counts = counts[counts.any(axis=1)]
+    counted = counts.any(axis=1)
+    counts = counts if counted.all() else counts[counted]
     if method == "none" or len(counts) == 0 or n == 1:
         return np.ones(n)
     if method in ("TMM", "TMMwsp"):
         chosen = _reference(counts, sizes, method, quantile) if reference is None else reference
-        ratio: Callable[..., float] = _trimmed_mean if method == "TMM" else _trimmed_mean_of_pairs
-        other = counts[:, chosen], sizes[chosen]
-        limits = trimming or Trimming()
-        found = np.array([ratio((counts[:, j], sizes[j]), other, limits) for j in range(n)])
+        found = _ratios(counts, sizes, method, chosen, trimming or Trimming())
     elif method == "RLE":
         found = _relative_log_expression(counts) / sizes
     else:
@@ -116,7 +146,19 @@ def norm_factors(
 
 
 def _column_quantiles(counts: FloatArray, quantile: float) -> FloatArray:
-    return as_float(np.quantile(counts, quantile, axis=0))
+    place = quantile * (len(counts) - 1)
+    below = min(int(place), len(counts) - 2) if len(counts) > 1 else 0
+    share, found = place - below, np.empty(counts.shape[1])
+    for begin, columns in _blocks(counts):
+        low, high = np.sort(columns, axis=1)[:, [below, min(below + 1, len(counts) - 1)]].T
+        found[begin : begin + len(columns)] = low + share * (high - low)
+    return found
+
+
+def _blocks(counts: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+    """Yield the first of some samples, and their counts (k, G), which lie apart in memory until they are copied."""
+    for begin in range(0, counts.shape[1], BLOCK):
+        yield begin, counts[:, begin : begin + BLOCK].T.copy()
 
 
 def _reference(counts: FloatArray, library: FloatArray, method: FactorMethod, quantile: float) -> int:
@@ -127,48 +169,68 @@ def _reference(counts: FloatArray, library: FloatArray, method: FactorMethod, qu
     return int(np.argmax(np.sqrt(counts).sum(axis=0)))
 
 
-def _trimmed_mean(one: tuple[FloatArray, float], other: tuple[FloatArray, float], trimming: Trimming) -> float:
-    """Return the ratio of a sample to the reference, each given as counts (G,) and library size."""
-    (y, n_y), (r, n_r) = one, other
-    both = (y > 0) & (r > 0)
-    y, r = y[both], r[both]
-    p, q = y / n_y, r / n_r
-    log_ratio = np.log2(p / q)
-    abundance = 0.5 * (np.log2(p) + np.log2(q))
-    variance = (n_y - y) / n_y / y + (n_r - r) / n_r / r
+def _ratios(
+    counts: FloatArray, library: FloatArray, method: FactorMethod, chosen: int, trimming: Trimming
+) -> FloatArray:
+    """Return the trimmed means (n,) of ratios to the chosen sample."""
+    other = Sample.of(counts[:, chosen], library[chosen])
+    ratio = _trimmed_mean if method == "TMM" else _trimmed_mean_of_pairs
+    found = np.empty(len(library))
+    for begin, columns in _blocks(counts):
+        for j, column in enumerate(columns, begin):
+            found[j] = ratio(column, float(library[j]), other, trimming)
+    return found
+
+
+def _trimmed_mean(y: FloatArray, n_y: float, other: Sample, trimming: Trimming) -> float:
+    """Return the ratio of a sample, given as counts (G,) and library size, to the reference."""
+    both = np.flatnonzero((y > 0) & other.counted)
+    y = y[both]
+    p = y / n_y
+    log_ratio = np.log2(p / other.share[both])
+    abundance = 0.5 * (np.log2(p) + other.log_share[both])
     used = abundance > trimming.least_abundance
-    log_ratio, abundance, variance = log_ratio[used], abundance[used], variance[used]
+    if not used.all():
+        both, y, log_ratio, abundance = both[used], y[used], log_ratio[used], abundance[used]
     if not len(log_ratio) or np.abs(log_ratio).max() < ALIKE:
         return 1.0
-    kept = _within(_ranks(log_ratio), trimming.log_ratio) & _within(_ranks(abundance), trimming.sum)
-    if not kept.any():
+    kept = np.flatnonzero(_middle(log_ratio, trimming.log_ratio) & _middle(abundance, trimming.sum))
+    if not len(kept):
         return 1.0
-    weights = 1.0 / variance[kept] if trimming.weighted else np.ones(int(kept.sum()))
-    return float(2.0 ** (np.sum(log_ratio[kept] * weights) / weights.sum()))
+    y, log_ratio = y[kept], log_ratio[kept]
+    weights = np.ones(len(kept))
+    if trimming.weighted:
+        weights = 1.0 / ((n_y - y) / n_y / y + other.variance[both[kept]])
+    return float(2.0 ** (np.sum(log_ratio * weights) / weights.sum()))
 
 
-def _within(ranks: FloatArray, fraction: float) -> BoolArray:
-    """Return which ranks, from 1, are not among that fraction at either end."""
-    low = np.floor(len(ranks) * fraction) + 1
-    within: BoolArray = (ranks >= low) & (ranks <= len(ranks) + 1 - low)
+def _middle(values: FloatArray, fraction: float) -> BoolArray:
+    """Return which values are not among that fraction at either end, by their ranks, averages among ties."""
+    n = len(values)
+    low = int(np.floor(n * fraction)) + 1
+    high = n + 1 - low
+    if low > high:
+        return np.zeros(n, dtype=np.bool_)
+    ends = np.sort(values)[[low - 1, high - 1]]  # faster than a partition
+    within: BoolArray = (values > ends[0]) & (values < ends[1])
+    for end in ends:  # whose ties have one rank, which may be too low or too high
+        tied = values == end
+        rank = np.count_nonzero(values < end) + 0.5 * (np.count_nonzero(tied) + 1.0)
+        within |= tied & (low <= rank <= high)
     return within
 
 
-def _ranks(values: FloatArray) -> FloatArray:
-    """Return the ranks from 1 on, averages among ties."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    n_tied = np.diff(np.append(first, len(values)))
-    ranks = np.empty(len(values))
-    ranks[order] = np.repeat(first + 0.5 * (n_tied + 1.0), n_tied)
-    return ranks
+def _within(places: FloatArray, fraction: float) -> BoolArray:
+    """Return which places, from 1, are not among that fraction at either end."""
+    low = np.floor(len(places) * fraction) + 1
+    within: BoolArray = (places >= low) & (places <= len(places) + 1 - low)
+    return within
 
 
-def _trimmed_mean_of_pairs(one: tuple[FloatArray, float], other: tuple[FloatArray, float], trimming: Trimming) -> float:
+def _trimmed_mean_of_pairs(y: FloatArray, n_y: float, other: Sample, trimming: Trimming) -> float:
     """Return the ratio as `_trimmed_mean`, with counts beside a zero paired by their order."""
-    n_y, n_r = one[1], other[1]
-    y, r = _paired(one[0], other[0])
+    n_r = other.library
+    y, r = _paired(y, other.counts)
     if not len(y):
         return 1.0
     p, q = y / n_y, r / n_r
