@@ -117,12 +117,12 @@ def mixed_up(counts: object, samples: object) -> str | None:
     """Return the problem if counts and sample sheet are swapped, or are the same table; otherwise None."""
     if not isinstance(counts, pd.DataFrame) or not isinstance(samples, pd.DataFrame):
         return None
-    rows, columns = _labels(counts.index), _labels(counts.columns)
-    labels, names = _labels(samples.index), _labels(samples.columns)
-    if rows and rows <= names and labels.isdisjoint(rows | columns):
+    columns, labels, names = _labels(counts.columns), _labels(samples.index), _labels(samples.columns)
+    is_sheet = len(counts) > 0 and all(str(label) in names for label in counts.index)
+    if is_sheet and labels.isdisjoint(_labels(counts.index) | columns):
         places = advised("DESeqDataSet(counts, samples, ...)", "--counts takes the counts, --samples the sheet")
         return f"the sample sheet was given as counts, and the counts as sample sheet: {places}."
-    if names <= columns and _mostly(columns, names) and _mostly(labels, rows):
+    if names <= columns and _mostly(columns, names) and _mostly(labels, _labels(counts.index)):
         return (
             "the sample sheet has the rows and the columns of the counts, so one table was given twice, or another one "
             f"of the same kind. Give {option('counts')} the counts, genes by samples or samples by genes, and "

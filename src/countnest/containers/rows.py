@@ -58,7 +58,10 @@ def without_other_rows(matrix: CountMatrix, genes: pd.Index) -> tuple[CountMatri
     CountsError
         No row can be a gene, as in the summary of featureCounts.
     """
-    apart = np.fromiter(map(is_no_gene, genes), dtype=np.bool_, count=len(genes))
+    apart = np.zeros(len(genes), dtype=np.bool_)
+    for place, label in enumerate(genes.tolist()):
+        if label[:1] not in _OTHER_BEGINNINGS:  # few are
+            apart[place] = is_no_gene(label)
     if not apart.any():
         return matrix, ~apart
     if all(label.lower() == _ASSIGNED for label in genes[~apart]):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
-from countnest.stats.inference.lowess import lowess
+from countnest.stats.inference.lowess import lowess, lowess_of_many
 
 
 def plain_lowess(x, y, fraction, steps=3):
@@ -94,3 +94,12 @@ def test_lowess_at_uneven_points():
 def test_lowess_through_every_point_does_not_divide_by_zero(m):
     y = np.arange(float(m)) ** 2
     np.testing.assert_array_equal(lowess(np.arange(float(m)), y, fraction=0.2), y)
+
+
+def test_lowess_of_many_differs_by_rounding_only():
+    rng = np.random.default_rng(7)
+    for m, digits, fraction, share in ((3, 3, 0.2, 0.0), (61, 1, 0.3, 0.0), (400, 6, 0.5, 0.01), (997, 1, 0.05, 0.02)):
+        x = np.sort(np.round(rng.gamma(2.0, 1.0, m), digits))  # those of one digit have ties
+        y = np.sin(x) + 0.2 * rng.standard_t(2, m)
+        options = {"fraction": fraction, "delta": share * np.ptp(x)}
+        np.testing.assert_allclose(lowess_of_many(x, y, **options), lowess(x, y, **options), rtol=0, atol=1e-11)

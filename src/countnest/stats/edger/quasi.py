@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.stats.inference.lowess import lowess
+from countnest.stats.inference.lowess import lowess_of_many
 from countnest.stats.moderated.squeeze import ModeratedVariances
 from countnest.stats.moderated.t_and_f import ModeratedTest
 from countnest.stats.moderated.tails import log_f_tail
@@ -48,7 +48,7 @@ def average_quasi_dispersion(variance: FloatArray, df: FloatArray, abundance: Fl
         return 1.0
     order = used[np.argsort(abundance[used], kind="stable")]
     x, y = abundance[order], np.sqrt(np.sqrt(variance[order]))
-    trend = lowess(x, y, fraction=FRACTION, robust_steps=3, delta=DELTA * float(x[-1] - x[0]))
+    trend = lowess_of_many(x, y, fraction=FRACTION, robust_steps=3, delta=DELTA * float(x[-1] - x[0]))
     return max(float(np.quantile(trend, QUANTILE)), 1.0) ** 4
 
 

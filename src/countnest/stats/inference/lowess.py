@@ -1,4 +1,4 @@
-"""Robust locally weighted regression of a short series.
+"""Robust locally weighted regression of a series.
 
 Source: Cleveland (1979), doi:10.1080/01621459.1979.10481038, with the details of his program `lowess`, which is in the
 public domain; they decide the last digits and so are kept.
@@ -6,16 +6,21 @@ public domain; they decide the last digits and so are kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, as_float
+from countnest.kernels.linear.lines import lines_chunk
 
-__all__ = ["lowess"]
+__all__ = ["lowess", "lowess_of_many"]
 
 # Distances and residuals within these fractions of their limits get full and zero weight.
 NEAR, FAR = 0.001, 0.999
 # A local line is fitted where the weighted spread of x exceeds this fraction of its range, else a local mean.
 MIN_SPREAD = 0.001
+# Neighbourhoods without width, of equal points, have this one.
+NO_WIDTH = 1e-200
 
 
 def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3, delta: float = 0.0) -> FloatArray:
@@ -35,15 +40,47 @@ def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int =
     -----
     R counterpart: stats::lowess(x, y, f = fraction, delta = delta).
     """
-    m = len(x)
-    span = max(min(int(fraction * m + 1e-7), m), 2)
     places = _places(x, delta)
-    smoother = _neighbourhoods(x, span, places)
-    robustness = np.ones(m)
+    smoother = _neighbourhoods(x, _span(x, fraction), places)
+
+    def lines(robustness: FloatArray) -> FloatArray:
+        return np.array([_local_line(x, y, robustness, *near) for near in zip(places, *smoother, strict=True)])
+
+    return _robustly(x, y, places, lines, robust_steps)
+
+
+def lowess_of_many(
+    x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3, delta: float = 0.0
+) -> FloatArray:
+    """Return what `lowess` returns but for rounding, sooner for a long series; parameters as there."""
+    places = _places(x, delta)
+    lefts, widths = (np.array(each) for each in zip(*_windows(x, _span(x, fraction), places), strict=True))
+    chosen = np.array(places, dtype=np.int64)
+    runs = np.stack((lefts, np.searchsorted(x, x[chosen] + widths, side="right")), axis=1).astype(np.int64)
+    series, widths = (as_float(x), as_float(y)), np.maximum(widths, NO_WIDTH)
+    limits = np.array([NEAR, FAR, (MIN_SPREAD * (x[-1] - x[0])) ** 2])
+
+    def lines(robustness: FloatArray) -> FloatArray:
+        found = np.empty(len(chosen))
+        lines_chunk(*series, robustness, chosen, widths, runs, limits, found)
+        return found
+
+    return _robustly(x, y, places, lines, robust_steps)
+
+
+def _span(x: FloatArray, fraction: float) -> int:
+    return max(min(int(fraction * len(x) + 1e-7), len(x)), 2)
+
+
+def _robustly(
+    x: FloatArray, y: FloatArray, places: list[int], lines: Callable[[FloatArray], FloatArray], robust_steps: int
+) -> FloatArray:
+    """Return the smoothed `y`, with values at some points by `lines` of weights (m,) against outliers."""
+    robustness = np.ones(len(x))
     fitted = y
     for step in range(robust_steps + 1):
-        fitted = np.array([_local_line(x, y, robustness, *near) for near in zip(places, *smoother, strict=True)])
-        if len(places) < m:
+        fitted = lines(robustness)
+        if len(places) < len(x):
             fitted = np.interp(x, x[places], fitted)
         residual = np.abs(y - fitted)
         limit = 6.0 * float(np.median(residual))
@@ -65,19 +102,24 @@ def _places(x: FloatArray, delta: float) -> list[int]:
     return places
 
 
-def _neighbourhoods(x: FloatArray, span: int, places: list[int]) -> tuple[list[slice], list[FloatArray]]:
-    """Return for some points the run of points near them and their tricube weights.
+def _windows(x: FloatArray, span: int, places: list[int]) -> Iterator[tuple[int, float]]:
+    """Yield for some points where the window of `span` points near them begins, and its width.
 
-    A window of `span` points slides along; points right of it that are within its width take part too.
+    The window slides along; points right of it that are within its width are near, too.
     """
-    runs, kernels = [], []
     left = 0
     middles = x[:-span] + x[span:]  # twice the points from which on a window moves to the right, but for rounding
     for at in x[places]:
         left = max(left, int(np.searchsorted(middles, 2.0 * at)) - 2)
         while left + span < len(x) and at - x[left] > x[left + span] - at:
             left += 1
-        width = max(at - x[left], x[left + span - 1] - at)
+        yield left, max(at - x[left], x[left + span - 1] - at)
+
+
+def _neighbourhoods(x: FloatArray, span: int, places: list[int]) -> tuple[list[slice], list[FloatArray]]:
+    """Return for some points the run of points near them and their tricube weights."""
+    runs, kernels = [], []
+    for at, (left, width) in zip(x[places], _windows(x, span, places), strict=True):
         distance = np.abs(x[left : np.searchsorted(x, at + width, side="right")] - at)
         inside = np.flatnonzero(distance <= FAR * width)
         first, last = inside[0], inside[-1] + 1

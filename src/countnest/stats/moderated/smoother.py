@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
-from countnest.stats.inference.lowess import lowess
+from countnest.arrays import FloatArray, IntArray, as_float, as_int
+from countnest.kernels.linear.lines import lines_chunk
+from countnest.stats.inference.lowess import lowess_of_many
 
 __all__ = ["smooth", "weighted_lowess"]
 
@@ -31,7 +32,7 @@ def smooth(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int =
     order = np.argsort(x, kind="stable")
     ordered = x[order]
     fitted = np.empty_like(y)
-    fitted[order] = lowess(
+    fitted[order] = lowess_of_many(
         ordered, y[order], fraction=fraction, robust_steps=robust_steps, delta=STEP * (ordered[-1] - ordered[0])
     )
     return fitted
@@ -58,18 +59,19 @@ def weighted_lowess(
     R counterpart: limma::weightedLowess.
     """
     order = np.argsort(x, kind="stable")
-    x, y, weights = x[order], y[order], weights[order]
+    x, y, weights = (as_float(each[order]) for each in (x, y, weights))
     seeds = _seeds(x, n_points)
-    widths, lefts, rights = _neighbourhoods(x, weights, span, x[seeds])
+    widths, runs = _neighbourhoods(x, weights, span, x[seeds])
+    limits = np.array([0.0, 1.0, NARROW])
     robustness = np.ones(len(x))
     fitted = y
     for step in range(iterations):
-        total = weights * robustness
-        values = [
-            _local_line(x[left:right] - at, y[left:right], total[left:right], width)
-            for at, width, left, right in zip(x[seeds], widths, lefts, rights, strict=True)
-        ]
-        fitted = np.interp(x, x[seeds], np.array(values))
+        values = np.empty(len(seeds))
+        lines_chunk(x, y, weights * robustness, seeds, np.maximum(widths, NARROW), runs, limits, values)
+        for k in np.flatnonzero(widths < NARROW):
+            near = slice(*runs[k])
+            values[k] = np.average(y[near], weights=(weights * robustness)[near])
+        fitted = np.interp(x, x[seeds], values)
         if step == iterations - 1:
             break
         residual = np.abs(y - fitted)
@@ -96,14 +98,14 @@ def _seeds(x: FloatArray, n_points: int) -> IntArray:
     while seeds[-1] < len(x) - 1:
         beyond = int(np.searchsorted(x, x[seeds[-1]] + step, side="right"))
         seeds.append(min(max(beyond, seeds[-1] + 1), len(x) - 1))
-    distinct = np.concatenate(([True], np.diff(x[seeds]) > 0))  # of tied seeds the first counts
-    return np.array(seeds)[distinct]
+    distinct = np.concatenate(([True], np.diff(x[seeds]) > 0))  # of tied points the first counts
+    return as_int(np.searchsorted(x, x[np.array(seeds)[distinct]]))
 
 
 def _neighbourhoods(
     x: FloatArray, weights: FloatArray, span: float, seeds: FloatArray
-) -> tuple[FloatArray, IntArray, IntArray]:
-    """Return the widths of the neighbourhoods of some points, and the runs of points in them as (left, right).
+) -> tuple[FloatArray, IntArray]:
+    """Return the widths (k,) of the neighbourhoods of some points, and the runs of points in them (k, 2).
 
     Points are taken in the order of their distance, until their weight is the fraction `span` of the total.
     """
@@ -122,26 +124,7 @@ def _neighbourhoods(
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     left, right = run(high)
     widths = np.maximum(seeds - x[left], x[right - 1] - seeds)
-    return widths, left, right
-
-
-def _local_line(distance: FloatArray, y: FloatArray, weights: FloatArray, width: float) -> float:
-    """Return the value at distance 0 of the line fitted with tricube weights."""
-    if width < NARROW:
-        return float(np.average(y, weights=weights))
-    cube = np.minimum(np.abs(distance) / width, 1.0)
-    rest = 1.0 - cube * cube * cube
-    kernel = rest * rest * rest * weights
-    total = kernel.sum()
-    if total <= 0:  # every point in it is an outlier
-        return float(y[np.argmin(np.abs(distance))])
-    middle, centre = float((kernel * y).sum() / total), float((kernel * distance).sum() / total)
-    away = distance - centre
-    kernel *= away
-    spread = float((kernel * away).sum())
-    if spread < NARROW:
-        return middle
-    return middle - centre * float((kernel * (y - middle)).sum()) / spread
+    return as_float(widths), as_int(np.stack((left, right), axis=1))
 
 
 def _weighted_median(values: FloatArray, weights: FloatArray) -> float:
