@@ -19,7 +19,7 @@ __all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 
 # For each kernel that other modules call, including all that it calls: seconds to compile, and number of kernels.
 EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
-    "edger.leverage.leverage_chunk": (0.6, 2),
+    "edger.adjusted.adjusted_chunk": (2.0, 7),
     "edger.unit_weights.weights_chunk": (0.4, 2),
     "edger.one_group.one_way_chunk": (0.9, 4),
     "edger.deviance.deviance_chunk": (0.4, 1),
@@ -40,6 +40,7 @@ EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "negbin.inference.nb_log_mean_chunk": (0.5, 3),
     "negbin.inference.nb_log_hat_chunk": (0.5, 1),
     "negbin.robust.robust_dispersion_chunk": (0.6, 3),
+    "linear.lines.lines_chunk": (0.6, 2),
     "linear.curve.curve_weights_chunk": (0.4, 1),
     "linear.normal_equations.normal_equations_chunk": (1.4, 8),
     "linear.array_weights.array_weights_chunk": (2.0, 6),

@@ -15,7 +15,7 @@ from countnest.stats.edger.levels import Compat
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.moderated.joint import joint_f, mean_squares
 from countnest.stats.moderated.log_odds import PROPORTION, effect_variance, log_odds
-from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.prior import ModeratedVariances
 from countnest.stats.moderated.t_and_f import ModeratedTest, moderated_t
 
 if TYPE_CHECKING:

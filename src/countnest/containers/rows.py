@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,12 @@ _TOTALS = {
     "nfeaturerna", "sizefactor", "sizefactors", "mean", "average", "median",
 }  # fmt: skip
 _BEGINNINGS = {"_", "*", "x", "u", *(name[0] for name in _UNCOUNTED | _TOTALS)}  # most labels have another
-_OTHER_BEGINNINGS = {one for one in string.digits + string.ascii_letters if one.lower() not in _BEGINNINGS}
+_PAIRS = {"un", *(name[:2] for name in _UNCOUNTED | _TOTALS)}  # the first two letters or digits, of "unassigned_" too
+_OTHER_PAIRS = {
+    one + other
+    for one, other in product(string.digits + string.ascii_letters, repeat=2)
+    if (one + other).lower() not in _PAIRS
+}
 _ASSIGNED = "assigned"  # the first line of a summary of featureCounts, and no gene where nothing is one
 
 
@@ -37,7 +43,7 @@ def is_no_gene(label: str) -> bool:
 
     Spike-ins, such as ERCC-00002, are genes.
     """
-    if label[:1] in _OTHER_BEGINNINGS:
+    if label[:2] in _OTHER_PAIRS:
         return False
     text = label.strip().lower()
     if text[:1] not in _BEGINNINGS:
@@ -60,7 +66,7 @@ def without_other_rows(matrix: CountMatrix, genes: pd.Index) -> tuple[CountMatri
     """
     apart = np.zeros(len(genes), dtype=np.bool_)
     for place, label in enumerate(genes.tolist()):
-        if label[:1] not in _OTHER_BEGINNINGS:  # few are
+        if label[:2] not in _OTHER_PAIRS:  # few are
             apart[place] = is_no_gene(label)
     if not apart.any():
         return matrix, ~apart

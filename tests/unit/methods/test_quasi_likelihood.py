@@ -19,8 +19,7 @@ from countnest.simulate import groups
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.lrt import row_basis
 from countnest.stats.inference.wald import wald_test
-from countnest.stats.moderated.prior import ScaledFPrior
-from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.prior import ModeratedVariances, ScaledFPrior
 from countnest.stats.moderated.t_and_f import moderated_f
 
 # Six genes by hand, with a prior of 5 degrees of freedom and variance 1.

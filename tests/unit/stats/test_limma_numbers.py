@@ -11,8 +11,8 @@ from countnest.stats.linear.least_squares import lm_fit
 from countnest.stats.moderated.gamma import log_minus_digamma
 from countnest.stats.moderated.joint import mean_squares
 from countnest.stats.moderated.log_odds import effect_variance, log_odds
-from countnest.stats.moderated.prior import ScaledFPrior
-from countnest.stats.moderated.squeeze import ModeratedVariances, moderate_variances
+from countnest.stats.moderated.prior import ModeratedVariances, ScaledFPrior
+from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.t_and_f import moderated_t
 from countnest.stats.moderated.tails import log_f_tail
 from countnest.stats.voom.array_weights import array_weights, variance_columns

@@ -9,8 +9,8 @@ from countnest.stats.linear.contrasts import contrast_fits
 from countnest.stats.linear.least_squares import independent_columns, lm_fit
 from countnest.stats.moderated.joint import mean_squares
 from countnest.stats.moderated.log_odds import effect_variance, log_odds
-from countnest.stats.moderated.prior import ScaledFPrior
-from countnest.stats.moderated.squeeze import ModeratedVariances, moderate_variances
+from countnest.stats.moderated.prior import ModeratedVariances, ScaledFPrior
+from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.t_and_f import moderated_t
 
 GROUP = np.repeat([0, 1, 2], 4)

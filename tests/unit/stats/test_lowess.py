@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from statsmodels.nonparametric.smoothers_lowess import lowess as statsmodels_lowess
 
-from countnest.stats.inference.lowess import lowess, lowess_of_many
+from countnest.stats.inference.lowess import lowess
+from countnest.stats.moderated.smoother import lowess_of_many
 
 
 def plain_lowess(x, y, fraction, steps=3):

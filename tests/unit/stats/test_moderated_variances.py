@@ -7,8 +7,8 @@ import pytest
 
 from countnest.errors import OptionError
 from countnest.stats.inference.wald import wald_test
-from countnest.stats.moderated.prior import ScaledFPrior
-from countnest.stats.moderated.squeeze import ModeratedVariances, moderate_variances
+from countnest.stats.moderated.prior import ModeratedVariances, ScaledFPrior
+from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.t_and_f import log_p_of_roots, moderated_f, moderated_t
 from exact import read_exactly
 

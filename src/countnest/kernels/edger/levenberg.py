@@ -50,12 +50,15 @@ NEWTON_GAIN = 0.1
 # On the way to the optimum iterations also end where steps do not become shorter, and where a coefficient goes to
 # infinity: it moves by more than the second of these, and gains less than the third.
 STALLED, RUNAWAY, RUNAWAY_GAIN = 0.9, 0.5, 1e-16
+# A coefficient that goes to infinity moves by about one in each step: where one moves by more than `RUNAWAY` and gains
+# less than this, every other step is so many times as long.
+STRETCH_GAIN, STRETCH = 0.01, 6.0
 # Rows of the numbers by sample, by column and of a gene.
 COUNT, FACTOR, WEIGHT, MEAN, NEW_MEAN = 0, 1, 2, 3, 4
 BETA, NEW_BETA, SCORE, STEP = 0, 1, 2, 3
 ALPHA, DEVIANCE, NEW_DEVIANCE, LAMBDA, INFORMATION, GAINED, PIVOTS, TAKEN, LARGEST = 0, 1, 2, 3, 4, 5, 6, 7, 8
-LAST_GAIN, LONGEST, NEWTON = 9, 10, 11
-BY_SAMPLE, BY_COLUMN, N_NUMBERS = np.int64(5), np.int64(4), np.int64(12)
+LAST_GAIN, LONGEST, NEWTON, LENGTH = 9, 10, 11, 12
+BY_SAMPLE, BY_COLUMN, N_NUMBERS = np.int64(5), np.int64(4), np.int64(13)
 # Rows of the state of a lane: its gene or none, iterations (-1: its start is not evaluated yet), trials of this one.
 GENE, ITERATION, TRIAL, DONE, FREE = 0, 1, 2, 3, -1
 
@@ -90,6 +93,7 @@ def load_gene(
         coefficients[BETA, k, lane] = start[g, k] if given else common * level[k]
     ends[ALPHA, lane], ends[LARGEST, lane] = alpha, largest
     ends[INFORMATION, lane], ends[LAST_GAIN, lane] = 0.0, NEWTON_GAIN if given else math.inf
+    ends[LENGTH, lane] = STRETCH  # so that the first step is not long
     return True
 
 
@@ -295,6 +299,7 @@ def levenberg_chunk(
     eta, weight, cell_score = by_cell[0], by_cell[1], by_cell[2]
     equations = as_lanes(new_lanes(n_equations(plan)))
     state = np.full((4, LANES), FREE)
+    stretch_gain = STRETCH_GAIN if mode == EXACT else -math.inf
     taken = done = 0
     for lane in range(min(LANES, n_genes)):  # rows that all genes share stay
         load_row(factors, 0, lane, f_lanes)
@@ -336,8 +341,10 @@ def levenberg_chunk(
         of_gene[PIVOTS] = eliminate(plan, equations)
         solve(plan, equations, step)
         of_gene[GAINED], of_gene[LONGEST] = gain_and_length(score, step, of_gene[ALPHA])
+        runs = (of_gene[LENGTH] == 1.0) & (of_gene[LONGEST] > RUNAWAY) & (of_gene[GAINED] < stretch_gain)
+        of_gene[LENGTH] = select(runs, STRETCH, 1.0)
         for k in range(p):
-            new_beta[k] = beta[k] + step[k]
+            new_beta[k] = beta[k] + of_gene[LENGTH] * step[k]
         for lane in range(LANES):
             if state[ITERATION, lane] < 0:
                 for k in range(p):

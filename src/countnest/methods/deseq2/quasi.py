@@ -26,9 +26,8 @@ from countnest.stats.glm.inputs import LN2, NBInputs
 from countnest.stats.glm.layout import Layout
 from countnest.stats.inference.lrt import RankTest, pinned_offsets, row_basis
 from countnest.stats.moderated.deviance import deviance, deviance_df
-from countnest.stats.moderated.prior import ScaledFPrior
+from countnest.stats.moderated.prior import ModeratedVariances, ScaledFPrior
 from countnest.stats.moderated.spline import spline_prior
-from countnest.stats.moderated.squeeze import ModeratedVariances
 from countnest.stats.moderated.t_and_f import log_p_of_roots, moderated_f, statistic_of_roots
 
 __all__ = ["QuasiLikelihood", "quasi_likelihood"]

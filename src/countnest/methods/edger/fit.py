@@ -160,7 +160,7 @@ class EdgeRFit:
         test = self._test(kind)
         statistic, p_value = np.empty((2, *unchanged.shape))
         for i, contrast in enumerate(contrasts):
-            comparison = Comparison.of(contrast[np.newaxis], self.columns.matrix)
+            comparison = Comparison.of(contrast[np.newaxis], self.columns)
             if threshold == 0.0 and alternative.startswith("greaterAbs"):
                 found = test.joint(comparison)
             else:
@@ -176,7 +176,7 @@ class EdgeRFit:
     def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
         """Test that all contrasts (k, p) are zero."""
         test = self._test(kind)
-        comparison = Comparison.of(contrasts, self.columns.matrix)
+        comparison = Comparison.of(contrasts, self.columns)
         statistic, p_value = test.joint(comparison)
         return JointTest(test.model.shrunken @ contrasts.T / LN2, statistic, p_value, comparison.rank, test.df)
 
@@ -218,7 +218,7 @@ class EdgeRFit:
                 raise ValueError("the fit has no model")
             model = stored.quasi.model
             scale = np.broadcast_to(np.maximum(stored.quasi.moderated.prior.variance, 1.0), scale.shape)
-        null = Comparison.of(contrast[np.newaxis], matrix).null
+        null = Comparison.of(contrast[np.newaxis], self.columns).null
         scores = null_scores(self.data.matrix, stored.given, null, model.dispersion, as_float(scale), self.engine)
         return GeneSetData(LinearData(scores[kept], matrix, scores=True), kept, stored.given.compat)
 
@@ -317,7 +317,7 @@ class _Test:
         alternative: AltHypothesis,
     ) -> tuple[FloatArray, FloatArray]:
         fit = self.fit
-        roots = pinned_roots(fit.data.matrix, given, model, fit.columns, comparison, threshold, fit.engine)
+        roots = pinned_roots(fit.data.matrix, given, model, comparison, threshold, fit.engine)
         with np.errstate(invalid="ignore", divide="ignore"):
             scale = np.sqrt(self.scale)
             roots = Roots(roots.low / scale, roots.high / scale)

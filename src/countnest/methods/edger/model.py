@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, Genes
+from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.glm import GLMInputs
-from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.prior import ModeratedVariances
 
 __all__ = [
     "EdgeRAnalysis",
@@ -169,10 +170,13 @@ def inputs_of(chunk: GeneChunk) -> GLMInputs:
     return GLMInputs.of(chunk.counts, chunk.size_factors, chunk.weights)
 
 
-def means_of(factors: FloatArray, beta: FloatArray, matrix: FloatArray) -> FloatArray:
+def means_of(factors: FloatArray, beta: FloatArray, columns: Columns) -> FloatArray:
     """Return means (G, n); 0 for genes without counts, of which the coefficients are missing."""
-    means: FloatArray = factors * np.exp(beta @ matrix.T)
-    return np.where(np.isnan(means), 0.0, means)
+    rates = np.exp(beta @ columns.rows.T)
+    rates[np.isnan(rates)] = 0.0
+    means = rates[:, columns.of_sample]
+    means *= factors
+    return as_float(means)
 
 
 def offset_factors(by_gene: FloatArray, library: FloatArray) -> FloatArray:

@@ -72,12 +72,10 @@ def _model_chunk(chunk: GeneChunk, *, columns: Columns, prior_count: float, leve
     inputs, dispersion = inputs_of(chunk), chunk["dispersion"]
     start = None
     if "start" in chunk.by_gene:
-        given = as_float(chunk["start"])
-        start = near_start(given, means_of(chunk.size_factors, given, columns.matrix), level)
+        start = near_start(as_float(chunk["start"]), chunk.size_factors, columns, level)
     fit = fit_glm(inputs, columns, dispersion, start=start, level=level)
-    shrunken = shrunken_coefficients(
-        inputs, columns, dispersion, prior_count=prior_count, start=near_start(fit.beta, fit.mu, level), level=level
-    )
+    start = near_start(fit.beta, chunk.size_factors, columns, level)
+    shrunken = shrunken_coefficients(inputs, columns, dispersion, prior_count=prior_count, start=start, level=level)
     return EdgeRModel(dispersion, fit.beta, shrunken, fit.deviance)
 
 
@@ -131,10 +129,10 @@ def _beta_chunk(chunk: GeneChunk, *, columns: Columns, level: Level) -> FloatArr
 
 
 def _adjusted_chunk(chunk: GeneChunk, *, columns: Columns, level: Level, average: float) -> Adjusted:
-    mu = means_of(chunk.size_factors, chunk["beta"], columns.matrix)
-    design = columns.searched(as_given=not level.exact).matrix
+    mu = means_of(chunk.size_factors, chunk["beta"], columns)
+    searched = columns.searched(as_given=not level.exact)
     return adjusted_deviance(
-        chunk.counts, mu, design, chunk["dispersion"], average=average, weights=chunk.weights,
+        chunk.counts, mu, searched, chunk["dispersion"], average=average, weights=chunk.weights,
         as_in_r=not level.exact,
     )  # fmt: skip
 
@@ -167,12 +165,12 @@ def legacy_quasi(
 
 
 def _df_chunk(chunk: GeneChunk, *, columns: Columns, layout: Layout) -> FloatArray:
-    mu = means_of(chunk.size_factors, chunk["beta"], columns.matrix)
+    mu = means_of(chunk.size_factors, chunk["beta"], columns)
     return deviance_df(chunk.counts, mu, None, layout)
 
 
 def _bounded_chunk(chunk: GeneChunk, *, columns: Columns) -> BoolArray:
-    mu = means_of(chunk.size_factors, chunk["beta"], columns.matrix)
+    mu = means_of(chunk.size_factors, chunk["beta"], columns)
     variance = chunk["variance"][:, np.newaxis] * (1.0 + mu * chunk["dispersion"][:, np.newaxis])
     found: BoolArray = (variance < 1.0).any(axis=1)
     return found

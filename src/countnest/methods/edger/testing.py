@@ -12,7 +12,7 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.matrix import CountMatrix
 from countnest.methods.chunks import GeneChunk, over_genes
-from countnest.methods.edger.model import EdgeRInput, EdgeRModel, inputs_of, means_of
+from countnest.methods.edger.model import EdgeRInput, EdgeRModel, inputs_of
 from countnest.parallel.run import Engine
 from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.glm import GLMInputs, deviances, fit_glm, near_start
@@ -32,8 +32,8 @@ class Comparison:
 
     Attributes
     ----------
-    matrix
-        X (n, p).
+    full
+        The model.
     null
         The columns of the model without them (n, p - rank).
     shift
@@ -42,24 +42,25 @@ class Comparison:
         Number of independent contrasts.
     """
 
-    matrix: FloatArray
+    full: Columns
     null: FloatArray
     shift: FloatArray
     rank: int
 
     @classmethod
-    def of(cls, contrasts: FloatArray, matrix: FloatArray) -> Comparison:
-        """Return the comparison of contrasts (k, p) of the coefficients of X (n, p).
+    def of(cls, contrasts: FloatArray, columns: Columns) -> Comparison:
+        """Return the comparison of contrasts (k, p) of the coefficients of a model.
 
         Contrasts that are coefficients leave out their columns; for others the null model has a basis of what is
         orthogonal to them.
         """
+        matrix = columns.matrix
         used = np.flatnonzero(np.any(contrasts != 0.0, axis=0))
         shift = matrix @ contrasts[0] / (contrasts[0] @ contrasts[0])
         if len(used) == np.linalg.matrix_rank(contrasts):
-            return cls(matrix, as_float(np.delete(matrix, used, axis=1)), shift, len(used))
+            return cls(columns, as_float(np.delete(matrix, used, axis=1)), shift, len(used))
         basis, null = row_basis(contrasts)
-        return cls(matrix, as_float(matrix @ null), shift, len(basis))
+        return cls(columns, as_float(matrix @ null), shift, len(basis))
 
 
 def gains(
@@ -74,7 +75,7 @@ def gains(
     genes = given.genes(counts, dispersion=model.dispersion, deviance=model.deviance)
     genes = genes.with_arrays(beta=model.beta)
     return over_genes(
-        _gain_chunk, genes, matrix=comparison.matrix, null=_columns(comparison.null),
+        _gain_chunk, genes, full=comparison.full, null=_columns(comparison.null),
         level=compat_level(given.compat), engine=engine, text=NULL_TEXT,
     )  # fmt: skip
 
@@ -83,13 +84,12 @@ def _columns(matrix: FloatArray) -> Columns | None:
     return Columns.of(matrix) if matrix.shape[1] else None
 
 
-def _gain_chunk(chunk: GeneChunk, *, matrix: FloatArray, null: Columns | None, level: Level) -> FloatArray:
+def _gain_chunk(chunk: GeneChunk, *, full: Columns, null: Columns | None, level: Level) -> FloatArray:
     own: FloatArray = chunk["deviance"]
     start = None
     if null is not None:
-        beta = as_float(chunk["beta"])
-        start = near_start(beta, means_of(chunk.size_factors, beta, matrix), level)
-        start = None if start is None else as_float(start @ np.linalg.lstsq(null.matrix, matrix, rcond=None)[0].T)
+        start = near_start(as_float(chunk["beta"]), chunk.size_factors, full, level)
+        start = None if start is None else as_float(start @ np.linalg.lstsq(null.matrix, full.matrix, rcond=None)[0].T)
     return _null_deviance(inputs_of(chunk), null, chunk["dispersion"], level, start) - own
 
 
@@ -114,7 +114,6 @@ def pinned_roots(
     counts: CountMatrix,
     given: EdgeRInput,
     model: EdgeRModel,
-    columns: Columns,
     comparison: Comparison,
     threshold: float,
     engine: Engine,
@@ -127,7 +126,7 @@ def pinned_roots(
     """
     genes = given.genes(counts, dispersion=model.dispersion, deviance=model.deviance)
     return over_genes(
-        _roots_chunk, genes, full=columns, comparison=comparison, null=_columns(comparison.null), threshold=threshold,
+        _roots_chunk, genes, comparison=comparison, null=_columns(comparison.null), threshold=threshold,
         level=compat_level(given.compat), engine=engine, text=NULL_TEXT,
     )  # fmt: skip
 
@@ -135,7 +134,6 @@ def pinned_roots(
 def _roots_chunk(
     chunk: GeneChunk,
     *,
-    full: Columns,
     comparison: Comparison,
     null: Columns | None,
     threshold: float,
@@ -146,7 +144,9 @@ def _roots_chunk(
         factors = as_float(chunk.size_factors * np.exp(pin * comparison.shift))
         inputs = GLMInputs.of(chunk.counts, factors, chunk.weights)
         # R's iterations end elsewhere with these offsets; the optimum is the same
-        own = chunk["deviance"] if level.exact else fit_glm(inputs, full, chunk["dispersion"], level=level).deviance
+        own = chunk["deviance"]
+        if not level.exact:
+            own = fit_glm(inputs, comparison.full, chunk["dispersion"], level=level).deviance
         gain = _null_deviance(inputs, null, chunk["dispersion"], level) - own
         roots[pin] = np.sqrt(np.maximum(gain, 0.0))
     return Roots(roots[-threshold], roots[threshold])

@@ -26,7 +26,7 @@ from countnest.stats.linear.blocks import Blocks
 from countnest.stats.linear.contrasts import contrast_fits
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.moderated.joint import joint_f, mean_squares
-from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.prior import ModeratedVariances
 from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
 from countnest.stats.voom.voom import log_cpm
 

@@ -9,7 +9,8 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.stats.edger.levels import Compat, compat_level
 from countnest.stats.linear.fits import LinearFits
-from countnest.stats.moderated.squeeze import Estimator, ModeratedVariances, moderate_variances
+from countnest.stats.moderated.prior import ModeratedVariances
+from countnest.stats.moderated.squeeze import Estimator, moderate_variances
 from countnest.stats.voom.structural import SampleModel, VoomFits, voom_lm_fit
 from countnest.stats.voom.voom import SPAN, voom_span
 

@@ -97,6 +97,13 @@ class Columns:
         return bool(n_rows == p)
 
     @property
+    def of_sample(self) -> IntArray:
+        """(n,) which of the distinct rows each sample has."""
+        found = np.empty(len(self.samples), dtype=np.int64)
+        found[self.samples] = np.repeat(np.arange(len(self.rows)), np.diff(self.first))
+        return found
+
+    @property
     def residual_df(self) -> int:
         """Number of samples less that of columns, n - p."""
         n, p = self.matrix.shape

@@ -18,7 +18,7 @@ from countnest.stats.edger.glm import GLMInputs, fit_glm
 from countnest.stats.edger.interpolant import maximizing_points
 from countnest.stats.edger.levels import Level, compat_level
 from countnest.stats.edger.local_mean import local_means, trend_span
-from countnest.stats.edger.profile import CENTRE, LOG_GRID, adjusted_profile, dispersion_grid, profile_sum
+from countnest.stats.edger.profile import CENTRE, LOG_GRID, ProfileSum, adjusted_profile, dispersion_grid
 from countnest.stats.edger.zeros import exact_zeros, zeros_residual_df
 from countnest.stats.moderated.search import find_minimum
 from countnest.stats.moderated.squeeze import Estimator, moderate_variances
@@ -204,8 +204,8 @@ def common_dispersion(
     if len(genes) >= 2 * MANY_GENES:
         step = len(genes) // MANY_GENES
         genes = genes[np.argsort(abundance[genes], kind="stable")][step // 2 :: step]
-    some = inputs.at(genes)
-    root = find_minimum(lambda u: -profile_sum(some, columns, u**4, level), 0.0, float(LARGEST**0.25), ROOT_TOLERANCE)
+    total = ProfileSum(inputs.at(genes), columns, level)
+    root = find_minimum(lambda u: -total(u**4), 0.0, float(LARGEST**0.25), ROOT_TOLERANCE)
     return root**4
 
 

@@ -283,7 +283,7 @@ def shrunken_coefficients(
     return fit_glm(inputs.with_prior(prior_count), columns, dispersion, start=start, level=level).beta
 
 
-def near_start(beta: FloatArray, mu: FloatArray, level: Level | None) -> FloatArray | None:
+def near_start(beta: FloatArray, factors: FloatArray, columns: Columns, level: Level | None) -> FloatArray | None:
     """Return the coefficients (G, p) from which fits of other dispersions or fewer columns can start.
 
     They are missing for genes with a mean near zero, of which others are far. None where fits end where those of edgeR
@@ -291,8 +291,10 @@ def near_start(beta: FloatArray, mu: FloatArray, level: Level | None) -> FloatAr
     """
     if level is not None and not level.exact:
         return None
-    far = (mu < LEAST_NEAR).any(axis=1, keepdims=True)
-    return np.where(far, np.nan, beta)
+    least = np.minimum.reduceat(factors[:, columns.samples], columns.first[:-1], axis=1)
+    with np.errstate(invalid="ignore"):
+        near = (least * np.exp(beta @ columns.rows.T) >= LEAST_NEAR).all(axis=1, keepdims=True)
+    return np.where(near, beta, np.nan)
 
 
 def _by_gene(dispersion: float | FloatArray, n_genes: int) -> FloatArray:

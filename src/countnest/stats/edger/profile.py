@@ -15,7 +15,7 @@ from countnest.stats.edger.levels import Level, compat_level
 from countnest.stats.edger.moments import HALF_LOG_2PI, stirling_remainder
 from countnest.stats.edger.zeros import exact_zeros, patterns
 
-__all__ = ["CENTRE", "LOG_GRID", "adjusted_profile", "count_terms", "dispersion_grid", "profile_sum"]
+__all__ = ["CENTRE", "LOG_GRID", "ProfileSum", "adjusted_profile", "count_terms", "dispersion_grid"]
 
 # Where exact zeros are looked for.
 DISPERSION = 0.05
@@ -73,21 +73,34 @@ def _profile_of_block(
 ) -> None:
     """Write the adjusted profile log-likelihoods of some genes into `profile_out` (K, G)."""
     terms = count_terms(inputs.counts * inputs.weights)
-    floor_share = 0.5 if level.half_floor else 1.0
     limit = GRID_GAIN if level.exact else GAIN
-    plan = columns.searched(as_given=not level.exact).plan
     before: FloatArray | None = None
     start: FloatArray | None = None
     for dispersion, out in zip(dispersions, profile_out, strict=True):
         mu, found = fit_from(inputs, columns, dispersion, start, level, limit)
-        profile_chunk(
-            inputs.counts, mu, inputs.weights, terms, dispersion, plan.index, plan.numbers, floor_share, out,
-        )  # fmt: skip
+        _write_profile(inputs, mu, terms, dispersion, columns, level, out)
         start = found
         if level.exact and before is not None:
             with np.errstate(invalid="ignore"):  # groups without counts
                 start = 2.0 * found - before
         before = found
+
+
+def _write_profile(
+    inputs: GLMInputs,
+    mu: FloatArray,
+    terms: FloatArray,
+    dispersion: float,
+    columns: Columns,
+    level: Level,
+    profile_out: FloatArray,
+) -> None:
+    """Write the adjusted log-likelihoods of means (G, n) into `profile_out` (G,)."""
+    plan = columns.searched(as_given=not level.exact).plan
+    profile_chunk(
+        inputs.counts, mu, inputs.weights, terms, dispersion, plan.index, plan.numbers,
+        0.5 if level.half_floor else 1.0, profile_out,
+    )  # fmt: skip
 
 
 def count_terms(counts: FloatArray) -> FloatArray:
@@ -96,9 +109,21 @@ def count_terms(counts: FloatArray) -> FloatArray:
     return as_float(1.0 - HALF_LOG_2PI - stirling_remainder(one) - 0.5 * np.log(one))
 
 
-def profile_sum(inputs: GLMInputs, columns: Columns, dispersion: float, level: Level) -> float:
-    """Return the sum over genes of the adjusted profile log-likelihoods of one dispersion.
+class ProfileSum:
+    """The sum over genes of the adjusted profile log-likelihoods of a dispersion; all samples and columns count.
 
-    Every fit starts afresh, and all samples and columns count.
+    Where deviances are exact, fits start from those at the dispersion before; elsewhere they start afresh, as R's.
     """
-    return float(profile_on(inputs, columns, np.array([dispersion]), level).sum())
+
+    def __init__(self, inputs: GLMInputs, columns: Columns, level: Level) -> None:
+        self.inputs, self.columns, self.level = inputs, columns, level
+        self.terms = count_terms(inputs.counts * inputs.weights)
+        self.start: FloatArray | None = None
+
+    def __call__(self, dispersion: float) -> float:
+        """Return the sum at a dispersion."""
+        inputs, level, found = self.inputs, self.level, np.empty(len(self.inputs.counts))
+        mu, start = fit_from(inputs, self.columns, dispersion, self.start, level, GRID_GAIN if level.exact else GAIN)
+        _write_profile(inputs, mu, self.terms, dispersion, self.columns, level, found)
+        self.start = start if level.exact else None
+        return float(found.sum())

@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
-from countnest.stats.inference.lowess import lowess_of_many
-from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.prior import ModeratedVariances
+from countnest.stats.moderated.smoother import lowess_of_many
 from countnest.stats.moderated.t_and_f import ModeratedTest
 from countnest.stats.moderated.tails import log_f_tail
 

@@ -10,17 +10,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from countnest.arrays import FloatArray, as_float
-from countnest.kernels.linear.lines import lines_chunk
+from countnest.arrays import FloatArray
 
-__all__ = ["lowess", "lowess_of_many"]
+__all__ = ["FAR", "MIN_SPREAD", "NEAR", "lowess", "places_of", "robustly", "span_of", "windows"]
 
 # Distances and residuals within these fractions of their limits get full and zero weight.
 NEAR, FAR = 0.001, 0.999
 # A local line is fitted where the weighted spread of x exceeds this fraction of its range, else a local mean.
 MIN_SPREAD = 0.001
-# Neighbourhoods without width, of equal points, have this one.
-NO_WIDTH = 1e-200
 
 
 def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3, delta: float = 0.0) -> FloatArray:
@@ -40,39 +37,21 @@ def lowess(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int =
     -----
     R counterpart: stats::lowess(x, y, f = fraction, delta = delta).
     """
-    places = _places(x, delta)
-    smoother = _neighbourhoods(x, _span(x, fraction), places)
+    places = places_of(x, delta)
+    smoother = _neighbourhoods(x, span_of(x, fraction), places)
 
     def lines(robustness: FloatArray) -> FloatArray:
         return np.array([_local_line(x, y, robustness, *near) for near in zip(places, *smoother, strict=True)])
 
-    return _robustly(x, y, places, lines, robust_steps)
+    return robustly(x, y, places, lines, robust_steps)
 
 
-def lowess_of_many(
-    x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3, delta: float = 0.0
-) -> FloatArray:
-    """Return what `lowess` returns but for rounding, sooner for a long series; parameters as there."""
-    places = _places(x, delta)
-    lefts, widths = (np.array(each) for each in zip(*_windows(x, _span(x, fraction), places), strict=True))
-    chosen = np.array(places, dtype=np.int64)
-    runs = np.stack((lefts, np.searchsorted(x, x[chosen] + widths, side="right")), axis=1).astype(np.int64)
-    series, widths = (as_float(x), as_float(y)), np.maximum(widths, NO_WIDTH)
-    limits = np.array([NEAR, FAR, (MIN_SPREAD * (x[-1] - x[0])) ** 2])
-
-    def lines(robustness: FloatArray) -> FloatArray:
-        found = np.empty(len(chosen))
-        lines_chunk(*series, robustness, chosen, widths, runs, limits, found)
-        return found
-
-    return _robustly(x, y, places, lines, robust_steps)
-
-
-def _span(x: FloatArray, fraction: float) -> int:
+def span_of(x: FloatArray, fraction: float) -> int:
+    """Return the number of points in a window."""
     return max(min(int(fraction * len(x) + 1e-7), len(x)), 2)
 
 
-def _robustly(
+def robustly(
     x: FloatArray, y: FloatArray, places: list[int], lines: Callable[[FloatArray], FloatArray], robust_steps: int
 ) -> FloatArray:
     """Return the smoothed `y`, with values at some points by `lines` of weights (m,) against outliers."""
@@ -92,7 +71,7 @@ def _robustly(
     return fitted
 
 
-def _places(x: FloatArray, delta: float) -> list[int]:
+def places_of(x: FloatArray, delta: float) -> list[int]:
     """Return the indices of distinct points: from each one goes to the last within `delta`, or else to the next."""
     places = [0]
     while x[places[-1]] < x[-1]:
@@ -102,7 +81,7 @@ def _places(x: FloatArray, delta: float) -> list[int]:
     return places
 
 
-def _windows(x: FloatArray, span: int, places: list[int]) -> Iterator[tuple[int, float]]:
+def windows(x: FloatArray, span: int, places: list[int]) -> Iterator[tuple[int, float]]:
     """Yield for some points where the window of `span` points near them begins, and its width.
 
     The window slides along; points right of it that are within its width are near, too.
@@ -119,7 +98,7 @@ def _windows(x: FloatArray, span: int, places: list[int]) -> Iterator[tuple[int,
 def _neighbourhoods(x: FloatArray, span: int, places: list[int]) -> tuple[list[slice], list[FloatArray]]:
     """Return for some points the run of points near them and their tricube weights."""
     runs, kernels = [], []
-    for at, (left, width) in zip(x[places], _windows(x, span, places), strict=True):
+    for at, (left, width) in zip(x[places], windows(x, span, places), strict=True):
         distance = np.abs(x[left : np.searchsorted(x, at + width, side="right")] - at)
         inside = np.flatnonzero(distance <= FAR * width)
         first, last = inside[0], inside[-1] + 1

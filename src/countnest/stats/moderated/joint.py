@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.prior import ModeratedVariances
 from countnest.stats.moderated.t_and_f import moderated_f
 from countnest.stats.moderated.tails import log_f_tail
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.prior import ModeratedVariances
 from countnest.stats.moderated.tails import f_quantile, log_t_tail
 
 __all__ = ["PROPORTION", "effect_variance", "log_odds"]

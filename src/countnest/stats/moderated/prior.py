@@ -15,7 +15,7 @@ import numpy as np
 
 from countnest.arrays import FloatArray
 
-__all__ = ["ScaledFPrior", "averaged", "interpolated"]
+__all__ = ["ModeratedVariances", "ScaledFPrior", "averaged", "interpolated"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,3 +53,17 @@ def averaged(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the distinct values of `x` (m,), ascending, and the mean of `y` (m,) at each."""
     distinct, place = np.unique(x, return_inverse=True)
     return distinct, np.bincount(place, weights=y) / np.bincount(place)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModeratedVariances:
+    """Posterior variances (G,) of variances on `own_df` degrees of freedom (G,), and the prior."""
+
+    variance: FloatArray
+    own_df: FloatArray
+    prior: ScaledFPrior
+
+    @property
+    def df(self) -> FloatArray:
+        """(G,) degrees of freedom of the posterior variances: at most those that all genes have together."""
+        return np.minimum(self.own_df + self.prior.df, np.nansum(self.own_df))

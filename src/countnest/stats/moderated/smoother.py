@@ -1,4 +1,4 @@
-"""Locally weighted regression of weighted points.
+"""Locally weighted regression of long series, and of weighted points.
 
 Source: Cleveland (1979), doi:10.1080/01621459.1979.10481038; here every point has a prior weight, which counts in the
 width of the neighbourhoods too.
@@ -10,14 +10,35 @@ import numpy as np
 
 from countnest.arrays import FloatArray, IntArray, as_float, as_int
 from countnest.kernels.linear.lines import lines_chunk
-from countnest.stats.inference.lowess import lowess_of_many
+from countnest.stats.inference.lowess import FAR, MIN_SPREAD, NEAR, places_of, robustly, span_of, windows
 
-__all__ = ["smooth", "weighted_lowess"]
+__all__ = ["lowess_of_many", "smooth", "weighted_lowess"]
 
 # Curves of R's `lowess` are evaluated at points this fraction of the range apart.
 STEP = 0.01
+# Neighbourhoods without width, of equal points, have this one in `lowess`.
+NO_WIDTH = 1e-200
 # Narrower neighbourhoods, and smaller spreads of the covariate in them, leave a mean in place of a line.
 NARROW = 1e-7
+
+
+def lowess_of_many(
+    x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3, delta: float = 0.0
+) -> FloatArray:
+    """Return what `stats.inference.lowess.lowess` returns but for rounding, sooner for a long series."""
+    places = places_of(x, delta)
+    lefts, widths = (np.array(each) for each in zip(*windows(x, span_of(x, fraction), places), strict=True))
+    chosen = np.array(places, dtype=np.int64)
+    runs = np.stack((lefts, np.searchsorted(x, x[chosen] + widths, side="right")), axis=1).astype(np.int64)
+    series, widths = (as_float(x), as_float(y)), np.maximum(widths, NO_WIDTH)
+    limits = np.array([NEAR, FAR, (MIN_SPREAD * (x[-1] - x[0])) ** 2])
+
+    def lines(robustness: FloatArray) -> FloatArray:
+        found = np.empty(len(chosen))
+        lines_chunk(*series, robustness, chosen, widths, runs, limits, found)
+        return found
+
+    return robustly(x, y, places, lines, robust_steps)
 
 
 def smooth(x: FloatArray, y: FloatArray, *, fraction: float, robust_steps: int = 3) -> FloatArray:
@@ -102,9 +123,7 @@ def _seeds(x: FloatArray, n_points: int) -> IntArray:
     return as_int(np.searchsorted(x, x[np.array(seeds)[distinct]]))
 
 
-def _neighbourhoods(
-    x: FloatArray, weights: FloatArray, span: float, seeds: FloatArray
-) -> tuple[FloatArray, IntArray]:
+def _neighbourhoods(x: FloatArray, weights: FloatArray, span: float, seeds: FloatArray) -> tuple[FloatArray, IntArray]:
     """Return the widths (k,) of the neighbourhoods of some points, and the runs of points in them (k, 2).
 
     Points are taken in the order of their distance, until their weight is the fraction `span` of the total.

@@ -5,7 +5,6 @@ Sources: Smyth (2004), doi:10.2202/1544-6115.1027; robust: Phipson et al. (2016)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,30 +12,16 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray
 from countnest.stats.moderated.likelihood import likelihood_prior
 from countnest.stats.moderated.moments import moments_prior
-from countnest.stats.moderated.prior import ScaledFPrior
+from countnest.stats.moderated.prior import ModeratedVariances, ScaledFPrior
 from countnest.stats.moderated.robust import robust_moments_prior
 
-__all__ = ["Estimator", "ModeratedVariances", "moderate_variances"]
+__all__ = ["Estimator", "moderate_variances"]
 
 Estimator = Literal["auto", "moments", "likelihood"]
 
 # With fewer genes, or fewer than two with as many degrees of freedom, variances are left as they are.
 MIN_GENES = 3
 LEAST = 0.01
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ModeratedVariances:
-    """Posterior variances (G,) of variances on `own_df` degrees of freedom (G,), and the prior."""
-
-    variance: FloatArray
-    own_df: FloatArray
-    prior: ScaledFPrior
-
-    @property
-    def df(self) -> FloatArray:
-        """(G,) degrees of freedom of the posterior variances: at most those that all genes have together."""
-        return np.minimum(self.own_df + self.prior.df, np.nansum(self.own_df))
 
 
 def moderate_variances(

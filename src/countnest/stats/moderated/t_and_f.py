@@ -16,7 +16,7 @@ from countnest.arrays import FloatArray
 from countnest.errors import OptionError
 from countnest.options import AltHypothesis
 from countnest.remedies import option
-from countnest.stats.moderated.squeeze import ModeratedVariances
+from countnest.stats.moderated.prior import ModeratedVariances
 from countnest.stats.moderated.tails import log_f_tail, log_t_tail
 
 __all__ = ["ModeratedTest", "log_p_of_roots", "moderated_f", "moderated_t", "statistic_of_roots"]
