@@ -19,7 +19,7 @@ __all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 
 # For each kernel that other modules call, including all that it calls: seconds to compile, and number of kernels.
 EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
-    "edger.adjusted.adjusted_chunk": (2.0, 7),
+    "edger.leverage.leverage_chunk": (0.6, 2),
     "edger.unit_weights.weights_chunk": (0.4, 2),
     "edger.one_group.one_way_chunk": (0.9, 4),
     "edger.deviance.deviance_chunk": (0.4, 1),

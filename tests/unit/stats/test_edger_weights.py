@@ -5,10 +5,8 @@ import scipy.stats
 from edger_numbers import NAMES, case, numbers, relative, shared, single
 
 from cases import each
-from countnest.kernels.edger.adjusted import adjusted_chunk
-from countnest.kernels.edger.deviance import EXACT as EXACT_DEVIANCES
+from countnest.kernels.edger.leverage import leverage_chunk
 from countnest.stats.edger.adjusted import adjusted_deviance
-from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.deviance import deviance, unit_deviances
 from countnest.stats.edger.moments import deviance_moments, exact_deviance
 from countnest.stats.edger.weights import _at, _cells, _table, unit_weights
@@ -98,27 +96,14 @@ def leverages(design, weights):
     return np.array([np.diag(each @ np.linalg.pinv(each, rcond=1e-7)) for each in root])
 
 
-def kernel_leverages(design, weights):
-    """Return the leverages of Poisson means, from degrees of freedom of one sample at a time."""
-    (n_genes, n), columns = weights.shape, Columns.of(design)
-    found, deviances, ones = np.empty(weights.shape), np.empty(n_genes), np.ones((1, n))
-    for j in range(n):
-        kappa, df = np.zeros(weights.shape), np.empty(n_genes)
-        kappa[:, j] = 1.0
-        adjusted_chunk(
-            weights, weights, kappa, kappa, ones, np.zeros(n_genes), 1.0,
-            columns.plan.index, columns.plan.numbers, np.ascontiguousarray(design.T), EXACT_DEVIANCES, deviances, df,
-        )  # fmt: skip
-        found[:, j] = 1.0 - df
-    return found
-
-
 def test_leverages_are_those_of_the_hat_matrix():
     rng = np.random.default_rng(4)
     design = np.column_stack([np.ones(8), rng.normal(size=8), np.repeat([0, 1], 4)])
     weights = rng.uniform(0.1, 30.0, (5, 8))
     weights[3, 4:] = 0.0
-    np.testing.assert_allclose(kernel_leverages(design, weights), leverages(design, weights), atol=1e-12)
+    found = np.empty((5, 8))
+    leverage_chunk(np.ascontiguousarray(design.T), weights, found)
+    np.testing.assert_allclose(found, leverages(design, weights), atol=1e-12)
 
 
 @each("name", NAMES)
@@ -129,7 +114,7 @@ def test_adjusted_deviances_are_near_those_of_r(name):
     average, phi = single("v4_average_ql_dispersion", name), np.full(len(genes), single("v4_dispersion", name))
     weights = None if data.weights is None else data.weights[genes]
     counts = data.counts[genes]
-    found = adjusted_deviance(counts, mu, Columns.of(data.design), phi, average=average, weights=weights, as_in_r=True)
+    found = adjusted_deviance(counts, mu, data.design, phi, average=average, weights=weights, as_in_r=True)
     table = numbers("ql_v4", name).loc[genes]
     assert relative(found.deviance, table["deviance_adj"]) < R_WEIGHTS
     assert relative(found.df, table["df_adj"]) < R_WEIGHTS
@@ -138,9 +123,9 @@ def test_adjusted_deviances_are_near_those_of_r(name):
 def test_samples_that_fit_by_themselves_add_nothing():
     design = np.column_stack([np.ones(4), [0.0, 0.0, 0.0, 1.0]])
     counts, mu = np.array([[3.0, 5.0, 4.0, 9.0]]), np.array([[4.0, 4.0, 4.0, 7.0]])
-    alone = adjusted_deviance(counts, mu, Columns.of(design), np.array([0.1]))
-    without = adjusted_deviance(counts[:, :3], mu[:, :3], Columns.of(design[:3, :1]), np.array([0.1]))
+    alone = adjusted_deviance(counts, mu, design, np.array([0.1]))
+    without = adjusted_deviance(counts[:, :3], mu[:, :3], design[:3, :1], np.array([0.1]))
     np.testing.assert_allclose([alone.deviance, alone.df], [without.deviance, without.df], rtol=1e-12)
-    missing = adjusted_deviance(counts, np.full((1, 4), np.nan), Columns.of(design), np.array([0.1]))
+    missing = adjusted_deviance(counts, np.full((1, 4), np.nan), design, np.array([0.1]))
     assert np.isnan(missing.deviance).all()
     assert np.isnan(missing.df).all()

@@ -130,9 +130,9 @@ def _beta_chunk(chunk: GeneChunk, *, columns: Columns, level: Level) -> FloatArr
 
 def _adjusted_chunk(chunk: GeneChunk, *, columns: Columns, level: Level, average: float) -> Adjusted:
     mu = means_of(chunk.size_factors, chunk["beta"], columns)
-    searched = columns.searched(as_given=not level.exact)
+    design = columns.searched(as_given=not level.exact).matrix
     return adjusted_deviance(
-        chunk.counts, mu, searched, chunk["dispersion"], average=average, weights=chunk.weights,
+        chunk.counts, mu, design, chunk["dispersion"], average=average, weights=chunk.weights,
         as_in_r=not level.exact,
     )  # fmt: skip
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.kernels.edger.adjusted import adjusted_chunk
-from countnest.kernels.edger.deviance import CLAMPED, EXACT
-from countnest.stats.edger.columns import Columns
+from countnest.kernels.edger.deviance import CLAMPED, EXACT, deviance_chunk
+from countnest.kernels.edger.leverage import leverage_chunk
+from countnest.stats.edger.deviance import unit_deviances
 from countnest.stats.edger.weights import unit_weights
 
 __all__ = ["Adjusted", "adjusted_deviance"]
 
-# Genes of fewer degrees of freedom have none.
-LEAST_DF = 1e-4
+# Samples whose leverage is closer to 1 than this fit by themselves, and genes of fewer degrees of freedom have none.
+LEAST_FREE, LEAST_DF = 1e-4, 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class Adjusted:
 def adjusted_deviance(
     counts: FloatArray,
     mu: FloatArray,
-    columns: Columns,
+    design: FloatArray,
     dispersion: FloatArray,
     *,
     average: float = 1.0,
@@ -51,8 +51,8 @@ def adjusted_deviance(
     ----------
     counts, mu
         (G, n) counts and fitted means; missing means give missing deviances.
-    columns
-        The model matrix.
+    design
+        (n, p) the model matrix.
     dispersion
         (G,) negative binomial dispersions before they are divided by `average`.
     average
@@ -66,12 +66,22 @@ def adjusted_deviance(
     -----
     R counterpart: deviance.adj and df.residual.adj of edgeR::glmQLFit.
     """
-    relative = np.full((1, counts.shape[1]), 1.0 / average) if weights is None else as_float(weights / average)
-    alpha, kappa = unit_weights(mu * relative, dispersion[:, np.newaxis])
-    deviance, df = np.empty((2, len(mu)))
-    adjusted_chunk(
-        as_float(counts), as_float(mu), alpha, kappa, relative, as_float(dispersion), average,
-        columns.plan.index, columns.plan.numbers, as_float(columns.matrix.T), CLAMPED if as_in_r else EXACT,
-        deviance, df,
-    )  # fmt: skip
-    return Adjusted(deviance, df)
+    relative = (1.0 if weights is None else weights) / average
+    working = dispersion[:, np.newaxis] * relative
+    missing = np.isnan(mu)
+    known = np.where(missing, 0.0, mu)
+    alpha, kappa = unit_weights(known * relative, dispersion[:, np.newaxis])
+    leverage = np.empty(mu.shape)
+    leverage_chunk(as_float(design.T), as_float(known / (1.0 + known * working)), leverage)
+    free = 1.0 - leverage
+    used = free >= LEAST_FREE
+    share = np.where(used, alpha if weights is None else alpha * weights, 0.0)
+    if weights is None:
+        total = np.empty(len(mu))
+        mode = CLAMPED if as_in_r else EXACT
+        deviance_chunk(as_float(counts), as_float(known), share, as_float(working[:, 0]), mode, total)
+    else:  # whose working dispersions are not the same in all samples
+        total = (unit_deviances(counts, mu, working, as_in_r=as_in_r) * share).sum(axis=1)
+    df = np.where(used, free * kappa, 0.0).sum(axis=1)
+    none = missing.any(axis=1)
+    return Adjusted(*(np.where(none, np.nan, each) for each in (total, df)))
