@@ -131,6 +131,18 @@ class Comparison:
         order = np.argsort(-found[column].abs().to_numpy(), kind="stable")[:n]
         return GeneTable(_short(found, self.names).iloc[order])
 
+    def only(self, name: str) -> pd.DataFrame:
+        """Return the genes that one of the two tables calls and the other does not, the rows of `table`.
+
+        Parameters
+        ----------
+        name
+            Of the table that calls them, one of `names`. Why the other one does not is in its `padj_reason`, where it
+            did not test a gene.
+        """
+        check_option("name", name, self.names)
+        return self.table[self.table["called"] == f"only {name}"].copy()
+
     def tested_by_one(self) -> pd.DataFrame:
         """Return the genes that only one of the tables tested: which, and why the other has no adjusted p-value."""
         rows = []
@@ -150,8 +162,9 @@ class Comparison:
         Parameters
         ----------
         panel
-            "changes": log2 fold changes; those beyond the 99.9 % quantile stand at the border. "pvalues": -log10 of the
-            p-values, on a scale of square roots. None: fold changes, of joint tests p-values.
+            "changes": log2 fold changes; those beyond the 99.9 % quantile are triangles at the border. "pvalues":
+            -log10 of the p-values, on a scale of square roots: which genes differ in the calls. None: fold changes, of
+            joint tests p-values.
         ax
             Axes to draw into; by default those of a new figure.
         label
@@ -179,7 +192,8 @@ class Comparison:
         words = zip(keys, call_words(self.names), strict=True)
         calls = {key: (self.table["called"] == word).to_numpy(np.bool_) for key, word in words}
         labels = self._labels(label, "change" if panel == "changes" else "rank")
-        return draw_agreement(Points(x, y, self.names, calls, labels), panel, self.label, ax)
+        points = Points(x, y, self.names, calls, labels, is_clipped=panel == "changes")
+        return draw_agreement(points, panel, self.label, ax)
 
     def _labels(self, n: int, by: DiffersBy) -> dict[int, str]:
         """Return the texts of the genes that differ most, by their places."""
@@ -207,7 +221,14 @@ class Comparison:
     def _call_lines(self) -> list[str]:
         found = self.calls
         numbers = (found.both, found.only_first, found.only_second, found.neither)
-        called = dict(zip(call_words(self.names)[:4], numbers, strict=True))
+        called: dict[str, int] = {}
+        for word, number in zip(call_words(self.names)[:4], numbers, strict=True):
+            called[word] = number
+            for name, other in (self.names, self.names[::-1]):
+                reasons = self.only(name)[f"padj_reason: {other}"]
+                untested = int((reasons != "tested").sum())
+                if word == f"only {name}" and untested:
+                    called[f"  not tested by {other}"] = untested
         return [*_aligned({"genes called by": "", **called}), f"Jaccard index of the calls: {_rounded(found.jaccard)}"]
 
     def _rank_lines(self) -> list[str]:

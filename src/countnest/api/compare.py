@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from countnest.files import FilePath
 from countnest.options import check_option
 from countnest.signature import checked_arguments, checked_methods
 from countnest.stats.agreement import call_agreement, change_agreement, rank_agreement, ranks_by_p, score_difference
+
+if TYPE_CHECKING:
+    from countnest.plots.agreement import Figure, Panel
 
 __all__ = ["ComparisonSet", "compare"]
 
@@ -245,6 +248,18 @@ class ComparisonSet:
         for (first, second), value in zip(self.parts, found[column], strict=True):
             square.loc[first, second] = square.loc[second, first] = value
         return square
+
+    def plot(self, panel: Panel | None = None) -> Figure:
+        """Draw every pair, as `Comparison.plot` does, in a figure with a panel for each."""
+        from countnest.plots.figure import NotebookFigure
+
+        n = len(self.parts)
+        columns = min(n, 3)
+        rows = -(-n // columns)
+        figure = NotebookFigure(figsize=(5.6 * columns, 6.4 * rows), layout="constrained")
+        for place, part in enumerate(self.parts.values(), start=1):
+            part.plot(panel, ax=figure.add_subplot(rows, columns, place))
+        return figure
 
     def summary(self, *, file: TextIO | None = None) -> None:
         """Print every comparison."""

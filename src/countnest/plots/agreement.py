@@ -35,9 +35,12 @@ class Points:
     names
         What the analyses are called.
     calls
-        (G,) 'both', 'only first', 'only second' and 'neither', each a mask of genes.
+        (G,) 'both', 'only first', 'only second' and 'neither', each a mask of genes. Those with a missing value are
+        counted in the legend, and not drawn.
     labels
         Texts of some genes, by their places.
+    is_clipped
+        Whether points beyond the limits stand at the border, as triangles.
     """
 
     x: FloatArray
@@ -45,10 +48,14 @@ class Points:
     names: tuple[str, str]
     calls: Mapping[str, BoolArray]
     labels: Mapping[int, str]
+    is_clipped: bool = False
 
 
 def draw_agreement(drawn: Points, panel: Panel, title: str, ax: Axes | None) -> Figure:
-    """Draw two analyses against each other; groups differ by colour and by shape. The legend counts what is drawn.
+    """Draw two analyses against each other; groups differ by colour.
+
+    The legend counts the genes as the summary does, and says how many of them lack a value and are not drawn. Larger
+    groups lie behind smaller ones.
 
     Parameters
     ----------
@@ -84,24 +91,27 @@ def draw_agreement(drawn: Points, panel: Panel, title: str, ax: Axes | None) -> 
 
 
 def _groups(ax: Axes, drawn: Points, x: FloatArray, y: FloatArray) -> None:
-    """Draw the groups from back to front."""
+    """Draw the groups, the largest behind the others; points at the border are triangles."""
     from countnest.plots.figure import BLUE, GREY, INK, ORANGE, points
 
     first, second = drawn.names
-    for rank, (key, text, colour, marker, size, alpha) in enumerate(
-        (
-            ("neither", "neither", GREY, "o", 4.0, 0.4),
-            ("both", "both", INK, "o", 5.0, 0.45),
-            ("only first", f"only {first}", ORANGE, "^", 9.0, 0.75),
-            ("only second", f"only {second}", BLUE, "s", 6.0, 0.7),
+    words = {"both": ("both", INK), "only first": (f"only {first}", ORANGE), "only second": (f"only {second}", BLUE)}
+    sizes = {key: int(np.count_nonzero(drawn.calls[key])) for key in words}
+    order = ["neither", *sorted(words, key=lambda key: -sizes[key])]
+    beyond = np.maximum(np.abs(drawn.x) - np.abs(x), np.abs(drawn.y) - np.abs(y)) > 0.0 if drawn.is_clipped else None
+    for rank, key in enumerate(order):
+        text, colour = words.get(key, ("neither", GREY))
+        there = drawn.calls[key] & np.isfinite(x) & np.isfinite(y)
+        missing = int(np.count_nonzero(drawn.calls[key] & ~there))
+        label = f"{text}: {int(np.count_nonzero(drawn.calls[key])):,}" + (
+            f" ({missing:,} not drawn)" if missing else ""
         )
-    ):
-        mask = drawn.calls[key] & np.isfinite(x) & np.isfinite(y)
-        label = f"{text}: {int(np.count_nonzero(mask)):,}"
-        points(
-            ax, x[mask], y[mask], colour=colour, size=size, alpha=alpha, zorder=2.0 + 0.1 * rank, marker=marker,
-            label=label,
-        )  # fmt: skip
+        size, alpha, layer = (4.0, 0.4, 2.0) if key == "neither" else (5.0, 0.7, 2.0 + 0.1 * rank)
+        inside = there if beyond is None else there & ~beyond
+        points(ax, x[inside], y[inside], colour=colour, size=size, alpha=alpha, zorder=layer, marker="o", label=label)
+        if beyond is not None and (there & beyond).any():
+            at = there & beyond
+            points(ax, x[at], y[at], colour=colour, size=4.0 * size, alpha=alpha, zorder=layer, marker="^")
 
 
 def _within_limits(drawn: Points) -> tuple[FloatArray, FloatArray]:
@@ -137,11 +147,11 @@ def _scale_p_values(ax: Axes, x: FloatArray, y: FloatArray) -> None:
     """Draw roots of -log10 p, so that the p-values at which lists are cut have room beside the smallest."""
     from countnest.plots.figure import INK
 
-    highest = _largest(x), _largest(y)
-    ax.plot([0.0, max(highest)], [0.0, max(highest)], color=INK, linewidth=0.8, zorder=1.5)
-    for set_scale, axis, set_limits, high in (
-        (ax.set_xscale, ax.xaxis, ax.set_xlim, highest[0]),
-        (ax.set_yscale, ax.yaxis, ax.set_ylim, highest[1]),
+    high = max(_largest(x), _largest(y))
+    ax.plot([0.0, high], [0.0, high], color=INK, linewidth=0.8, zorder=1.5)
+    for set_scale, axis, set_limits in (
+        (ax.set_xscale, ax.xaxis, ax.set_xlim),
+        (ax.set_yscale, ax.yaxis, ax.set_ylim),
     ):
         set_scale("function", functions=(_root, _square))
         axis.set_ticks([each for each in _TICKS if each <= high])

@@ -135,9 +135,54 @@ def test_every_panel_can_be_drawn(found, panel):
     assert isinstance(figure, Figure)
     axes = figure.axes[0]
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert [text.split(":")[0] for text in texts] == ["neither", "both", "only DESeq2 Wald", "only edgeR QL F"]
+    assert sorted(text.split(":")[0] for text in texts) == ["both", "neither", "only DESeq2 Wald", "only edgeR QL F"]
+    counts = found.table["called"].value_counts()
+    for text in texts:
+        word, number = text.split(": ")
+        assert int(number.split(" ")[0]) == counts[word]
+    assert axes.get_xlim() == axes.get_ylim()
     assert sum(text.get_text().startswith("sym") for text in axes.texts) == 2
     assert axes.get_xlabel() == axes.get_ylabel().replace("edgeR QL F", "DESeq2 Wald")
+
+
+def test_genes_that_one_table_did_not_test_are_counted_and_not_drawn(dds):
+    asked = tables(dds)
+    less = asked["edger"].table[["log2FoldChange", "pvalue", "padj"]].copy()
+    called = less.index[less["padj"] < 0.05][:7]
+    less.loc[called, ["pvalue", "padj"]] = np.nan
+    found = cn.compare({"here": asked["edger"], "less": less})
+    own = found.only("here")
+    assert list(own.index) == list(called)
+    assert not len(found.only("less"))
+    lines = str(found).splitlines()
+    place = next(k for k, line in enumerate(lines) if line.startswith("only here"))
+    assert [line.split()[-1] for line in lines[place : place + 2]] == ["7", "7"]
+    assert lines[place + 1].startswith("  not tested by less")
+    texts = [text.get_text() for text in found.plot("pvalues").axes[0].get_legend().get_texts()]
+    assert "only here: 7 (7 not drawn)" in texts
+    with pytest.raises(OptionError, match="here"):
+        found.only("other")
+
+
+def test_changes_beyond_the_axis_are_triangles_at_the_border(dds):
+    asked = tables(dds)
+    more = asked["edger"].table[["log2FoldChange", "pvalue", "padj"]].copy()
+    more.loc[more["padj"].idxmin(), "log2FoldChange"] = 50.0
+    figure = cn.compare(asked["edger"], more).plot()
+    reach = figure.axes[0].get_xlim()[1] / 1.04
+    drawn = [(each.get_offsets(), len(each.get_paths()[0].vertices)) for each in figure.axes[0].collections]
+    edges = [offsets for offsets, corners in drawn if corners < 10]
+    inside = np.vstack([offsets for offsets, corners in drawn if corners >= 10])
+    assert sum(map(len, edges)) == 1
+    assert np.abs(np.vstack(edges)).max(axis=1) == pytest.approx(reach)
+    assert np.abs(inside).max() < reach
+
+
+def test_every_pair_is_drawn(dds):
+    axes = cn.compare(tables(dds)).plot("pvalues").axes
+    assert [(each.get_xlabel()[10:], each.get_ylabel()[10:]) for each in axes] == [
+        ("deseq2", "edger"), ("deseq2", "limma"), ("edger", "limma"),
+    ]  # fmt: skip
 
 
 def test_several_tables_are_compared_by_pairs(dds, tmp_path):
