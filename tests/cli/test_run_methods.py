@@ -40,6 +40,27 @@ def analysed(counts, method):
     return getattr(cn, name)(dds, quiet=True, **options), name
 
 
+def test_options_of_edger_and_limma_are_those_of_the_package(run, counts):
+    for arguments, call, options in (
+        (("edger", "--robust", "--compat", "bioc3.16"), cn.edger, {"robust": True, "compat": "bioc3.16"}),
+        (
+            ("limma", "--quality-weights", "--compat", "bioc3.20"),
+            cn.limma,
+            {"quality_weights": True, "compat": "bioc3.20"},
+        ),
+    ):
+        finished, out = run("--method", *arguments, "--contrast", "group,b,a")
+        assert finished.returncode == 0, finished.stderr
+        dds = cn.DESeqDataSet(counts, SAMPLES, design="~ batch + group", quiet=True)
+        expected = call(dds, quiet=True, **options).effect("group").test(fit=call.__name__).table
+        table = pd.read_csv(out / "results.csv", index_col=0)
+        np.testing.assert_allclose(table["pvalue"], expected["pvalue"], rtol=1e-12)
+        record = json.loads((out / "run.json").read_text())["options"]
+        assert {**record, **options} == record
+        assert (record["filter"], record["norm_factors"]) == ("filter_by_expr", "TMM")
+        assert not {"fit_type", "minmu", "size_factor_type", "independent_filtering", "use_t"} & set(record)
+
+
 @pytest.mark.parametrize(
     ("arguments", "method", "test"),
     [

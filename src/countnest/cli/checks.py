@@ -8,7 +8,7 @@ import click
 
 from countnest.cli.request import Request
 
-__all__ = ["check_request", "given_options"]
+__all__ = ["LACKING", "check_request", "given_options"]
 
 _EXAMPLE = (
     "countnest run --counts counts.csv --samples samples.csv --design '~ batch + condition' "
@@ -19,6 +19,13 @@ _DESEQ2 = (
     "reduced", "fit_type", "size_factor_type", "min_replicates_for_replace", "use_t", "minmu", "cooks_cutoff",
     "query_test", "independent_filtering",
 )  # fmt: skip
+# Options of other methods: by the method, those that it does not have.
+LACKING = {
+    "deseq2": ("robust", "compat", "block", "quality_weights"),
+    "edger": (*_DESEQ2, "block", "quality_weights"),
+    "voom": _DESEQ2,
+}
+_OWNERS = {"robust": "edger and voom", "compat": "edger and voom", "block": "voom", "quality_weights": "voom"}
 # Tests of edgeR's method.
 _EDGER = ("QL", "LRT")
 
@@ -40,10 +47,11 @@ def check_request(request: Request, given: Collection[str] = ()) -> None:
         The names of those that were given, and are not defaults.
     """
     _check_data(request)
+    _check_method(request, given)
     if request.method == "deseq2":
         _check_deseq2(request)
     else:
-        _check_other_method(request, given)
+        _check_other_method(request)
     _check_thresholds(request)
 
 
@@ -76,13 +84,25 @@ def _check_deseq2(request: Request) -> None:
         raise click.UsageError("--lfc-threshold and --alt-hypothesis are for --query-test wald, t, averaged and ql.")
 
 
-def _check_other_method(request: Request, given: Collection[str]) -> None:
-    wrong = [f"--{name.replace('_', '-')}" for name in _DESEQ2 if name in given]
+def _check_method(request: Request, given: Collection[str]) -> None:
+    """Refuse options of other methods than the one that is asked for."""
+    wrong = [name for name in LACKING[request.method] if name in given]
     if wrong:
+        owner = _OWNERS.get(wrong[0], "deseq2")
+        same = [_flag(name, request) for name in wrong if _OWNERS.get(name, "deseq2") == owner]
         raise click.UsageError(
-            f"{' and '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} for --method deseq2. Leave "
-            f"{'it' if len(wrong) == 1 else 'them'} out with --method {request.method}."
+            f"{' and '.join(same)} {'is' if len(same) == 1 else 'are'} for --method {owner}. Leave "
+            f"{'it' if len(same) == 1 else 'them'} out with --method {request.method}."
         )
+
+
+def _flag(name: str, request: Request) -> str:
+    """Return an option as it was given."""
+    off = name == "independent_filtering" and not request.independent_filtering
+    return f"--{'no-' if off else ''}{name.replace('_', '-')}"
+
+
+def _check_other_method(request: Request) -> None:
     if request.method == "edger" and request.test not in _EDGER:
         raise click.UsageError(f"--method edger has the tests {' and '.join(_EDGER)}. Give one of them, or no --test.")
     if request.method == "voom" and request.test is not None:

@@ -16,7 +16,7 @@ import click
 from countnest.cli.checks import check_request, given_options
 from countnest.cli.command import Careful, signals_end_it
 from countnest.cli.request import DEFAULT_TESTS, Request
-from countnest.cli.values import as_contrasts, as_factors, as_levels, as_number_or_off, as_references
+from countnest.cli.values import as_contrasts, as_factors, as_levels, as_method, as_number_or_off, as_references
 from countnest.errors import CountnestError
 from countnest.options import (
     AltHypothesis,
@@ -29,6 +29,7 @@ from countnest.options import (
     TestType,
 )
 from countnest.remedies import in_the_shell
+from countnest.stats.edger.levels import Compat
 from countnest.version import installed_version
 
 __all__ = ["cli", "main"]
@@ -194,10 +195,11 @@ _QUESTION = (
 _FIT = (
     click.option(
         "--method",
-        type=_word(Method, any_case=True),
+        type=click.Choice([*get_args(Method), "limma"], case_sensitive=False),
+        callback=as_method,
         default="deseq2",
-        help="The method: DESeq2's, edgeR's, or limma's voom. The last two leave out genes with few counts before the "
-        "fit.",
+        help="The method: DESeq2's, edgeR's, or limma's voom, which limma names, too. The last two leave out genes "
+        "with few counts before the fit.",
     ),
     click.option(
         "--test",
@@ -205,6 +207,16 @@ _FIT = (
         help="Wald test, likelihood ratio test, averaged likelihood ratio test, or quasi-likelihood F test. Take "
         "averaged for a new study, Wald to compare with published work. With --method edger QL or LRT.  [default: "
         "Wald, or QL with --method edger]",
+    ),
+    click.option("--robust", is_flag=True, show_default=False, help="Allow for outlying variances, of edger and voom."),
+    click.option(
+        "--compat",
+        type=_word(Compat),
+        help="The release of Bioconductor whose numbers are wanted, of edger and voom.  [default: the newest]",
+    ),
+    click.option("--block", metavar="COLUMN", help="Blocks of correlated samples, of voom."),
+    click.option(
+        "--quality-weights", is_flag=True, show_default=False, help="Estimate how reliable each sample is, of voom."
     ),
     click.option("--reduced", metavar="FORMULA", help="The design without the terms to test, for --test LRT."),
     click.option("--fit-type", type=_word(FitType), default="parametric", help="The trend of the dispersions."),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from countnest.cli.checks import LACKING
 from countnest.cli.found import Answered, Compared
 from countnest.cli.request import Request
 from countnest.containers.info import ResultsInfo
@@ -101,7 +102,9 @@ def _design(dds: DESeqDataSet, formula: str) -> dict[str, Any]:
 
 def _options(request: Request) -> dict[str, Any]:
     fields = [field.name for field in dataclasses.fields(request)]
-    return {name: getattr(request, name) for name in fields if name not in _NOT_OPTIONS}
+    left_out = (*_NOT_OPTIONS, *LACKING[request.method])
+    fixed = {} if request.fit is None else {"filter": "filter_by_expr", "norm_factors": "TMM"}
+    return {name: getattr(request, name) for name in fields if name not in left_out} | fixed
 
 
 def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]:

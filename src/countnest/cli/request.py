@@ -16,6 +16,7 @@ from countnest.options import (
     SizeFactorType,
     TestType,
 )
+from countnest.stats.edger.levels import Compat
 
 __all__ = ["DEFAULT_TESTS", "FITS", "Request"]
 
@@ -57,6 +58,10 @@ class Request:
     hidden_seed: int
     null: NullKind
     use_t: bool
+    robust: bool
+    compat: Compat | None
+    block: str | None
+    quality_weights: bool
     minmu: float
     orientation: Orientation | None
     threads: int | None

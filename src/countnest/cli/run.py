@@ -147,10 +147,16 @@ def _data_set(request: Request, inputs: _Inputs) -> DESeqDataSet:
 def _fit(request: Request, dds: DESeqDataSet) -> None:
     if request.method == "edger":
         test: Literal["ql", "lrt"] = "lrt" if request.test == "LRT" else "ql"
-        cn.edger(dds, test=test, n_threads=request.threads, quiet=request.quiet)
+        cn.edger(
+            dds, test=test, robust=request.robust, compat=request.compat, n_threads=request.threads,
+            quiet=request.quiet,
+        )  # fmt: skip
         return
     if request.method == "voom":
-        cn.limma(dds, quiet=request.quiet)
+        cn.limma(
+            dds, robust=request.robust, compat=request.compat, block=request.block,
+            quality_weights=request.quality_weights, quiet=request.quiet,
+        )  # fmt: skip
         return
     assert request.test is not None
     cn.DESeq(

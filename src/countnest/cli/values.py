@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-__all__ = ["as_contrasts", "as_factors", "as_levels", "as_number_or_off", "as_references"]
+__all__ = ["as_contrasts", "as_factors", "as_levels", "as_method", "as_number_or_off", "as_references"]
 
 
 def as_contrasts(
@@ -78,3 +78,8 @@ def as_factors(ctx: click.Context, param: click.Parameter, text: str | None) -> 
     if not text.strip().isdecimal() or int(text) < 1:
         raise click.BadParameter(f"{text!r} is neither a whole number of 1 or more nor 'auto'.", ctx, param)
     return int(text)
+
+
+def as_method(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """Return the method by the name that the command has for it."""
+    return "voom" if value == "limma" else value
