@@ -81,13 +81,13 @@ OF_DEFAULTS = """
   strata.
 """
 WHY = """
-One in 20 sets of so many numbers has one outside by chance; in the unbalanced study families fixed leave 8 residual
-degrees of freedom. Why others are outside: the *bound* makes Kenward-Roger, containment and restricted negative
-binomial fits liberal within families and cautious between them where their variance is zero, because half of the fits
-are then singular, and pool what varies within and between. *Satterthwaite* and *dream* have too many degrees of
-freedom at singular fits. *LRT* and *z* are right for many families only. *Wald* takes the dispersion as known.
-*Containment* counts no information within families about a comparison between them. *duplicateCorrelation* gives all
-genes one correlation.
+The methods were chosen with these studies in view, other seeds have not been tried, and the cause of what is outside
+among them is not known. One in 20 sets of so many numbers has one outside by chance. Why others are outside, as far
+as is known: the *bound* makes Kenward-Roger, containment and restricted negative binomial fits liberal within
+families and cautious between them where their variance is zero, because half of the fits are then singular, and pool
+what varies within and between. *Satterthwaite* and *dream* have too many degrees of freedom at singular fits. *LRT*
+and *z* are right for many families only. *Wald* takes the dispersion as known. *Containment* counts no information
+within families about a comparison between them. *duplicateCorrelation* gives all genes one correlation.
 """
 
 
