@@ -9,8 +9,9 @@ import countnest as cn
 from countnest.api.query import BoundQuery
 from countnest.design.random.containment import containment_df
 from countnest.methods.mixed.model import mixed_model
+from countnest.stats.mixed.count_records import CountMixedFits
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests
-from countnest.stats.mixed.laplace import CountMixedFits, fit_counts
+from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.records import Outcome
 
 __all__ = ["adjusted", "count_tests", "fitted_counts", "row_estimates"]

@@ -8,9 +8,9 @@ from countnest.stats.mixed.components import layout_of
 from countnest.stats.mixed.effects import fitted_values, predicted_effects
 from countnest.stats.mixed.general import fit_general
 from countnest.stats.mixed.general_parts import general_parts
+from countnest.stats.mixed.level_parts import parts_of
 from countnest.stats.mixed.levels import levels_model
 from countnest.stats.mixed.linear import fit_linear
-from countnest.stats.mixed.parts import parts_of
 from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects, fits_of
 from countnest.stats.mixed.tests import contrast_tests, joint_tests, residual_df
 from countnest.stats.mixed.variances import variance_components, variance_shares
