@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from countnest.progress import Advance, Progress
 
-__all__ = ["EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
+__all__ = ["EDGER", "EXPECTED", "FIT", "compiled", "listening", "missed", "not_kept"]
 
 # For each kernel that other modules call, including all that it calls: seconds to compile, and number of kernels.
 EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
@@ -69,6 +69,8 @@ FIT: Final = frozenset(
         "negbin.robust.robust_dispersion_chunk",
     }
 )
+# And so does an analysis by edgeR's method.
+EDGER: Final = frozenset(name for name in EXPECTED if name.startswith("edger."))
 # Shorter times, in seconds, are not announced.
 WORTH_A_WORD = 0.5
 
@@ -151,7 +153,11 @@ def _announce(progress: Progress, kernel: str, folder: Path | None, drawback: st
     """Announce the time, once for all kernels that are used together, and show a bar."""
     with _announced.lock:
         if kernel not in _announced.blocks:
-            wanted = set(EXPECTED) if _here.all_of_it else FIT if kernel in FIT else {kernel}
+            wanted = (
+                set(EXPECTED)
+                if _here.all_of_it
+                else next((group for group in (FIT, EDGER) if kernel in group), {kernel})
+            )
             missing = _missing(wanted - _announced.blocks, folder)
             _announced.blocks |= wanted | {kernel}
             seconds = sum(EXPECTED[name][0] for name in missing)

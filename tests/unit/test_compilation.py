@@ -7,7 +7,7 @@ import numba
 import pytest
 
 from countnest import cache, compilation, kernels
-from countnest.compilation import EXPECTED, FIT, listening
+from countnest.compilation import EDGER, EXPECTED, FIT, listening
 from countnest.kernels.compiler import jit
 from countnest.parallel.run import Engine
 from countnest.progress import SilentProgress, progress
@@ -178,3 +178,5 @@ def test_the_time_of_every_kernel_that_is_called_from_outside_is_known():
     blocks = {f"{one.__module__.removeprefix('countnest.kernels.')}.{one.__name__}" for one in names}
     assert set(EXPECTED) == {name for name in blocks if name.endswith("_chunk")}
     assert set(EXPECTED) > FIT
+    assert set(EXPECTED) > EDGER > {"edger.levenberg.levenberg_chunk", "edger.profile.profile_chunk"}
+    assert not FIT & EDGER

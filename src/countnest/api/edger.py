@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.edger_inputs import NAME, given_dispersion, prepared
+from countnest.compilation import listening
 from countnest.methods.edger.analysis import analyse
 from countnest.methods.edger.fit import StoredEdgeR
 from countnest.methods.edger.model import EdgeROptions
@@ -123,7 +124,8 @@ def edger(
     )  # fmt: skip
     engine = dds._engine(n_threads, quiet)
     columns = Columns.of(dds._design.matrix)
-    found = analyse(dds._data.matrix, given, columns, library, options, engine, estimated)
+    with listening(engine.progress):
+        found = analyse(dds._data.matrix, given, columns, library, options, engine, estimated)
     dds._last_engine = engine
     return dds.add_fit(name, StoredEdgeR.of(found))
 

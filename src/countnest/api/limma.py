@@ -9,6 +9,7 @@ from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_unuse
 from countnest.api.inputs import positive_number
 from countnest.api.limma_inputs import given_trend
 from countnest.api.sample_models import blocks_of, quality_columns, warn_without_df
+from countnest.compilation import listening
 from countnest.design.design import check_varying
 from countnest.design.random.refusal import one_correlation, refuse_random
 from countnest.errors import DesignError
@@ -139,7 +140,9 @@ def limma(
     says = progress(quiet)
     if prior_trend is True:
         says.note("the weights of voom follow the mean counts already; trend=True lets the prior follow them as well.")
-    stored = limma_analysis(dds._data.counts, kept, design, library, options)
+    says.step("fitting linear models to log counts")
+    with listening(says):
+        stored = limma_analysis(dds._data.counts, kept, design, library, options)
     if stored.correlation is not None:
         says.note(f"the correlation within blocks is {stored.correlation:.3f}.")
     return dds.add_fit(name, stored)
