@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from countnest.api.edger_steps import glm_ql_ftest as glm_ql_ftest
     from countnest.api.edger_steps import glm_treat as glm_treat
     from countnest.api.edger_steps import pred_fc as pred_fc
+    from countnest.api.estimates import gene_estimates as gene_estimates
     from countnest.api.examples import make_example_dataset as make_example_dataset
     from countnest.api.functions import DESeq as DESeq
     from countnest.api.functions import estimate_dispersions as estimate_dispersions

@@ -129,9 +129,12 @@ def lmm(
     --------
     >>> import countnest as cn
     >>> study = cn.simulate.nested(genes=300, rng=1)
-    >>> dds = cn.DESeqDataSet(study.counts, study.samples, design="~ treat1 * treat2 + (1 | family)")
+    >>> formula, reference = "~ treat1 * treat2 + (1 | family)", {"treat1": "A", "treat2": "None"}
+    >>> dds = cn.DESeqDataSet(study.counts, study.samples, design=formula, reference=reference)
     >>> dds = cn.lmm(dds, quiet=True)
-    >>> dds.effect("treat1", levels="reference").test(fit="lmm")
+    >>> found = dds.effect("treat1", levels=("B", "A")).test(fit="lmm")
+    >>> found.info.method, found.info.test
+    ('linear mixed model', 'Kenward-Roger t')
     """
     require_data_set(dds, "lmm")
     check_option("df", df, DfRule)
@@ -277,9 +280,12 @@ def glmm(
     --------
     >>> import countnest as cn
     >>> study = cn.simulate.nested(genes=100, rng=1)
-    >>> dds = cn.DESeqDataSet(study.counts, study.samples, design="~ treat1 * treat2 + (1 | family)")
+    >>> formula, reference = "~ treat1 * treat2 + (1 | family)", {"treat1": "A", "treat2": "None"}
+    >>> dds = cn.DESeqDataSet(study.counts, study.samples, design=formula, reference=reference)
     >>> dds = cn.glmm(dds, quiet=True)
-    >>> dds.effect("treat1", levels="reference").test(fit="glmm")
+    >>> found = dds.effect("treat1", levels=("B", "A")).test(fit="glmm")
+    >>> found.info.method, found.info.test
+    ('negative binomial mixed model', 'containment t')
     """
     require_data_set(dds, "glmm")
     check_option("family", family, CountFamily)
