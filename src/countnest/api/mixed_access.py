@@ -61,8 +61,13 @@ def variance_components(dds: CountDataSet, fit: str = "lmm", *, level: float = 0
 
     Examples
     --------
-    >>> dds = cn.lmm(dds)
-    >>> cn.variance_components(dds).xs("share", axis=1, level="value")
+    >>> import countnest as cn
+    >>> study = cn.simulate.nested(genes=100, rng=1)
+    >>> formula, reference = "~ treat1 * treat2 + (1 | family)", {"treat1": "A", "treat2": "None"}
+    >>> dds = cn.DESeqDataSet(study.counts, study.samples, design=formula, reference=reference)
+    >>> parts = cn.variance_components(cn.lmm(dds, quiet=True))
+    >>> list(parts.xs("share", axis=1, level="value").columns)
+    ['fixed', '1 | family', 'residual']
     """
     own = _linear(dds, "variance_components", fit)
     probability("level", level)
@@ -110,8 +115,8 @@ def random_effects(dds: CountDataSet, fit: str = "lmm", *, term: str | None = No
     They are best linear unbiased predictions: estimates that are drawn towards zero, the more the less certain they
     are. Standard deviations take the variances and the fixed coefficients as known. R counterpart: lme4::ranef.
     """
-    own = _linear(dds, "random_effects", fit)
     check_flags(se=se)
+    own = _linear(dds, "random_effects", fit)
     place = _place(own.design.random, term)
     chosen, stored = own.design.random[place], own.stored
     found = predicted_effects(stored.values, own.model, stored.weights, stored.fits)[place]

@@ -59,7 +59,8 @@ def test_truth_values_are_true_or_false_and_nothing_else(dds):
     tried = set()
     for name, function, names in calls_with_truth_values(dds):
         for flag in names:
-            if flag in ("cooks_cutoff", "legacy") or (name, flag) == ("glmm", "reml"):  # a number, or nothing, or a truth value
+            # a number, or nothing, or a truth value
+            if flag in ("cooks_cutoff", "legacy") or (name, flag) == ("glmm", "reml"):
                 continue
             for value in ("no", "False", 1, 0, 0.0, None, [True], np.array([False])):
                 with pytest.raises(OptionError, match=f"{flag}=.* must be True or False"):
