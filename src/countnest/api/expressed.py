@@ -25,14 +25,14 @@ __all__ = ["effective_of_kept", "kept_genes", "warn_of_depth", "warn_of_unused"]
 TELLING = 2.0
 
 
-def warn_of_unused(dds: CountDataSet, function: str) -> None:
-    """Warn of what a data set was given and the linear models of log counts do not use."""
+def warn_of_unused(dds: CountDataSet, function: str, *, by_gene: bool = False) -> None:
+    """Warn of what a data set was given and a method does not use; `by_gene` says that it uses factors by gene."""
     unused = []
     if dds._weights is not None:
         unused.append("observation weights")
-    if dds._lengths is not None:
+    if dds._lengths is not None and not by_gene:
         unused.append("average transcript lengths")
-    elif dds._given is not None and dds._given_by_gene:
+    elif dds._given is not None and dds._given_by_gene and not by_gene:
         unused.append("normalization factors by gene")
     if unused:
         warn(f"{function} does not use the {' and '.join(unused)} of the data set.")

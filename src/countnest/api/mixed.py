@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.api.dataset import CountDataSet, require_data_set
-from countnest.api.expressed import effective_of_kept, kept_genes
+from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_unused
 from countnest.api.inputs import by_label, gene_by_sample, given_numbers
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.transformed import Transformed
@@ -140,6 +140,7 @@ def lmm(
     check_option("df", df, DfRule)
     check_flags(reml=reml, bounded=bounded, quiet=quiet)
     check_mixed(dds._design, "linear")
+    warn_of_unused(dds, "lmm", by_gene=not isinstance(values, str) or values != "voom")
     kept = kept_genes(dds, filter)
     engine = dds._engine(n_threads, quiet)
     factors = _normalized(dds, engine).factors
@@ -296,6 +297,7 @@ def glmm(
     if restricted and method != "laplace":
         raise OptionError(f"method={method!r} has no restricted likelihood: use method='laplace', or reml=False.")
     check_mixed(dds._design, "counts")
+    warn_of_unused(dds, "glmm", by_gene=True)
     engine = dds._engine(n_threads, quiet)
     state = _normalized(dds, engine)
     factors = state.factors

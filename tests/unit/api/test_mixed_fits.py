@@ -153,3 +153,15 @@ def test_tests_by_strata_need_values_without_weights(study):
     dds = cn.lmm(made(study), values="voom", filter=False, quiet=True)
     with pytest.raises(OptionError, match="without weights"):
         dds.effect("treat1", levels=("B", "A")).test("strata", fit="lmm")
+
+
+def test_observation_weights_are_not_used_and_that_is_said(study):
+    dds = made(study)
+    weighted = cn.DESeqDataSet(
+        study.counts, study.samples, design=FORMULA, reference={"treat1": "A", "treat2": "None"},
+        weights=np.full(study.counts.shape, 0.5), quiet=True,
+    )  # fmt: skip
+    for fit, name in ((cn.lmm, "lmm"), (cn.glmm, "glmm")):
+        with pytest.warns(cn.errors.CountnestWarning, match=f"{name} does not use the observation weights"):
+            fit(weighted, quiet=True)
+        fit(dds, quiet=True)

@@ -6,17 +6,17 @@ from mixed_count_cases import cells, classic, epil, families, table, without_sep
 from scipy.stats import chi2, f, t
 
 from countnest.errors import ContrastError, DesignError, OptionError
-from countnest.stats.mixed.count_problem import unpacked
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
 from countnest.stats.mixed.glm_nb import glm_nb
 from countnest.stats.mixed.grid import fit_posterior
 from countnest.stats.mixed.laplace import fit_counts
+from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.pql import fit_pql
 from countnest.stats.mixed.records import Outcome
 
 
 def standard_errors(triangles):
-    return np.sqrt(np.diagonal(unpacked(triangles), axis1=1, axis2=2))
+    return np.sqrt(np.diagonal(square(triangles), axis1=1, axis2=2))
 
 
 def test_a_single_response_is_fitted_as_by_mass():
@@ -59,7 +59,7 @@ def test_cells_have_the_published_numbers():
     np.testing.assert_allclose(statistic, [float(printed["t_int"]), float(printed["t_t"])], rtol=1e-5)
     p_value = 2.0 * t.sf(statistic[1], printed["df_t"])
     np.testing.assert_allclose(p_value, reference["p"][1], rtol=1e-5)
-    covariance = unpacked(fits.covariance)[0]
+    covariance = square(fits.covariance)[0]
     assert f"{covariance[0, 1] / (se[0] * se[1]):.2f}" == printed["cor"]
 
 
@@ -118,7 +118,7 @@ def test_joint_tests_count_independent_contrasts():
     np.testing.assert_allclose(one.statistic, other.statistic, rtol=1e-9)
     np.testing.assert_array_equal(other.df_tested, 3.0)
     np.testing.assert_allclose(one.p_value, f.sf(one.statistic, 3.0, 20.0), rtol=1e-9)
-    covariance = unpacked(fits.covariance)[0][5:, 5:]
+    covariance = square(fits.covariance)[0][5:, 5:]
     wald = fits.coefficients[0, 5:] @ np.linalg.solve(covariance, fits.coefficients[0, 5:]) / 3.0
     np.testing.assert_allclose(one.statistic[0], wald, rtol=1e-10)
 

@@ -7,10 +7,11 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from countnest.errors import OptionError
-from countnest.stats.mixed.count_problem import CountProblem, Settings, unpacked
+from countnest.stats.mixed.count_problem import CountProblem, Settings
 from countnest.stats.mixed.count_records import ShrunkenDispersion
 from countnest.stats.mixed.grid import N_ALPHA, N_SIGMA, REACH, fit_posterior, sigma_scale
 from countnest.stats.mixed.laplace import fit_counts, fit_with
+from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.records import Outcome
 
 GENES = tuple(table("counts")["gene"][6:10])
@@ -43,7 +44,7 @@ def nodes(example):
             fits = given(example, sigma, np.exp(log_alpha))
             log_weight = fits.loglik - 0.5 * (sigma / SCALE) ** 2 - 0.5 * ((log_alpha - TREND) / PRIOR_SD) ** 2
             log_weight += np.log(0.5) if s in (0, N_SIGMA - 1) else 0.0
-            variance = np.einsum("ki,gij,kj->gk", CONTRASTS, unpacked(fits.covariance), CONTRASTS)
+            variance = np.einsum("ki,gij,kj->gk", CONTRASTS, square(fits.covariance), CONTRASTS)
             found.append((log_weight, fits.coefficients @ CONTRASTS.T, np.sqrt(variance)))
     log_weight, mean, sd = (np.array(values) for values in zip(*found, strict=True))
     weight = np.exp(log_weight - log_weight.max(axis=0))
@@ -77,7 +78,7 @@ def test_a_known_dispersion_and_a_tiny_scale_leave_a_normal_distribution():
     found = fit_posterior(example.counts, example.offset, example.model, CONTRASTS, 0.2, 1e-3)
     fits = given(example, 0.0, 0.2)
     np.testing.assert_allclose(found.mean, fits.coefficients @ CONTRASTS.T, atol=1e-4)
-    variance = np.einsum("ki,gij,kj->gk", CONTRASTS, unpacked(fits.covariance), CONTRASTS)
+    variance = np.einsum("ki,gij,kj->gk", CONTRASTS, square(fits.covariance), CONTRASTS)
     np.testing.assert_allclose(found.sd, np.sqrt(variance), rtol=1e-4)
     np.testing.assert_allclose(found.upper - found.lower, 2.0 * norm.ppf(0.975) * np.sqrt(variance), rtol=1e-4)
 

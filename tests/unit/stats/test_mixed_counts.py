@@ -10,9 +10,10 @@ from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.newton import maximize
-from countnest.stats.mixed.count_problem import packed, unpacked
+from countnest.stats.mixed.count_problem import packed
 from countnest.stats.mixed.count_records import ShrunkenDispersion
 from countnest.stats.mixed.laplace import fit_counts
+from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
 
 MODELS = {"nb2_ML": (8, False, None), "nb2_REML": (8, True, None), "nb2_ML_reduced": (5, False, None)}
@@ -20,7 +21,7 @@ MODELS["poisson_ML"] = (8, False, 0.0)
 
 
 def standard_errors(triangles):
-    return np.sqrt(np.diagonal(unpacked(triangles), axis1=1, axis2=2))
+    return np.sqrt(np.diagonal(square(triangles), axis1=1, axis2=2))
 
 
 def coefficients_of(fit):
@@ -191,7 +192,7 @@ def test_coding_of_the_columns_does_not_matter():
     model = MixedModel(example.model.matrix @ turn, example.model.terms)
     one, other = (fit_counts(example.counts, example.offset, each) for each in (example.model, model))
     np.testing.assert_allclose(one.coefficients, other.coefficients @ turn.T, atol=1e-7)
-    turned = turn @ unpacked(other.covariance) @ turn.T
+    turned = turn @ square(other.covariance) @ turn.T
     np.testing.assert_allclose(one.covariance, packed(turned), rtol=1e-6, atol=1e-9)
     shift = np.linalg.slogdet(turn)[1]
     np.testing.assert_allclose(one.loglik, other.loglik + shift, atol=1e-7)

@@ -27,7 +27,7 @@ from countnest.stats.linear.contrasts import contrast_fits
 from countnest.stats.linear.fits import LinearFits
 from countnest.stats.moderated.joint import joint_f, mean_squares
 from countnest.stats.moderated.prior import ModeratedVariances
-from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
+from countnest.stats.moderated.t_and_f import t_tests_of_rows
 from countnest.stats.voom.voom import log_cpm
 
 if TYPE_CHECKING:
@@ -193,15 +193,7 @@ class LimmaFit:
         found = contrast_fits(stored.fits, contrasts, approximate=stored.approximate, joint=False)
         se = found.stdev_unscaled * np.sqrt(stored.moderated.variance)[:, np.newaxis]
         df = stored.moderated.df
-        statistic, p_value = np.empty_like(se), np.empty_like(se)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            low, high = (found.estimates + threshold) / se, (found.estimates - threshold) / se
-            plain = found.estimates / se
-        for k in range(len(contrasts)):
-            ends = low[:, k], high[:, k]
-            p_value[:, k] = np.exp(log_p_of_roots(*ends, df, alternative))
-            two_sided = threshold == 0.0 and alternative.startswith("greaterAbs")
-            statistic[:, k] = plain[:, k] if two_sided else statistic_of_roots(*ends, alternative)
+        statistic, p_value = t_tests_of_rows(found.estimates, se, df, threshold, alternative)
         lfc, se, statistic, p_value = (expand(stored.kept, each) for each in (found.estimates, se, statistic, p_value))
         empty = unchanged & ~np.isnan(statistic)
         p_value = np.where(empty, 0.0 if alternative == "lessAbs" else 1.0, p_value)

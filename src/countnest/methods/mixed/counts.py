@@ -24,7 +24,7 @@ from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersi
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
 from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.records import LikelihoodRatio, MixedModel
-from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
+from countnest.stats.moderated.t_and_f import t_tests_of_rows
 
 __all__ = ["INTEGRALS", "CountDf", "CountMethod", "CountMixedFit", "StoredCountMixed", "fit_all_counts"]
 
@@ -180,19 +180,12 @@ class CountMixedFit:
         empty = unchanged & ~np.isnan(se)
         of_empty = 1.0
         df: FloatArray | None = None
-        statistic, p_value = np.empty_like(se), np.empty_like(se)
         if kind == "lrt":
             ratios = [self._ratio(contrast[np.newaxis]) for contrast in contrasts]
             statistic = np.column_stack([each.statistic for each in ratios])
             p_value = np.column_stack([each.p_value for each in ratios])
         else:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                low, high = (lfc + threshold) / se, (lfc - threshold) / se
-            for k in range(len(contrasts)):
-                ends = low[:, k], high[:, k]
-                p_value[:, k] = np.exp(log_p_of_roots(*ends, found.df[:, k], alternative))
-                two_sided = threshold == 0.0 and alternative.startswith("greaterAbs")
-                statistic[:, k] = high[:, k] if two_sided else statistic_of_roots(*ends, alternative)
+            statistic, p_value = t_tests_of_rows(lfc, se, found.df, threshold, alternative)
             of_empty = 0.0 if alternative == "lessAbs" else 1.0
             df = None if self.stored.df == "infinite" else as_float(np.where(np.isnan(se), np.nan, found.df))
         return RowTests(

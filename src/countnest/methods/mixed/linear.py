@@ -24,7 +24,7 @@ from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, LinearMixedFits, MixedModel, MixedTests
 from countnest.stats.mixed.strata import strata_of, strata_tests
 from countnest.stats.mixed.tests import DegreesOfFreedom, contrast_tests, joint_tests, residual_df
-from countnest.stats.moderated.t_and_f import log_p_of_roots, statistic_of_roots
+from countnest.stats.moderated.t_and_f import t_tests_of_rows
 
 __all__ = ["DfRule", "LinearData", "LinearMixedFit", "StoredLinearMixed"]
 
@@ -173,14 +173,7 @@ class LinearMixedFit:
         found = self._tests(contrasts, kind)
         if kind == "lrt":
             return self._whole(found, *self._ratios(contrasts), 1.0, unchanged, None)
-        statistic, p_value = np.empty_like(found.se), np.empty_like(found.se)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            low, high = (found.estimates + threshold) / found.se, (found.estimates - threshold) / found.se
-        for k in range(len(contrasts)):
-            ends = low[:, k], high[:, k]
-            p_value[:, k] = np.exp(log_p_of_roots(*ends, found.df[:, k], alternative))
-            two_sided = threshold == 0.0 and alternative.startswith("greaterAbs")
-            statistic[:, k] = high[:, k] if two_sided else statistic_of_roots(*ends, alternative)
+        statistic, p_value = t_tests_of_rows(found.estimates, found.se, found.df, threshold, alternative)
         return self._whole(found, statistic, p_value, 0.0 if alternative == "lessAbs" else 1.0, unchanged, found.df)
 
     def _tests(self, contrasts: FloatArray, kind: str) -> MixedTests:

@@ -14,7 +14,7 @@ from countnest.stats.glm.householder import inverse_triangle, ordered_product
 from countnest.stats.glm.layout import Layout
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
-__all__ = ["CountProblem", "Found", "Settings", "packed", "unpacked"]
+__all__ = ["CountProblem", "Found", "Settings", "packed"]
 
 MAX_NODES = 100
 
@@ -156,13 +156,3 @@ def packed(matrices: FloatArray) -> FloatArray:
     """Return the lower triangles (G, p (p + 1) / 2) of matrices (G, p, p), row by row."""
     rows, columns = np.tril_indices(matrices.shape[-1])
     return as_float(matrices[:, rows, columns])
-
-
-def unpacked(triangles: FloatArray) -> FloatArray:
-    """Return the symmetric matrices (G, p, p) of their lower triangles, row by row."""
-    p = round((np.sqrt(8 * triangles.shape[1] + 1) - 1) / 2)
-    rows, columns = np.tril_indices(p)
-    out = np.empty((len(triangles), p, p))
-    out[:, rows, columns] = triangles
-    out[:, columns, rows] = triangles
-    return out

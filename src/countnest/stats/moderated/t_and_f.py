@@ -12,14 +12,14 @@ from functools import partial
 
 import numpy as np
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, as_float
 from countnest.errors import OptionError
 from countnest.options import AltHypothesis
 from countnest.remedies import option
 from countnest.stats.moderated.prior import ModeratedVariances
 from countnest.stats.moderated.tails import log_f_tail, log_t_tail
 
-__all__ = ["ModeratedTest", "log_p_of_roots", "moderated_f", "moderated_t", "statistic_of_roots"]
+__all__ = ["ModeratedTest", "log_p_of_roots", "moderated_f", "moderated_t", "statistic_of_roots", "t_tests_of_rows"]
 
 LOG_2 = float(np.log(2.0))
 LogTail = Callable[[FloatArray], FloatArray]
@@ -103,6 +103,25 @@ def log_p_of_roots(low: FloatArray, high: FloatArray, df: FloatArray, alternativ
         )
     with np.errstate(invalid="ignore"):  # missing values
         return np.minimum(_ALTERNATIVES[alternative](low, high, partial(log_t_tail, df=df)), 0.0)
+
+
+def t_tests_of_rows(
+    estimates: FloatArray, se: FloatArray, df: FloatArray, threshold: float, alternative: AltHypothesis
+) -> tuple[FloatArray, FloatArray]:
+    """Return t statistics and p-values (G, k) of estimates with their standard errors (G, k).
+
+    `df` are degrees of freedom (G,), or by row too (G, k); `threshold` and `alternative` are those of `moderated_t`.
+    """
+    df = np.broadcast_to(df[:, np.newaxis] if df.ndim == 1 else df, se.shape)
+    statistic, p_value = np.empty_like(se), np.empty_like(se)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = (estimates + threshold) / se, (estimates - threshold) / se
+    for k in range(se.shape[1]):
+        ends = low[:, k], high[:, k]
+        p_value[:, k] = np.exp(log_p_of_roots(*ends, as_float(df[:, k]), alternative))
+        plain = threshold == 0.0 and alternative.startswith("greaterAbs")
+        statistic[:, k] = high[:, k] if plain else statistic_of_roots(*ends, alternative)
+    return statistic, p_value
 
 
 def statistic_of_roots(low: FloatArray, high: FloatArray, alternative: AltHypothesis) -> FloatArray:
