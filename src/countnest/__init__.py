@@ -67,10 +67,10 @@ if TYPE_CHECKING:
     from countnest.api.limma_tables import decide_tests as decide_tests
     from countnest.api.limma_tables import remove_batch_effect as remove_batch_effect
     from countnest.api.limma_tables import top_table as top_table
-    from countnest.api.mixed import glmm as glmm
-    from countnest.api.mixed import lmm as lmm
     from countnest.api.mixed_access import random_effects as random_effects
     from countnest.api.mixed_access import variance_components as variance_components
+    from countnest.api.mixed_counts import glmm as glmm
+    from countnest.api.mixed_linear import lmm as lmm
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix
     from countnest.api.pseudobulk import pseudobulk as pseudobulk
     from countnest.api.removal import remove_results as remove_results

@@ -1,4 +1,4 @@
-"""The genes that an analysis by edgeR's or limma's method is made of, and their library sizes."""
+"""The genes that an analysis is made of, their library sizes, and what a data set was given that is not used."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from countnest.stats.norm.tmm import FactorMethod, norm_factors
 
 if TYPE_CHECKING:
     from countnest.api.dataset import CountDataSet
+    from countnest.methods.stage import Normalized
+    from countnest.parallel.run import Engine
 
-__all__ = ["effective_of_kept", "kept_genes", "warn_of_depth", "warn_of_unused"]
+__all__ = ["effective_of_kept", "kept_genes", "warn_of_depth", "warn_of_unused", "with_size_factors"]
 
 # Factors that differ between samples by more than this can be told to follow the library sizes, or not to.
 TELLING = 2.0
@@ -143,3 +145,10 @@ def _slope(values: FloatArray, library: FloatArray) -> float:
     x = np.log(library) - np.log(library).mean()
     square = float(x @ x)
     return float(np.log(values) @ x) / square if square > 0.0 else 0.0
+
+
+def with_size_factors(dds: CountDataSet, engine: Engine) -> Normalized:
+    """Return the data set's size factors, which are estimated, and kept, where there are none."""
+    if dds._state is None:
+        dds._keep(dds._normalize("ratio", engine), engine)
+    return dds._normalized()

@@ -1,0 +1,201 @@
+"""Mixed models of counts, for designs with random terms such as ``~ treat1 * treat2 + (1 | family)``."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from countnest.api.dataset import CountDataSet, require_data_set
+from countnest.api.expressed import warn_of_unused, with_size_factors
+from countnest.api.inputs import by_label, given_numbers
+from countnest.arrays import FloatArray, as_float
+from countnest.design.design import check_residual_df
+from countnest.design.random.checks import check_mixed
+from countnest.design.random.writing import groups_as_fixed
+from countnest.errors import CountnestWarning, OptionError, counted, listing
+from countnest.methods.deseq2.analysis import with_dispersions
+from countnest.methods.mixed.counts import INTEGRALS, CountDf, CountMethod, StoredCountMixed, fit_all_counts
+from countnest.methods.mixed.model import mixed_model
+from countnest.methods.stage import Normalized
+from countnest.options import check_flags, check_option
+from countnest.parallel.run import Engine
+from countnest.signature import checked_arguments
+from countnest.stats.glm.layout import Layout
+from countnest.stats.mixed.count_records import ShrunkenDispersion
+from countnest.stats.norm.size_factors import normalized_counts
+
+__all__ = ["glmm"]
+
+Held = TypeVar("Held", bound=CountDataSet)
+CountFamily = Literal["negbin", "poisson"]
+
+_FAMILIES: dict[CountFamily, str] = {"negbin": "negative binomial", "poisson": "Poisson"}
+
+
+@checked_arguments
+def glmm(
+    dds: Held,
+    *,
+    family: CountFamily = "negbin",
+    method: CountMethod = "laplace",
+    reml: bool | None = None,
+    dispersion: Literal["shrunken"] | Any = None,  # noqa: ANN401 (a word, number, Series, sequence)
+    df: CountDf = "containment",
+    name: str = "glmm",
+    n_threads: int | None = None,
+    quiet: bool = False,
+) -> Held:
+    """Fit a mixed model of the counts to every gene, and keep the fit in the data set under a name.
+
+    The model is negative binomial with a log link; size factors are offsets, and one random term of the design gives
+    the groups of samples that vary together. Queries are answered with ``fit="glmm"``, within and between the groups.
+
+    Parameters
+    ----------
+    dds
+        A data set whose design has one random term with one column, such as ``(1 | family)``.
+    family
+        "negbin", or "poisson" for counts without variation beyond that of sampling and of the groups.
+    method
+        How random effects are integrated out: "laplace"; "laplace4", with the next order; "agq", adaptive Gauss-Hermite
+        quadrature.
+    reml
+        Use the restricted likelihood, which only "laplace" has; None: with "laplace". By maximum likelihood standard
+        errors are too small in small studies.
+    dispersion
+        None: estimated for each gene. "shrunken": with the trend and the prior of DESeq2's dispersions, those of a
+        design that holds the groups fixed. Or numbers: one, or one for each gene.
+    df
+        Degrees of freedom of t and F tests: "containment", by how many groups or samples a comparison rests on;
+        "residual", samples less coefficients; "infinite", Wald tests, which reject far too often between few groups.
+    name
+        The name of the fit.
+    n_threads, quiet
+        As of `DESeqDataSet.deseq`.
+
+    Returns
+    -------
+    CountDataSet
+        The data set itself.
+
+    Raises
+    ------
+    DesignError
+        The design has no random term, or more than one, or one that cannot be estimated.
+    OptionError
+        An option cannot be used.
+
+    Notes
+    -----
+    Tables have the columns `code`, as of `lmm` and besides 5 a group has no counts, 6 no dispersion beyond Poisson, 7
+    the dispersion at its bound; `dispersion`; and `sdGroups`, the standard deviation of the random effects, log2. Kinds
+    of test: "t", and "lrt", likelihood ratio tests of fits by maximum likelihood.
+
+    Sources: Brooks et al. (2017), doi:10.32614/RJ-2017-066; the restricted likelihood is that of Cox and Reid (1987),
+    doi:10.1111/j.2517-6161.1987.tb01422.x.
+
+    R counterpart: glmmTMB::glmmTMB(family = nbinom2, REML = TRUE) for every gene.
+
+    Examples
+    --------
+    >>> import countnest as cn
+    >>> study = cn.simulate.nested(genes=100, rng=1)
+    >>> formula, reference = "~ treat1 * treat2 + (1 | family)", {"treat1": "A", "treat2": "None"}
+    >>> dds = cn.DESeqDataSet(study.counts, study.samples, design=formula, reference=reference)
+    >>> dds = cn.glmm(dds, quiet=True)
+    >>> found = dds.effect("treat1", levels=("B", "A")).test(fit="glmm")
+    >>> found.info.method, found.info.test
+    ('negative binomial mixed model', 'containment t')
+    """
+    require_data_set(dds, "glmm")
+    check_option("family", family, CountFamily)
+    check_option("method", method, CountMethod)
+    check_option("df", df, CountDf)
+    check_flags(quiet=quiet, **({} if reml is None else {"reml": reml}))
+    restricted = method == "laplace" if reml is None else bool(reml)
+    if restricted and method != "laplace":
+        raise OptionError(f"method={method!r} has no restricted likelihood: use method='laplace', or reml=False.")
+    check_mixed(dds._design, "counts")
+    warn_of_unused(dds, "glmm", by_gene=True)
+    engine = dds._engine(n_threads, quiet)
+    state = with_size_factors(dds, engine)
+    factors = state.factors
+    known = _dispersion(dds, dispersion, family, state, engine)
+    fits = fit_all_counts(
+        dds._data.matrix, factors, mixed_model(dds._design), known, engine, reml=restricted, method=method
+    )
+    dds._last_engine = engine
+    stored = StoredCountMixed(
+        factors=factors,
+        base_mean=as_float(normalized_counts(dds._data.counts, factors).mean(axis=1)),
+        fits=fits,
+        given=known if isinstance(known, np.ndarray) else None,
+        log_trend=known.log_trend if isinstance(known, ShrunkenDispersion) else None,
+        prior_sd=known.prior_sd if isinstance(known, ShrunkenDispersion) else None,
+        df=df,
+        integral=INTEGRALS[method],
+        family=_FAMILIES[family],
+    )
+    return dds.add_fit(name, stored)
+
+
+def _dispersion(
+    dds: CountDataSet,
+    given: Any,  # noqa: ANN401 (checked here)
+    family: CountFamily,
+    state: Normalized,
+    engine: Engine,
+) -> FloatArray | ShrunkenDispersion | None:
+    """Return dispersions (G,), those with a prior, or None where they are to be estimated."""
+    genes = dds._data.genes
+    if family == "poisson":
+        if given is not None:
+            raise OptionError("Poisson counts have no dispersion: leave dispersion= out, or use family='negbin'.")
+        return np.zeros(len(genes))
+    if given is None:
+        return None
+    if isinstance(given, str):
+        check_option("dispersion", given, ("shrunken",))
+        return _prior(dds, state, engine)
+    if isinstance(given, pd.Series) and not isinstance(given.index, pd.RangeIndex):
+        given = by_label(given, genes, "gene", "dispersion", OptionError)
+    numbers = given_numbers(given, "dispersion", OptionError)
+    if numbers.shape not in ((), genes.shape):
+        raise OptionError(f"dispersion= must be a number, or one for each of {len(genes)} genes; got {numbers.shape}.")
+    numbers = as_float(np.broadcast_to(numbers, genes.shape))
+    wrong = genes[dds._data.counted & ~(np.isfinite(numbers) & (numbers >= 0))]
+    if len(wrong):
+        raise OptionError(
+            f"dispersion= must be finite and not negative; it is not for {counted(len(wrong), 'gene')}: "
+            f"{listing(wrong)}."
+        )
+    return numbers
+
+
+def _prior(dds: CountDataSet, state: Normalized, engine: Engine) -> ShrunkenDispersion:
+    """Return the prior of the dispersions of a design with the groups as fixed effects."""
+    formula = groups_as_fixed(dds._design)
+    if formula is None:
+        raise OptionError(
+            "dispersion='shrunken' takes the prior from a design with a fixed effect of each group, which this design "
+            "has no samples for. Leave dispersion= out, or give numbers."
+        )
+    fixed = dds.copy()
+    fixed._quiet = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CountnestWarning)  # of a design that serves for the dispersions alone
+        fixed.design = formula
+    check_residual_df(fixed._design)
+    layout = Layout.of(fixed._design.matrix)
+    state = with_dispersions(state, dds._data.matrix, layout, fit_type="parametric", min_mu=0.5, engine=engine)
+    found = state.dispersions
+    if found.trend is None:
+        raise OptionError("there is no trend of the dispersions to shrink to: leave dispersion= out, or give numbers.")
+    fitted = found.fitted
+    missing = float(np.nanmedian(fitted)) if np.isfinite(fitted).any() else 1.0
+    return ShrunkenDispersion(
+        as_float(np.log(np.where(np.isfinite(fitted), fitted, missing))), float(np.sqrt(found.trend.disp_prior_var))
+    )
