@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
-from countnest.errors import DesignError, OptionError
+from countnest.errors import ContrastError, DesignError, OptionError
 from countnest.methods.mixed.model import mixed_model
 from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.tests import contrast_tests
@@ -79,6 +79,24 @@ def test_moderated_tests_have_more_degrees_of_freedom(fitted):
     assert (strata["df"] > plain["df"].min()).all()
     assert (dream["df"] > 12).all()
     np.testing.assert_allclose(strata["log2FoldChange"], plain["log2FoldChange"], rtol=1e-8)
+
+
+def test_moderated_tests_answer_several_rows_jointly(fitted):
+    query = fitted.interaction(treat1="reference", treat2="reference")
+    plain = query.joint().test(fit="lmm").table
+    for kind, name in (("strata", "moderated F by strata"), ("dream", "moderated F (dream)")):
+        found = query.joint().test(kind, fit="lmm")
+        assert found.info.test == name
+        assert (found.table["df"] > plain["df"].min()).all()
+        np.testing.assert_allclose(found.table.filter(like="log2FoldChange."), plain.filter(like="log2FoldChange."))
+        stages = query.test(kind, fit="lmm", stagewise=True)[0].table
+        np.testing.assert_array_equal(stages["padj_screen"], found.table["padj"])
+
+
+def test_rows_of_several_strata_are_refused(fitted):
+    rows = fitted.effect("treat1", levels=("B", "A"), by="treat2")
+    with pytest.raises(ContrastError, match=r"between the levels of \(1 \| family\)"):
+        rows.joint().test("strata", fit="lmm")
 
 
 def test_fits_are_the_same_from_a_file_and_on_any_number_of_threads(fitted, study, tmp_path):

@@ -19,10 +19,10 @@ from countnest.methods.mixed.model import mixed_model, models_block, without
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.mixed.comparisons import likelihood_ratio
-from countnest.stats.mixed.dream import moderated_tests
+from countnest.stats.mixed.dream import moderated_joint_tests, moderated_tests
 from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, LinearMixedFits, MixedModel, MixedTests
-from countnest.stats.mixed.strata import strata_of, strata_tests
+from countnest.stats.mixed.strata import Strata, strata_joint_tests, strata_of, strata_tests
 from countnest.stats.mixed.tests import DegreesOfFreedom, contrast_tests, joint_tests, residual_df
 from countnest.stats.moderated.t_and_f import t_tests_of_rows
 
@@ -120,13 +120,17 @@ class LinearMixedFit:
 
     @property
     def kinds(self) -> Mapping[str, TestKind]:
-        """T tests, also against a threshold, F tests of several rows, likelihood ratio tests, and moderated t tests."""
+        """T tests, also against a threshold, F tests of several rows, likelihood ratio tests, and moderated tests."""
         name = _NAMES[self.stored.df]
         return {
             "t": TestKind(f"{name} t", has_threshold=True, is_filtered=True, joint_label=f"{name} F"),
             "lrt": TestKind("LRT", null="", is_filtered=True),
-            "strata": TestKind("moderated t by strata", has_threshold=True, is_joint=False, is_filtered=True),
-            "dream": TestKind("moderated t (dream)", has_threshold=True, is_joint=False, is_filtered=True),
+            "strata": TestKind(
+                "moderated t by strata", has_threshold=True, is_filtered=True, joint_label="moderated F by strata"
+            ),
+            "dream": TestKind(
+                "moderated t (dream)", has_threshold=True, is_filtered=True, joint_label="moderated F (dream)"
+            ),
         }
 
     @property
@@ -178,16 +182,18 @@ class LinearMixedFit:
 
     def _tests(self, contrasts: FloatArray, kind: str) -> MixedTests:
         """Return the tests of the contrasts, of the genes that were fitted."""
-        stored, model = self.stored, self.model
         if kind == "strata":
-            if stored.weights is not None:
-                raise OptionError("tests by strata are for values without weights: fit values='log2'.")
-            return strata_tests(strata_of(stored.values, model), contrasts)
-        genes, fits = self._genes, stored.fits
+            return strata_tests(self._strata(), contrasts)
+        genes, fits = self._genes, self.stored.fits
         if kind == "dream":
             found = genes.contrast_tests(fits, contrasts, "satterthwaite")
             return moderated_tests(found, fits.sigma, genes.residual_df(fits))
         return genes.contrast_tests(fits, contrasts, self._rule(contrasts))
+
+    def _strata(self) -> Strata:
+        if self.stored.weights is not None:
+            raise OptionError("tests by strata are for values without weights: fit values='log2'.")
+        return strata_of(self.stored.values, self.model)
 
     def _rule(self, contrasts: FloatArray) -> DegreesOfFreedom | FloatArray:
         """Return the rule for degrees of freedom, or the degrees of freedom (k,) of contrasts where it gives them."""
@@ -232,11 +238,20 @@ class LinearMixedFit:
         if kind == "lrt":
             ratio = self._ratio(contrasts)
             return JointTest(lfc, expand(stored.kept, ratio.statistic), expand(stored.kept, ratio.p_value), ratio.df)
-        rule = self._rule(contrasts)
-        df = rule if isinstance(rule, str) else as_float(np.min(rule))
-        found = self._genes.joint_tests(stored.fits, contrasts, df)
+        found = self._joint_tests(contrasts, kind)
         statistic, p_value, df_left = (expand(stored.kept, each) for each in (found.statistic, found.p_value, found.df))
         return JointTest(lfc, statistic, p_value, int(np.linalg.matrix_rank(contrasts)), df_left)
+
+    def _joint_tests(self, contrasts: FloatArray, kind: str) -> JointMixedTests:
+        """Return the F test of all contrasts, of the genes that were fitted."""
+        if kind == "strata":
+            return strata_joint_tests(self._strata(), contrasts)
+        genes, fits = self._genes, self.stored.fits
+        if kind == "dream":
+            found = genes.joint_tests(fits, contrasts, "satterthwaite")
+            return moderated_joint_tests(found, fits.sigma, genes.residual_df(fits))
+        rule = self._rule(contrasts)
+        return genes.joint_tests(fits, contrasts, rule if isinstance(rule, str) else as_float(np.min(rule)))
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
         """Return that no estimate is infinite: a constant is added to all counts."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.stats.mixed.records import MixedTests
+from countnest.stats.mixed.records import JointMixedTests, MixedTests
 from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.tails import log_f_tail
 
-__all__ = ["moderated_tests"]
+__all__ = ["moderated_joint_tests", "moderated_tests"]
 
 
 def moderated_tests(
@@ -41,10 +41,36 @@ def moderated_tests(
 
     R counterpart: variancePartition::dream and eBayes.
     """
-    moderated = moderate_variances(sigma**2, residual_df, covariate=covariate, robust=robust, estimator="moments")
-    prior = np.broadcast_to(np.asarray(moderated.prior.df, dtype=np.float64), sigma.shape)
+    variances, prior = _moderated(sigma, residual_df, covariate, robust=robust)
     with np.errstate(invalid="ignore", divide="ignore"):
-        se = as_float(tests.se / sigma[:, np.newaxis] * np.sqrt(moderated.variance)[:, np.newaxis])
+        se = as_float(tests.se / sigma[:, np.newaxis] * np.sqrt(variances)[:, np.newaxis])
         statistic = tests.estimates / se
     df = as_float(tests.df + prior[:, np.newaxis])
     return MixedTests(tests.estimates, se, df, statistic, log_f_tail(statistic**2, 1.0, df))
+
+
+def moderated_joint_tests(
+    tests: JointMixedTests,
+    sigma: FloatArray,
+    residual_df: FloatArray,
+    *,
+    covariate: FloatArray | None = None,
+    robust: bool = False,
+) -> JointMixedTests:
+    """Return F tests moderated by dream's rule; arguments are those of `moderated_tests`.
+
+    With one row they are its t test. A heuristic as well.
+    """
+    variances, prior = _moderated(sigma, residual_df, covariate, robust=robust)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistic = as_float(tests.statistic * sigma**2 / variances)
+    df = as_float(tests.df + prior)
+    return JointMixedTests(statistic, tests.df_tested, df, log_f_tail(statistic, tests.df_tested, df))
+
+
+def _moderated(
+    sigma: FloatArray, residual_df: FloatArray, covariate: FloatArray | None, *, robust: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return moderated residual variances and the degrees of freedom of their prior, (G,) each."""
+    found = moderate_variances(sigma**2, residual_df, covariate=covariate, robust=robust, estimator="moments")
+    return found.variance, as_float(np.broadcast_to(np.asarray(found.prior.df, dtype=np.float64), sigma.shape))

@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.errors import DesignError
+from countnest.errors import ContrastError, DesignError
 from countnest.stats.mixed.levels import LevelsModel, levels_model
 from countnest.stats.mixed.linear import checked, usable
 from countnest.stats.mixed.records import JointMixedTests, MixedModel, MixedTests, Outcome
+from countnest.stats.moderated.joint import mean_squares as squares_and_rank
 from countnest.stats.moderated.squeeze import moderate_variances
 from countnest.stats.moderated.tails import log_f_tail
 
-__all__ = ["Strata", "strata_of", "strata_tests", "variance_f_test"]
+__all__ = ["Strata", "strata_joint_tests", "strata_of", "strata_tests", "variance_f_test"]
 
 # A part of a contrast's variance that is rounding.
 NO_PART = 1e-10
@@ -45,6 +46,8 @@ class Strata:
         (m, p, p): a contrast's variance is the sum over strata of its mean square times l' share l.
     balanced
         Whether least squares is the best that can be done, whatever the variances.
+    labels
+        (t,) the random terms, as messages name them.
     """
 
     coefficients: FloatArray
@@ -53,6 +56,18 @@ class Strata:
     eigenvalues: FloatArray
     shares: FloatArray
     balanced: bool
+    labels: tuple[str, ...] = ()
+
+    def parts(self, contrasts: FloatArray) -> FloatArray:
+        """Return the part (m, k) of each stratum in the variances of contrasts (k, p), were all mean squares 1."""
+        parts = np.einsum("ki,mij,kj->mk", contrasts, self.shares, contrasts)
+        parts[parts < NO_PART * parts.sum(axis=0)] = 0.0
+        return as_float(parts)
+
+    def name(self, level: int) -> str:
+        """Return a stratum in words."""
+        terms = [f"({label})" for label, value in zip(self.labels, self.eigenvalues[level], strict=True) if value > 0]
+        return f"between the levels of {' and '.join(terms)}" if terms else "within the levels"
 
 
 def strata_of(y: FloatArray, model: MixedModel) -> Strata:
@@ -87,6 +102,7 @@ def strata_of(y: FloatArray, model: MixedModel) -> Strata:
         eigenvalues=levels.eigenvalues,
         shares=as_float(back @ shares @ back.T / n),
         balanced=all(idempotent),
+        labels=tuple(term.label for term in model.terms),
     )
 
 
@@ -128,22 +144,10 @@ def strata_tests(
     DesignError
         If the layout is not balanced.
     """
-    if not strata.balanced:
-        raise DesignError(
-            "Tests by strata need a balanced layout, in which each coefficient is estimated within one stratum: "
-            "fit a mixed model and test with Kenward and Roger's degrees of freedom."
-        )
+    _require_balance(strata)
     contrasts = np.atleast_2d(as_float(contrasts))
-    variances, df = strata.mean_squares, np.broadcast_to(strata.df, strata.mean_squares.shape)
-    if moderated:
-        found = [
-            moderate_variances(variances[:, level], as_float(df[:, level]), covariate=covariate, robust=robust)
-            for level in range(variances.shape[1])
-        ]
-        variances = np.column_stack([each.variance for each in found])
-        df = np.column_stack([each.df for each in found])
-    parts = np.einsum("ki,mij,kj->mk", contrasts, strata.shares, contrasts)
-    parts[parts < NO_PART * parts.sum(axis=0)] = 0.0
+    variances, df = _variances(strata, moderated=moderated, covariate=covariate, robust=robust)
+    parts = strata.parts(contrasts)
     with np.errstate(invalid="ignore", divide="ignore"):
         each = np.where(parts > 0, variances[:, :, np.newaxis] * parts, 0.0)
         variance = each.sum(axis=1)
@@ -153,6 +157,76 @@ def strata_tests(
         statistic = estimates / se
     return MixedTests(
         as_float(estimates), as_float(se), as_float(whole), statistic, log_f_tail(statistic**2, 1.0, whole)
+    )
+
+
+def strata_joint_tests(
+    strata: Strata,
+    contrasts: FloatArray,
+    *,
+    moderated: bool = True,
+    covariate: FloatArray | None = None,
+    robust: bool = False,
+) -> JointMixedTests:
+    """Return F tests that all contrasts (k, p) are zero, which must lie in one stratum; the rest is as `strata_tests`.
+
+    Contrasts may depend on each other: as many degrees of freedom are tested as are independent.
+
+    Raises
+    ------
+    ContrastError
+        If contrasts take several strata, whose mean squares have no F test in common.
+    DesignError
+        If the layout is not balanced.
+
+    Notes
+    -----
+    R counterpart: the moderated F of limma::eBayes, for means or differences of groups.
+    """
+    _require_balance(strata)
+    contrasts = np.atleast_2d(as_float(contrasts))
+    used = np.flatnonzero(strata.parts(contrasts).any(axis=1))
+    if not len(used):
+        raise ContrastError("All contrasts are zero: there is nothing to test.")
+    if len(used) > 1:
+        raise ContrastError(
+            f"A joint test by strata needs rows that all lie in one stratum, and these lie in {len(used)}: "
+            f"{'; '.join(strata.name(int(level)) for level in used)}. Test the rows of each stratum by "
+            "themselves, or all of them by kind='t', whose degrees of freedom need no strata."
+        )
+    level = int(used[0])
+    variances, df = _variances(strata, moderated=moderated, covariate=covariate, robust=robust)
+    estimates = as_float(np.einsum("gp,kp->gk", strata.coefficients, contrasts))
+    common = as_float(contrasts @ strata.shares[level] @ contrasts.T)
+    squares, rank = squares_and_rank(estimates, as_float(np.sqrt(np.diag(common))), None, common)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistic = as_float(squares / variances[:, level])
+    tested, left = np.full(len(statistic), float(rank)), as_float(df[:, level])
+    return JointMixedTests(statistic, tested, left, log_f_tail(statistic, tested, left))
+
+
+def _require_balance(strata: Strata) -> None:
+    if not strata.balanced:
+        raise DesignError(
+            "Tests by strata need a balanced layout, in which each coefficient is estimated within one stratum: "
+            "fit a mixed model and test with Kenward and Roger's degrees of freedom."
+        )
+
+
+def _variances(
+    strata: Strata, *, moderated: bool, covariate: FloatArray | None, robust: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return the mean squares (G, m), moderated or not, and their degrees of freedom (G, m)."""
+    variances, df = strata.mean_squares, np.broadcast_to(strata.df, strata.mean_squares.shape)
+    if not moderated:
+        return variances, as_float(df)
+    found = [
+        moderate_variances(variances[:, level], as_float(df[:, level]), covariate=covariate, robust=robust)
+        for level in range(variances.shape[1])
+    ]
+    return (
+        as_float(np.column_stack([each.variance for each in found])),
+        as_float(np.column_stack([each.df for each in found])),
     )
 
 
