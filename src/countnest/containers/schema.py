@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["COLUMNS", "JOINT_CHANGE", "REASONS", "Column", "column_of"]
+__all__ = ["COLUMNS", "JOINT_CHANGE", "REASONS", "SD_OF", "Column", "column_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Column:
 
 # What the fold changes of the rows of a joint test are called, before the label of the row.
 JOINT_CHANGE = "log2FoldChange."
+# What the standard deviations of several random coefficients are called, before each: 'sd 1 | site'.
+SD_OF = "sd "
 
 # In the order in which tables have them.
 COLUMNS: Mapping[str, Column] = MappingProxyType(
@@ -39,6 +41,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "code": Column("how the fit of the mixed model ended: 0 converged, 1 singular, others: see cn.lmm", "code"),
         "dispersion": Column("dispersion of the mixed model: variance beyond Poisson over the square of the mean", "1"),
         "sdGroups": Column("standard deviation of the random effects", "log2"),
+        SD_OF: Column("standard deviation of random effects", "log2"),
         "log2FoldChange": Column("log2 fold change ({estimate}): {label}", "log2"),
         JOINT_CHANGE: Column("log2 fold change ({rows}): {row}", "log2"),
         "lfcMLE": Column("log2 fold change (MLE): {label}", "log2"),
@@ -73,5 +76,5 @@ REASONS: Mapping[str, str] = MappingProxyType(
 
 
 def column_of(name: str) -> Column | None:
-    """Return the column of this name, also of a row of a joint test; None for one that no analysis makes."""
-    return COLUMNS.get(JOINT_CHANGE if name.startswith(JOINT_CHANGE) else name)
+    """Return the column of this name, also where it ends with the name of a part; None for one no analysis makes."""
+    return COLUMNS.get(next((start for start in (JOINT_CHANGE, SD_OF) if name.startswith(start)), name))

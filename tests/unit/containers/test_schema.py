@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import countnest as cn
-from countnest.containers.schema import COLUMNS, JOINT_CHANGE, REASONS, column_of
+from countnest.containers.schema import COLUMNS, JOINT_CHANGE, REASONS, SD_OF, column_of
 from countnest.options import PadjReason
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
@@ -38,4 +38,6 @@ def test_the_readme_has_every_column():
     listed = set(
         re.findall(r"`([A-Za-z0-9_.]+)`", "\n".join(line.split("|")[1] for line in table.splitlines() if "|" in line))
     )
-    assert listed >= set(COLUMNS) - {JOINT_CHANGE}
+    assert listed >= set(COLUMNS) - {JOINT_CHANGE, SD_OF}
+    assert column_of("sd 1 | site") is COLUMNS[SD_OF]
+    assert f"`{SD_OF}1 \\| site`" in README

@@ -34,8 +34,8 @@ def nodes(example):
     prior[:, 0], prior[:, 1], prior[:, 2] = TREND, PRIOR_SD**-2, SCALE**-2
     start = np.column_stack([np.full(len(TREND), np.nan), np.exp(TREND)])
     mode = fit_with(example.counts, example.offset, problem, Settings(start, prior, np.ones(2, dtype=bool), 0))
-    widths = np.minimum(mode.sigma_se, SCALE), np.minimum(mode.log_dispersion_se, shrunken.prior_sd)
-    low, high = np.maximum(mode.sigma - REACH[0] * widths[0], 0.0), mode.sigma + REACH[0] * widths[0]
+    widths = np.minimum(mode.theta_se[:, 0], SCALE), np.minimum(mode.log_dispersion_se, shrunken.prior_sd)
+    low, high = np.maximum(mode.theta[:, 0] - REACH[0] * widths[0], 0.0), mode.theta[:, 0] + REACH[0] * widths[0]
     found = []
     for a in np.linspace(-REACH[1], REACH[1], N_ALPHA):
         for s in range(N_SIGMA):

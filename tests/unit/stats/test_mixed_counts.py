@@ -43,7 +43,7 @@ def test_fits_are_those_of_glmmtmb(name):
     estimate, se = (rows[column].to_numpy().reshape(len(reference), -1)[usable] for column in ("estimate", "se"))
     np.testing.assert_allclose(fits.coefficients[usable], estimate, atol=1e-8)
     np.testing.assert_allclose(standard_errors(fits.full_covariance)[usable], se, rtol=2e-4)
-    np.testing.assert_allclose(fits.sigma[usable], reference["sd_family"].to_numpy()[usable], atol=1e-8)
+    np.testing.assert_allclose(fits.theta[usable, 0], reference["sd_family"].to_numpy()[usable], atol=1e-8)
     if dispersion is None:
         size = reference["size"].to_numpy()[usable]
         np.testing.assert_allclose(fits.dispersion[usable], 1.0 / size, rtol=1e-7)
@@ -57,7 +57,7 @@ def test_no_gene_fails():
     assert (fits.outcome[separated] == Outcome.SEPARATED).all()
     assert np.isfinite(fits.loglik).all()
     assert np.isfinite(fits.full_covariance).all()
-    assert (fits.sigma[fits.outcome == Outcome.SINGULAR] == 0.0).all()
+    assert (fits.theta[fits.outcome == Outcome.SINGULAR] == 0.0).all()
     assert (fits.outcome == Outcome.SINGULAR).sum() > 2
 
 
@@ -69,7 +69,7 @@ def test_seizures_are_those_of_glmmtmb(fit, reml, dispersion):
     assert -1e-8 < fits.loglik[0] - reference["logLik"] < 1e-6
     np.testing.assert_allclose(fits.coefficients[0], reference["fixef"], atol=5e-5)
     np.testing.assert_allclose(standard_errors(fits.full_covariance)[0], reference["se"], rtol=2e-4)
-    np.testing.assert_allclose(fits.sigma[0], reference["sd"], atol=5e-5)
+    np.testing.assert_allclose(fits.theta[0, 0], reference["sd"], atol=5e-5)
     np.testing.assert_allclose(fits.effects[0], reference["ranef"], atol=5e-5)
 
 
@@ -92,7 +92,7 @@ def test_quadrature_is_that_of_lme4():
         )
         reference = classic()["fits"][f"epil_poisson_glmer_agq{nodes}"]
         np.testing.assert_allclose(fits.coefficients[0], reference["fixef"], atol=1e-5)
-        np.testing.assert_allclose(fits.sigma[0], reference["sd"], atol=1e-6)
+        np.testing.assert_allclose(fits.theta[0, 0], reference["sd"], atol=1e-6)
         logliks[nodes] = fits.loglik[0] - reference["logLik"]
     np.testing.assert_allclose(logliks[5], logliks[25], atol=1e-7)
     np.testing.assert_allclose(logliks[11], logliks[25], atol=1e-7)
@@ -109,7 +109,7 @@ def test_quadrature_of_pairs_is_that_of_lme4():
         )
         estimate = rows["estimate"].to_numpy().reshape(len(genes), -1)
         np.testing.assert_allclose(fits.coefficients, estimate, atol=2e-5)
-        np.testing.assert_allclose(fits.sigma, rows["sd_family"].to_numpy()[::8], atol=2e-5)
+        np.testing.assert_allclose(fits.theta[:, 0], rows["sd_family"].to_numpy()[::8], atol=2e-5)
 
 
 def test_next_order_is_near_quadrature():
@@ -256,7 +256,7 @@ def test_hard_genes_have_an_outcome(reml):
     for name in ("constant", "a huge family", "huge counts", "huge counts, no noise", "zeros and ones"):
         assert outcome[name] in {Outcome.CONVERGED, Outcome.SINGULAR, Outcome.POISSON_LIMIT}, name
     fitted = ~np.isin(fits.outcome, [Outcome.CONSTANT, Outcome.NOT_FINITE])
-    for values in (fits.coefficients, fits.sigma, fits.dispersion, fits.loglik, fits.covariance, fits.full_covariance):
+    for values in (fits.coefficients, fits.theta, fits.dispersion, fits.loglik, fits.covariance, fits.full_covariance):
         assert np.isfinite(values[fitted]).all()
         assert np.isnan(values[~fitted]).all()
 

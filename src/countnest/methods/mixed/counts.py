@@ -11,6 +11,7 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
 from countnest.containers.matrix import CountMatrix
+from countnest.containers.schema import SD_OF
 from countnest.design.design import Design
 from countnest.design.random.containment import containment_df
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
@@ -22,6 +23,7 @@ from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import separated
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
+from countnest.stats.mixed.covariances import relative_covariances
 from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.records import LikelihoodRatio, MixedModel
 from countnest.stats.moderated.t_and_f import t_tests_of_rows
@@ -81,13 +83,14 @@ class StoredCountMixed:
         """List the mismatches between a fit from a file and these counts."""
         (n_genes, n), p = data.shape, design.matrix.shape[1]
         fits = self.fits
-        q = sum(len(term.levels) for term in design.random)
+        q = sum(len(term.levels) * len(term.names) for term in design.random)
         shapes = {
             "coefficients": (fits.coefficients, (n_genes, p)),
             "covariances": (fits.covariance, (n_genes, p * (p + 1) // 2)),
             "random effects": (fits.effects, (n_genes, q)),
             "mean counts": (self.base_mean, (n_genes,)),
-            **{f"values of {name}": (getattr(fits, name), (n_genes,)) for name in ("sigma", "dispersion", "outcome")},
+            "values of theta": (fits.theta, (n_genes, mixed_model(design).n_parameters)),
+            **{f"values of {name}": (getattr(fits, name), (n_genes,)) for name in ("dispersion", "outcome")},
         }
         wrong = [
             f"its {name} have the shape {found.shape}" for name, (found, size) in shapes.items() if found.shape != size
@@ -158,7 +161,7 @@ class CountMixedFit:
         columns = {
             "code": np.where(self.never_counted, np.nan, self.stored.fits.outcome.astype(np.float64)),
             "dispersion": self.stored.fits.dispersion,
-            "sdGroups": self.stored.fits.sigma / LN2,
+            **_standard_deviations(self.design, self.model, self.stored.fits),
         }
         return FitNotes(estimate=f"{likelihood}, {self.stored.integral}", columns=columns)
 
@@ -236,6 +239,18 @@ class CountMixedFit:
         """Return that no p-value is withheld."""
         del rule, cooks_cutoff
         return nothing_withheld(len(self.base_mean))
+
+
+def _standard_deviations(design: Design, model: MixedModel, fits: CountMixedFits) -> Mapping[str, FloatArray]:
+    """Return the standard deviations (G,) of the random effects, log2, as columns of tables."""
+    if model.n_parameters == 1:
+        return {"sdGroups": as_float(fits.theta[:, 0] / LN2)}
+    found = [np.sqrt(np.diagonal(each, axis1=1, axis2=2)) / LN2 for each in relative_covariances(fits.theta, model)]
+    return {
+        f"{SD_OF}{'1' if name == 'Intercept' else name} | {term.group}": as_float(sd[:, place])
+        for term, sd in zip(design.random, found, strict=True)
+        for place, name in enumerate(term.names)
+    }
 
 
 # How tables call the ways to integrate random effects out.

@@ -1,4 +1,7 @@
-"""What mixed models of counts return, and what is known of dispersions before. G genes, p coefficients, q effects."""
+"""What mixed models of counts return, and what is known of dispersions before.
+
+G genes, p coefficients, t variance parameters, q random effects.
+"""
 
 from __future__ import annotations
 
@@ -33,23 +36,25 @@ class CountMixedFits:
     ----------
     coefficients
         (G, p), natural log.
-    sigma
-        (G,) standard deviation of the random effects; exactly 0 at singular fits.
+    theta
+        (G, t) the lower triangles of the Cholesky factors of the covariances of the random effects, natural log, column
+        by column, term after term: of one term with one column the standard deviation. Exactly 0 where a variance is.
     dispersion
         (G,) alpha; exactly 0 at the Poisson limit.
     loglik
         (G,) log-likelihood, restricted if `reml`, with the log density of the prior of shrunken dispersions.
     covariance
-        (G, p (p + 1) / 2) lower triangles, row by row, of the covariance of the coefficients given sigma and
+        (G, p (p + 1) / 2) lower triangles, row by row, of the covariance of the coefficients given theta and
         dispersion: S^-1.
     full_covariance
-        The same with the uncertainty of sigma and dispersion: S^-1 + J V J'.
-    sigma_se
-        (G,) standard error of sigma; at singular fits from the curvature at zero.
+        The same with the uncertainty of theta and dispersion: S^-1 + J V J'.
+    theta_se
+        (G, t) standard errors of theta; where a variance is zero from the curvature there.
     log_dispersion_se
         (G,) standard error of the logarithm of the dispersion; NaN where it is given or zero.
     effects, effect_sd
-        (G, q) modes of the random effects, and their standard deviations given everything else.
+        (G, q) modes of the random effects, and their standard deviations given everything else: term after term, level
+        after level, column after column.
     outcome
         (G,) see `records.Outcome`. Contrasts of genes that are SEPARATED may be infinite: see `stats.glm.separation`.
     evaluations
@@ -59,12 +64,12 @@ class CountMixedFits:
     """
 
     coefficients: FloatArray
-    sigma: FloatArray
+    theta: FloatArray
     dispersion: FloatArray
     loglik: FloatArray
     covariance: FloatArray
     full_covariance: FloatArray
-    sigma_se: FloatArray
+    theta_se: FloatArray
     log_dispersion_se: FloatArray
     effects: FloatArray
     effect_sd: FloatArray

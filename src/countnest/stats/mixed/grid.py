@@ -67,12 +67,11 @@ def sigma_scale(fits: CountMixedFits) -> float:
 
     Genes that are separated or not fitted do not count.
     """
-    usable = np.isfinite(fits.sigma) & np.isin(
-        fits.outcome, [Outcome.CONVERGED, Outcome.SINGULAR, Outcome.POISSON_LIMIT]
-    )
+    sigma = fits.theta[:, 0]
+    usable = np.isfinite(sigma) & np.isin(fits.outcome, [Outcome.CONVERGED, Outcome.SINGULAR, Outcome.POISSON_LIMIT])
     if not usable.any():
         raise OptionError("No gene has an estimate of the standard deviation of its random effects: fit more genes.")
-    return max(float(np.sqrt(np.mean(fits.sigma[usable] ** 2))), LEAST_SCALE)
+    return max(float(np.sqrt(np.mean(sigma[usable] ** 2))), LEAST_SCALE)
 
 
 def fit_posterior(
@@ -120,8 +119,8 @@ def fit_posterior(
     fits = fit_with(counts, offset, problem, Settings(start, prior, np.array([True, not known]), RESTRICTED))
     rows = np.flatnonzero(~np.isin(fits.outcome, UNFITTED))
     prior[fits.outcome == Outcome.SEPARATED, 3] = SEPARATED_PRECISION
-    centre = np.column_stack([fits.sigma, fits.dispersion])[rows]
-    width = np.column_stack([fits.sigma_se, fits.log_dispersion_se])[rows]
+    centre = np.column_stack([fits.theta, fits.dispersion])[rows]
+    width = np.column_stack([fits.theta_se, fits.log_dispersion_se])[rows]
     widest = np.array([scale, 0.0 if known else 1.0 / np.sqrt(prior[0, 1])]) if len(prior) else np.ones(2)
     width = np.where(np.isfinite(width), np.minimum(width, widest), widest)
     found = np.empty((len(rows), len(contrasts), N_COLUMNS))

@@ -180,12 +180,12 @@ def _fits(outcome: IntArray, rows: IntArray, found: Found, problem: CountProblem
     evaluations[rows] = found.evaluations
     return CountMixedFits(
         coefficients=whole(problem.coefficients(found.beta)),
-        sigma=whole(found.numbers[:, SIGMA]),
+        theta=whole(found.numbers[:, SIGMA, np.newaxis]),
         dispersion=whole(alpha),
         loglik=whole(loglik),
         covariance=whole(packed(problem.covariance(given))),
         full_covariance=whole(packed(problem.covariance(full))),
-        sigma_se=whole(np.sqrt(variances[:, 0])),
+        theta_se=whole(np.sqrt(variances[:, :1])),
         log_dispersion_se=whole(dispersion_se),
         effects=whole(found.effects[:, 0]),
         effect_sd=whole(found.effects[:, 1]),
