@@ -24,6 +24,7 @@ from countnest.containers.gene_info import matched_info
 from countnest.counterparts import Answering
 from countnest.design.build import build_design
 from countnest.design.levels.text import level_text
+from countnest.design.random.refusal import needs_mixed
 from countnest.display import Described, first_of
 from countnest.errors import (
     MissingStepError,
@@ -346,9 +347,13 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
         names = " or ".join(map(repr, self._fits))
         return f" Or choose a fit that there is, fit={names}: its estimates by gene are cn.gene_estimates(dds, fit=)."
 
+    def _without_fit(self, message: str) -> MissingStepError:
+        """Return the error for a data set without the fit that is asked for; other messages for random terms."""
+        return MissingStepError(needs_mixed(self._design, list(self._fits)) or message + self._instead())
+
     def _last_fit(self) -> Fit:
         """Return the fit of the last analysis, with the counts that it was made of."""
-        raise MissingStepError("there is no fit yet: run an analysis." + self._instead())
+        raise self._without_fit("there is no fit yet: run an analysis.")
 
     def _fit(self, name: str | None = None) -> Fit:
         """Return one of the fits; None: that of the last analysis."""

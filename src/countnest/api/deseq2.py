@@ -699,9 +699,8 @@ class DESeqDataSet(CountDataSet):
 
     def _fitted(self) -> Fitted:
         if not isinstance(self._state, Fitted):
-            raise MissingStepError(
+            raise self._without_fit(
                 "couldn't find results. You should first run deseq(), or nbinom_wald_test() after the other steps."
-                + self._instead()
             )
         return self._state
 

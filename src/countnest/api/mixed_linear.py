@@ -12,6 +12,7 @@ from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_unuse
 from countnest.api.inputs import gene_by_sample
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.transformed import Transformed
+from countnest.containers.values import MOST_LOG2
 from countnest.design.random.checks import check_mixed
 from countnest.errors import OptionError, kind_of, listing
 from countnest.methods.mixed.linear import DfRule, LinearData, StoredLinearMixed
@@ -33,8 +34,6 @@ _WORDS = {
 }
 # Added to normalized counts before their logarithm is taken.
 HALF = 0.5
-# No log2 count is larger.
-MOST_LOG2 = 60.0
 
 
 @checked_arguments
@@ -159,8 +158,18 @@ def _responses(
         return found, precision, _WORDS[values]
     table = values.table if isinstance(values, Transformed) else values
     given = _log_values(table, dds, kept)
-    precision = None if weights is None else gene_by_sample(weights, dds._data, "weights")[kept]
-    return given, precision, "given values"
+    return given, None if weights is None else _precision(weights, dds, kept), "given values"
+
+
+def _precision(table: Any, dds: CountDataSet, kept: BoolArray) -> FloatArray:  # noqa: ANN401 (checked here)
+    """Return weights of the user (m, n); raise `OptionError` for weights of which no model can be fitted."""
+    given = gene_by_sample(table, dds._data, "weights")[kept]
+    if given.size and (given == 0).all():
+        raise OptionError(
+            "all weights are zero, so that every sample is left out of every gene: give positive weights, one over "
+            "the variance of a value; 0 leaves a sample out of a gene."
+        )
+    return given
 
 
 def _log_values(table: Any, dds: CountDataSet, kept: BoolArray) -> FloatArray:  # noqa: ANN401 (checked here)
@@ -176,6 +185,11 @@ def _log_values(table: Any, dds: CountDataSet, kept: BoolArray) -> FloatArray:  
         raise OptionError(
             "values are counts, and a linear mixed model needs them on a logarithmic scale: values='log2', 'vst' or "
             "'voom', or fit the counts themselves with cn.glmm."
+        )
+    if finite.size and finite.max() > MOST_LOG2:
+        raise OptionError(
+            f"values reach {finite.max():.4g}, more than the logarithm of any count, and a linear mixed model needs "
+            "them on a logarithmic scale: take their logarithms, or let values='log2', 'vst' or 'voom' make them."
         )
     return given
 

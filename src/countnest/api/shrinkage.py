@@ -29,6 +29,7 @@ from countnest.methods.deseq2.shrinkage import ApeglmOptions, ShrunkenChanges, s
 from countnest.methods.deseq2.stages import Estimates
 from countnest.methods.tables import annotated, with_interval, without_info, without_interval
 from countnest.options import ShrinkType, check_flags, check_option
+from countnest.parallel.run import Engine
 from countnest.queries.contrasts import contrast_query
 from countnest.queries.query import Query
 from countnest.signature import checked_arguments
@@ -131,6 +132,9 @@ def lfc_shrink(
 
     Notes
     -----
+    Mixed models, and tables of tests with t distributions: ashr takes standard errors as those of normal estimates, so
+    that few degrees of freedom make s-values too small. A data set whose design has random terms takes `res` alone.
+
     R counterpart: DESeq2::lfcShrink. R shrinks single coefficients only with apeglm; here a contrast gives what R gives
     after the change of reference levels that makes it a coefficient.
     """
@@ -143,11 +147,12 @@ def lfc_shrink(
     if confint is not None:
         probability("confint", confint)
     threshold = None if lfc_threshold is None else not_negative("lfc_threshold", lfc_threshold)
-    fit = replace(dds._last_fit(), engine=engine)
-    refuse_prior(fit.model)
-    chosen = chosen_query(fit, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
     if res is not None:
-        _check_table(res, fit)
+        _check_table(res, dds._data.genes)
+        if type == "ashr" and dds._design.random and coef is None and contrast is None and query is None:
+            return annotated(_of_table(res, threshold, confint, svalue=svalue), dds._data.gene_info)
+    fit = _fit_of(dds, engine)
+    chosen = chosen_query(fit, coef, contrast, query, list_values, alone=type == "ashr" and res is not None)
     if chosen is not None and type != "ashr":
         require_difference(fit, chosen)
     if chosen is not None and res is not None:
@@ -174,7 +179,32 @@ def lfc_shrink(
 # The results that are shrunken
 
 
-def _check_table(res: Results, fit: DESeq2Fit) -> None:
+def _fit_of(dds: DESeqDataSet, engine: Engine) -> DESeq2Fit:
+    """Return the fit by DESeq2's method, of estimates without a prior; mixed models have none."""
+    if dds._design.random:
+        raise OptionError(
+            f"lfc_shrink takes its estimates from a fit by DESeq2's method, and the design '{dds._design.formula}' has "
+            "random terms. Of mixed models type='ashr' shrinks a table of one comparison, given alone: "
+            "cn.lfc_shrink(dds, res=query.test(fit=...), type='ashr')."
+        )
+    fit = replace(dds._last_fit(), engine=engine)
+    refuse_prior(fit.model)
+    return fit
+
+
+def _of_table(res: Results, threshold: float | None, confint: float | None, *, svalue: bool) -> Results:
+    """Return the results of a fit by any method with fold changes shrunken by ashr, from their standard errors."""
+    level = res.info.confint if confint is None else confint
+    res = without_interval(without_info(res))
+    size = res.info.lfc_threshold if threshold is None else threshold
+    lfc, se = _columns(res)
+    _require_errors(se, res.info.label)
+    shrunken = shrink_ashr(lfc, se, threshold=size)
+    res = Results(res.table, replace(res.info, estimate=None))  # which `shrinkage` takes the place of
+    return with_interval(_table(res, shrunken, "ashr", threshold=size if svalue or threshold else None), level)
+
+
+def _check_table(res: Results, genes: pd.Index) -> None:
     """Raise unless `res` is a table of fold changes of these genes."""
     if not isinstance(res, Results):
         raise OptionError(f"res={res!r} is not a Results; give the table that results() returned.")
@@ -185,9 +215,9 @@ def _check_table(res: Results, fit: DESeq2Fit) -> None:
         raise OptionError(
             f"res has no column {listing(missing)}; fold changes of one comparison are shrunken at a time."
         )
-    if not res.table.index.equals(fit.data.genes):
+    if not res.table.index.equals(genes):
         raise OptionError(
-            f"the {counted(len(res), 'gene')} of res are not the {len(fit.data.genes)} of the data set in their "
+            f"the {counted(len(res), 'gene')} of res are not the {len(genes)} of the data set in their "
             "order; shrink the whole table first, then sort or select."
         )
 

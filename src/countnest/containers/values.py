@@ -13,7 +13,7 @@ from countnest.containers.matrix import CountMatrix
 from countnest.errors import CountsError, counted, listing, warn
 from countnest.remedies import advised
 
-__all__ = ["checked_values"]
+__all__ = ["MOST_LOG2", "checked_values"]
 
 _CHUNK_SIZE = 1 << 18  # 2 MB of float64: a chunk and its temporaries stay in a core's cache
 # From here on float64 does not hold every whole number: a larger count would have been rounded.
@@ -86,6 +86,10 @@ def _refuse_sum(row: FloatArray, totals: FloatArray, gene: str) -> None:
         )
 
 
+# No log2 count is larger.
+MOST_LOG2 = 60.0
+
+
 class _Fault(NamedTuple):
     """A kind of invalid value, and what to do about it."""
 
@@ -116,19 +120,22 @@ def _refuse_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
     """Raise for the first kind of fault that occurs, naming the genes, the samples and one cell."""
     for noun, test, remedy in _FAULTS:
         in_gene, in_sample = np.zeros(len(genes), dtype=np.bool_), np.zeros(len(samples), dtype=np.bool_)
-        total, points = 0, _Points()
+        total, points, largest = 0, _Points(), 0.0
         for rows, chunk in _chunks(counts):
             bad = test(chunk)
             total += int(np.count_nonzero(bad))
             in_gene[rows] = bad.any(axis=1)
             in_sample |= bad.any(axis=0)
             points.look_at(chunk[bad])
+            largest = max(largest, float(chunk.max(initial=0.0)))
         if total:
             g = int(np.argmax(in_gene))
             values = counts.read(slice(g, g + 1))[0]
             j = int(np.argmax(test(values)))
             if noun == "not whole" and points.may_be_thousands:
                 remedy += " Or are the points thousands separators? Then read the file with thousands='.'."
+            elif noun == "not whole" and largest < MOST_LOG2 and total > len(genes) * len(samples) / 2:
+                remedy += f" Or are these logarithms? No value reaches {MOST_LOG2:.0f}. Then give the counts."
             raise CountsError(
                 f"{counted(total, 'count')} {'is' if total == 1 else 'are'} {noun}, in "
                 f"{counted(int(in_gene.sum()), 'gene')} ({listing(genes[in_gene])}) and "

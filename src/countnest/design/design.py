@@ -181,8 +181,14 @@ class Design(Described):
             )
             raise ContrastError(
                 f"the variable '{name}' is not in the design '{self.formula}'.{where}"
-                f"{suggestion(name, self.variables)} Its variables are {listing(self.variables, 20)}."
+                f"{suggestion(name, self.variables)} {self._known_variables}."
             )
+
+    @property
+    def _known_variables(self) -> str:
+        if self.variables:
+            return f"Its variables are {listing(self.variables, 20)}"
+        return "It has no variables but the intercept, which dds.contrast('Intercept') takes"
 
     def require_level(self, factor: str, level: str) -> None:
         """Raise `ContrastError` unless the factor has this level."""

@@ -24,7 +24,7 @@ from countnest.errors import ContrastError, OptionError, listing, suggestion, wa
 from countnest.methods.adjustment import Adjusted, least_mean
 from countnest.methods.answer_options import AnswerOptions, OnBlocks
 from countnest.methods.chunks import Genes, without_counts
-from countnest.methods.fit import Fit, TestKind, Withheld, notes_of
+from countnest.methods.fit import Fit, Withheld, notes_of
 from countnest.methods.hidden import HiddenFit, df_for_factors, with_hidden_factors
 from countnest.methods.null import Null, null_of
 from countnest.methods.tables import annotated, with_interval
@@ -67,7 +67,7 @@ def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: Ans
     """
     kind = _chosen_kind(fit, options.kind)
     joint = (options.joint or query.is_joint) and len(query) > 1
-    _check_options(query, fit.kinds[kind], options, joint=joint)
+    _check_options(query, fit, kind, options, joint=joint)
     check_blocks(query, fit, options.on_blocks)
     if options.hidden is not None:
         fit = with_hidden_factors(query, fit, kind, options.hidden)
@@ -118,8 +118,9 @@ def _chosen_kind(fit: Fit, kind: str | None) -> str:
     return kind
 
 
-def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, joint: bool) -> None:
-    """Raise where options do not go together."""
+def _check_options(query: Query, fit: Fit, word: str, options: AnswerOptions, *, joint: bool) -> None:
+    """Raise where options do not go together, in a test of the kind `word`."""
+    kind = fit.kinds[word]
     if not (kind.is_of_query or options.of_fit):
         raise OptionError(
             "the test against the reduced model is of the whole fit, whatever the query: dds.results() has it. "
@@ -136,11 +137,7 @@ def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, join
                 "tests of log fold change above or below a threshold are of each row: leave out joint=True, or "
                 "lfc_threshold and alt_hypothesis."
             )
-        rows = " of each row, without joint=True" if len(query) > 1 else ""
-        raise ContrastError(
-            f"tests of log fold change above or below a threshold must be Wald, averaged or QL tests{rows}: use "
-            "test('wald', ...), test('averaged', ...) or test('ql', ...), or results(test='Wald', ...)."
-        )
+        raise ContrastError(_needs_another(query, fit))
     if options.stagewise and joint:
         raise OptionError("stagewise=True tests the joint hypothesis and then the rows; leave out joint.")
     if options.stagewise and len(query) == 1:
@@ -149,6 +146,19 @@ def _check_options(query: Query, kind: TestKind, options: AnswerOptions, *, join
         raise OptionError(f"confint={options.confint!r} is for single rows; test the rows without joint=True.")
     if (joint or options.stagewise) and not kind.is_joint:
         raise OptionError(f"this kind of test ({kind.label}) is of single rows; leave out joint and stagewise.")
+
+
+def _needs_another(query: Query, fit: Fit) -> str:
+    """Return which tests of a fit take a threshold, for a test that takes none."""
+    rows = " of each row, without joint=True" if len(query) > 1 else ""
+    about = "tests of log fold change above or below a threshold"
+    if "wald" in fit.kinds:
+        return (
+            f"{about} must be Wald, averaged or QL tests{rows}: use test('wald', ...), test('averaged', ...) or "
+            "test('ql', ...), or results(test='Wald', ...)."
+        )
+    offered = " or ".join(f"test({word!r}, ...)" for word, kind in fit.kinds.items() if kind.has_threshold)
+    return f"{about} must be t tests{rows}: use {offered}. Likelihood ratios are tested against no change only."
 
 
 def check_blocks(query: Query, fit: Fit, on_blocks: OnBlocks) -> None:

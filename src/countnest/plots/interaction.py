@@ -11,6 +11,7 @@ import pandas as pd
 
 from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.containers.gene_info import called, gene_by_name
+from countnest.containers.info import ResultsInfo
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.design.levels.order import as_factor
@@ -29,6 +30,8 @@ __all__ = ["FittedStudy", "MeansQuery", "plot_interaction"]
 # Added to counts and means before the logarithm, so that zeros have a place.
 _OFFSET: Final = 0.5
 _NORMAL_95: Final = 1.959964
+# Methods whose means are logarithms of mean normalized counts.
+_OF_COUNTS: Final = ("DESeq2", "negative binomial mixed model", "Poisson mixed model")
 # Empty space between two levels of `by`, in steps between two levels of `x`.
 _GAP: Final = 1.1
 
@@ -40,7 +43,7 @@ class MeansQuery(Protocol):
     def cells(self) -> Sequence[Sequence[NamedCell]]:
         """The cell of each row."""
 
-    def test(self, *, allow_fixed_blocks: bool) -> Results | ResultsSet:
+    def test(self, *, fit: str | None, allow_fixed_blocks: bool, confint: float | None) -> Results | ResultsSet:
         """Return the mean of every gene and its standard error, log2, as fold change and lfcSE."""
 
 
@@ -91,6 +94,7 @@ def plot_interaction(
     by: str | None = "treat1",
     block: str | Sequence[str] | None = None,
     *,
+    fit: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw the counts of one gene over the levels of one factor, side by side for the levels of another.
@@ -98,7 +102,7 @@ def plot_interaction(
     A point is the normalized count of a sample; a thin line connects the samples of a block, such as a family. Thick
     points are the means of the fitted model with their 95 % intervals; the slopes of the thick lines are the effects of
     `x`, and an interaction is a difference of slopes. The intervals are about the mean of these particular blocks: they
-    hold the scatter within blocks, not between them.
+    hold the scatter within blocks, not between them. Those of mixed models are about the mean of all blocks.
 
     Parameters
     ----------
@@ -111,7 +115,11 @@ def plot_interaction(
     by
         The factor whose levels stand side by side; None for all samples together.
     block
-        The column, or columns, of the sample sheet that tell the blocks; by default the blocks of the design.
+        The column, or columns, of the sample sheet that tell the blocks; by default the blocks of the design, or the
+        groups of its first random term.
+    fit
+        The name of the fit whose means are drawn, of normalized counts or their logarithms: "glmm", or "lmm" of
+        ``values="log2"``; None: the fit by DESeq2's method.
     ax
         Axes to draw into; by default those of a new figure.
 
@@ -132,7 +140,7 @@ def plot_interaction(
     if not callable(getattr(dds, "means", None)):
         raise OptionError(f"plot_interaction needs a fitted DESeqDataSet; got {kind_of(dds)}.")
     gene = gene_by_name(gene, dds.gene_info.index, dds.gene_info)
-    drawn = _gene(dds, gene, x, by, block)
+    drawn = _gene(dds, gene, (x, by), block, fit)
     ax = new_axes(width=max(6.8, 0.55 * len(drawn.means))) if ax is None else ax
     _draw_blocks(ax, drawn, block if isinstance(block, str) else "block")
     _draw_samples(ax, drawn, x)
@@ -143,8 +151,11 @@ def plot_interaction(
     return figure_of(ax)
 
 
-def _gene(dds: FittedStudy, gene: str, x: str, by: str | None, block: str | Sequence[str] | None) -> _Gene:
+def _gene(
+    dds: FittedStudy, gene: str, axes: tuple[str, str | None], block: str | Sequence[str] | None, fit: str | None
+) -> _Gene:
     """Return the data to draw: positions of samples and cells, values on the scale of the plot."""
+    x, by = axes
     query = dds.means([x] if by is None else [by, x])  # refuses what is no factor of the design
     normalized = dds.counts(normalized=True)
     sheet = dds.samples
@@ -154,7 +165,7 @@ def _gene(dds: FittedStudy, gene: str, x: str, by: str | None, block: str | Sequ
     samples = pd.DataFrame(
         {"x": x_codes, "by": by_codes, "block": _blocks(dds, sheet, block), "value": _on_scale(counts)}
     )
-    answer = query.test(allow_fixed_blocks=True)
+    answer = query.test(fit=fit, allow_fixed_blocks=True, confint=None if fit is None else 0.95)
     parts = list(answer.parts.values()) if isinstance(answer, ResultsSet) else [answer]
     rows = []
     for part, (cell,) in zip(parts, query.cells, strict=True):
@@ -175,7 +186,7 @@ def _levels(column: pd.Series) -> tuple[list[str], IntArray]:
 def _blocks(dds: FittedStudy, sheet: pd.DataFrame, block: str | Sequence[str] | None) -> list[str | None]:
     """Return a label for the block of each sample; None in a study without blocks."""
     if block is None:
-        blocks = dds.design.nesting.blocks
+        blocks = [*dds.design.nesting.blocks, *(term.factors for term in dds.design.random)]
         names = list(blocks[0]) if blocks else []
     else:
         names = names_given("block", block)
@@ -192,9 +203,26 @@ def _interval(part: Results, gene: str, counts: FloatArray) -> tuple[float, floa
     if not counts.any():
         return float(_on_scale(np.zeros(1))[0]), np.nan, np.nan
     mean, se = (float(part.table.loc[gene, name]) for name in ("log2FoldChange", "lfcSE"))  # type: ignore[arg-type]
-    with np.errstate(over="ignore"):
-        ends = _on_scale(np.exp2(np.array([mean, mean - _NORMAL_95 * se, mean + _NORMAL_95 * se])))
+    ends = np.array([mean, mean - _NORMAL_95 * se, mean + _NORMAL_95 * se])
+    if "ciLower" in part.table:
+        ends[1:] = part.table.loc[gene, ["ciLower", "ciUpper"]].to_numpy(dtype=np.float64)
+    if _is_of_counts(part.info):
+        with np.errstate(over="ignore"):
+            ends = _on_scale(np.exp2(ends))
     return float(ends[0]), float(ends[1]), float(ends[2])
+
+
+def _is_of_counts(info: ResultsInfo) -> bool:
+    """Return whether means are logarithms of mean counts, not means of logarithms; refuse those on another scale."""
+    if info.method in _OF_COUNTS:
+        return True
+    if (info.estimate or "").endswith("of log2 normalized counts"):
+        return False
+    raise OptionError(
+        f"plot_interaction draws normalized counts, and means of a fit by {info.method} "
+        f"({info.estimate or 'of log2 counts per million'}) are on another scale: take a fit by DESeq2's method, by "
+        "cn.glmm, or by cn.lmm with values='log2'."
+    )
 
 
 def _on_scale(counts: FloatArray) -> FloatArray:

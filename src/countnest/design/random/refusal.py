@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from countnest.errors import DesignError, listing
@@ -10,7 +11,7 @@ from countnest.remedies import advised
 if TYPE_CHECKING:
     from countnest.design.design import Design
 
-__all__ = ["one_correlation", "refuse_random"]
+__all__ = ["needs_mixed", "one_correlation", "refuse_random"]
 
 
 def refuse_random(design: Design, method: str, instead: str = "") -> None:
@@ -41,6 +42,19 @@ def refuse_random(design: Design, method: str, instead: str = "") -> None:
         )
         + (f" {instead}" if instead else "")
     )
+
+
+def needs_mixed(design: Design, fits: Sequence[str]) -> str:
+    """Return what is missing where a design with random terms has these fits by name; '' for other designs."""
+    if not design.random:
+        return ""
+    has = f"the design '{design.formula or 'of a matrix'}' has random terms"
+    if fits:
+        return (
+            f"{has}, so that there is no fit by DESeq2's method. Queries are answered by the fits that there are: "
+            f"test(fit=...) with {listing(fits)}."
+        )
+    return f"there is no fit yet: {has}, so fit a mixed model, cn.lmm(dds) of log counts or cn.glmm(dds) of counts."
 
 
 def one_correlation(design: Design) -> str:

@@ -122,8 +122,9 @@ class LinearMixedFit:
     def kinds(self) -> Mapping[str, TestKind]:
         """T tests, also against a threshold, F tests of several rows, likelihood ratio tests, and moderated tests."""
         name = _NAMES[self.stored.df]
+        row, joint = ("Wald", "Wald") if self._is_normal else (f"{name} t", f"{name} F")
         return {
-            "t": TestKind(f"{name} t", has_threshold=True, is_filtered=True, joint_label=f"{name} F"),
+            "t": TestKind(row, has_threshold=True, is_filtered=True, joint_label=joint),
             "lrt": TestKind("LRT", null="", is_filtered=True),
             "strata": TestKind(
                 "moderated t by strata", has_threshold=True, is_filtered=True, joint_label="moderated F by strata"
@@ -132,6 +133,11 @@ class LinearMixedFit:
                 "moderated t (dream)", has_threshold=True, is_filtered=True, joint_label="moderated F (dream)"
             ),
         }
+
+    @property
+    def _is_normal(self) -> bool:
+        """Whether tests have infinite degrees of freedom."""
+        return self.stored.df == "infinite"
 
     @property
     def model(self) -> MixedModel:
@@ -178,7 +184,8 @@ class LinearMixedFit:
         if kind == "lrt":
             return self._whole(found, *self._ratios(contrasts), 1.0, unchanged, None)
         statistic, p_value = t_tests_of_rows(found.estimates, found.se, found.df, threshold, alternative)
-        return self._whole(found, statistic, p_value, 0.0 if alternative == "lessAbs" else 1.0, unchanged, found.df)
+        df = None if kind == "t" and self._is_normal else found.df
+        return self._whole(found, statistic, p_value, 0.0 if alternative == "lessAbs" else 1.0, unchanged, df)
 
     def _tests(self, contrasts: FloatArray, kind: str) -> MixedTests:
         """Return the tests of the contrasts, of the genes that were fitted."""
@@ -240,7 +247,10 @@ class LinearMixedFit:
             return JointTest(lfc, expand(stored.kept, ratio.statistic), expand(stored.kept, ratio.p_value), ratio.df)
         found = self._joint_tests(contrasts, kind)
         statistic, p_value, df_left = (expand(stored.kept, each) for each in (found.statistic, found.p_value, found.df))
-        return JointTest(lfc, statistic, p_value, int(np.linalg.matrix_rank(contrasts)), df_left)
+        rank = int(np.linalg.matrix_rank(contrasts))
+        if self._is_normal:
+            return JointTest(lfc, statistic * rank, p_value, rank)
+        return JointTest(lfc, statistic, p_value, rank, df_left)
 
     def _joint_tests(self, contrasts: FloatArray, kind: str) -> JointMixedTests:
         """Return the F test of all contrasts, of the genes that were fitted."""

@@ -122,6 +122,7 @@ def usable(y: FloatArray, weights: FloatArray | None) -> IntArray:
         variance = (np.where(there, values - means, 0.0) ** 2).sum(axis=1) / number
         square = (np.where(there, values, 0.0) ** 2).sum(axis=1) / number
     outcome[~(variance > CONSTANT * square)] = Outcome.CONSTANT
+    outcome[~there.any(axis=1)] = Outcome.RANK_DEFICIENT
     outcome[~finite] = Outcome.NOT_FINITE
     return outcome
 
