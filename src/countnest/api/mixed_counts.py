@@ -17,20 +17,24 @@ from countnest.design.random.checks import check_mixed
 from countnest.design.random.writing import groups_as_fixed
 from countnest.errors import CountnestWarning, OptionError, counted, listing
 from countnest.methods.deseq2.analysis import with_dispersions
-from countnest.methods.mixed.counts import INTEGRALS, CountDf, CountMethod, StoredCountMixed, fit_all_counts
+from countnest.methods.deseq2.stages import Dispersions
+from countnest.methods.mixed.count_answers import CountDf
+from countnest.methods.mixed.counts import INTEGRALS, StoredCountMixed, fit_all_counts
 from countnest.methods.mixed.model import mixed_model
+from countnest.methods.mixed.quasi import StoredQuasiMixed, fit_all_quasi
 from countnest.methods.stage import Normalized
 from countnest.options import check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.signature import checked_arguments
 from countnest.stats.glm.layout import Layout
-from countnest.stats.mixed.count_records import ShrunkenDispersion
+from countnest.stats.mixed.count_records import QuasiFits, ShrunkenDispersion
 from countnest.stats.norm.size_factors import normalized_counts
 
 __all__ = ["glmm"]
 
 Held = TypeVar("Held", bound=CountDataSet)
 CountFamily = Literal["negbin", "poisson"]
+GlmmMethod = Literal["laplace", "laplace4", "agq", "pql"]
 
 _FAMILIES: dict[CountFamily, str] = {"negbin": "negative binomial", "poisson": "Poisson"}
 
@@ -40,7 +44,7 @@ def glmm(
     dds: Held,
     *,
     family: CountFamily = "negbin",
-    method: CountMethod = "laplace",
+    method: GlmmMethod = "laplace",
     reml: bool | None = None,
     dispersion: Literal["shrunken"] | Any = None,  # noqa: ANN401 (a word, number, Series, sequence)
     df: CountDf = "containment",
@@ -61,13 +65,15 @@ def glmm(
         "negbin", or "poisson" for counts without variation beyond that of sampling and of the groups.
     method
         How random effects are integrated out: "laplace"; "laplace4", with the next order; "agq", adaptive Gauss-Hermite
-        quadrature.
+        quadrature. Or "pql", penalised quasi-likelihood with a known dispersion, as MASS::glmmPQL: variances are a
+        multiple of those of the family, and there is no likelihood. It takes any random terms.
     reml
         Use the restricted likelihood, which only "laplace" has; None: with "laplace". By maximum likelihood standard
         errors are too small in small studies.
     dispersion
         None: estimated for each gene. "shrunken": with the trend and the prior of DESeq2's dispersions, those of a
-        design that holds the groups fixed. Or numbers: one, or one for each gene.
+        design that holds the groups fixed. Or numbers: one, or one for each gene. "pql" takes it as known: None is
+        that of the negative binomial GLM without random terms, as `glm_nb` has it; "shrunken" is DESeq2's final one.
     df
         Degrees of freedom of t and F tests: "containment", by how many groups or samples a comparison rests on;
         "residual", samples less coefficients; "infinite", Wald tests, which reject far too often between few groups.
@@ -112,7 +118,7 @@ def glmm(
     """
     require_data_set(dds, "glmm")
     check_option("family", family, CountFamily)
-    check_option("method", method, CountMethod)
+    check_option("method", method, GlmmMethod)
     check_option("df", df, CountDf)
     check_flags(quiet=quiet, **({} if reml is None else {"reml": reml}))
     restricted = method == "laplace" if reml is None else bool(reml)
@@ -123,6 +129,11 @@ def glmm(
     engine = dds._engine(n_threads, quiet)
     state = with_size_factors(dds, engine)
     factors = state.factors
+    base_mean = as_float(normalized_counts(dds._data.counts, factors).mean(axis=1))
+    if method == "pql":
+        quasi = _quasi(dds, dispersion, family, state, engine)
+        dds._last_engine = engine
+        return dds.add_fit(name, StoredQuasiMixed(factors, base_mean, quasi, df, _FAMILIES[family]))
     known = _dispersion(dds, dispersion, family, state, engine)
     fits = fit_all_counts(
         dds._data.matrix, factors, mixed_model(dds._design), known, engine, reml=restricted, method=method
@@ -130,7 +141,7 @@ def glmm(
     dds._last_engine = engine
     stored = StoredCountMixed(
         factors=factors,
-        base_mean=as_float(normalized_counts(dds._data.counts, factors).mean(axis=1)),
+        base_mean=base_mean,
         fits=fits,
         given=known if isinstance(known, np.ndarray) else None,
         log_trend=known.log_trend if isinstance(known, ShrunkenDispersion) else None,
@@ -150,16 +161,26 @@ def _dispersion(
     engine: Engine,
 ) -> FloatArray | ShrunkenDispersion | None:
     """Return dispersions (G,), those with a prior, or None where they are to be estimated."""
+    return _prior(dds, state, engine) if _is_shrunken(given, family) else _given(dds, given, family)
+
+
+def _is_shrunken(given: object, family: CountFamily) -> bool:
+    """Return whether dispersions are to be shrunken, by the word that says so."""
+    if family == "poisson" and given is not None:
+        raise OptionError("Poisson counts have no dispersion: leave dispersion= out, or use family='negbin'.")
+    if not isinstance(given, str):
+        return False
+    check_option("dispersion", given, ("shrunken",))
+    return True
+
+
+def _given(dds: CountDataSet, given: Any, family: CountFamily) -> FloatArray | None:  # noqa: ANN401 (checked here)
+    """Return dispersions (G,) that are known; None where they are to be estimated."""
     genes = dds._data.genes
     if family == "poisson":
-        if given is not None:
-            raise OptionError("Poisson counts have no dispersion: leave dispersion= out, or use family='negbin'.")
         return np.zeros(len(genes))
     if given is None:
         return None
-    if isinstance(given, str):
-        check_option("dispersion", given, ("shrunken",))
-        return _prior(dds, state, engine)
     if isinstance(given, pd.Series) and not isinstance(given.index, pd.RangeIndex):
         given = by_label(given, genes, "gene", "dispersion", OptionError)
     numbers = given_numbers(given, "dispersion", OptionError)
@@ -175,8 +196,37 @@ def _dispersion(
     return numbers
 
 
+def _quasi(
+    dds: CountDataSet,
+    given: Any,  # noqa: ANN401 (checked here)
+    family: CountFamily,
+    state: Normalized,
+    engine: Engine,
+) -> QuasiFits:
+    """Return the fits by penalised quasi-likelihood, whose dispersions are known."""
+    if _is_shrunken(given, family):
+        known: FloatArray | None = _filled(_with_groups_fixed(dds, state, engine).final)
+    else:
+        known = _given(dds, given, family)
+    return fit_all_quasi(dds._data.matrix, state.factors, mixed_model(dds._design), known, engine)
+
+
 def _prior(dds: CountDataSet, state: Normalized, engine: Engine) -> ShrunkenDispersion:
     """Return the prior of the dispersions of a design with the groups as fixed effects."""
+    found = _with_groups_fixed(dds, state, engine)
+    if found.trend is None:
+        raise OptionError("there is no trend of the dispersions to shrink to: leave dispersion= out, or give numbers.")
+    return ShrunkenDispersion(as_float(np.log(_filled(found.fitted))), float(np.sqrt(found.trend.disp_prior_var)))
+
+
+def _filled(dispersion: FloatArray) -> FloatArray:
+    """Return dispersions (G,) with their median where they are missing."""
+    there = np.isfinite(dispersion)
+    return as_float(np.where(there, dispersion, float(np.median(dispersion[there])) if there.any() else 1.0))
+
+
+def _with_groups_fixed(dds: CountDataSet, state: Normalized, engine: Engine) -> Dispersions:
+    """Return DESeq2's dispersions of a design with the groups as fixed effects."""
     formula = groups_as_fixed(dds._design)
     if formula is None:
         raise OptionError(
@@ -191,11 +241,4 @@ def _prior(dds: CountDataSet, state: Normalized, engine: Engine) -> ShrunkenDisp
     check_residual_df(fixed._design)
     layout = Layout.of(fixed._design.matrix)
     state = with_dispersions(state, dds._data.matrix, layout, fit_type="parametric", min_mu=0.5, engine=engine)
-    found = state.dispersions
-    if found.trend is None:
-        raise OptionError("there is no trend of the dispersions to shrink to: leave dispersion= out, or give numbers.")
-    fitted = found.fitted
-    missing = float(np.nanmedian(fitted)) if np.isfinite(fitted).any() else 1.0
-    return ShrunkenDispersion(
-        as_float(np.log(np.where(np.isfinite(fitted), fitted, missing))), float(np.sqrt(found.trend.disp_prior_var))
-    )
+    return state.dispersions

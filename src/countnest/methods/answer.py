@@ -112,8 +112,10 @@ def _chosen_kind(fit: Fit, kind: str | None) -> str:
         return next(iter(fit.kinds))
     if not isinstance(kind, str) or kind not in fit.kinds:
         kinds = [word for word, each in fit.kinds.items() if each.is_of_query]
+        why = notes_of(fit).not_offered.get(str(kind))
         raise OptionError(
-            f"kind={kind!r}: a fit by {fit.method} offers the tests {listing(kinds, 20)}.{suggestion(kind, kinds)}"
+            f"kind={kind!r}: a fit by {fit.method} offers the tests {listing(kinds, 20)}."
+            + (suggestion(kind, kinds) if why is None else f" {why}")
         )
     return kind
 

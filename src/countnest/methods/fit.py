@@ -151,11 +151,14 @@ class FitNotes:
         'shrunken by a prior count of 0.125'.
     columns
         (G,) further columns of tables, after baseMean; `containers.schema` knows their names.
+    not_offered
+        Why there are no tests of a kind that other fits of the sort offer, and what to do, by the kind.
     """
 
     compat: str | None = None
     estimate: str | None = None
     columns: Mapping[str, FloatArray] = field(default_factory=dict)
+    not_offered: Mapping[str, str] = field(default_factory=dict)
 
 
 class Fit(Protocol):

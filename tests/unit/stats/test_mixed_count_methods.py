@@ -1,18 +1,22 @@
 """Penalised quasi-likelihood and negative binomial GLMs against MASS, and tests of mixed models of counts."""
 
+import gzip
+import json
+
 import numpy as np
 import pytest
-from mixed_count_cases import cells, classic, epil, families, table, without_separated
+from mixed_count_cases import FOLDER, cells, classic, epil, families, table, without_separated
 from scipy.stats import chi2, f, t
 
 from countnest.errors import ContrastError, DesignError, OptionError
+from countnest.stats.mixed import pql
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
 from countnest.stats.mixed.glm_nb import glm_nb
 from countnest.stats.mixed.grid import fit_posterior
 from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.pql import fit_pql
-from countnest.stats.mixed.records import Outcome
+from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
 
 
 def standard_errors(triangles):
@@ -151,3 +155,44 @@ def test_no_genes_are_no_error():
         known = fit_posterior(*arguments, np.eye(8), 0.1, 0.3)
         assert np.isnan(known.mean).all()
         assert np.isnan(glm_nb(counts, example.offset, example.model.matrix).theta).all()
+
+
+def several_terms(what):
+    """Return counts (G, n) that glmmPQL has fitted with several random effects, their model, and its numbers by gene."""
+    whole = json.loads(gzip.decompress((FOLDER / "pql_terms.json.gz").read_bytes()))[what]
+    samples = {name: np.array(values) for name, values in whole["samples"].items()}
+    counts = np.array([gene["counts"] for gene in whole["genes"].values()], dtype=float)
+    one = np.ones(counts.shape[1])
+    if what == "nested":
+        plots = np.char.add(samples["site"], samples["plot"])
+        groups = [np.unique(each, return_inverse=True)[1].astype(np.int64) for each in (samples["site"], plots)]
+        matrix = np.column_stack([one, samples["trt"] == "b", samples["cover"]])
+        terms = tuple(RandomEffects(codes, one[:, np.newaxis]) for codes in groups)
+    else:
+        treated, time = samples["group"] == "trt", samples["time"].astype(float)
+        matrix = np.column_stack([one, time, treated, time * treated])
+        codes = np.unique(samples["subject"], return_inverse=True)[1].astype(np.int64)
+        terms = (RandomEffects(codes, np.column_stack([one, time])),)
+    return counts, MixedModel(matrix.astype(float), terms), whole
+
+
+def test_several_random_effects_are_those_of_glmmpql():
+    for what, atol in (("nested", 1e-7), ("slope", 1e-4)):  # nlme's search for slopes ends earlier
+        counts, model, reference = several_terms(what)
+        fits = fit_pql(counts, np.zeros((1, counts.shape[1])), model, 1.0 / reference["theta"])
+        genes = list(reference["genes"].values())
+        np.testing.assert_allclose(fits.coefficients, [gene["estimate"] for gene in genes], atol=atol)
+        np.testing.assert_allclose(standard_errors(fits.covariance), [gene["se"] for gene in genes], atol=atol)
+        np.testing.assert_allclose(fits.residual, [gene["sigma"] for gene in genes], atol=atol)
+        assert fits.effects.shape[1] == sum(term.n_levels * term.n_columns for term in model.terms)
+        for gene, sd in zip(fits.theta, reference.get("sd", {}).values(), strict=False):
+            np.testing.assert_allclose(gene, sd, atol=1e-6)
+
+
+def test_one_term_and_the_method_for_several_agree(monkeypatch):
+    example = families(tuple(table("counts")["gene"][2:6]))
+    own = fit_pql(example.counts, example.offset, example.model, 0.1)
+    monkeypatch.setattr(pql, "_one_column", pql._any_terms)
+    other = fit_pql(example.counts, example.offset, example.model, 0.1)
+    for name in ("coefficients", "covariance", "theta", "residual", "effects"):
+        np.testing.assert_allclose(getattr(other, name), getattr(own, name), rtol=1e-7, atol=1e-10)

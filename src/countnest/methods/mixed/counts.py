@@ -11,35 +11,31 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.counts import CountData
 from countnest.containers.matrix import CountMatrix
-from countnest.containers.schema import SD_OF
 from countnest.design.design import Design
-from countnest.design.random.containment import containment_df
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.mixed.count_answers import (
+    TESTS,
+    degrees_of_freedom,
+    joint_answer,
+    row_answers,
+    standard_deviations,
+)
 from countnest.methods.mixed.model import mixed_model, models_block, without
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
+from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.separation import separated
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
-from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
-from countnest.stats.mixed.covariances import relative_covariances
+from countnest.stats.mixed.count_tests import count_likelihood_ratio
 from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.records import LikelihoodRatio, MixedModel
-from countnest.stats.moderated.t_and_f import t_tests_of_rows
 
-__all__ = ["INTEGRALS", "CountDf", "CountMethod", "CountMixedFit", "StoredCountMixed", "fit_all_counts"]
+__all__ = ["INTEGRALS", "CountMethod", "CountMixedFit", "StoredCountMixed", "fit_all_counts", "separated_counts"]
 
 CountMethod = Literal["laplace", "laplace4", "agq"]
 TEXT = "fitting mixed models of counts"
-LN2 = float(np.log(2.0))
-CountDf = Literal["containment", "residual", "infinite"]
-# How the kinds of test are called, by the rule for degrees of freedom.
-_TESTS: Mapping[str, tuple[str, str]] = {
-    "containment": ("containment t", "containment F"),
-    "residual": ("residual t", "residual F"),
-    "infinite": ("Wald", "Wald"),
-}
 
 
 @register_fit
@@ -97,7 +93,7 @@ class StoredCountMixed:
         ]
         if self.factors.shape not in ((1, n), (n_genes, n)):
             wrong.append(f"its factors have the shape {self.factors.shape}")
-        if self.df not in _TESTS:
+        if self.df not in TESTS:
             wrong.append(f"its degrees of freedom are by a rule that is not known, {self.df!r}")
         return wrong
 
@@ -136,7 +132,7 @@ class CountMixedFit:
     @property
     def kinds(self) -> Mapping[str, TestKind]:
         """T or Wald tests, also against a threshold, F tests of several rows, and likelihood ratio tests."""
-        row, joint = _TESTS[self.stored.df]
+        row, joint = TESTS[self.stored.df]
         return {"t": TestKind(row, has_threshold=True, joint_label=joint), "lrt": TestKind("LRT", null="")}
 
     @property
@@ -161,7 +157,7 @@ class CountMixedFit:
         columns = {
             "code": np.where(self.never_counted, np.nan, self.stored.fits.outcome.astype(np.float64)),
             "dispersion": self.stored.fits.dispersion,
-            **_standard_deviations(self.design, self.model, self.stored.fits),
+            **standard_deviations(self.design, self.model, self.stored.fits),
         }
         return FitNotes(estimate=f"{likelihood}, {self.stored.integral}", columns=columns)
 
@@ -178,43 +174,30 @@ class CountMixedFit:
         self, contrasts: FloatArray, kind: str, *, threshold: float, alternative: AltHypothesis, unchanged: BoolArray
     ) -> RowTests:
         """Test each of the contrasts (k, p)."""
-        found = count_contrast_tests(self.stored.fits, contrasts, self._df(contrasts))
-        lfc, se = as_float(found.estimates / LN2), as_float(found.se / LN2)
-        empty = unchanged & ~np.isnan(se)
-        of_empty = 1.0
-        df: FloatArray | None = None
-        if kind == "lrt":
-            ratios = [self._ratio(contrast[np.newaxis]) for contrast in contrasts]
-            statistic = np.column_stack([each.statistic for each in ratios])
-            p_value = np.column_stack([each.p_value for each in ratios])
-        else:
-            statistic, p_value = t_tests_of_rows(lfc, se, found.df, threshold, alternative)
-            of_empty = 0.0 if alternative == "lessAbs" else 1.0
-            df = None if self.stored.df == "infinite" else as_float(np.where(np.isnan(se), np.nan, found.df))
-        return RowTests(
-            np.where(empty, 0.0, lfc), se, np.where(empty, 0.0, statistic), np.where(empty, of_empty, p_value), df=df
+        found = row_answers(
+            self.stored.fits, contrasts, self._df(contrasts), threshold=threshold, alternative=alternative,
+            unchanged=unchanged,
+        )  # fmt: skip
+        if kind != "lrt":
+            return found
+        ratios = [self._ratio(contrast[np.newaxis]) for contrast in contrasts]
+        statistic, p_value = (
+            np.column_stack([getattr(each, name) for each in ratios]) for name in ("statistic", "p_value")
         )
+        empty = unchanged & ~np.isnan(found.se)
+        return RowTests(found.lfc, found.se, np.where(empty, 0.0, statistic), np.where(empty, 1.0, p_value))
 
     def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
         """Test that all contrasts (k, p) are zero."""
-        fits = self.stored.fits
-        lfc = as_float(fits.coefficients @ contrasts.T / LN2)
-        if kind == "lrt":
-            ratio = self._ratio(contrasts)
-            return JointTest(lfc, ratio.statistic, ratio.p_value, ratio.df)
-        found = count_joint_tests(fits, contrasts, float(np.min(self._df(contrasts))))
-        rank = int(np.linalg.matrix_rank(contrasts))
-        if self.stored.df == "infinite":
-            return JointTest(lfc, found.statistic * rank, found.p_value, rank)
-        df = as_float(np.where(np.isnan(found.statistic), np.nan, found.df))
-        return JointTest(lfc, found.statistic, found.p_value, rank, df)
+        if kind != "lrt":
+            return joint_answer(self.stored.fits, contrasts, self._df(contrasts))
+        ratio = self._ratio(contrasts)
+        lfc = as_float(self.stored.fits.coefficients @ contrasts.T / LN2)
+        return JointTest(lfc, ratio.statistic, ratio.p_value, ratio.df)
 
     def _df(self, contrasts: FloatArray) -> FloatArray:
         """Return the degrees of freedom (k,) of contrasts."""
-        n, p = self.design.matrix.shape
-        if self.stored.df == "containment":
-            return containment_df(self.design, contrasts)
-        return np.full(len(contrasts), float(n - p) if self.stored.df == "residual" else np.inf)
+        return degrees_of_freedom(self.stored.df, self.design, contrasts)
 
     def _ratio(self, contrasts: FloatArray) -> LikelihoodRatio:
         """Return likelihood ratio tests that all contrasts are zero, of fits by maximum likelihood."""
@@ -231,26 +214,12 @@ class CountMixedFit:
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
         """Return the mask (G, k) of genes and contrasts whose maximum likelihood estimate is infinite."""
-        layout = Layout.of(self.design.matrix)
-        genes = Genes(self.data.matrix, self.stored.factors)
-        return over_genes(_separated_chunk, genes, contrasts=contrasts, layout=layout, engine=self.engine)
+        return separated_counts(self.data.matrix, self.stored.factors, self.design, contrasts, self.engine)
 
     def withheld(self, rule: OutlierRule, cooks_cutoff: float | bool | None) -> Withheld:
         """Return that no p-value is withheld."""
         del rule, cooks_cutoff
         return nothing_withheld(len(self.base_mean))
-
-
-def _standard_deviations(design: Design, model: MixedModel, fits: CountMixedFits) -> Mapping[str, FloatArray]:
-    """Return the standard deviations (G,) of the random effects, log2, as columns of tables."""
-    if model.n_parameters == 1:
-        return {"sdGroups": as_float(fits.theta[:, 0] / LN2)}
-    found = [np.sqrt(np.diagonal(each, axis1=1, axis2=2)) / LN2 for each in relative_covariances(fits.theta, model)]
-    return {
-        f"{SD_OF}{'1' if name == 'Intercept' else name} | {term.group}": as_float(sd[:, place])
-        for term, sd in zip(design.random, found, strict=True)
-        for place, name in enumerate(term.names)
-    }
 
 
 # How tables call the ways to integrate random effects out.
@@ -263,6 +232,14 @@ INTEGRALS: Mapping[CountMethod, str] = {
 
 def _method_of(integral: str) -> CountMethod:
     return next(method for method, text in INTEGRALS.items() if text == integral)
+
+
+def separated_counts(
+    counts: CountMatrix, factors: FloatArray, design: Design, contrasts: FloatArray, engine: Engine
+) -> BoolArray:
+    """Return the mask (G, k) of genes and contrasts (k, p) whose maximum likelihood estimate is infinite."""
+    layout = Layout.of(design.matrix)
+    return over_genes(_separated_chunk, Genes(counts, factors), contrasts=contrasts, layout=layout, engine=engine)
 
 
 def _separated_chunk(chunk: GeneChunk, *, contrasts: FloatArray, layout: Layout) -> BoolArray:

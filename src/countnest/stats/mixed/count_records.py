@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from countnest.arrays import FloatArray, IntArray
 
-__all__ = ["CountMixedFits", "ShrunkenDispersion"]
+__all__ = ["CountMixedFits", "QuasiFits", "ShrunkenDispersion"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,3 +76,42 @@ class CountMixedFits:
     outcome: IntArray
     evaluations: IntArray
     reml: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuasiFits:
+    """Mixed models of counts by penalised quasi-likelihood; NaN where `outcome` says that a gene has no fit.
+
+    There is no likelihood: neither likelihood ratio tests nor information criteria.
+
+    Attributes
+    ----------
+    coefficients
+        (G, p).
+    covariance
+        (G, p (p + 1) / 2) lower triangles, row by row, of their covariance, times n / (n - p).
+    theta
+        (G, t) lower triangles of the Cholesky factors of the covariances of the random effects, column by column, term
+        after term; of a term with one column their standard deviation.
+    dispersion
+        (G,) what the models took as known.
+    residual
+        (G,) root of the factor by which variances exceed those of the family.
+    effects
+        (G, q) predicted random effects: of each term, by level, its columns.
+    outcome
+        (G,) see `records.Outcome`.
+    """
+
+    coefficients: FloatArray
+    covariance: FloatArray
+    theta: FloatArray
+    dispersion: FloatArray
+    residual: FloatArray
+    effects: FloatArray
+    outcome: IntArray
+
+    @property
+    def sigma(self) -> FloatArray:
+        """(G,) standard deviation of the random effects of the first column."""
+        return self.theta[:, 0]

@@ -11,7 +11,7 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.errors import ContrastError, DesignError, OptionError
 from countnest.stats.inference.lrt import is_nested
-from countnest.stats.mixed.count_records import CountMixedFits
+from countnest.stats.mixed.count_records import CountMixedFits, QuasiFits
 from countnest.stats.mixed.parts import independent, square
 from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, MixedTests
 from countnest.stats.moderated.tails import log_f_tail
@@ -20,7 +20,7 @@ __all__ = ["count_contrast_tests", "count_joint_tests", "count_likelihood_ratio"
 
 
 def count_contrast_tests(
-    fits: CountMixedFits, contrasts: FloatArray, df: float | FloatArray, *, full: bool = False
+    fits: CountMixedFits | QuasiFits, contrasts: FloatArray, df: float | FloatArray, *, full: bool = False
 ) -> MixedTests:
     """Return t tests of contrasts (k, p), each by itself.
 
@@ -29,10 +29,11 @@ def count_contrast_tests(
     df
         Numbers that broadcast to (G, k); infinity: z tests.
     full
-        Whether standard errors have the uncertainty of sigma and dispersion, as those of glmmTMB.
+        Whether standard errors have the uncertainty of sigma and dispersion, as those of glmmTMB; not by
+        quasi-likelihood.
     """
     contrasts = _checked(fits, contrasts)
-    covariance = square(fits.full_covariance if full else fits.covariance)
+    covariance = _covariance(fits, full=full)
     estimates = as_float(np.einsum("gp,kp->gk", fits.coefficients, contrasts))
     se = as_float(np.sqrt(np.einsum("ki,gij,kj->gk", contrasts, covariance, contrasts)))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -42,11 +43,11 @@ def count_contrast_tests(
 
 
 def count_joint_tests(
-    fits: CountMixedFits, contrasts: FloatArray, df: float | FloatArray, *, full: bool = False
+    fits: CountMixedFits | QuasiFits, contrasts: FloatArray, df: float | FloatArray, *, full: bool = False
 ) -> JointMixedTests:
     """Return F tests of all contrasts (k, p) at once, as many as are independent; `df` broadcasts to (G,)."""
     rows = independent(_checked(fits, contrasts))
-    covariance = square(fits.full_covariance if full else fits.covariance)
+    covariance = _covariance(fits, full=full)
     estimates = np.einsum("gp,kp->gk", fits.coefficients, rows)
     matrices = np.einsum("ki,gij,mj->gkm", rows, covariance, rows)
     statistic, usable = np.full(len(estimates), np.nan), np.isfinite(matrices).all(axis=(1, 2))
@@ -86,7 +87,12 @@ def count_likelihood_ratio(
     return LikelihoodRatio(statistic, df, log_f_tail(statistic / df, df, np.inf))
 
 
-def _checked(fits: CountMixedFits, contrasts: FloatArray) -> FloatArray:
+def _covariance(fits: CountMixedFits | QuasiFits, *, full: bool) -> FloatArray:
+    """Return the covariances (G, p, p) of the coefficients."""
+    return square(fits.full_covariance if full and isinstance(fits, CountMixedFits) else fits.covariance)
+
+
+def _checked(fits: CountMixedFits | QuasiFits, contrasts: FloatArray) -> FloatArray:
     """Return contrasts (k, p), one to a row."""
     contrasts = np.atleast_2d(as_float(contrasts))
     p = fits.coefficients.shape[1]

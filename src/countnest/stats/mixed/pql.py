@@ -1,6 +1,6 @@
 """Penalised quasi-likelihood: mixed models of counts by linear mixed models of working responses.
 
-G genes, n samples, p coefficients, q groups, natural logarithms.
+G genes, n samples, p coefficients, t variance parameters, q random effects, natural logarithms.
 
 Source: Breslow and Clayton (1993), doi:10.1080/01621459.1993.10594284.
 """
@@ -12,47 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.stats.mixed.count_problem import only_term, packed
+from countnest.stats.mixed.count_problem import packed
+from countnest.stats.mixed.count_records import QuasiFits
+from countnest.stats.mixed.effects import predicted_effects
+from countnest.stats.mixed.general_parts import general_parts
 from countnest.stats.mixed.glm_nb import fixed_effects
 from countnest.stats.mixed.linear import fit_linear
-from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome, RandomEffects
+from countnest.stats.mixed.parts import square
+from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome
 from countnest.stats.mixed.weights import normalized
 
-__all__ = ["QuasiFits", "fit_pql"]
+__all__ = ["fit_pql"]
 
 MAX_ITER = 10
 # Squared change of the linear predictors, relative to their square, that ends the iterations.
 TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class QuasiFits:
-    """Mixed models of counts by penalised quasi-likelihood; NaN where `outcome` says that a gene has no fit.
-
-    There is no likelihood: neither likelihood ratio tests nor information criteria.
-
-    Attributes
-    ----------
-    coefficients
-        (G, p).
-    covariance
-        (G, p (p + 1) / 2) lower triangles, row by row, of their covariance, times n / (n - p).
-    sigma
-        (G,) standard deviation of the random effects.
-    residual
-        (G,) root of the factor by which variances exceed those of the family.
-    effects
-        (G, q) predicted random effects.
-    outcome
-        (G,) see `records.Outcome`.
-    """
-
-    coefficients: FloatArray
-    covariance: FloatArray
-    sigma: FloatArray
-    residual: FloatArray
-    effects: FloatArray
-    outcome: IntArray
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +36,7 @@ class _State:
     eta: FloatArray
     coefficients: FloatArray
     covariance: FloatArray
-    sigma: FloatArray
+    theta: FloatArray
     residual: FloatArray
     effects: FloatArray
     outcome: IntArray
@@ -78,20 +52,20 @@ def fit_pql(counts: FloatArray, offset: FloatArray, model: MixedModel, dispersio
     offset
         (1, n) or (G, n).
     model
-        With one random term of one column.
+        With any random terms.
 
     Notes
     -----
     R counterpart: MASS::glmmPQL, with `family = negative.binomial(1 / dispersion)` or `poisson`. Its t tests have the
     degrees of freedom of containment.
     """
-    term, n_genes = only_term(model), len(counts)
+    n_genes = len(counts)
     alpha = np.broadcast_to(np.asarray(dispersion, dtype=np.float64), n_genes).copy()
     glm = fixed_effects(counts, offset, model.matrix, alpha)
-    (n, p), q = model.matrix.shape, term.n_levels
+    (n, p), q = model.matrix.shape, sum(term.n_levels * term.n_columns for term in model.terms)
     state = _State(
         ordered_predictors(glm.coefficients, model.matrix), np.full((n_genes, p), np.nan),
-        np.full((n_genes, p, p), np.nan), np.full(n_genes, np.nan), np.full(n_genes, np.nan),
+        np.full((n_genes, p, p), np.nan), np.full((n_genes, model.n_parameters), np.nan), np.full(n_genes, np.nan),
         np.full((n_genes, q), np.nan), np.where(glm.outcome == Outcome.SINGULAR, Outcome.CONVERGED, glm.outcome),
     )  # fmt: skip
     offsets = np.broadcast_to(offset, counts.shape)
@@ -100,10 +74,10 @@ def fit_pql(counts: FloatArray, offset: FloatArray, model: MixedModel, dispersio
         rows = np.flatnonzero(going)
         if not len(rows):
             break
-        going[rows] = _step(state, rows, counts[rows], offsets[rows], alpha[rows], model, term)
+        going[rows] = _step(state, rows, counts[rows], offsets[rows], alpha[rows], model)
     state.outcome[going & (state.outcome <= Outcome.SINGULAR)] = Outcome.ITERATIONS_EXHAUSTED
     return QuasiFits(
-        state.coefficients, packed(state.covariance) * n / (n - p), state.sigma, state.residual, state.effects,
+        state.coefficients, packed(state.covariance) * n / (n - p), state.theta, alpha, state.residual, state.effects,
         state.outcome,
     )  # fmt: skip
 
@@ -114,27 +88,22 @@ def ordered_predictors(coefficients: FloatArray, matrix: FloatArray) -> FloatArr
 
 
 def _step(
-    state: _State,
-    rows: IntArray,
-    counts: FloatArray,
-    offset: FloatArray,
-    alpha: FloatArray,
-    model: MixedModel,
-    term: RandomEffects,
+    state: _State, rows: IntArray, counts: FloatArray, offset: FloatArray, alpha: FloatArray, model: MixedModel
 ) -> BoolArray:
     """Fit the working responses of some genes by a linear mixed model; return which go on."""
     eta = state.eta[rows]
     mu = np.exp(eta + offset)
     working, weights = eta + counts / mu - 1.0, mu / (1.0 + alpha[:, np.newaxis] * mu)
     fits = fit_linear(working, model, weights, reml=False)
-    predicted, covariance = _predicted(working, weights, fits, model, term)
-    new = ordered_predictors(fits.coefficients, model.matrix) + predicted[:, term.codes] * term.columns[:, 0]
+    solved = _one_column if len(model.terms) == 1 and model.terms[0].n_columns == 1 else _any_terms
+    predicted, covariance = solved(working, weights, fits, model)
+    new = ordered_predictors(fits.coefficients, model.matrix) + _random_part(predicted, model)
     lost = ~np.isfinite(new).all(axis=1)
     kept = rows[~lost]
     state.eta[kept], state.coefficients[kept], state.covariance[kept] = (
         new[~lost], fits.coefficients[~lost], covariance[~lost],
     )  # fmt: skip
-    state.sigma[kept] = (fits.theta[:, 0] * fits.sigma)[~lost]
+    state.theta[kept] = (fits.theta * fits.sigma[:, np.newaxis])[~lost]
     state.residual[kept] = (fits.sigma * np.sqrt(weights.mean(axis=1)))[~lost]
     state.effects[kept] = predicted[~lost]
     fine = state.outcome[rows] <= Outcome.SINGULAR
@@ -144,10 +113,33 @@ def _step(
     return np.asarray(~lost & change & np.isfinite(total).all(axis=1))
 
 
-def _predicted(
-    working: FloatArray, weights: FloatArray, fits: LinearMixedFits, model: MixedModel, term: RandomEffects
+def _random_part(effects: FloatArray, model: MixedModel) -> FloatArray:
+    """Return what random effects (G, q) add to the linear predictors, (G, n)."""
+    found, first = np.zeros((len(effects), len(model.matrix))), 0
+    for term in model.terms:
+        k = term.n_columns
+        for column in range(k):
+            found += effects[:, first + k * term.codes + column] * term.columns[:, column]
+        first += k * term.n_levels
+    return found
+
+
+def _any_terms(
+    working: FloatArray, weights: FloatArray, fits: LinearMixedFits, model: MixedModel
 ) -> tuple[FloatArray, FloatArray]:
     """Return predicted effects (G, q) and the covariance (G, p, p) of the coefficients of weighted linear models."""
+    found = predicted_effects(working, model, weights, fits)
+    effects = np.concatenate([each.values.reshape(len(working), -1) for each in found], axis=1)
+    rows = np.eye(model.matrix.shape[1])
+    parts = general_parts(working, model, normalized(weights), fits, rows, joint=True)
+    return effects, square(parts.covariance) * (fits.sigma**2)[:, np.newaxis, np.newaxis]
+
+
+def _one_column(
+    working: FloatArray, weights: FloatArray, fits: LinearMixedFits, model: MixedModel
+) -> tuple[FloatArray, FloatArray]:
+    """Return what `_any_terms` does, of a model with one random term of one column."""
+    term = model.terms[0]
     ratio, w = fits.theta[:, :1] ** 2, normalized(weights)
     x, z = model.matrix, term.matrix
     residual = working - ordered_predictors(fits.coefficients, x)
