@@ -54,7 +54,7 @@ def test_questions_are_answered_and_saved(study, tmp_path):
     query = dds.effect("treat1", levels="reference")
     first = query.test(fit="glmm")[0]
     assert (first.info.method, first.info.test) == ("negative binomial mixed model", "containment t")
-    assert "penalised quasi-likelihood" in first.descriptions["log2FoldChange"]
+    assert "penalised quasi-likelihood" in first.info.estimate
     assert first.table["pvalue"].between(0, 1).all()
     assert {"code", "dispersion", "sdGroups", "df"} <= set(first.table)
     joint = query.joint().test(fit="glmm").table

@@ -158,7 +158,7 @@ def test_no_genes_are_no_error():
 
 
 def several_terms(what):
-    """Return counts (G, n) that glmmPQL has fitted with several random effects, their model, and its numbers by gene."""
+    """Return counts (G, n) that glmmPQL has fitted with several random effects, their model, and its numbers."""
     whole = json.loads(gzip.decompress((FOLDER / "pql_terms.json.gz").read_bytes()))[what]
     samples = {name: np.array(values) for name, values in whole["samples"].items()}
     counts = np.array([gene["counts"] for gene in whole["genes"].values()], dtype=float)
