@@ -5,7 +5,7 @@ import re
 import sys
 import tomllib
 
-from architecture.tree import FILES, ROOT, folder, libraries, own_imports
+from architecture.tree import FILES, ROOT, TEXTS, at_import, folder, libraries, own_imports
 
 # From the bottom up. A module imports from lower layers only; folders of the same layer do not import each other, but
 # the single files of the foundation do. `__init__` holds the public names, which the shell command uses too.
@@ -100,3 +100,15 @@ def test_every_library_is_declared():
     extras = {re.match(r"[A-Za-z0-9_-]+", line)[0] for line in lines}
     used = {library for name in FILES for library in libraries(name)} - sys.stdlib_module_names
     assert names <= used <= names | extras
+
+
+def test_a_file_can_hold_every_fit():
+    """Reading a file in a new process knows all classes of fits: their modules are imported with `api.saving`."""
+    todo, known = ["api.saving"], set()
+    while todo:
+        name = todo.pop()
+        known.add(name)
+        todo += at_import(name) - known
+    fits = {name for name, text in TEXTS.items() if "\n@register_fit\n" in text}
+    assert len(fits) >= 4
+    assert fits <= known

@@ -18,13 +18,25 @@ from countnest.methods import fit
 from countnest.methods.deseq2.fit import StoredDESeq2Fit
 from countnest.methods.deseq2.stages import Dispersed, Fitted
 from countnest.methods.limma.fit import StoredLimmaFit
+from countnest.methods.mixed.counts import StoredCountMixed
+from countnest.methods.mixed.linear import StoredLinearMixed
+from countnest.methods.mixed.quasi import StoredQuasiMixed
 from countnest.methods.stage import Normalized
 from countnest.signature import checked_arguments
 
 __all__ = ["load", "save"]
 
 # Records that a file of a data set can hold, with the types of their fields.
-RECORDS = (Normalized, Dispersed, Fitted, StoredDESeq2Fit, StoredLimmaFit)
+RECORDS = (
+    Normalized,
+    Dispersed,
+    Fitted,
+    StoredDESeq2Fit,
+    StoredLimmaFit,
+    StoredLinearMixed,
+    StoredCountMixed,
+    StoredQuasiMixed,
+)
 # Attributes of a data set that a file holds as they are; data, design and layout are built again from these.
 HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state", "_fits")
 # The model matrix that a formula gives may differ in the last bits where it was computed by another version of NumPy.

@@ -13,7 +13,7 @@ from countnest.stats.mixed import pql
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
 from countnest.stats.mixed.glm_nb import glm_nb
 from countnest.stats.mixed.grid import fit_posterior
-from countnest.stats.mixed.laplace import fit_counts
+from countnest.stats.mixed.laplace import fit_counts, fixed_effects
 from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.pql import fit_pql
 from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
@@ -21,6 +21,10 @@ from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
 
 def standard_errors(triangles):
     return np.sqrt(np.diagonal(square(triangles), axis1=1, axis2=2))
+
+
+def quasi(counts, offset, model, dispersion):
+    return fit_pql(counts, offset, model, fixed_effects(counts, offset, model.matrix, dispersion))
 
 
 def test_a_single_response_is_fitted_as_by_mass():
@@ -49,7 +53,7 @@ def test_responses_without_overdispersion_are_poisson():
 def test_cells_have_the_published_numbers():
     example, printed, reference = cells(), classic()["printed"], classic()["fits"]["cells_pql"]
     theta = glm_nb(example.counts, example.offset, example.model.matrix).theta
-    fits = fit_pql(example.counts, example.offset, example.model, 1.0 / theta)
+    fits = quasi(example.counts, example.offset, example.model, 1.0 / theta)
     intercept, target = fits.coefficients[0]
     se = standard_errors(fits.covariance)[0]
     assert f"{intercept:.7f}" == printed["intercept"]
@@ -69,7 +73,7 @@ def test_cells_have_the_published_numbers():
 
 def test_seizures_are_those_of_glmmpql():
     example, reference = epil(), classic()["fits"]["epil_poisson_pql"]
-    fits = fit_pql(example.counts, example.offset, example.model, 0.0)
+    fits = quasi(example.counts, example.offset, example.model, 0.0)
     np.testing.assert_allclose(fits.coefficients[0], reference["fixef"], atol=1e-6)
     np.testing.assert_allclose(standard_errors(fits.covariance)[0], reference["se"], rtol=1e-6)
     np.testing.assert_allclose(fits.sigma[0], reference["sd"], atol=1e-6)
@@ -80,7 +84,7 @@ def test_seizures_are_those_of_glmmpql():
 def test_families_are_those_of_glmmpql():
     rows = without_separated("glmmPQL")
     example = families(tuple(rows["gene"].drop_duplicates()))
-    fits = fit_pql(example.counts, example.offset, example.model, 1.0 / rows["theta_given"].to_numpy()[::8])
+    fits = quasi(example.counts, example.offset, example.model, 1.0 / rows["theta_given"].to_numpy()[::8])
     np.testing.assert_allclose(fits.coefficients, rows["estimate"].to_numpy().reshape(-1, 8), atol=1e-5)
     np.testing.assert_allclose(standard_errors(fits.covariance), rows["se"].to_numpy().reshape(-1, 8), rtol=1e-4)
     np.testing.assert_allclose(fits.sigma, rows["sd_family"].to_numpy()[::8], atol=2e-4)
@@ -91,8 +95,8 @@ def test_families_are_those_of_glmmpql():
 def test_quasi_likelihood_leaves_out_genes_without_counts():
     example = families(tuple(table("counts")["gene"][:2]))
     counts = np.vstack([np.zeros(48), example.counts, np.full(48, np.nan)])
-    fits = fit_pql(counts, example.offset, example.model, 0.1)
-    alone = fit_pql(example.counts, example.offset, example.model, 0.1)
+    fits = quasi(counts, example.offset, example.model, 0.1)
+    alone = quasi(example.counts, example.offset, example.model, 0.1)
     assert (fits.outcome[0], fits.outcome[-1]) == (Outcome.CONSTANT, Outcome.NOT_FINITE)
     assert np.isnan(fits.coefficients[[0, -1]]).all()
     np.testing.assert_allclose(fits.coefficients[1:-1], alone.coefficients, rtol=1e-12)
@@ -148,7 +152,7 @@ def test_no_genes_are_no_error():
     example = families(tuple(table("counts")["gene"][:2]))
     for counts in (example.counts[:0], np.zeros((2, 48))):
         arguments = (counts, example.offset, example.model)
-        for fits in (fit_counts(*arguments), fit_counts(*arguments, reml=False), fit_pql(*arguments, 0.1)):
+        for fits in (fit_counts(*arguments), fit_counts(*arguments, reml=False), quasi(*arguments, 0.1)):
             assert fits.coefficients.shape == (len(counts), 8)
             assert (fits.outcome == Outcome.CONSTANT).all()
         assert np.isnan(count_joint_tests(fit_counts(*arguments), np.eye(8)[5:], 20.0).p_value).all()
@@ -179,7 +183,7 @@ def several_terms(what):
 def test_several_random_effects_are_those_of_glmmpql():
     for what, atol in (("nested", 1e-7), ("slope", 1e-4)):  # nlme's search for slopes ends earlier
         counts, model, reference = several_terms(what)
-        fits = fit_pql(counts, np.zeros((1, counts.shape[1])), model, 1.0 / reference["theta"])
+        fits = quasi(counts, np.zeros((1, counts.shape[1])), model, 1.0 / reference["theta"])
         genes = list(reference["genes"].values())
         np.testing.assert_allclose(fits.coefficients, [gene["estimate"] for gene in genes], atol=atol)
         np.testing.assert_allclose(standard_errors(fits.covariance), [gene["se"] for gene in genes], atol=atol)
@@ -191,8 +195,8 @@ def test_several_random_effects_are_those_of_glmmpql():
 
 def test_one_term_and_the_method_for_several_agree(monkeypatch):
     example = families(tuple(table("counts")["gene"][2:6]))
-    own = fit_pql(example.counts, example.offset, example.model, 0.1)
+    own = quasi(example.counts, example.offset, example.model, 0.1)
     monkeypatch.setattr(pql, "_one_column", pql._any_terms)
-    other = fit_pql(example.counts, example.offset, example.model, 0.1)
+    other = quasi(example.counts, example.offset, example.model, 0.1)
     for name in ("coefficients", "covariance", "theta", "residual", "effects"):
         np.testing.assert_allclose(getattr(other, name), getattr(own, name), rtol=1e-7, atol=1e-10)

@@ -8,19 +8,32 @@ from typing import Literal
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.containers.matrix import CountMatrix
 from countnest.containers.schema import SD_OF
 from countnest.design.design import Design
 from countnest.design.random.containment import containment_df
+from countnest.methods.chunks import GeneChunk, Genes, over_genes
 from countnest.methods.fit import JointTest, RowTests
 from countnest.options import AltHypothesis
+from countnest.parallel.run import Engine
 from countnest.stats.glm.inputs import LN2
+from countnest.stats.glm.layout import Layout
+from countnest.stats.glm.separation import separated
 from countnest.stats.mixed.count_records import CountMixedFits, QuasiFits
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests
 from countnest.stats.mixed.covariances import relative_covariances
 from countnest.stats.mixed.records import MixedModel
 from countnest.stats.moderated.t_and_f import t_tests_of_rows
 
-__all__ = ["TESTS", "CountDf", "degrees_of_freedom", "joint_answer", "row_answers", "standard_deviations"]
+__all__ = [
+    "TESTS",
+    "CountDf",
+    "degrees_of_freedom",
+    "joint_answer",
+    "row_answers",
+    "separated_counts",
+    "standard_deviations",
+]
 
 CountDf = Literal["containment", "residual", "infinite"]
 # How the tests of one row and of several are called, by the rule for degrees of freedom.
@@ -82,3 +95,15 @@ def standard_deviations(
         for term, sd in zip(design.random, found, strict=True)
         for place, name in enumerate(term.names)
     }
+
+
+def separated_counts(
+    counts: CountMatrix, factors: FloatArray, design: Design, contrasts: FloatArray, engine: Engine
+) -> BoolArray:
+    """Return the mask (G, k) of genes and contrasts (k, p) whose maximum likelihood estimate is infinite."""
+    layout = Layout.of(design.matrix)
+    return over_genes(_separated_chunk, Genes(counts, factors), contrasts=contrasts, layout=layout, engine=engine)
+
+
+def _separated_chunk(chunk: GeneChunk, *, contrasts: FloatArray, layout: Layout) -> BoolArray:
+    return separated(chunk.counts, contrasts, layout)

@@ -19,20 +19,19 @@ from countnest.methods.mixed.count_answers import (
     degrees_of_freedom,
     joint_answer,
     row_answers,
+    separated_counts,
     standard_deviations,
 )
 from countnest.methods.mixed.model import mixed_model, models_block, without
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.glm.inputs import LN2
-from countnest.stats.glm.layout import Layout
-from countnest.stats.glm.separation import separated
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
 from countnest.stats.mixed.count_tests import count_likelihood_ratio
 from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.records import LikelihoodRatio, MixedModel
 
-__all__ = ["INTEGRALS", "CountMethod", "CountMixedFit", "StoredCountMixed", "fit_all_counts", "separated_counts"]
+__all__ = ["INTEGRALS", "CountMethod", "CountMixedFit", "StoredCountMixed", "fit_all_counts"]
 
 CountMethod = Literal["laplace", "laplace4", "agq"]
 TEXT = "fitting mixed models of counts"
@@ -232,18 +231,6 @@ INTEGRALS: Mapping[CountMethod, str] = {
 
 def _method_of(integral: str) -> CountMethod:
     return next(method for method, text in INTEGRALS.items() if text == integral)
-
-
-def separated_counts(
-    counts: CountMatrix, factors: FloatArray, design: Design, contrasts: FloatArray, engine: Engine
-) -> BoolArray:
-    """Return the mask (G, k) of genes and contrasts (k, p) whose maximum likelihood estimate is infinite."""
-    layout = Layout.of(design.matrix)
-    return over_genes(_separated_chunk, Genes(counts, factors), contrasts=contrasts, layout=layout, engine=engine)
-
-
-def _separated_chunk(chunk: GeneChunk, *, contrasts: FloatArray, layout: Layout) -> BoolArray:
-    return separated(chunk.counts, contrasts, layout)
 
 
 def fit_all_counts(

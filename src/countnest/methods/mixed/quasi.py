@@ -18,14 +18,14 @@ from countnest.methods.mixed.count_answers import (
     degrees_of_freedom,
     joint_answer,
     row_answers,
+    separated_counts,
     standard_deviations,
 )
-from countnest.methods.mixed.counts import separated_counts
 from countnest.methods.mixed.model import mixed_model, models_block
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.mixed.count_records import QuasiFits
-from countnest.stats.mixed.glm_nb import fixed_effects
+from countnest.stats.mixed.laplace import fixed_effects
 from countnest.stats.mixed.pql import fit_pql
 from countnest.stats.mixed.records import MixedModel
 
@@ -196,7 +196,5 @@ def fit_all_quasi(
 
 def _quasi_chunk(chunk: GeneChunk, *, model: MixedModel) -> QuasiFits:
     offset = as_float(np.log(chunk.size_factors))
-    if "dispersion" in chunk.by_gene:
-        return fit_pql(chunk.counts, offset, model, as_float(chunk["dispersion"]))
-    found = fixed_effects(chunk.counts, offset, model.matrix).dispersion
-    return fit_pql(chunk.counts, offset, model, as_float(np.where(np.isfinite(found), found, 0.0)))
+    known = as_float(chunk["dispersion"]) if "dispersion" in chunk.by_gene else None
+    return fit_pql(chunk.counts, offset, model, fixed_effects(chunk.counts, offset, model.matrix, known))

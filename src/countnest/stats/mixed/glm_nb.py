@@ -13,12 +13,11 @@ import numpy as np
 from scipy.special import polygamma
 
 from countnest.arrays import FloatArray, IntArray, as_float
-from countnest.stats.mixed.count_problem import CountProblem, Settings, packed
-from countnest.stats.mixed.count_records import CountMixedFits
-from countnest.stats.mixed.laplace import fit_with
-from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
+from countnest.stats.mixed.count_problem import packed
+from countnest.stats.mixed.laplace import fixed_effects
+from countnest.stats.mixed.records import Outcome
 
-__all__ = ["ThetaFits", "fixed_effects", "glm_nb"]
+__all__ = ["ThetaFits", "glm_nb"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,21 +80,6 @@ def glm_nb(counts: FloatArray, offset: FloatArray, matrix: FloatArray) -> ThetaF
         loglik=fits.loglik,
         outcome=outcome,
     )
-
-
-def fixed_effects(
-    counts: FloatArray, offset: FloatArray, matrix: FloatArray, dispersion: FloatArray | float | None = None
-) -> CountMixedFits:
-    """Return the models without random effects, by maximum likelihood; dispersions are estimated or given.
-
-    They are the mixed models of one group with a variance of zero.
-    """
-    n_genes, n = counts.shape
-    whole = RandomEffects(np.zeros(n, dtype=np.int64), np.ones((n, 1)), "1 | all")
-    start = np.zeros((n_genes, 2))
-    start[:, 1] = np.nan if dispersion is None else dispersion
-    settings = Settings(start, np.zeros((n_genes, 4)), np.array([False, dispersion is None]), 1)
-    return fit_with(counts, offset, CountProblem.of(MixedModel(matrix, (whole,))), settings)
 
 
 def _expected(matrix: FloatArray, weights: FloatArray) -> FloatArray:

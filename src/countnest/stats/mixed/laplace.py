@@ -18,9 +18,9 @@ from countnest.kernels.mixed.counts.search import MAX_RHO
 from countnest.stats.glm.separation import separated
 from countnest.stats.mixed.count_problem import CountProblem, Found, Settings, packed
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
-from countnest.stats.mixed.records import MixedModel, Outcome
+from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
 
-__all__ = ["fit_counts", "fit_with"]
+__all__ = ["fit_counts", "fit_with", "fixed_effects"]
 
 # Orders of `kernels.mixed.counts.laplace`.
 METHODS = {"laplace": 1, "laplace4": 2, "agq": 1}
@@ -93,6 +93,21 @@ def fit_counts(
     problem = CountProblem.of(model, nodes if method == "agq" else 1)
     settings = Settings(start, prior, free, RESTRICTED if reml else METHODS[method])
     return fit_with(counts, offset, problem, settings)
+
+
+def fixed_effects(
+    counts: FloatArray, offset: FloatArray, matrix: FloatArray, dispersion: FloatArray | float | None = None
+) -> CountMixedFits:
+    """Return the models without random effects, by maximum likelihood; dispersions are estimated or given.
+
+    They are the mixed models of one group with a variance of zero.
+    """
+    n_genes, n = counts.shape
+    whole = RandomEffects(np.zeros(n, dtype=np.int64), np.ones((n, 1)), "1 | all")
+    start = np.zeros((n_genes, 2))
+    start[:, 1] = np.nan if dispersion is None else dispersion
+    settings = Settings(start, np.zeros((n_genes, 4)), np.array([False, dispersion is None]), 1)
+    return fit_with(counts, offset, CountProblem.of(MixedModel(matrix, (whole,))), settings)
 
 
 def fit_with(counts: FloatArray, offset: FloatArray, problem: CountProblem, settings: Settings) -> CountMixedFits:

@@ -13,10 +13,9 @@ import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.stats.mixed.count_problem import packed
-from countnest.stats.mixed.count_records import QuasiFits
+from countnest.stats.mixed.count_records import CountMixedFits, QuasiFits
 from countnest.stats.mixed.effects import predicted_effects
 from countnest.stats.mixed.general_parts import general_parts
-from countnest.stats.mixed.glm_nb import fixed_effects
 from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome
@@ -27,6 +26,8 @@ __all__ = ["fit_pql"]
 MAX_ITER = 10
 # Squared change of the linear predictors, relative to their square, that ends the iterations.
 TOLERANCE = 1e-6
+# What the models without random terms say of their variances.
+OF_VARIANCES = (Outcome.SINGULAR, Outcome.POISSON_LIMIT, Outcome.DISPERSION_BOUND)
 
 
 @dataclass(slots=True, eq=False)
@@ -42,8 +43,8 @@ class _State:
     outcome: IntArray
 
 
-def fit_pql(counts: FloatArray, offset: FloatArray, model: MixedModel, dispersion: FloatArray | float) -> QuasiFits:
-    """Fit every gene, with known dispersions, one or (G,); 0 is the Poisson distribution.
+def fit_pql(counts: FloatArray, offset: FloatArray, model: MixedModel, start: CountMixedFits) -> QuasiFits:
+    """Fit every gene, with known dispersions.
 
     Parameters
     ----------
@@ -53,20 +54,21 @@ def fit_pql(counts: FloatArray, offset: FloatArray, model: MixedModel, dispersio
         (1, n) or (G, n).
     model
         With any random terms.
+    start
+        The models without random terms, whose dispersions are known from here on: see `laplace.fixed_effects`.
 
     Notes
     -----
     R counterpart: MASS::glmmPQL, with `family = negative.binomial(1 / dispersion)` or `poisson`. Its t tests have the
     degrees of freedom of containment.
     """
-    n_genes = len(counts)
-    alpha = np.broadcast_to(np.asarray(dispersion, dtype=np.float64), n_genes).copy()
-    glm = fixed_effects(counts, offset, model.matrix, alpha)
+    n_genes, alpha = len(counts), np.where(np.isfinite(start.dispersion), start.dispersion, 0.0)
+    outcome = np.where(np.isin(start.outcome, OF_VARIANCES), Outcome.CONVERGED, start.outcome)
     (n, p), q = model.matrix.shape, sum(term.n_levels * term.n_columns for term in model.terms)
     state = _State(
-        ordered_predictors(glm.coefficients, model.matrix), np.full((n_genes, p), np.nan),
+        ordered_predictors(start.coefficients, model.matrix), np.full((n_genes, p), np.nan),
         np.full((n_genes, p, p), np.nan), np.full((n_genes, model.n_parameters), np.nan), np.full(n_genes, np.nan),
-        np.full((n_genes, q), np.nan), np.where(glm.outcome == Outcome.SINGULAR, Outcome.CONVERGED, glm.outcome),
+        np.full((n_genes, q), np.nan), outcome,
     )  # fmt: skip
     offsets = np.broadcast_to(offset, counts.shape)
     going = np.asarray(np.isfinite(state.eta).all(axis=1))
