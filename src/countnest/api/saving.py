@@ -17,6 +17,7 @@ from countnest.io.archive import UNREADABLE, read_archive, write_archive
 from countnest.methods import fit
 from countnest.methods.deseq2.fit import StoredDESeq2Fit
 from countnest.methods.deseq2.stages import Dispersed, Fitted
+from countnest.methods.edger.fit import StoredEdgeR
 from countnest.methods.limma.fit import StoredLimmaFit
 from countnest.methods.mixed.counts import StoredCountMixed
 from countnest.methods.mixed.linear import StoredLinearMixed
@@ -32,6 +33,7 @@ RECORDS = (
     Dispersed,
     Fitted,
     StoredDESeq2Fit,
+    StoredEdgeR,
     StoredLimmaFit,
     StoredLinearMixed,
     StoredCountMixed,
