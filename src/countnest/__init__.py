@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from countnest.api.transformations import rlog as rlog
     from countnest.api.transformations import variance_stabilizing_transformation as variance_stabilizing_transformation
     from countnest.api.transformations import vst as vst
+    from countnest.api.two_step import two_step as two_step
     from countnest.api.tximport import dataset_from_tximport as dataset_from_tximport
     from countnest.api.unmixing import unmix as unmix
     from countnest.api.warming import warm as warm

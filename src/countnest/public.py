@@ -49,6 +49,7 @@ _BY_HOME = {
     "api.shrinkage": ("lfc_shrink",),
     "api.transformations": ("fpkm", "fpm", "norm_transform", "rlog", "variance_stabilizing_transformation", "vst"),
     "api.tximport": ("dataset_from_tximport",),
+    "api.two_step": ("two_step",),
     "api.unmixing": ("unmix",),
     "api.functions": (
         "DESeq",

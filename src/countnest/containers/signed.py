@@ -10,7 +10,7 @@ from countnest.arrays import FloatArray, as_float
 __all__ = ["signed_statistics"]
 
 # Tests whose statistics have the sign of the effect.
-_SIGNED = ("Wald", "t", "moderated t", "averaged LRT")
+_SIGNED = ("Wald", "averaged LRT")
 
 
 def signed_statistics(table: pd.DataFrame, test: str | None) -> FloatArray:
@@ -20,7 +20,7 @@ def signed_statistics(table: pd.DataFrame, test: str | None) -> FloatArray:
     None: not known, so that the values tell whether they have a sign.
     """
     values = table["stat"].to_numpy(dtype=np.float64)
-    if test in _SIGNED or (values < 0).any():
+    if test in _SIGNED or (test is not None and "t" in test.split()) or (values < 0).any():
         return values
     sign = np.sign(table["log2FoldChange"].to_numpy(dtype=np.float64))
     return as_float(sign * np.sqrt(values))

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.errors import warn
 
-__all__ = ["AshFit", "adaptive_shrinkage"]
+__all__ = ["AshFit", "adaptive_shrinkage", "maximize_weights"]
 
 # Of the interior-point method. The gap bounds how far the mean log-likelihood of a gene lies below its maximum.
 GAP_SOUGHT = 1e-15
@@ -95,7 +95,7 @@ def adaptive_shrinkage(estimate: FloatArray, se: FloatArray) -> AshFit:
     b, s = estimate[usable], se[usable]
     prior_sd = _grid(b, s)
     likelihood, log_scale = _likelihood(b, s, prior_sd)
-    weights = _maximize(likelihood)
+    weights = maximize_weights(likelihood)
     posterior = _Posterior.of(b, s, weights, prior_sd)
     mean[usable], sd[usable] = posterior.moments()
     lfsr[usable] = posterior.not_beyond(0.0)
@@ -127,7 +127,7 @@ def _likelihood(b: FloatArray, s: FloatArray, prior_sd: FloatArray) -> tuple[Flo
     return np.exp(log_density - log_scale[:, None]), log_scale
 
 
-def _maximize(likelihood: FloatArray) -> FloatArray:
+def maximize_weights(likelihood: FloatArray) -> FloatArray:
     """Return the weights w (K,) on the simplex that maximize sum_i log(L w)_i for likelihoods L (G, K).
 
     Minimizes -mean(log(L w)) + sum(w) over w >= 0, which has the same solution because the first term changes by a
