@@ -78,6 +78,8 @@ if TYPE_CHECKING:
     from countnest.api.saving import load as load
     from countnest.api.saving import save as save
     from countnest.api.shrinkage import lfc_shrink as lfc_shrink
+    from countnest.api.single_response import glm_nb as glm_nb
+    from countnest.api.single_response import single_response as single_response
     from countnest.api.transformations import fpkm as fpkm
     from countnest.api.transformations import fpm as fpm
     from countnest.api.transformations import norm_transform as norm_transform

@@ -47,6 +47,7 @@ _BY_HOME = {
     "api.replicates": ("collapse_replicates",),
     "api.saving": ("load", "save"),
     "api.shrinkage": ("lfc_shrink",),
+    "api.single_response": ("glm_nb", "single_response"),
     "api.transformations": ("fpkm", "fpm", "norm_transform", "rlog", "variance_stabilizing_transformation", "vst"),
     "api.tximport": ("dataset_from_tximport",),
     "api.two_step": ("two_step",),

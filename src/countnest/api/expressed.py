@@ -148,7 +148,18 @@ def _slope(values: FloatArray, library: FloatArray) -> float:
 
 
 def with_size_factors(dds: CountDataSet, engine: Engine) -> Normalized:
-    """Return the data set's size factors, which are estimated, and kept, where there are none."""
+    """Return the data set's size factors, which are estimated, and kept, where there are none.
+
+    Raises
+    ------
+    NormalizationError
+        They would be those of a single gene.
+    """
     if dds._state is None:
+        if dds._given is None and len(dds._data.genes) == 1:
+            raise NormalizationError(
+                "size factors cannot be estimated from a single gene: they would make all of its counts equal. Give "
+                "size_factors=, or cn.single_response('counts ~ treatment + (1 | slide)', data), whose are one."
+            )
         dds._keep(dds._normalize("ratio", engine), engine)
     return dds._normalized()

@@ -131,7 +131,8 @@ def lmm(
     check_flags(reml=reml, bounded=bounded, quiet=quiet)
     check_mixed(dds._design, "linear")
     warn_of_unused(dds, "lmm", by_gene=not isinstance(values, str) or values != "voom")
-    kept = kept_genes(dds, filter)
+    alone = filter is True and len(dds._data.genes) == 1  # no other genes tell the depth of its samples
+    kept = kept_genes(dds, False if alone else filter)
     engine = dds._engine(n_threads, quiet)
     factors = with_size_factors(dds, engine).factors
     fitted, precision, scale = _responses(dds, values, weights, kept, factors)

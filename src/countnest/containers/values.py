@@ -63,7 +63,7 @@ def checked_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
             largest, largest_gene = chunk[first].copy(), rows.start + first
     if not seen.any():
         raise CountsError("all counts are zero; is this the right table?")
-    if not seen.all():
+    if n_genes > 1 and not seen.all():  # zeros of a single gene say nothing about its samples
         empty = samples[~seen]
         raise CountsError(
             f"all counts are zero in {counted(len(empty), 'sample')}: {listing(empty)}; "

@@ -1,5 +1,5 @@
 """Published studies that come with the package, for examples and tests."""
 
-from countnest.datasets.registry import Study, load, names
+from countnest.datasets.registry import Study, cells, load, names
 
-__all__ = ["Study", "load", "names"]
+__all__ = ["Study", "cells", "load", "names"]

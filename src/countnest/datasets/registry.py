@@ -14,7 +14,7 @@ from countnest.errors import FileError, counted
 from countnest.options import check_option
 from countnest.remedies import advised
 
-__all__ = ["Study", "load", "names"]
+__all__ = ["Study", "cells", "load", "names"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -125,11 +125,34 @@ def load(name: str) -> Study:
     )
 
 
-def _folder(name: str) -> Traversable:
+def cells() -> pd.DataFrame:
+    """Return counts of 200 cells on four slides of a microscope, one row for each cell.
+
+    The columns are `counts`, what was counted in a cell; `RNAi`, Control or Target; `experiment`, day1 or day2; and
+    `slide`, one of each treatment on each day, with 50 cells. Every call reads them again.
+
+    Raises
+    ------
+    FileError
+        The installation lacks its data.
+
+    Examples
+    --------
+    >>> from countnest import datasets
+    >>> datasets.cells().groupby("RNAi")["counts"].mean()
+    RNAi
+    Control    5.04
+    Target     7.51
+    Name: counts, dtype: float64
+    """
+    return _read(_folder("cells", "cells.csv") / "cells.csv", "cell")
+
+
+def _folder(name: str, file: str | None = None) -> Traversable:
     """Return the folder of the data: inside an installed package, or at the top of a source checkout."""
     places = (resources.files("countnest.datasets") / "data", Path(__file__).parents[3] / "data")
     for place in places:
-        if (place / f"{name}_counts.csv.gz").is_file():
+        if (place / (file or f"{name}_counts.csv.gz")).is_file():
             return place
     raise FileError(f"the data of '{name}' are missing ({places[0]}); reinstall countnest.")
 

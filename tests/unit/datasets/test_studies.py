@@ -70,3 +70,12 @@ def test_missing_data(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "__file__", str(tmp_path / "a" / "b" / "c" / "registry.py"))
     with pytest.raises(FileError, match=r"data of 'pasilla'.*reinstall countnest"):
         datasets.load("pasilla")
+
+
+def test_cells_are_those_of_four_slides():
+    cells = datasets.cells()
+    assert list(cells) == ["counts", "RNAi", "experiment", "slide"]
+    assert cells["counts"].sum() == 1255
+    assert (cells.groupby(["RNAi", "experiment", "slide"]).size() == 50).all()
+    cells["counts"] = 0
+    assert datasets.cells()["counts"].sum() == 1255

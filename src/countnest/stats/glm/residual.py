@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.special
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, as_float
 
 __all__ = [
     "deviance_residuals",
@@ -96,7 +96,7 @@ def quantile_residuals(
     Parameters
     ----------
     counts, mu, alpha
-        As in `pearson_residuals`.
+        As in `pearson_residuals`; a dispersion of 0 is the Poisson distribution.
     rng
         Source of the draws; None: the middle of each interval.
 
@@ -107,12 +107,7 @@ def quantile_residuals(
     R counterpart: statmod::qresiduals.
     """
     share = np.full(counts.shape, 0.5) if rng is None else rng.random(counts.shape)
-    size = np.broadcast_to(1.0 / alpha[:, np.newaxis], counts.shape)
-    chance = mu / (size + mu)
-    below = np.where(counts > 0, scipy.special.betaincc(np.maximum(counts, 1.0), size, chance), 0.0)
-    up_to = scipy.special.betainc(size, counts + 1.0, size / (size + mu))
-    above = scipy.special.betainc(counts + 1.0, size, chance)
-    from_here = np.where(counts > 0, scipy.special.betainc(np.maximum(counts, 1.0), size, chance), 1.0)
+    below, up_to, above, from_here = _tails(counts, mu, alpha)
     lower = below + share * (up_to - below)
     upper = above + (1.0 - share) * (from_here - above)
     found = np.where(
@@ -121,3 +116,23 @@ def quantile_residuals(
         -scipy.special.ndtri(np.maximum(upper, SMALLEST)),
     )
     return np.where(np.isnan(mu), np.nan, found)
+
+
+def _tails(counts: FloatArray, mu: FloatArray, alpha: FloatArray) -> tuple[FloatArray, ...]:
+    """Return P(Y < y), P(Y <= y), P(Y > y) and P(Y >= y), (G, n) each."""
+    first, poisson = np.maximum(counts, 1.0), np.broadcast_to(alpha[:, np.newaxis] == 0.0, counts.shape)
+    size = np.broadcast_to(1.0 / np.where(alpha == 0.0, 1.0, alpha)[:, np.newaxis], counts.shape)
+    chance = mu / (size + mu)
+    found = [
+        scipy.special.betaincc(first, size, chance),
+        scipy.special.betainc(size, counts + 1.0, size / (size + mu)),
+        scipy.special.betainc(counts + 1.0, size, chance),
+        scipy.special.betainc(first, size, chance),
+    ]
+    if poisson.any():
+        upper, lower = scipy.special.gammaincc, scipy.special.gammainc
+        own = upper(first, mu), upper(counts + 1.0, mu), lower(counts + 1.0, mu), lower(first, mu)
+        found = [np.where(poisson, each, other) for each, other in zip(own, found, strict=True)]
+    below, up_to, above, from_here = found
+    ends = np.where(counts > 0, below, 0.0), up_to, above, np.where(counts > 0, from_here, 1.0)
+    return tuple(as_float(each) for each in ends)

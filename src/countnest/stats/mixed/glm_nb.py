@@ -46,7 +46,9 @@ class ThetaFits:
     outcome: IntArray
 
 
-def glm_nb(counts: FloatArray, offset: FloatArray, matrix: FloatArray) -> ThetaFits:
+def glm_nb(
+    counts: FloatArray, offset: FloatArray, matrix: FloatArray, dispersion: FloatArray | None = None
+) -> ThetaFits:
     """Fit log mu = offset + X beta, with variances mu + mu^2 / theta.
 
     Parameters
@@ -57,12 +59,14 @@ def glm_nb(counts: FloatArray, offset: FloatArray, matrix: FloatArray) -> ThetaF
         (1, n) or (G, n).
     matrix
         X (n, p), of full rank.
+    dispersion
+        (G,) given 1 / theta; 0 is the Poisson distribution. None: estimated.
 
     Notes
     -----
     R counterpart: MASS::glm.nb.
     """
-    fits = fixed_effects(counts, offset, matrix)
+    fits = fixed_effects(counts, offset, matrix, dispersion)
     outcome = fits.outcome.copy()
     outcome[outcome == Outcome.SINGULAR] = Outcome.CONVERGED
     mu = np.exp(offset + fits.coefficients @ matrix.T)
