@@ -25,6 +25,7 @@ NEEDED = {
     "collapse_replicates": {"groupby": ["x", "y", "z", "u", "v", "w"]},
     "plot_counts": {"gene": "g5"},
     "pseudobulk": {"adata": None, "by": "x"},
+    "single_response": {"formula": "y ~ x", "data": None},
     "cpm": {"counts": np.ones((3, 2))},
     "rpkm": {"counts": np.ones((3, 2)), "gene_length": [1, 2, 3]},
     "contrasts_fit": {"fit": None, "contrasts": None},
