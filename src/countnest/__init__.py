@@ -71,6 +71,8 @@ if TYPE_CHECKING:
     from countnest.api.mixed_access import variance_components as variance_components
     from countnest.api.mixed_counts import glmm as glmm
     from countnest.api.mixed_linear import lmm as lmm
+    from countnest.api.mixed_tests import likelihood_ratio as likelihood_ratio
+    from countnest.api.mixed_tests import variance_test as variance_test
     from countnest.api.normalization import estimate_size_factors_for_matrix as estimate_size_factors_for_matrix
     from countnest.api.pseudobulk import pseudobulk as pseudobulk
     from countnest.api.removal import remove_results as remove_results

@@ -41,6 +41,7 @@ _BY_HOME = {
     "api.mixed_access": ("random_effects", "variance_components"),
     "api.mixed_counts": ("glmm",),
     "api.mixed_linear": ("lmm",),
+    "api.mixed_tests": ("likelihood_ratio", "variance_test"),
     "api.normalization": ("estimate_size_factors_for_matrix",),
     "api.pseudobulk": ("pseudobulk",),
     "api.removal": ("remove_results",),

@@ -10,14 +10,17 @@ import pandas as pd
 
 from countnest.api.dataset import require_data_set
 from countnest.api.inputs import by_label, given_numbers, probability
+from countnest.api.mixed_fits import mixed_access
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.containers.gene_info import symbol_hint
 from countnest.design.design import Design, encode
 from countnest.design.levels.text import known_level
 from countnest.errors import ContrastError, OptionError, SamplesError, listing, suggestion
 from countnest.methods.deseq2.access import NewCells, coefficient_covariance, predict_means, residuals_of
+from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.methods.deseq2.fitted import means_of
 from countnest.methods.deseq2.inference import model_outliers
+from countnest.methods.mixed.cells import predicted_means
 from countnest.options import ResidualType, check_flags, check_option
 from countnest.queries.estimable import contrast_matrix, estimable
 from countnest.signature import checked_arguments
@@ -71,7 +74,13 @@ def covariance(dds: DESeqDataSet, gene: str | Sequence[str]) -> pd.DataFrame:
 
 @checked_arguments
 def residuals(
-    dds: DESeqDataSet, type: ResidualType = "deviance", *, replaced: bool = False, seed: int | None = 1
+    dds: DESeqDataSet,
+    type: ResidualType = "deviance",
+    *,
+    fit: str | None = None,
+    random: bool = True,
+    replaced: bool = False,
+    seed: int | None = 1,
 ) -> pd.DataFrame:
     """Return the residuals of the fit, genes x samples.
 
@@ -84,6 +93,12 @@ def residuals(
         roots of the contributions to the deviance. "quantile": normal quantiles of the probability of the count,
         drawn at random within the step of the distribution, so that they are standard normal under the model even for
         small counts (Dunn and Smyth 1996, doi:10.1080/10618600.1996.10474708).
+        Of linear mixed models, raw ones are log2, and all others are raw ones over their standard deviations.
+    fit
+        The name of a fit by `lmm` or `glmm`; None: the last analysis by DESeq2's method.
+    random
+        Of mixed models: residuals about what the predicted random effects say too (conditional), and not about the
+        fixed part alone (marginal), whose standard deviations have the random effects in them.
     replaced
         Take the counts after replacement of outliers; by default the original counts.
     seed
@@ -94,18 +109,38 @@ def residuals(
     DataFrame
         Missing for genes that are not fitted.
 
+    Raises
+    ------
+    OptionError
+        An option is not known, or the fit has no random effects.
+    MissingStepError
+        The data set is not fitted.
+
     Notes
     -----
-    R counterpart: stats::residuals of a negative binomial GLM, statmod::qresiduals.
+    R counterpart: stats::residuals of a negative binomial GLM, statmod::qresiduals; of a linear mixed model
+    lme4's residuals, "raw" those with type = "response" and others those with type = "pearson" and scaled = TRUE.
+
+    Examples
+    --------
+    >>> import countnest as cn
+    >>> study = cn.simulate.nested(genes=100, rng=1)
+    >>> dds = cn.DESeqDataSet(study.counts, study.samples, design="~ treat1 + (1 | family)", quiet=True)
+    >>> cn.residuals(cn.lmm(dds, quiet=True), "pearson", fit="lmm").shape
+    (100, 48)
     """
     require_data_set(dds, "residuals")
     check_option("type", type, ResidualType)
-    check_flags(replaced=replaced)
-    fitted = dds._last_fit()
-    counts = fitted.counts_used if replaced else fitted.data.matrix
+    check_flags(replaced=replaced, random=random)
     if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
         raise OptionError(f"seed={seed!r} must be a whole number of 0 or more, or None.")
     rng = None if seed is None else np.random.default_rng(seed)
+    if fit is not None and fit != dds._last:
+        if replaced:
+            raise OptionError("replaced=True is for fits by DESeq2's method, which replaces outliers: leave it out.")
+        return dds._frame(mixed_access(dds, "residuals", fit).residuals(type, random=random, rng=rng))
+    fitted = dds._last_fit()
+    counts = fitted.counts_used if replaced else fitted.data.matrix
     return dds._frame(residuals_of(fitted.state, counts.whole(), fitted.layout, type, rng, fitted.engine))
 
 
@@ -118,6 +153,7 @@ def predict(
     interval: float | None = 0.95,
     count_interval: float | None = None,
     genes: str | Sequence[str] | None = None,
+    fit: str | None = None,
 ) -> pd.DataFrame:
     """Return the means that the model predicts for new cells, with intervals.
 
@@ -139,6 +175,10 @@ def predict(
         distribution with the predicted mean and the dispersion of the gene, as if both were known. None: none.
     genes
         One gene or several; None: all.
+    fit
+        The name of a fit by `lmm` or `glmm`; None: the last analysis by DESeq2's method. Means of mixed models are
+        those of the fixed part, at random effects of zero; of linear ones they are log2, in the units of what was
+        fitted, and know no size factors. Limits are those of t distributions, with the degrees of freedom of the fit.
 
     Returns
     -------
@@ -162,7 +202,8 @@ def predict(
     >>> predict(dds, pd.DataFrame({"dex": ["trt"], "cell": ["N61311"]}))  # doctest: +SKIP
     """
     require_data_set(dds, "predict")
-    fitted = dds._last_fit()
+    another = fit is not None and fit != dds._last
+    model = mixed_access(dds, "predict", str(fit)) if another else dds._last_fit()
     for name, level in (("interval", interval), ("count_interval", count_interval)):
         if level is not None:
             probability(name, level)
@@ -174,13 +215,16 @@ def predict(
             f"new_samples has row labels more than once, {listing(repeated)}, which would name several cells alike. "
             "Give each row a label of its own, or reset_index()."
         )
-    cells = _coded_cells(fitted.design, new_samples)
+    cells = _coded_cells(dds._design, new_samples)
     factors = _size_factors(size_factors, new_samples.index)
-    places = np.arange(len(fitted.data.genes)) if genes is None else _places(dds, _gene_labels("genes", genes))
+    places = np.arange(len(dds._data.genes)) if genes is None else _places(dds, _gene_labels("genes", genes))
     new = NewCells(cells, factors, interval, count_interval)
-    found = predict_means(fitted.state, fitted.layout, places, new, fitted.engine)
+    if isinstance(model, DESeq2Fit):
+        found = predict_means(model.state, model.layout, places, new, model.engine)
+    else:
+        found = predicted_means(model, places, new)
     columns: dict[str, Any] = {
-        "gene": np.repeat(fitted.data.genes[places].to_numpy(), len(cells)),
+        "gene": np.repeat(dds._data.genes[places].to_numpy(), len(cells)),
         "cell": np.tile(new_samples.index.to_numpy(), len(places)),
     }
     for name in ("mean", "low", "high", "count_low", "count_high"):

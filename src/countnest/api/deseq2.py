@@ -14,6 +14,7 @@ from countnest.api.advice import averaged_sentence
 from countnest.api.answer_options import answer_options
 from countnest.api.dataset import SETTABLE, CountDataSet
 from countnest.api.inputs import chosen_samples, gene_dispersions, not_negative, positive_number, reduced_design
+from countnest.api.mixed_fits import mixed_access
 from countnest.api.normalization import given_normalization
 from countnest.api.priors import make_prior, prior_gene_table
 from countnest.api.results import kind_of_test, only, query_of_results, refuse_mle, results_of
@@ -632,19 +633,27 @@ class DESeqDataSet(CountDataSet):
         """Return Cook's distances, genes x samples, of the original counts."""
         return self._frame(observed_cooks(self._fitted(), self._data.matrix, self._layout, self._engine_aside()))
 
-    def mu(self, *, normalized: bool = False) -> pd.DataFrame:
+    def mu(self, *, normalized: bool = False, fit: str | None = None, random: bool = True) -> pd.DataFrame:
         """Return the fitted means, genes x samples; before the fit, the means that dispersions were estimated with.
 
         Parameters
         ----------
         normalized
             Divide by the size or normalization factors: what the samples would have at the same depth.
+        fit
+            The name of a fit by `lmm`, whose fitted values are log2, or `glmm`; None: DESeq2's.
+        random
+            Of mixed models: with the predicted random effects, and not at zero of them.
 
         Notes
         -----
-        R counterpart: assays(dds)[["mu"]].
+        R counterpart: assays(dds)[["mu"]]; of mixed models fitted(m), and predict(m, re.form = NA).
         """
-        check_flags(normalized=normalized)
+        check_flags(normalized=normalized, random=random)
+        if fit is not None and fit != self._last:
+            access = mixed_access(self, "mu", fit)
+            values = access.fitted(random=random)
+            return self._frame(values / self._normalized().factors if normalized and not access.is_log else values)
         state, engine = self._dispersed(), self._engine_aside()
         if isinstance(state, Fitted):
             mu = means_of(state, self._layout, engine)

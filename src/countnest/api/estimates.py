@@ -15,12 +15,12 @@ __all__ = ["gene_estimates"]
 
 @checked_arguments
 def gene_estimates(dds: CountDataSet, fit: str | None = None) -> pd.DataFrame:
-    """Return what was estimated of every gene by edgeR's or limma's method: coefficients, dispersions, their prior.
+    """Return what was estimated of every gene: coefficients, dispersions or variances, likelihoods of mixed models.
 
     Parameters
     ----------
     dds
-        A data set that `edger` or `limma` fitted.
+        A data set that `edger`, `limma`, `lmm` or `glmm` fitted.
     fit
         The name of the fit; None: the only one there is.
 
@@ -34,7 +34,12 @@ def gene_estimates(dds: CountDataSet, fit: str | None = None) -> pd.DataFrame:
         Of limma's method `AveExpr`, the mean of log2 counts per million; `sigma`, the residual standard deviation; and
         `moderatedVariance`.
         Of both, where variances are moderated, `dfResidual` and `dfPrior`, the residual and the prior degrees of
-        freedom. Missing for genes that were not fitted.
+        freedom.
+        Of mixed models `code`, how the fit ended, see `lmm`; of linear ones `sigma`, the residual standard deviation,
+        log2; `logLik`, the log-likelihood, restricted in fits by REML, with Akaike's and the Bayesian information
+        criterion, `AIC` and `BIC`. `variance_components` has the standard deviations of random effects, and `predict`
+        the means of cells with intervals.
+        Missing for genes that were not fitted.
 
     Raises
     ------
@@ -59,8 +64,8 @@ def gene_estimates(dds: CountDataSet, fit: str | None = None) -> pd.DataFrame:
     names = [name for name in dds.fits if isinstance(dds._fit(name), HasEstimates)]
     if not names:
         raise MissingStepError(
-            "there is no fit by edgeR's or limma's method yet: call cn.edger(dds) or cn.limma(dds). Estimates of "
-            "DESeq2's method are dds.genes."
+            "there is no fit by edgeR's or limma's method, or of mixed models, yet: call cn.edger(dds), cn.limma(dds), "
+            "cn.lmm(dds) or cn.glmm(dds). Estimates of DESeq2's method are dds.genes."
         )
     if fit is None and len(names) > 1:
         raise OptionError(f"there are several fits: give one of {listing(names, 20)} as fit=.")

@@ -1,24 +1,26 @@
-"""Access to linear mixed models: variance components and random effects of every gene."""
+"""Access to mixed models: variance components and random effects of every gene."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.inputs import probability
+from countnest.api.mixed_fits import mixed_access
 from countnest.arrays import FloatArray
 from countnest.design.random.term import RandomTerm
 from countnest.errors import OptionError, listing
-from countnest.methods.chunks import expand
-from countnest.methods.mixed.linear import LinearMixedFit, StoredLinearMixed
 from countnest.options import check_flags
 from countnest.signature import checked_arguments
-from countnest.stats.mixed.effects import predicted_effects
-from countnest.stats.mixed.variances import Components, Shares, variance_shares
-from countnest.stats.mixed.variances import variance_components as components_of
 
-__all__ = ["random_effects", "variance_components"]
+if TYPE_CHECKING:
+    from countnest.stats.mixed.variances import Components, Shares, Signed
+
+__all__ = ["place_of_term", "random_effects", "variance_components"]
 
 # By part and value.
 Columns = dict[tuple[str, str], FloatArray]
@@ -45,11 +47,13 @@ def variance_components(dds: CountDataSet, fit: str = "lmm", *, level: float = 0
         others: `sd`, in the units of what was fitted, log2; of a term with several columns one for each, "sd
         Intercept", "sd time", and their correlations, "cor Intercept time", missing where an sd is 0. Genes without a
         fit have missing values.
+        Of a fit whose variances may be negative (``bounded=False``): `variance` of the random term, `icc`, the
+        correlation of two samples of one group, from `low` to `high`, and `sd` of the residuals.
 
     Raises
     ------
     OptionError
-        There is no such fit, or it is not a linear mixed model, or one whose variances may be negative.
+        There is no such fit, or it is not a linear mixed model.
 
     Notes
     -----
@@ -69,23 +73,26 @@ def variance_components(dds: CountDataSet, fit: str = "lmm", *, level: float = 0
     >>> list(parts.xs("share", axis=1, level="value").columns)
     ['fixed', '1 | family', 'residual']
     """
-    own = _linear(dds, "variance_components", fit)
+    require_data_set(dds, "variance_components")
     probability("level", level)
-    stored, model = own.stored, own.model
-    shares = variance_shares(stored.values, model, stored.weights, stored.fits, level=level)
-    terms = own.design.random
-    columns = _share_columns(shares, "fixed", 0)
-    for place, (term, each) in enumerate(zip(terms, components_of(model, stored.fits), strict=True), start=1):
-        columns |= _sd_columns(term, each) | _share_columns(shares, term.label, place)
-    columns |= {("residual", "sd"): stored.fits.sigma} | _share_columns(shares, "residual", len(terms) + 1)
+    access, terms = mixed_access(dds, "variance_components", fit), dds._design.random
+    sigma, signed = access.residual_sd(), access.signed(level)
+    if signed is not None:
+        columns = _signed_columns(signed, terms[0].label) | {("residual", "sd"): sigma}
+    else:
+        shares = access.shares(level)
+        columns = _share_columns(shares, "fixed", 0)
+        for place, (term, each) in enumerate(zip(terms, access.components(), strict=True), start=1):
+            columns |= _sd_columns(term, each) | _share_columns(shares, term.label, place)
+        columns |= {("residual", "sd"): sigma} | _share_columns(shares, "residual", len(terms) + 1)
     names = pd.MultiIndex.from_tuples(list(columns), names=["part", "value"])
-    return pd.DataFrame(
-        expand(stored.kept, np.column_stack(list(columns.values()))), index=dds.gene_names, columns=names
-    )
+    return pd.DataFrame(np.column_stack(list(columns.values())), index=dds.gene_names, columns=names)
 
 
 @checked_arguments
-def random_effects(dds: CountDataSet, fit: str = "lmm", *, term: str | None = None, se: bool = False) -> pd.DataFrame:
+def random_effects(
+    dds: CountDataSet, fit: str = "lmm", *, term: str | None = None, se: bool = False, coef: bool = False
+) -> pd.DataFrame:
     """Return the predicted random effects of a term: by how much each family deviates from what the fixed part says.
 
     Parameters
@@ -98,6 +105,8 @@ def random_effects(dds: CountDataSet, fit: str = "lmm", *, term: str | None = No
         The random term as the design names it: "1 | family". None: the only one.
     se
         Return their conditional standard deviations instead.
+    coef
+        Return the coefficients of each level instead: random effects plus the fixed coefficients of the same names.
 
     Returns
     -------
@@ -113,37 +122,58 @@ def random_effects(dds: CountDataSet, fit: str = "lmm", *, term: str | None = No
     Notes
     -----
     They are best linear unbiased predictions: estimates that are drawn towards zero, the more the less certain they
-    are. Standard deviations take the variances and the fixed coefficients as known. R counterpart: lme4::ranef.
+    are. Standard deviations take the variances and the fixed coefficients as known. A random effect whose coefficient
+    the fixed part lacks is that of each level as it is.
+
+    R counterparts: lme4::ranef, and lme4::coef for ``coef=True``, which lists the fixed coefficients without random
+    effects too.
+
+    Examples
+    --------
+    >>> import countnest as cn
+    >>> study = cn.simulate.nested(genes=100, rng=1)
+    >>> dds = cn.DESeqDataSet(study.counts, study.samples, design="~ treat1 + (1 | family)", quiet=True)
+    >>> dds = cn.lmm(dds, quiet=True)
+    >>> cn.random_effects(dds).shape, cn.random_effects(dds, coef=True).columns.name
+    ((100, 24), 'family')
     """
-    check_flags(se=se)
-    own = _linear(dds, "random_effects", fit)
-    place = _place(own.design.random, term)
-    chosen, stored = own.design.random[place], own.stored
-    found = predicted_effects(stored.values, own.model, stored.weights, stored.fits)[place]
-    values = expand(stored.kept, found.sd if se else found.values)
+    require_data_set(dds, "random_effects")
+    check_flags(se=se, coef=coef)
+    if se and coef:
+        raise OptionError("se=True gives standard deviations of random effects, and coef=True coefficients: leave one.")
+    access = mixed_access(dds, "random_effects", fit)
+    place = place_of_term(dds._design.random, term)
+    chosen = dds._design.random[place]
+    found = access.effects()[place]
+    values = found.sd if se else found.values
+    if coef:
+        values = values + _fixed_of(access.coefficients(), dds._design.names, chosen)[:, np.newaxis]
     columns: pd.Index = pd.Index(chosen.levels, name=chosen.group)
     if len(chosen.names) > 1:
         columns = pd.MultiIndex.from_product([chosen.levels, chosen.names], names=[chosen.group, "coefficient"])
     return pd.DataFrame(values.reshape(len(values), -1), index=dds.gene_names, columns=columns)
 
 
-def _linear(dds: CountDataSet, function: str, name: str) -> LinearMixedFit:
-    """Return the linear mixed models of a data set under a name; raise `OptionError` where there are none."""
-    require_data_set(dds, function)
-    own = dds._fit(name)
-    if not isinstance(own, LinearMixedFit):
-        mixed = [other for other, each in dds._fits.items() if isinstance(each, StoredLinearMixed)]
-        there = f"take fit={listing(mixed)}" if mixed else "fit them with cn.lmm(dds)"
-        raise OptionError(f"{function} is for linear mixed models, and '{name}' is a fit of {own.method}: {there}.")
-    if not own.stored.fits.bounded:
-        raise OptionError(
-            f"{function}: variances of the fit '{name}' may be negative, so that they belong to no random effects: fit "
-            "with cn.lmm(dds, bounded=True), the default."
-        )
-    return own
+def _fixed_of(coefficients: FloatArray, names: Sequence[str], term: RandomTerm) -> FloatArray:
+    """Return the fixed coefficients (G, k) under the names of a term's; 0 where there is none."""
+    found = np.zeros((len(coefficients), len(term.names)))
+    for k, name in enumerate(term.names):
+        if name in names:
+            found[:, k] = coefficients[:, list(names).index(name)]
+    return found
 
 
-def _place(terms: tuple[RandomTerm, ...], label: str | None) -> int:
+def _signed_columns(found: Signed, part: str) -> Columns:
+    """Return the variance that may be negative, and the intraclass correlation, by (part, value)."""
+    return {
+        (part, "variance"): found.variance,
+        (part, "icc"): found.correlation,
+        (part, "low"): found.low,
+        (part, "high"): found.high,
+    }
+
+
+def place_of_term(terms: Sequence[RandomTerm], label: str | None) -> int:
     """Return which of the random terms has a label."""
     labels = [term.label for term in terms]
     if label is None and len(terms) == 1:

@@ -34,7 +34,7 @@ from countnest.queries.query import Query
 from countnest.queries.strata import between_message, refuse_between
 from countnest.stats.inference.stagewise import stagewise as adjust_stagewise
 
-__all__ = ["answer", "check_blocks", "unchanged_genes"]
+__all__ = ["answer", "check_blocks", "padj_reasons", "unchanged_genes"]
 
 
 def answer(query: Query, fit: Fit, data: CountData, engine: Engine, options: AnswerOptions) -> Results | ResultsSet:
@@ -285,7 +285,7 @@ def _table(request: _Request, test: _Test) -> Results:
         **({} if test.df is None else {"df": np.where(np.isnan(statistic), np.nan, test.df)}),
         "pvalue": p_value,
         "padj": adjusted.padj,
-        "padj_reason": _reasons(withheld, outlier, p_value, adjusted.padj, fit.never_counted),
+        "padj_reason": padj_reasons(withheld, outlier, p_value, adjusted.padj, fit.never_counted),
         "separated": test.separated,
     }
     table = pd.DataFrame(columns, index=request.data.genes)
@@ -340,7 +340,7 @@ def _formula(formula: str | None, hidden: HiddenRecord | None) -> str | None:
     return formula if formula is None or hidden is None else " + ".join([formula, *hidden.columns])
 
 
-def _reasons(
+def padj_reasons(
     withheld: Withheld, outlier: BoolArray, p_value: FloatArray, padj: FloatArray, never_counted: BoolArray
 ) -> pd.Categorical:
     """Return the reason for each adjusted p-value, present or missing."""

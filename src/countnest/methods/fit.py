@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -28,6 +28,7 @@ __all__ = [
     "RowTests",
     "StoredFit",
     "TestKind",
+    "UnshrunkenFit",
     "Withheld",
     "notes_of",
     "nothing_withheld",
@@ -239,6 +240,31 @@ class HasEstimates(Protocol):
     def estimates(self) -> dict[str, FloatArray]:
         """Return estimates (G,) by name, log2 coefficients by their names last."""
         ...
+
+
+class UnshrunkenFit:
+    """What fits share whose stored part has `base_mean`, and whose coefficients have no prior; to inherit from."""
+
+    __slots__ = ()
+
+    stored: Any
+    data: CountData
+
+    @property
+    def base_mean(self) -> FloatArray:
+        """(G,) means of the normalized counts."""
+        found: FloatArray = self.stored.base_mean
+        return found
+
+    @property
+    def never_counted(self) -> BoolArray:
+        """(G,) genes without any count."""
+        return ~self.data.counted
+
+    @property
+    def shrinkage(self) -> ShrinkType | None:
+        """None: coefficients have no prior."""
+        return None
 
 
 def notes_of(fit: Fit) -> FitNotes:

@@ -311,7 +311,7 @@ def test_a_joint_test_of_one_row_is_its_t_test():
 def test_variances_are_tested():
     y = responses(400, sd=0.0)
     fits = fit_linear(y, MODEL)
-    halved, whole = (variance_test(y, MODEL, None, fits, halved=each) for each in (True, False))
+    halved, whole = (variance_test(y, MODEL, None, fits, mixture=each) for each in (True, False))
     singular = fits.outcome == Outcome.SINGULAR
     assert np.all(halved.p_value[singular] == 1.0)
     np.testing.assert_allclose(halved.p_value[~singular], 0.5 * whole.p_value[~singular])

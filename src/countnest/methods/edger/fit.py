@@ -16,7 +16,16 @@ from countnest.methods.edger.model import EdgeRAnalysis, EdgeRInput, EdgeRModel,
 from countnest.methods.edger.scores import null_scores
 from countnest.methods.edger.steps import poisson_model
 from countnest.methods.edger.testing import Comparison, Roots, gains, pinned_roots, standard_errors
-from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.fit import (
+    FitNotes,
+    JointTest,
+    RowTests,
+    TestKind,
+    UnshrunkenFit,
+    Withheld,
+    nothing_withheld,
+    register_fit,
+)
 from countnest.methods.gene_sets import GeneSetData
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
@@ -78,7 +87,7 @@ class StoredEdgeR(EdgeRAnalysis):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EdgeRFit:
+class EdgeRFit(UnshrunkenFit):
     """A fit of every gene by edgeR's method, with its counts; see `methods.fit.Fit`."""
 
     stored: StoredEdgeR
@@ -91,11 +100,6 @@ class EdgeRFit:
     def method(self) -> str:
         """'edgeR'."""
         return "edgeR"
-
-    @property
-    def shrinkage(self) -> None:
-        """None: no prior of fold changes; they have a prior count, as `notes` say."""
-        return
 
     @property
     def kinds(self) -> Mapping[str, TestKind]:
@@ -111,16 +115,6 @@ class EdgeRFit:
             for word in offered
         }
         return {**kinds, **worst}
-
-    @property
-    def base_mean(self) -> FloatArray:
-        """(G,) means of the normalized counts."""
-        return self.stored.base_mean
-
-    @property
-    def never_counted(self) -> BoolArray:
-        """(G,) genes without any count."""
-        return ~self.data.counted
 
     @property
     def layout(self) -> Layout:

@@ -13,10 +13,19 @@ from countnest.containers.counts import CountData
 from countnest.design.design import Design
 from countnest.errors import OptionError
 from countnest.methods.chunks import expand
-from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.fit import (
+    FitNotes,
+    JointTest,
+    RowTests,
+    TestKind,
+    UnshrunkenFit,
+    Withheld,
+    nothing_withheld,
+    register_fit,
+)
 from countnest.methods.gene_sets import GeneSetData
 from countnest.methods.limma.steps import LimmaOptions, fit_counts, moderated
-from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.stats.edger.levels import Compat
 from countnest.stats.gene_sets.effects import LinearData
@@ -115,7 +124,7 @@ class StoredLimmaFit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LimmaFit:
+class LimmaFit(UnshrunkenFit):
     """Linear models of log counts with moderated variances; see `methods.fit.Fit`.
 
     Attributes
@@ -141,16 +150,6 @@ class LimmaFit:
         return {"t": TestKind("moderated t", has_threshold=True, is_filtered=True, joint_label="moderated F")}
 
     @property
-    def base_mean(self) -> FloatArray:
-        """(G,) means of the counts divided by effective library sizes of mean 1."""
-        return self.stored.base_mean
-
-    @property
-    def never_counted(self) -> BoolArray:
-        """(G,) genes without any count."""
-        return ~self.data.counted
-
-    @property
     def log_counts(self) -> FloatArray:
         """(m, n) log2 counts per million of the genes that were fitted."""
         return log_cpm(self.data.counts[self.stored.kept], self.stored.library)
@@ -161,11 +160,6 @@ class LimmaFit:
         stored = self.stored
         mean = expand(stored.kept, stored.fits.mean)
         return FitNotes(stored.compat or "the newest release", "least squares of log counts", {"AveExpr": mean})
-
-    @property
-    def shrinkage(self) -> ShrinkType | None:
-        """None: the estimates are those of least squares."""
-        return None
 
     def estimates(self) -> dict[str, FloatArray]:
         """Return estimates by gene (G,): variances, and coefficients, log2."""

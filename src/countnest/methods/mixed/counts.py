@@ -13,7 +13,16 @@ from countnest.containers.counts import CountData
 from countnest.containers.matrix import CountMatrix
 from countnest.design.design import Design
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
-from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.fit import (
+    FitNotes,
+    JointTest,
+    RowTests,
+    TestKind,
+    UnshrunkenFit,
+    Withheld,
+    nothing_withheld,
+    register_fit,
+)
 from countnest.methods.mixed.count_answers import (
     TESTS,
     degrees_of_freedom,
@@ -23,7 +32,7 @@ from countnest.methods.mixed.count_answers import (
     standard_deviations,
 )
 from countnest.methods.mixed.model import mixed_model, models_block, without
-from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.stats.glm.inputs import LN2
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
@@ -105,7 +114,7 @@ class StoredCountMixed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CountMixedFit:
+class CountMixedFit(UnshrunkenFit):
     """Mixed models of counts; see `methods.fit.Fit`.
 
     Attributes
@@ -140,16 +149,6 @@ class CountMixedFit:
         return mixed_model(self.design)
 
     @property
-    def base_mean(self) -> FloatArray:
-        """(G,) means of the normalized counts."""
-        return self.stored.base_mean
-
-    @property
-    def never_counted(self) -> BoolArray:
-        """(G,) genes without any count."""
-        return ~self.data.counted
-
-    @property
     def notes(self) -> FitNotes:
         """What tables say of the fit."""
         likelihood = "REML" if self.stored.fits.reml else "maximum likelihood"
@@ -159,11 +158,6 @@ class CountMixedFit:
             **standard_deviations(self.design, self.model, self.stored.fits),
         }
         return FitNotes(estimate=f"{likelihood}, {self.stored.integral}", columns=columns)
-
-    @property
-    def shrinkage(self) -> ShrinkType | None:
-        """None: fixed effects have no prior."""
-        return None
 
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Return whether the blocks have random intercepts, so that they may be compared."""

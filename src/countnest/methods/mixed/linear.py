@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Literal, cast
+from dataclasses import dataclass, fields, replace
+from typing import cast
 
 import numpy as np
 
@@ -14,9 +14,20 @@ from countnest.design.design import Design
 from countnest.design.random.containment import containment_df
 from countnest.errors import OptionError
 from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
-from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.fit import (
+    FitNotes,
+    JointTest,
+    RowTests,
+    TestKind,
+    UnshrunkenFit,
+    Withheld,
+    nothing_withheld,
+    register_fit,
+)
+from countnest.methods.mixed.linear_kinds import DF_NAMES, kinds_of
 from countnest.methods.mixed.model import mixed_model, models_block, without
-from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.methods.mixed.protocol import MixedAccess, MixedComparison
+from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.stats.mixed.comparisons import likelihood_ratio
 from countnest.stats.mixed.dream import moderated_joint_tests, moderated_tests
@@ -26,18 +37,9 @@ from countnest.stats.mixed.strata import Strata, strata_joint_tests, strata_of, 
 from countnest.stats.mixed.tests import DegreesOfFreedom, contrast_tests, joint_tests, residual_df
 from countnest.stats.moderated.t_and_f import t_tests_of_rows
 
-__all__ = ["DfRule", "LinearData", "LinearMixedFit", "StoredLinearMixed"]
-
-DfRule = Literal["kenward-roger", "satterthwaite", "containment", "residual", "infinite"]
+__all__ = ["LinearData", "LinearMixedFit", "StoredLinearMixed"]
 
 TEXT = "fitting linear mixed models"
-_NAMES: Mapping[str, str] = {
-    "kenward-roger": "Kenward-Roger",
-    "satterthwaite": "Satterthwaite",
-    "containment": "containment",
-    "residual": "residual",
-    "infinite": "normal",
-}
 
 
 @register_fit
@@ -89,13 +91,13 @@ class StoredLinearMixed:
         wrong = [
             f"its {name} have the shape {found.shape}" for name, (found, size) in shapes.items() if found.shape != size
         ]
-        if self.df not in _NAMES:
+        if self.df not in DF_NAMES:
             wrong.append(f"its degrees of freedom are by a rule that is not known, {self.df!r}")
         return wrong
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LinearMixedFit:
+class LinearMixedFit(UnshrunkenFit):
     """Linear mixed models of log counts; see `methods.fit.Fit`.
 
     Attributes
@@ -121,18 +123,7 @@ class LinearMixedFit:
     @property
     def kinds(self) -> Mapping[str, TestKind]:
         """T tests, also against a threshold, F tests of several rows, likelihood ratio tests, and moderated tests."""
-        name = _NAMES[self.stored.df]
-        row, joint = ("Wald", "Wald") if self._is_normal else (f"{name} t", f"{name} F")
-        return {
-            "t": TestKind(row, has_threshold=True, is_filtered=True, joint_label=joint),
-            "lrt": TestKind("LRT", null="", is_filtered=True),
-            "strata": TestKind(
-                "moderated t by strata", has_threshold=True, is_filtered=True, joint_label="moderated F by strata"
-            ),
-            "dream": TestKind(
-                "moderated t (dream)", has_threshold=True, is_filtered=True, joint_label="moderated F (dream)"
-            ),
-        }
+        return kinds_of(self.stored.df)
 
     @property
     def _is_normal(self) -> bool:
@@ -145,18 +136,35 @@ class LinearMixedFit:
         return mixed_model(self.design)
 
     @property
+    def access(self) -> MixedAccess:
+        """What the models tell of the genes: random effects, variances, fitted values, residuals."""
+        from countnest.methods.mixed.linear_access import LinearAccess  # late: tests do without it
+
+        stored = self.stored
+        return LinearAccess(self, stored.kept, stored.values, stored.weights, self.model, stored.fits)
+
+    @property
+    def comparison(self) -> MixedComparison:
+        """The models as ones that are compared with others of the same values."""
+        from countnest.methods.mixed.linear_comparison import Compared, LinearComparison  # late: as `access`
+
+        stored = self.stored
+        own = Compared(stored.kept, stored.values, stored.weights, stored.scale, stored.fits)
+        return LinearComparison(own, self.design, self._refitted, self._with)
+
+    def _refitted(self, model: MixedModel, reml: bool) -> LinearMixedFits:
+        return self._genes.fit(model, reml=reml, bounded=self.stored.fits.bounded)
+
+    def _with(self, design: Design, fits: LinearMixedFits) -> LinearMixedFit:
+        return LinearMixedFit(replace(self.stored, fits=fits), self.data, design, self.engine)
+
+    def estimates(self) -> dict[str, FloatArray]:
+        """Return estimates by gene (G,): how fits ended, standard deviations and likelihoods, coefficients, log2."""
+        return self.access.estimates(self.design.names)
+
+    @property
     def _genes(self) -> LinearData:
         return LinearData(self.stored.values, self.stored.weights, self.model, self.engine)
-
-    @property
-    def base_mean(self) -> FloatArray:
-        """(G,) means of the normalized counts."""
-        return self.stored.base_mean
-
-    @property
-    def never_counted(self) -> BoolArray:
-        """(G,) genes without any count."""
-        return ~self.data.counted
 
     @property
     def notes(self) -> FitNotes:
@@ -166,11 +174,6 @@ class LinearMixedFit:
             estimate=f"{likelihood} of {self.stored.scale}",
             columns={"code": expand(self.stored.kept, self.stored.fits.outcome.astype(np.float64))},
         )
-
-    @property
-    def shrinkage(self) -> ShrinkType | None:
-        """None: fixed effects have no prior."""
-        return None
 
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Return whether the blocks have random intercepts, so that they may be compared."""

@@ -8,7 +8,7 @@ from countnest.arrays import FloatArray, as_float
 from countnest.design.design import Design
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
-__all__ = ["mixed_model", "models_block", "without"]
+__all__ = ["criteria", "mixed_model", "models_block", "without"]
 
 
 def mixed_model(design: Design) -> MixedModel:
@@ -28,3 +28,12 @@ def without(model: MixedModel, contrasts: FloatArray) -> MixedModel:
     _, values, directions = np.linalg.svd(contrasts)
     rank = int((values > values.max(initial=0.0) * 1e-10).sum())
     return MixedModel(as_float(model.matrix @ directions[rank:].T), model.terms)
+
+
+def criteria(loglik: FloatArray, parameters: int, samples: int) -> dict[str, FloatArray]:
+    """Return log-likelihoods (G,) with Akaike's and the Bayesian information criterion, by the names of R."""
+    return {
+        "logLik": loglik,
+        "AIC": as_float(2.0 * parameters - 2.0 * loglik),
+        "BIC": as_float(np.log(samples) * parameters - 2.0 * loglik),
+    }

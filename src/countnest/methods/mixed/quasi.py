@@ -12,7 +12,16 @@ from countnest.containers.counts import CountData
 from countnest.containers.matrix import CountMatrix
 from countnest.design.design import Design
 from countnest.methods.chunks import GeneChunk, Genes, over_genes
-from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld, nothing_withheld, register_fit
+from countnest.methods.fit import (
+    FitNotes,
+    JointTest,
+    RowTests,
+    TestKind,
+    UnshrunkenFit,
+    Withheld,
+    nothing_withheld,
+    register_fit,
+)
 from countnest.methods.mixed.count_answers import (
     TESTS,
     degrees_of_freedom,
@@ -22,7 +31,7 @@ from countnest.methods.mixed.count_answers import (
     standard_deviations,
 )
 from countnest.methods.mixed.model import mixed_model, models_block
-from countnest.options import AltHypothesis, OutlierRule, ShrinkType
+from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.stats.mixed.count_records import QuasiFits
 from countnest.stats.mixed.laplace import fixed_effects
@@ -92,7 +101,7 @@ class StoredQuasiMixed:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class QuasiMixedFit:
+class QuasiMixedFit(UnshrunkenFit):
     """Mixed models of counts by penalised quasi-likelihood; see `methods.fit.Fit`.
 
     Attributes
@@ -122,16 +131,6 @@ class QuasiMixedFit:
         return {"t": TestKind(row, has_threshold=True, joint_label=joint)}
 
     @property
-    def base_mean(self) -> FloatArray:
-        """(G,) means of the normalized counts."""
-        return self.stored.base_mean
-
-    @property
-    def never_counted(self) -> BoolArray:
-        """(G,) genes without any count."""
-        return ~self.data.counted
-
-    @property
     def notes(self) -> FitNotes:
         """What tables say of the fit."""
         fits = self.stored.fits
@@ -141,11 +140,6 @@ class QuasiMixedFit:
             **standard_deviations(self.design, mixed_model(self.design), fits),
         }
         return FitNotes(estimate="penalised quasi-likelihood", columns=columns, not_offered={"lrt": NO_LIKELIHOOD})
-
-    @property
-    def shrinkage(self) -> ShrinkType | None:
-        """None: fixed effects have no prior."""
-        return None
 
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Return whether the blocks have random intercepts, so that they may be compared."""

@@ -2,27 +2,124 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from countnest.arrays import FloatArray, as_float
+from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.errors import DesignError, OptionError
 from countnest.stats.inference.lrt import is_nested
-from countnest.stats.mixed.linear import fit_linear, fit_without_term
-from countnest.stats.mixed.records import LikelihoodRatio, LinearMixedFits, MixedModel
+from countnest.stats.mixed.linear import fit_linear
+from countnest.stats.mixed.records import LikelihoodRatio, LinearMixedFits, MixedModel, RandomEffects
 from countnest.stats.moderated.tails import log_f_tail
 
-__all__ = ["likelihood_ratio", "variance_test"]
+__all__ = ["Dropped", "dropped_parts", "likelihood_ratio", "ratio_test", "variance_test", "without_term"]
 
 
-def likelihood_ratio(
-    model: MixedModel, fits: LinearMixedFits, reduced_model: MixedModel, reduced_fits: LinearMixedFits
-) -> LikelihoodRatio:
-    """Return likelihood ratio tests of a model against one with fewer coefficients or random terms.
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a reduced model leaves out: numbers of fixed coefficients, of variances, and of covariances."""
+
+    fixed: int
+    variances: int
+    covariances: int
+
+    @property
+    def df(self) -> int:
+        """Number of parameters."""
+        return self.fixed + self.variances + self.covariances
+
+
+def dropped_parts(model: MixedModel, reduced: MixedModel) -> Dropped:
+    """Return what a reduced model leaves out.
 
     Raises
     ------
     DesignError
-        If the fixed part of the reduced model does not lie in that of the other, or it does not have fewer parameters.
+        If it is no part of the other model: columns of its fixed part do not lie in that of the other, or a random term
+        not in one of the other's with the same groups; or if it has as many parameters.
+    """
+    if not is_nested(reduced.matrix, model.matrix):
+        raise DesignError(
+            "The reduced model must be a part of the full one, and has fixed coefficients that the full one lacks: "
+            "leave terms out, and add none."
+        )
+    for term in reduced.terms:
+        if not any(_contains(other, term) for other in model.terms):
+            raise DesignError(
+                f"The reduced model must be a part of the full one, which has no random term that contains "
+                f"({term.label}): leave terms out, and add none."
+            )
+    columns, fewer = (sum(term.n_columns for term in each.terms) for each in (model, reduced))
+    found = Dropped(
+        fixed=model.matrix.shape[1] - reduced.matrix.shape[1],
+        variances=columns - fewer,
+        covariances=(model.n_parameters - columns) - (reduced.n_parameters - fewer),
+    )
+    if found.df < 1:
+        raise DesignError("The reduced model must have fewer parameters than the full one: leave out terms.")
+    return found
+
+
+def _contains(term: RandomEffects, other: RandomEffects) -> bool:
+    """Return whether a random term has the groups and the columns of another one."""
+    return bool(np.array_equal(_partition(term.codes), _partition(other.codes))) and is_nested(
+        other.columns, term.columns
+    )
+
+
+def _partition(codes: IntArray) -> IntArray:
+    """Return codes in the order in which they first occur."""
+    _, first, code = np.unique(codes, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[code.ravel()]
+
+
+def ratio_test(statistic: FloatArray, dropped: Dropped, *, mixture: bool = True) -> LikelihoodRatio:
+    """Return the p-values of likelihood ratios (G,).
+
+    Parameters
+    ----------
+    mixture
+        Whether p-values know that variances cannot be negative: with m parameters tested, the mean of those of
+        chi-square on m - 1 and m degrees of freedom. They are exact where one variance is tested, with its covariances
+        with others or not, in many groups; and an upper bound, so cautious, where several are. Without, and where no
+        variance is tested, they are those of chi-square on m.
+
+    Notes
+    -----
+    Sources: Self and Liang (1987), doi:10.1080/01621459.1987.10478472; Stram and Lee (1994), doi:10.2307/2533455;
+    Shapiro (1988), doi:10.2307/1403361, by whose weights no mixture for variances has a larger tail.
+    """
+    df = dropped.df
+    statistic = as_float(np.maximum(statistic, 0.0))
+    log_p = log_f_tail(statistic / df, df, np.inf)
+    at_bound = mixture and dropped.variances > 0
+    if at_bound and df > 1:
+        log_p = as_float(np.logaddexp(log_p, log_f_tail(statistic / (df - 1), df - 1, np.inf)) - np.log(2.0))
+    elif at_bound:
+        log_p = as_float(np.where(statistic > 0, log_p - np.log(2.0), log_p))
+    return LikelihoodRatio(statistic, df, log_p, at_bound)
+
+
+def likelihood_ratio(
+    model: MixedModel,
+    fits: LinearMixedFits,
+    reduced_model: MixedModel,
+    reduced_fits: LinearMixedFits,
+    *,
+    mixture: bool = True,
+) -> LikelihoodRatio:
+    """Return likelihood ratio tests of a model against one with fewer coefficients or random terms.
+
+    Parameters
+    ----------
+    mixture
+        See `ratio_test`; it does not matter where variances are free.
+
+    Raises
+    ------
+    DesignError
+        If the reduced model is no part of the other one, see `dropped_parts`.
     OptionError
         If likelihoods cannot be compared: one is restricted and the other is not, or both are and their fixed parts
         differ, as each of them is then the likelihood of other data.
@@ -30,8 +127,7 @@ def likelihood_ratio(
     Notes
     -----
     The chi-square distribution is that of many groups. With few, p-values of fixed coefficients are too small: in a
-    study of 24 families 8 to 12 % of true hypotheses have p < 0.05. A variance that is tested lies at its bound, which
-    halves the p-value; see `variance_test`.
+    study of 24 families 8 to 12 % of true hypotheses have p < 0.05.
 
     R counterpart: anova of two fits by lme4::lmer, with refit = FALSE.
     """
@@ -42,11 +138,13 @@ def likelihood_ratio(
             "Restricted likelihoods (REML) of models with different fixed parts cannot be compared: "
             "fit both with reml=False."
         )
-    df = model.matrix.shape[1] + model.n_parameters - reduced_model.matrix.shape[1] - reduced_model.n_parameters
-    if df < 1 or not is_nested(reduced_model.matrix, model.matrix):
-        raise DesignError("The reduced model must be a part of the full one, with fewer parameters: leave out terms.")
-    statistic = as_float(np.maximum(reduced_fits.criterion - fits.criterion, 0.0))
-    return LikelihoodRatio(statistic, df, log_f_tail(statistic / df, df, np.inf))
+    dropped = dropped_parts(model, reduced_model)
+    return ratio_test(as_float(reduced_fits.criterion - fits.criterion), dropped, mixture=mixture and fits.bounded)
+
+
+def without_term(model: MixedModel, term: int) -> MixedModel:
+    """Return a model without one of its random terms, by its place."""
+    return MixedModel(model.matrix, tuple(each for place, each in enumerate(model.terms) if place != term))
 
 
 def variance_test(
@@ -56,7 +154,7 @@ def variance_test(
     fits: LinearMixedFits,
     *,
     term: int = 0,
-    halved: bool = True,
+    mixture: bool = True,
 ) -> LikelihoodRatio:
     """Return tests that the random effects of a term have no variance.
 
@@ -66,25 +164,16 @@ def variance_test(
         What `fits` were fitted to, by REML or not.
     term
         Place of the term in the model.
-    halved
-        Whether p-values are halved, and 1 where the estimate is zero: a variance cannot be negative, and without any
-        half of the estimates are zero. Terms with several columns, and variances that are free, are tested with
+    mixture
+        Whether p-values know that a variance cannot be negative, see `ratio_test`: of a single one they are halved, and
+        1 where the estimate is zero, as half of the estimates are without any. Variances that are free are tested with
         chi-square as it is.
 
     Notes
     -----
-    Source of the mixture: Self and Liang (1987), doi:10.1080/01621459.1987.10478472.
-    R counterpart: RLRsim and lmerTest::ranova, which has ``halved = False``.
+    R counterpart: RLRsim and lmerTest::ranova, which has ``mixture = False``.
     """
-    terms = tuple(each for place, each in enumerate(model.terms) if place != term)
-    if terms:
-        reduced = fit_linear(y, MixedModel(model.matrix, terms), weights, reml=fits.reml)
-    else:
-        reduced = fit_without_term(y, model, weights, reml=fits.reml)
-    k = model.terms[term].n_columns
-    df = k * (k + 1) // 2
-    statistic = as_float(np.maximum(reduced.criterion - fits.criterion, 0.0))
-    log_p = log_f_tail(statistic / df, df, np.inf)
-    if halved and k == 1 and fits.bounded:
-        log_p = as_float(np.where(statistic > 0, log_p - np.log(2.0), log_p))
-    return LikelihoodRatio(statistic, df, log_p)
+    reduced = without_term(model, term)
+    return likelihood_ratio(
+        model, fits, reduced, fit_linear(y, reduced, weights, reml=fits.reml, bounded=fits.bounded), mixture=mixture
+    )

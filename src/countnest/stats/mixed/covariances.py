@@ -11,7 +11,7 @@ import numpy as np
 from countnest.arrays import FloatArray, as_float
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel
 
-__all__ = ["curvature_of", "entries_of", "gamma_of", "jacobian_of", "relative_covariances"]
+__all__ = ["curvature_of", "entries_of", "gamma_of", "jacobian_of", "relative_covariances", "unit_variances"]
 
 
 def entries_of(model: MixedModel) -> list[tuple[int, int, int]]:
@@ -36,6 +36,15 @@ def gamma_of(fits: LinearMixedFits, model: MixedModel) -> FloatArray:
         return fits.theta
     relative = relative_covariances(fits.theta, model)
     return as_float(np.column_stack([relative[term][:, row, column] for term, row, column in entries_of(model)]))
+
+
+def unit_variances(model: MixedModel) -> FloatArray:
+    """Return the variance (t, n) that one unit of each entry of gamma gives each sample."""
+    found = np.zeros((model.n_parameters, len(model.matrix)))
+    for place, (term, row, column) in enumerate(entries_of(model)):
+        columns = model.terms[term].columns
+        found[place] = columns[:, row] * columns[:, column] * (1.0 if row == column else 2.0)
+    return found
 
 
 def jacobian_of(fits: LinearMixedFits, model: MixedModel) -> FloatArray:

@@ -10,15 +10,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, as_int
 from countnest.errors import DesignError, OptionError
 from countnest.kernels.mixed.fit import mixed_chunk
 from countnest.stats.mixed.general import fit_general
 from countnest.stats.mixed.levels import LevelsModel, chunk_inputs, levels_model, memory_of_parts, observed
-from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome
+from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome, RandomEffects
 from countnest.stats.mixed.weights import log_determinant, normalized
 
-__all__ = ["checked", "fit_linear", "fit_without_term"]
+__all__ = ["checked", "fit_linear"]
 
 # Points at which the search begins, for a single ratio and for each of several: the profile can have two minima.
 # Those below zero are parts of the lowest ratio.
@@ -46,6 +46,8 @@ def fit_linear(
     ----------
     y
         (G, n) responses, such as log2 counts.
+    model
+        Without random terms it is the linear model, which serves for comparisons of likelihoods.
     weights
         (G, n), (1, n) or (n,) precision weights; the residual variance of an observation is sigma^2 over its weight,
         and a weight of zero leaves it out. Only their ratios within a gene count.
@@ -69,6 +71,8 @@ def fit_linear(
     R counterpart: lme4::lmer(y ~ ..., weights = weights, REML = reml), at the optimum to rounding.
     """
     y, scaled = checked(y, model, weights)
+    if not model.terms:
+        return replace(_fit_fixed(y, model, scaled, reml=reml), bounded=bounded)
     levels = levels_model(model, weighted=scaled is not None)
     if levels is None:
         if not bounded:
@@ -80,13 +84,13 @@ def fit_linear(
     return _fit_levels(y, levels, scaled, None, reml=reml, bounded=bounded)
 
 
-def fit_without_term(y: FloatArray, model: MixedModel, weights: FloatArray | None, *, reml: bool) -> LinearMixedFits:
-    """Return the linear models that are left of a model with a single random term when its variance is zero."""
-    y, scaled = checked(y, model, weights)
-    single = replace(model.terms[0], columns=model.terms[0].columns[:, :1])
-    levels = levels_model(MixedModel(model.matrix, (single,)), weighted=scaled is not None)
+def _fit_fixed(y: FloatArray, model: MixedModel, weights: FloatArray | None, *, reml: bool) -> LinearMixedFits:
+    """Return linear models without random terms: those of groups of two whose variance is zero."""
+    pairs = RandomEffects(as_int(np.arange(y.shape[1]) // 2), np.ones((y.shape[1], 1)))
+    levels = levels_model(MixedModel(model.matrix, (pairs,)), weighted=weights is not None)
     assert levels is not None
-    return _fit_levels(y, levels, scaled, np.zeros((len(y), 1)), reml=reml, bounded=True)
+    found = _fit_levels(y, levels, weights, np.zeros((len(y), 1)), reml=reml, bounded=True)
+    return replace(found, theta=np.zeros((len(y), 0)))
 
 
 def checked(y: FloatArray, model: MixedModel, weights: FloatArray | None) -> tuple[FloatArray, FloatArray | None]:

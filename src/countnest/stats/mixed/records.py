@@ -166,11 +166,16 @@ class JointMixedTests:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LikelihoodRatio:
-    """Statistics, at least zero, and log p-values (G,); the degrees of freedom of chi-square."""
+    """Statistics, at least zero, and log p-values (G,).
+
+    `df` are the degrees of freedom of chi-square; where variances are tested at their bound, `mixture`, p-values are
+    the means of those on df - 1 and df.
+    """
 
     statistic: FloatArray
     df: int
     log_p: FloatArray
+    mixture: bool = False
 
     @property
     def p_value(self) -> FloatArray:

@@ -14,7 +14,14 @@ from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel
 from countnest.stats.mixed.tests import df_left, parts_at
 
-__all__ = ["Components", "Shares", "variance_components", "variance_shares"]
+__all__ = [
+    "Components",
+    "Shares",
+    "Signed",
+    "signed_components",
+    "variance_components",
+    "variance_shares",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +42,41 @@ class Shares:
     share: FloatArray
     low: FloatArray
     high: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signed:
+    """The variance of groups where it may be negative, and the intraclass correlation with its interval, (G,) each."""
+
+    variance: FloatArray
+    correlation: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def signed_components(
+    y: FloatArray, model: MixedModel, weights: FloatArray | None, fits: LinearMixedFits, *, level: float = 0.95
+) -> Signed:
+    """Return the variance and the intraclass correlation of fits whose single variance may be negative.
+
+    Notes
+    -----
+    The correlation is that of two samples of one group, for an average sample where the column of the term is not
+    constant. Its interval is by the delta method, from the expected information. R counterpart: nlme::gls with
+    corCompSymm.
+    """
+    parts = parts_at(y, model, weights, fits, np.eye(model.matrix.shape[1])[:1])
+    inverse = kenward_roger.information_inverse(parts.products, parts.traces, df_left(parts, model))
+    ratio = fits.theta[:, 0] * _term_slopes(model)[0, 0]
+    with np.errstate(invalid="ignore"):  # genes without a fit
+        se = np.sqrt(2.0 * inverse[:, 0, 0]) * _term_slopes(model)[0, 0] / (1.0 + ratio) ** 2
+    correlation, reach = ratio / (1.0 + ratio), float(scipy.special.ndtri(0.5 + level / 2.0)) * se
+    return Signed(
+        as_float(ratio * fits.sigma**2),
+        as_float(correlation),
+        as_float(np.maximum(correlation - reach, -1.0)),
+        as_float(np.minimum(correlation + reach, 1.0)),
+    )
 
 
 def variance_components(model: MixedModel, fits: LinearMixedFits) -> tuple[Components, ...]:
