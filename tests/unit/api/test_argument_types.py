@@ -23,6 +23,7 @@ def dds():
 NEEDED = {
     "nbinom_lrt": {"reduced": "~ 1"},
     "collapse_replicates": {"groupby": ["x", "y", "z", "u", "v", "w"]},
+    "likelihood_ratio": {"reduced": "~ 1"},
     "plot_counts": {"gene": "g5"},
     "pseudobulk": {"adata": None, "by": "x"},
     "single_response": {"formula": "y ~ x", "data": None},
