@@ -149,7 +149,7 @@ def test_moderated_tests_are_those_of_dream():
     case = {key: np.array(values) for key, values in everything()["dream"].items()}
     column = {key: values[:, np.newaxis] for key, values in case.items()}
     statistic = column["estimate"] / column["se"]
-    tests = MixedTests(column["estimate"], column["se"], column["df"], statistic, np.zeros_like(statistic))
+    tests = MixedTests(column["estimate"], column["se"], column["df"], statistic)
     found = moderated_tests(tests, case["sigma"], case["residual_df"])
     np.testing.assert_allclose(found.statistic, column["t"], rtol=1e-10)
     np.testing.assert_allclose(found.df, column["df_total"], rtol=1e-10)

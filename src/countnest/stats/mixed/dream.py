@@ -46,7 +46,7 @@ def moderated_tests(
         se = as_float(tests.se / sigma[:, np.newaxis] * np.sqrt(variances)[:, np.newaxis])
         statistic = tests.estimates / se
     df = as_float(tests.df + prior[:, np.newaxis])
-    return MixedTests(tests.estimates, se, df, statistic, log_f_tail(statistic**2, 1.0, df))
+    return MixedTests(tests.estimates, se, df, statistic)
 
 
 def moderated_joint_tests(

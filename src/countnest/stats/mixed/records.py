@@ -8,6 +8,7 @@ from enum import IntEnum
 import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
+from countnest.stats.moderated.tails import log_f_tail
 
 __all__ = [
     "JointMixedTests",
@@ -135,13 +136,17 @@ def fits_of(fits: LinearMixedFits, genes: IntArray) -> LinearMixedFits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixedTests:
-    """Two-sided t tests of k contrasts: estimates, their standard errors, degrees of freedom, log p-values; (G, k)."""
+    """Two-sided t tests of k contrasts: estimates, their standard errors, degrees of freedom, t statistics; (G, k)."""
 
     estimates: FloatArray
     se: FloatArray
     df: FloatArray
     statistic: FloatArray
-    log_p: FloatArray
+
+    @property
+    def log_p(self) -> FloatArray:
+        """(G, k) logarithms of p-values, calculated when they are asked for."""
+        return log_f_tail(self.statistic**2, 1.0, self.df)
 
     @property
     def p_value(self) -> FloatArray:
