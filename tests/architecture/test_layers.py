@@ -27,7 +27,7 @@ FOUNDATION = 1
 UPWARD = {("design.design", "queries.report")}
 # Where a library may be imported; one that is not named may be imported anywhere.
 ONLY_IN = {
-    "numba": ("kernels.compiler.jit", "kernels.compiler.vectors"),
+    "numba": ("kernels.compiler.jit", "kernels.compiler.parts", "kernels.compiler.vectors"),
     "formulaic": ("design",),
     "matplotlib": ("plots",),
     "click": ("cli",),

@@ -1,4 +1,4 @@
-"""The decorator for compiled code, and its cache on disk; only `vectors` calls numba besides."""
+"""The decorator for compiled code, and its cache on disk; only `parts` and `vectors` call numba besides."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 from countnest import cache, compilation
+from countnest.kernels.compiler import parts
 
 __all__ = ["cache_folder", "kernel", "kernels"]
 
@@ -33,6 +34,7 @@ PRIVATE = (
     "dispatcher.Dispatcher.get_overload",
     "runtime.rtsys.initialize",
     "serialize.dumps",
+    *parts.PRIVATE,
 )
 
 # No wrapper for callers in C.
@@ -55,18 +57,18 @@ def kernel(function: Function) -> Function:
     if lacking() is None and hasattr(compiled, "_cache"):
         name = f"{function.__module__}.{function.__qualname__}"
         compiled._cache = KernelCache(name)
-        _call_without_wrapper(compiled, name)
+        _call_as_part(compiled, name)
     else:
         _keep_as_numba_does(compiled)
     return cast(Function, compiled)
 
 
-def _call_without_wrapper(compiled: Any, name: str) -> None:  # noqa: ANN401
+def _call_as_part(compiled: Any, name: str) -> None:  # noqa: ANN401
     """Let other kernels call a version of a kernel that Python cannot call, and that takes less time to compile."""
-    bare: Any = _jit(**OPTIONS, no_cpython_wrapper=True)(compiled.py_func)
-    bare._cache = KernelCache(name, bare=True)
-    compiled.get_call_template, compiled.get_overload = bare.get_call_template, bare.get_overload
-    _kernels.append(bare)
+    part: Any = _jit(**OPTIONS, no_cpython_wrapper=True, pipeline_class=parts.part_compiler())(compiled.py_func)
+    part._cache = KernelCache(name, is_part=True)
+    compiled.get_call_template, compiled.get_overload = part.get_call_template, part.get_overload
+    _kernels.append(part)
 
 
 @functools.cache
@@ -126,15 +128,15 @@ def _version_key(sources: Path) -> str:
 class KernelCache:
     """A file for each compiled signature, named by the kernel, its signature and the processor; in numba's protocol.
 
-    `bare` kernels are those that Python cannot call.
+    Parts of other kernels, which Python cannot call, are not kept.
 
     There is no index that two processes could write at the same time; a file appears in one move. A file that cannot
     be read is as good as none, and the kernel is compiled.
     """
 
-    def __init__(self, name: str, *, bare: bool = False) -> None:
+    def __init__(self, name: str, *, is_part: bool = False) -> None:
         self._name = name
-        self._bare = bare
+        self._is_part = is_part
         self._enabled = True
 
     @property
@@ -184,10 +186,10 @@ class KernelCache:
             compilation.not_kept(getattr(error, "strerror", None) or str(error), cache.ADVICE)
 
     def _path(self, sig: object, codegen: Any) -> Path | None:  # noqa: ANN401
-        folder = cache_folder() if self._enabled else None
+        folder = cache_folder() if self._enabled and not self._is_part else None
         if folder is None:
             return None
-        key = hashlib.sha256(repr((str(sig), codegen.magic_tuple(), self._bare)).encode()).hexdigest()[:16]
+        key = hashlib.sha256(repr((str(sig), codegen.magic_tuple())).encode()).hexdigest()[:16]
         return folder / f"{self._short_name}-{key}.kernel"
 
     @property
