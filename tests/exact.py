@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from countnest.io.tables import _FLOAT_PRECISION
+from countnest.io.text_table import FLOAT_PRECISION
 
 
 def read_exactly(path, **options):
     """Return a table of a file, its numbers exact in every pandas."""
-    return pd.read_csv(path, float_precision=_FLOAT_PRECISION, **options)
+    return pd.read_csv(path, float_precision=FLOAT_PRECISION, **options)

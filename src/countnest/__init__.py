@@ -92,15 +92,24 @@ if TYPE_CHECKING:
     from countnest.api.tximport import dataset_from_tximport as dataset_from_tximport
     from countnest.api.unmixing import unmix as unmix
     from countnest.api.warming import warm as warm
+    from countnest.containers.count_table import CountTable as CountTable
     from countnest.containers.result_set import ResultsSet as ResultsSet
     from countnest.containers.results import Results as Results
     from countnest.containers.transformed import Transformed as Transformed
     from countnest.design.individuals import renest as renest
     from countnest.errors import CountnestError as CountnestError
     from countnest.errors import CountnestWarning as CountnestWarning
+    from countnest.io.annotated import read_h5ad as read_h5ad
+    from countnest.io.feature_counts import read_featurecounts as read_featurecounts
     from countnest.io.gene_sets import read_gmt as read_gmt
+    from countnest.io.htseq import read_htseq as read_htseq
+    from countnest.io.merged import read_merged as read_merged
+    from countnest.io.quantified import read_quantified as read_quantified
+    from countnest.io.r_objects import read_rds as read_rds
+    from countnest.io.star import read_star as read_star
     from countnest.io.tables import read_counts as read_counts
     from countnest.io.tables import read_samples as read_samples
+    from countnest.io.tenx import read_10x as read_10x
     from countnest.plots.counts import plot_counts as plot_counts
     from countnest.plots.dispersion import plot_dispersion as plot_dispersion
     from countnest.plots.interaction import plot_interaction as plot_interaction

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from countnest.design.design import Design
 from countnest.design.levels.order import order_sentences
 from countnest.progress import Progress
@@ -9,8 +11,10 @@ from countnest.progress import Progress
 __all__ = ["announce"]
 
 
-def announce(design: Design, progress: Progress) -> None:
-    """Tell the reference levels, the orders of levels that mean something, and what was done to the design."""
+def announce(design: Design, progress: Progress, notes: Sequence[str] = ()) -> None:
+    """Tell the notes of a reader, reference levels, orders of levels that mean something, and changes to the design."""
+    for note in notes:
+        progress.note(f"-- {note}")
     if design.levels:
         shown = ", ".join(f"{name} {levels[0]}" for name, levels in design.levels.items())
         progress.note(f"-- reference levels: {shown}")

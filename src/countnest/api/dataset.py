@@ -10,16 +10,15 @@ from typing import Any, Self
 import pandas as pd
 
 from countnest.api.announcement import announce
+from countnest.api.given_counts import given_data, lengths_of, notes_of
 from countnest.api.handling import Handling
 from countnest.api.inputs import (
-    given_lengths,
     given_normalization_factors,
     given_size_factors,
     given_weights,
 )
 from countnest.api.query import QueryMethods
 from countnest.arrays import FloatArray
-from countnest.containers.counts import count_data
 from countnest.containers.gene_info import matched_info
 from countnest.counterparts import Answering
 from countnest.design.build import build_design
@@ -96,9 +95,7 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
         check_flags(quiet=quiet)
         self._quiet = quiet
         self._last_engine = Engine(n_threads=n_threads, progress=progress(quiet=False))
-        self._data = count_data(
-            counts, samples, orientation=orientation, layer=layer, gene_info=gene_info, cells_ok=cells_ok
-        )
+        self._data = given_data(counts, samples, orientation, gene_info, layer, cells_ok)
         self._design = build_design(
             design,
             self._data.sheet,
@@ -127,10 +124,9 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
         self._fits: dict[str, StoredFit] = {}
         self._told: frozenset[str] = frozenset()  # the advice that was given: once for a data set is enough
         self.truth = None
-        self._lengths: FloatArray | None = None
-        if avg_tx_length is not None:
+        self._lengths = lengths_of(counts, avg_tx_length, self._data)
+        if self._lengths is not None:
             _refuse_both(size_factors, normalization_factors)
-            self._lengths = given_lengths(avg_tx_length, self._data)
         if size_factors is not None and normalization_factors is not None:
             raise NormalizationError(
                 "size_factors and normalization_factors are both given, but only one of them can be used: "
@@ -140,7 +136,7 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
             self._given = given_normalization_factors(normalization_factors, self._data)
         elif size_factors is not None:
             self._given = given_size_factors(size_factors, self._data)
-        announce(self._design, progress(quiet))
+        announce(self._design, progress(quiet), notes_of(counts))
 
     def _described(self) -> tuple[str, dict[str, str]]:
         """Describe the data set in a line and a few facts."""

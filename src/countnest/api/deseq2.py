@@ -73,10 +73,11 @@ class DESeqDataSet(CountDataSet):
     Parameters
     ----------
     counts
-        Raw counts: a DataFrame in either orientation, a NumPy array, a SciPy sparse matrix or an AnnData object. It is
-        copied, never changed. Samples are matched by label where both sides have labels.
+        Raw counts: a DataFrame in either orientation, a NumPy array, a SciPy sparse matrix, an AnnData object, or what
+        `read_counts` returns. It is copied, never changed. Samples are matched by label where both sides have labels.
     samples
-        Sample sheet: one row for each sample. None: the `obs` of an AnnData object.
+        Sample sheet: one row for each sample. None: the `obs` of an AnnData object, or the sheet that was read with the
+        counts.
     design
         A formula such as "~ batch + condition", or a model matrix as a DataFrame. Random terms, "~ condition +
         (1 | donor)", are for mixed models.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from countnest.api.deseq2 import DESeqDataSet
 from countnest.arrays import FloatArray
-from countnest.errors import CountsError, SamplesError, listing
+from countnest.errors import SamplesError, listing
 from countnest.files import FilePath
 from countnest.io.htseq import read_htseq
 from countnest.signature import checked_arguments
@@ -56,19 +57,8 @@ def dataset_from_htseq(
         )
     names = pd.Index([str(name) for name in sample_table.iloc[:, 0]], name=sample_table.columns[0])
     files = [str(file) for file in sample_table.iloc[:, 1]]
-    columns = [read_htseq(Path(directory) / file) for file in files]
-    for file, column in zip(files, columns, strict=True):
-        _check_same_genes(file, column.index, files[0], columns[0].index)
-    counts = pd.concat(columns, axis=1)
-    counts.columns = names
-    return DESeqDataSet(counts, sample_table.iloc[:, 2:].set_axis(names), design, **options)
-
-
-def _check_same_genes(file: str, genes: pd.Index, first_file: str, first: pd.Index) -> None:
-    if genes.equals(first):
-        return
-    differing = genes.symmetric_difference(first, sort=False)
-    what = f"not in both: {listing(differing)}" if len(differing) else "their order differs"
-    raise CountsError(
-        f"'{file}' does not have the same genes as '{first_file}' ({what}). Count all samples with the same annotation."
-    )
+    if names.has_duplicates:
+        raise SamplesError(f"names of samples occur more than once: {listing(names[names.duplicated()].unique())}.")
+    record = read_htseq({name: Path(directory) / file for name, file in zip(names, files, strict=True)})
+    counts = record.counts.set_axis(names, axis=1)
+    return DESeqDataSet(replace(record, counts=counts), sample_table.iloc[:, 2:].set_axis(names), design, **options)

@@ -5,21 +5,20 @@ Source: Soneson, Love and Robinson (2015), doi:10.12688/f1000research.7563.2.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from countnest.api.deseq2 import DESeqDataSet
 from countnest.arrays import FloatArray
+from countnest.containers.count_table import CountsFromAbundance
 from countnest.containers.given import refused_kind
 from countnest.errors import CountsError, OptionError
 from countnest.options import check_option
 from countnest.signature import checked_arguments
 
-__all__ = ["CountsFromAbundance", "dataset_from_tximport"]
-
-CountsFromAbundance = Literal["no", "scaledTPM", "lengthScaledTPM"]
+__all__ = ["dataset_from_tximport"]
 
 
 @checked_arguments

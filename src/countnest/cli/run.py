@@ -38,7 +38,7 @@ from countnest.stats.hidden.factors import HiddenOptions
 if TYPE_CHECKING:
     import pandas as pd
 
-    from countnest import DESeqDataSet
+    from countnest import CountTable, DESeqDataSet
 
 __all__ = ["run_request"]
 
@@ -49,7 +49,7 @@ _TOP = 10
 class _Inputs:
     """The data and the comparisons to make."""
 
-    counts: pd.DataFrame
+    counts: pd.DataFrame | CountTable
     samples: pd.DataFrame
     design: str
     reference: dict[str, str]

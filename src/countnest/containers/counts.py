@@ -289,7 +289,8 @@ def _check_columns(frame: pd.DataFrame) -> None:
         if names <= set(map(str, frame.columns)):
             raise CountsError(
                 f"counts is a file of {program}, which is of one sample: it has the columns {listing(sorted(names))}. "
-                "Collect those of all samples by tximport, and use cn.dataset_from_tximport."
+                "Read those of all samples with cn.read_quantified; or collect them by tximport, and use "
+                "cn.dataset_from_tximport."
             )
     unfit = {dtype for dtype in dtypes.unique() if getattr(dtype, "kind", "O") not in "iuf"}
     if unfit:

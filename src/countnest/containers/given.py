@@ -23,24 +23,26 @@ _FROM_R = (
 _READS = "it holds reads, which must be counted first, for example by featureCounts, htseq-count or STAR"
 # What reads a file, by the end of its name; {path} is the path in quotes.
 _READERS: dict[str, str] = {
-    ".h5ad": "read it with anndata.read_h5ad({path}), and give what that returns",
+    ".h5ad": "read it with cn.read_counts({path}) or anndata.read_h5ad({path}), and give what that returns",
     ".zarr": "read it with anndata.read_zarr({path}), and give what that returns",
     ".loom": "read it with anndata.io.read_loom({path}), and give what that returns",
     ".h5mu": "read it with mudata.read_h5mu({path}), and give one of its modalities",
     ".h5": "read a file of Cell Ranger with scanpy.read_10x_h5({path}), or take the array from h5py.File({path})",
     ".hdf5": "take the array from h5py.File({path})",
-    ".xlsx": "read it with pd.read_excel({path}, index_col=0), or save it in Excel as 'CSV UTF-8'",
+    ".xlsx": "read it with cn.read_counts({path}) or pd.read_excel({path}, index_col=0), or save it in Excel as 'CSV "
+    "UTF-8'",
     ".rds": _FROM_R,
     ".rda": _FROM_R,
     ".rdata": _FROM_R,
     ".mtx": "read its folder with scanpy.read_10x_mtx(...), or the matrix alone with scipy.io.mmread({path})",
     ".npy": "read it with np.load({path})",
     ".npz": "read it with scipy.sparse.load_npz({path})",
-    ".parquet": "read it with pd.read_parquet({path}), and set the labels as its index",
+    ".parquet": "read it with cn.read_counts({path})",
     ".feather": "read it with pd.read_feather({path}), and set the labels as its index",
     ".pkl": "read it with pd.read_pickle({path})",
     ".gct": "read it with pd.read_csv({path}, sep='\\t', skiprows=2, index_col=0)",
-    ".sf": "it is of one sample: collect all of them by tximport, and use cn.dataset_from_tximport",
+    ".sf": "it is of one sample: cn.read_counts reads those of all samples, with the genes of the transcripts; or "
+    "collect them by tximport, and use cn.dataset_from_tximport",
     ".bam": _READS,
     ".fastq": _READS,
     ".countnest": "it holds a data set: cn.load({path})",
@@ -108,8 +110,8 @@ def _of_paths(paths: list[str], wanted: Wanted) -> str:
     if wanted == "samples":
         return f"{what}; read the file with cn.read_samples({paths[0]!r}), and give what that returns"
     return (
-        f"{what}; for files of htseq-count use cn.dataset_from_htseq; read tables with cn.read_counts and join them: "
-        "pd.concat([cn.read_counts(path) for path in paths], axis=1)"
+        f"{what}; read the files of a program together, cn.read_counts(paths), those of htseq-count also with "
+        "cn.dataset_from_htseq; join tables: pd.concat([cn.read_counts(path) for path in paths], axis=1)"
     )
 
 

@@ -1,95 +1,184 @@
-"""Reading of count tables and sample sheets from text files, without pandas' silent repairs."""
+"""Reading of count tables, whatever wrote them, and of sample sheets, without pandas' silent repairs."""
 
 from __future__ import annotations
 
-import csv
-import io
+import os
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import chain
-from pathlib import Path
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from countnest.containers.given import file_remedy
-from countnest.errors import CountnestError, CountsError, FileError, SamplesError, listing, suggestion, warn
+from countnest.containers.count_table import CountTable
+from countnest.errors import FileError, OptionError, SamplesError, counted, listing, suggestion, warn
 from countnest.files import FilePath
-from countnest.io.text import STAR_REMEDY, file_text
-from countnest.remedies import advised
+from countnest.io.annotated import read_h5ad
+from countnest.io.excel_dates import warn_of_dates
+from countnest.io.feature_counts import read_featurecounts
+from countnest.io.formats import Program, binary_kind, program_of, tenx_matrix
+from countnest.io.htseq import read_htseq
+from countnest.io.merged import read_merged
+from countnest.io.quantified import QUANTIFIED, read_quantified
+from countnest.io.r_objects import read_rds
+from countnest.io.sample_names import Paths, named_paths
+from countnest.io.spreadsheets import excel_frame, parquet_frame
+from countnest.io.star import Strand, read_star
+from countnest.io.tenx import tenx_table
+from countnest.io.text import file_bytes, file_text, text_of, unpacked
+from countnest.io.text_table import count_frame, refuse_repeated, repeated_in, rows_of, text_table
+from countnest.remedies import advised, option
 from countnest.signature import checked_arguments
 
 __all__ = ["read_counts", "read_samples"]
 
-_MISSING_COUNTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 _MISSING_NUMBERS = {"na", "n/a", "nan", "null"}  # compared in lower case
 _NUMBER = re.compile(r"[+-]?(?!0\d)(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
-# before pandas 3.1 the last digits of a number were not exact by default; since then the option is deprecated
-_FLOAT_PRECISION: Literal["round_trip"] | None = (
-    "round_trip" if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else None
-)
 _EXACT = 2**53  # larger whole numbers are identifiers, and float64 would change them
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-# A file of the Broad Institute begins with the number of its format; htseq-count ends with reads that have no gene.
-_GCT = ("#1.2", "#1.3")
-_HTSEQ = re.compile(r"^(?:__)?no_feature\b", re.MULTILINE)
 
 
 @checked_arguments
-def read_counts(path: FilePath) -> pd.DataFrame:
-    """Read a count table from a text file, plain or compressed with gzip.
+def read_counts(
+    path: Paths,
+    *,
+    layer: str | None = None,
+    strand: Strand | None = None,
+    transcripts: pd.DataFrame | FilePath | None = None,
+    sheet: str | None = None,
+) -> pd.DataFrame | CountTable:
+    r"""Read counts from a table, or from the files of a program, which is recognised by their content.
 
-    The separator (comma, tab, semicolon, space) is recognised; comment lines above the header, as featureCounts writes
-    them, are skipped. A header that lacks the name of the label column, as R writes it, is understood. Columns that
-    describe the genes, such as those of featureCounts (Chr, Start, End, Strand, Length), stay: `DESeqDataSet` tells
-    them from samples and keeps them as `gene_info`.
+    `DESeqDataSet` takes what is returned. A plain table is a DataFrame: comma-, tab-, semicolon- or space-separated
+    text, Parquet, or a sheet of a workbook. What a program wrote is a `CountTable`, which has more than counts:
+    featureCounts, STAR, htseq-count, Salmon, kallisto, RSEM, oarfish, merged tables of nf-core/rnaseq, AnnData (.h5ad),
+    a SummarizedExperiment of R (.rds), and folders of Cell Ranger whose barcodes are samples. Text may be UTF-8 or
+    UTF-16, plain, or packed with gzip, bzip2, xz or zip.
 
     Parameters
     ----------
     path
-        The file: a header line, then one line for each gene (or sample) with its label first.
+        The file or the folder; of programs with a file by sample all files, as a list or as a dict by sample. A plain
+        table has a header, perhaps with comment lines above it, then one line for each gene (or sample) with its label
+        first; a header that lacks the name of the label column, as R writes it, is understood. Columns that describe
+        the genes stay: `DESeqDataSet` tells them from samples and keeps them as `gene_info`.
+    layer
+        The layer of an AnnData file, or the assay of a file of R, that holds the counts.
+    strand
+        The column of STAR's files, see `read_star`; None: recognised from the counts.
+    transcripts
+        The gene of each transcript, of Salmon, kallisto, RSEM and oarfish, see `read_quantified`.
+    sheet
+        The sheet of a workbook of Excel; None: the first one.
 
     Returns
     -------
-    pandas.DataFrame
-        Labels of the first column as text in the index; columns of whole numbers as int64, with missing values or
-        decimals as float64; text stays text.
+    pandas.DataFrame or CountTable
+        Of a plain table a DataFrame: labels of the first column as text in the index; columns of whole numbers as
+        int64, with missing values or decimals as float64; text stays text. Otherwise what `read_featurecounts`,
+        `read_star`, `read_htseq`, `read_quantified`, `read_merged`, `read_h5ad` or `read_rds` returns.
 
     Raises
     ------
     FileError
-        The file is missing, a folder, empty, not text, or its lines do not have equal numbers of fields.
+        A file is missing, empty or incomplete, or files are of different programs: the message has the file and the
+        line.
     CountsError
-        A name occurs more than once in the header.
+        A name occurs more than once in the header; files have different genes.
+    OptionError
+        A library is not installed that files of this kind need; or an argument does not apply to them.
+
+    Warns
+    -----
+    CountnestWarning
+        Names of genes are dates, as spreadsheets make them of SEPT2 and MARCH1.
 
     Notes
     -----
-    R counterpart: `utils::read.table(path, header = TRUE, row.names = 1, check.names = FALSE)`.
+    R counterpart: `utils::read.table(path, header = TRUE, row.names = 1, check.names = FALSE)` of a plain table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("counts.csv").write_text("gene,S1,S2\ng1,4,7\ng2,0,3\n")
+    >>> read_counts("counts.csv").to_dict("list")
+    {'S1': [4, 0], 'S2': [7, 3]}
     """
-    source = _source(path)
-    _refuse_repeated(source, CountsError)
-    places = [str(place) for place in range(len(source.names))]
-    try:
-        frame = pd.read_csv(
-            io.StringIO(source.body),
-            sep=source.separator,
-            header=None,
-            names=places,
-            index_col=0,
-            dtype={places[0]: str},
-            keep_default_na=False,
-            na_values=dict.fromkeys(places[1:], _MISSING_COUNTS),
-            float_precision=_FLOAT_PRECISION,
-            low_memory=False,
-        )
-    except pd.errors.ParserError as error:
-        raise FileError(f"'{path}' cannot be read as a table: {error}. Is the file complete?") from error
-    frame.index = pd.Index([str(label) for label in frame.index], name=source.names[0] or None)
-    frame.columns = pd.Index(source.names[1:])
+    given: dict[str, Any] = {"layer": layer, "strand": strand, "transcripts": transcripts, "sheet": sheet}
+    options = {name: value for name, value in given.items() if value is not None}
+    files = named_paths(path)
+    first = next(iter(files.values()))
+    if not isinstance(path, (str, os.PathLike)):
+        return _of_program(program_of(file_text(first), one_sample=True), files, options)
+    if tenx_matrix(path) is not None:
+        _refuse_options(options, "a folder of Cell Ranger")
+        return tenx_table(path)
+    data = file_bytes(path)
+    found = _of_binary(data, path, options)
+    if found is not None:
+        return found
+    text = text_of(data, path)
+    program = program_of(text)
+    if program != "table":
+        return _of_program(program, files, options)
+    _refuse_options(options, "a plain table")
+    frame = count_frame(text, path)
+    warn_of_dates(frame.index)
     return frame
+
+
+def _of_binary(data: bytes, path: FilePath, options: dict[str, Any]) -> pd.DataFrame | CountTable | None:
+    """Return the counts in a file that is not text; None: it may be text."""
+    kind = binary_kind(unpacked(data, path), path)
+    if kind == "hdf5":
+        _refuse_options(options, "a file of AnnData", "layer")
+        return read_h5ad(path, **options)
+    if kind == "rds":
+        _refuse_options(options, "a file of R", "layer")
+        return read_rds(path, **options)
+    if kind == "parquet":
+        _refuse_options(options, "a Parquet file")
+        frame = parquet_frame(data, path)
+    elif kind == "excel":
+        _refuse_options(options, "a workbook", "sheet")
+        frame = excel_frame(unpacked(data, path), path, **options)
+    else:
+        return None
+    warn_of_dates(frame.index)
+    return frame
+
+
+def _of_program(program: Program, files: Mapping[str, FilePath], options: dict[str, Any]) -> CountTable:
+    """Return the counts in the files of a program."""
+    what = f"files of {program}"
+    if program == "STAR":
+        _refuse_options(options, what, "strand")
+        return read_star(files, **options)
+    if program in QUANTIFIED:
+        _refuse_options(options, what, "transcripts")
+        return read_quantified(files, **options)
+    _refuse_options(options, what)
+    if program == "featureCounts":
+        return read_featurecounts(files)
+    if program == "htseq-count":
+        return read_htseq(files)
+    first, *others = files.values()
+    if program == "table":
+        raise FileError(
+            f"'{first}' is a plain table, or one of a program that is not known, and {counted(len(files), 'file')} "
+            "were given. Read each with cn.read_counts, and join them: pd.concat([...], axis=1)."
+        )
+    if others:
+        raise FileError(f"'{first}' is of all samples: give this table alone, and lengths to cn.read_merged.")
+    return read_merged(first)
+
+
+def _refuse_options(options: dict[str, Any], what: str, *known: str) -> None:
+    """Raise `OptionError` for arguments that do not apply to a kind of file."""
+    wrong = [name for name in options if name not in known]
+    if wrong:
+        raise OptionError(f"{option(wrong[0])} does not apply to {what}; leave it out.")
 
 
 @checked_arguments
@@ -123,13 +212,13 @@ def read_samples(path: FilePath, *, index: str | None = None) -> pd.DataFrame:
     -----
     R counterpart: `utils::read.table(path, header = TRUE, row.names = 1, na.strings = "")`.
     """
-    source = _source(path)
-    _refuse_repeated(source, SamplesError)
+    source = text_table(file_text(path), path)
+    refuse_repeated(source, SamplesError)
     if index is not None and index not in source.names:
         known = source.names
         raise SamplesError(f"'{path}' has no column {index!r}, but has {listing(known)}.{suggestion(index, known)}")
     place = 0 if index is None else source.names.index(index)
-    rows = [row for _, row in _rows(source.body, source.separator, path)]
+    rows = [row for _, row in rows_of(source.body, source.separator, path)]
     labels = [row[place] for row in rows]
     _check_labels(labels, path)
     cells = {name: [row[i] for row in rows] for i, name in enumerate(source.names) if i != place}
@@ -140,113 +229,11 @@ def read_samples(path: FilePath, *, index: str | None = None) -> pd.DataFrame:
     return sheet
 
 
-# The text of a file
-
-
-class _Source(NamedTuple):
-    """A text file taken apart: the names of the columns, the lines under them, the separator."""
-
-    path: FilePath
-    names: list[str]
-    body: str
-    separator: str
-
-
-def _source(path: FilePath) -> _Source:
-    text = file_text(path)
-    header, header_line, body = _header_and_body(text, path)
-    separator = _separator(header, path)
-    names = next(csv.reader([header], delimiter=separator))
-    _refuse_other_tables(text, names, body, path)
-    lengths = _field_counts(body, separator, path)
-    first = next(lengths, None)
-    if first is None:
-        raise FileError(f"'{path}' has a header but no lines under it.")
-    if first[1] == len(names) + 1:  # R leaves out the name of the label column
-        names = ["", *names]
-    for line, length in chain([first], lengths):
-        if length != len(names):
-            raise FileError(
-                f"'{path}' is not a regular table: the header has {len(names)} fields, but line {header_line + line} "
-                f"has {length}. Is the file complete, and separated by {separator!r} throughout?"
-            )
-    return _Source(path, names, body, separator)
-
-
-def _refuse_other_tables(text: str, names: list[str], body: str, path: FilePath) -> None:
-    """Raise for tables without a header, or with other lines above it, and tell how to read them."""
-    if text.startswith(_GCT):
-        raise FileError(
-            f"'{path}' is a table in the GCT format: {str(file_remedy('x.gct')).replace('x.gct', str(path))}."
-        )
-    if names[0] == "N_unmapped":
-        raise FileError(f"'{path}' is a file of STAR (ReadsPerGene.out.tab), which has no header. {STAR_REMEDY}")
-    if all(_INTEGER.fullmatch(name) for name in names[1:]) and _HTSEQ.search(body):
-        raise FileError(
-            f"'{path}' is a file of htseq-count, which has no header and is of one sample: use cn.dataset_from_htseq "
-            f"{advised('', 'in Python ')}for the files of all samples."
-        )
-
-
-def _header_and_body(text: str, path: FilePath) -> tuple[str, int, str]:
-    """Return the first line that is neither blank nor a comment, its number, and everything under it."""
-    start = 0
-    for number, line in enumerate(io.StringIO(text), start=1):
-        start += len(line)
-        if line.strip() and not line.startswith("#"):
-            return line.removesuffix("\n"), number, text[start:]
-    raise FileError(f"'{path}' is empty; it needs a header line and one line for each label.")
-
-
-def _separator(header: str, path: FilePath) -> str:
-    """Return the separator of the header: tab before comma or semicolon, or after them in a .csv file; else space."""
-    bare = re.sub(r'"[^"]*"', "", header)
-    mark = max(",;", key=bare.count)
-    is_csv = ".csv" in [suffix.lower() for suffix in Path(path).suffixes[-2:]]
-    for separator in (mark, "\t", " ") if is_csv else ("\t", mark, " "):
-        if separator in bare:
-            return separator
-    raise FileError(f"'{path}' has one column only; separate its columns by commas or tabs. Its header: {header!r}")
-
-
-def _field_counts(body: str, separator: str, path: FilePath) -> Iterator[tuple[int, int]]:
-    """Yield the number of each line under the header that is not blank, and how many fields it has."""
-    if '"' in body:
-        return ((number, len(row)) for number, row in _rows(body, separator, path))
-    lines = enumerate(io.StringIO(body), start=1)
-    return ((number, line.count(separator) + 1) for number, line in lines if line.strip(" \n"))
-
-
-def _rows(body: str, separator: str, path: FilePath) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the fields of each line that is not blank."""
-    reader = csv.reader(io.StringIO(body), delimiter=separator)
-    try:
-        yield from ((reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip())
-    except csv.Error as error:
-        raise FileError(f"'{path}' cannot be read as a table: {error}. Is a quotation mark missing?") from error
-
-
-def _refuse_repeated(source: _Source, error: type[CountnestError]) -> None:
-    names = source.names[1:]
-    if "" in names:
-        raise error(f"'{source.path}': column {names.index('') + 2} has no name in the header; name it or remove it.")
-    repeated = _repeated(source.names)
-    if repeated:
-        raise error(f"'{source.path}': the header has names more than once: {listing(repeated)}. Rename or drop them.")
-
-
-def _repeated(names: list[str]) -> list[str]:
-    return [name for name, times in Counter(names).items() if times > 1]
-
-
-# The cells of a sample sheet
-
-
 def _check_labels(labels: list[str], path: FilePath) -> None:
     empty = labels.count("")
     if empty:
         raise SamplesError(f"'{path}': {empty} of {len(labels)} rows have no sample label; fill the label column.")
-    repeated = _repeated(labels)
+    repeated = repeated_in(labels)
     if repeated:
         raise SamplesError(
             f"'{path}': sample labels occur more than once: {listing(repeated)}. Correct them, or "

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import gzip
+import importlib
+import io
+import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from countnest.containers.given import file_remedy
-from countnest.errors import FileError, suggestion
+from countnest.errors import FileError, listing, suggestion
 from countnest.files import FilePath, check_path
 
-__all__ = ["STAR_REMEDY", "file_text"]
+__all__ = ["file_bytes", "file_text", "text_of", "unpacked"]
 
-STAR_REMEDY = (
-    "Its columns of counts are 1: unstranded, 2: the first read on the strand of the gene (htseq-count -s yes), 3: the "
-    "second read on it (-s reverse, as most stranded kits have it). Read one of them for every sample, such as "
-    "pd.read_csv(path, sep='\\t', header=None, index_col=0)[3], join them by pd.concat(..., axis=1), and give the "
-    "table to DESeqDataSet, which leaves out the rows N_unmapped to N_ambiguous."
-)
 _BEGINNINGS = {b"PK\x03\x04": "x.xlsx", b"\x89HDF": "x.h5ad"}
+_WORKBOOK = "xl/workbook.xml"
+_OF_THE_SYSTEM = "__MACOSX/"
+_ZIP: Final = b"PK\x03\x04"
+# Not every Python is built with the modules of the last two.
+_PACKED: Final[dict[bytes, Callable[[bytes], bytes]]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"BZh": lambda data: bytes(importlib.import_module("bz2").decompress(data)),
+    b"\xfd7zXZ": lambda data: bytes(importlib.import_module("lzma").decompress(data)),
+}
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _SAVE_AS_TEXT = "Save the table as comma- or tab-separated text in UTF-8 (in Excel: 'CSV UTF-8')."
 
 
 def file_text(path: FilePath) -> str:
     """Return the text of a file, unpacked, with Unix line endings."""
-    check_path(path)
-    data = _bytes(path)
+    return text_of(file_bytes(path), path)
+
+
+def text_of(data: bytes, path: FilePath) -> str:
+    """Return the text in the bytes of a file: UTF-8, or UTF-16 with its mark, as Excel writes 'Unicode text'.
+
+    It may be packed: with gzip, bzip2 or xz, or in a zip archive by itself.
+    """
+    data = unpacked(data, path)
     _refuse_other_kinds(data, path)
     try:
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
-    except (EOFError, OSError, zlib.error) as error:
-        raise FileError(f"'{path}' cannot be unpacked: {error}. Was it copied completely?") from error
+        text = data.decode("utf-16" if data[:2] in _UTF16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(f"'{path}' is not UTF-8 text. {_save_as_text(path)}") from error
     if "\0" in text:
@@ -40,7 +54,39 @@ def file_text(path: FilePath) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _bytes(path: FilePath) -> bytes:
+def unpacked(data: bytes, path: FilePath) -> bytes:
+    """Return the content of a packed file, and any other bytes unchanged."""
+    if data.startswith(_ZIP):
+        return _only_member(data, path)
+    unpack = next((unpack for start, unpack in _PACKED.items() if data.startswith(start)), None)
+    if unpack is None:
+        return data
+    try:
+        return unpack(data)
+    except Exception as error:  # each library has its own kinds
+        raise FileError(f"'{path}' cannot be unpacked: {error}. Was it copied completely?") from error
+
+
+def _only_member(data: bytes, path: FilePath) -> bytes:
+    """Return the only file in a zip archive; a workbook of Excel, and what cannot be opened, unchanged."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+            members = [name for name in names if not name.startswith(_OF_THE_SYSTEM)]
+            if _WORKBOOK in members:
+                return data
+            if len(members) == 1:
+                return archive.read(members[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        return data
+    raise FileError(
+        f"'{path}' is a zip archive of {len(members)} files: {listing(members)}. Unpack it, and give the files."
+    )
+
+
+def file_bytes(path: FilePath) -> bytes:
+    """Return the bytes of a file."""
+    check_path(path)
     place = Path(path).expanduser()
     if place.is_dir():
         raise FileError(f"'{path}' is a folder; give the name of a file.")

@@ -113,6 +113,20 @@ def htseq(folder, contents, **table_of):
     return cn.dataset_from_htseq(samples, folder, "~ group", **table_of)
 
 
+def by_sample(folder, lines, **options):
+    """Return the data set of four files, read together."""
+    files = {name: written(folder, f"{name}.txt", lines(VALUES[:, j])) for j, name in enumerate(S)}
+    return study(cn.read_counts(files, **options))
+
+
+def star_lines(counts):
+    return STAR + "".join(f"{g}\t{c}\t{c // 50}\t{c}\n" for g, c in zip(G, counts, strict=True))
+
+
+def htseq_lines(counts):
+    return "".join(f"{g}\t{c}\n" for g, c in zip(G, counts, strict=True)) + HTSEQ_END
+
+
 OK = None  # accepted without a word
 
 
