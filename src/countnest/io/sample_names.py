@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from countnest.errors import FileError, OptionError, kind_of, listing
+from countnest.errors import FileError, listing
 from countnest.files import FilePath, check_path
 
 __all__ = ["Paths", "bam_names", "named_paths", "sample_name"]
@@ -45,15 +45,14 @@ def named_paths(paths: Paths) -> dict[str, FilePath]:
     """
     if isinstance(paths, (Mapping, pd.Series)):
         named = {str(name): path for name, path in paths.items()}
-    elif isinstance(paths, (str, os.PathLike)):
-        named = {sample_name(paths): paths}
-    elif isinstance(paths, Iterable):
+    elif isinstance(paths, Iterable) and not isinstance(paths, (str, bytes)):
         given = list(paths)
         for path in given:
             check_path(path)
         named = dict(zip(_unique_names(given), given, strict=True))
     else:
-        raise OptionError(f"files are given by their paths: one, a list, or a dict by sample; got {kind_of(paths)}.")
+        check_path(paths)
+        named = {sample_name(paths): paths}
     if not named:
         raise FileError("there are no files: the list of paths is empty.")
     for path in named.values():

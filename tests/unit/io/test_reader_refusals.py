@@ -130,7 +130,7 @@ def test_sets_of_files_that_make_no_table_are_refused(tmp_path):
         cn.read_counts([])
     with refused(FileError, "samples of the same name, 'quant'", "a dict"):
         cn.read_counts([tmp_path / "quant/quant.sf", tmp_path / "quant.sf.gz", tmp_path / "quant" / "quant.sf.gz"])
-    with refused(OptionError, "files are given by their paths"):
+    with refused(FileError, "A path is needed"):
         cn.read_star(3)
     with refused(FileError, "A path is needed"):
         cn.read_star([3])
