@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 import countnest as cn
 from countnest.errors import ContrastError, DesignError, OptionError
@@ -91,6 +92,36 @@ def test_moderated_tests_answer_several_rows_jointly(fitted):
         np.testing.assert_allclose(found.table.filter(like="log2FoldChange."), plain.filter(like="log2FoldChange."))
         stages = query.test(kind, fit="lmm", stagewise=True)[0].table
         np.testing.assert_array_equal(stages["padj_screen"], found.table["padj"])
+
+
+def test_averages_over_the_ratio_of_variances_answer_queries(study):
+    fewer = made(study)[:, np.delete(np.arange(len(study.samples)), [0, 7, 11])]
+    fitted = cn.lmm(fewer, values="vst", filter=False, quiet=True)
+    query = fitted.effect("treat1", levels="reference")
+    plain, found = query.test(fit="lmm")[0].table, query.test("averaged", fit="lmm", confint=0.9)[0]
+    table = found.table
+    assert found.info.test == "averaged moderated t"
+    assert np.corrcoef(plain["log2FoldChange"], table["log2FoldChange"])[0, 1] > 0.99
+    np.testing.assert_allclose(2 * scipy.stats.norm.sf(table["stat"].abs()), table["pvalue"], rtol=1e-9)
+    assert (np.sign(table["stat"]) == np.sign(table["log2FoldChange"])).all()
+    inside = (table["ciLower"] < 0) & (table["ciUpper"] > 0)
+    assert (inside == (table["pvalue"] > 0.1)).mean() > 0.98
+    assert query.joint().test("averaged", fit="lmm").info.test == "averaged moderated F"
+    sides = [
+        query[0].test("averaged", fit="lmm", lfc_threshold=0.5, alt_hypothesis=side).table
+        for side in ("greater", "less", "lessAbs", "greaterAbs")
+    ]
+    assert ((sides[0]["pvalue"] + sides[1]["pvalue"]) > 1 - 1e-9).all()
+    assert (sides[3]["pvalue"] >= table["pvalue"] - 1e-12).all()
+    assert (sides[0]["stat"] >= 0).all()
+    assert (sides[1]["stat"] <= 0).all()
+    assert sides[2]["pvalue"].between(0, 1).all()
+
+
+def test_averages_need_values_without_weights_and_one_random_intercept(study):
+    dds = cn.lmm(made(study), values="voom", quiet=True)
+    with pytest.raises(OptionError, match="without weights"):
+        dds.effect("treat1", levels=("B", "A")).test("averaged", fit="lmm")
 
 
 def test_rows_of_several_strata_are_refused(fitted):

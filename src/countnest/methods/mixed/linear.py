@@ -24,11 +24,13 @@ from countnest.methods.fit import (
     nothing_withheld,
     register_fit,
 )
+from countnest.methods.mixed.averaged import averaged_joint, averaged_rows
 from countnest.methods.mixed.linear_kinds import DF_NAMES, kinds_of
 from countnest.methods.mixed.model import mixed_model, models_block, without
 from countnest.methods.mixed.protocol import MixedAccess, MixedComparison
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
+from countnest.stats.mixed.averaged import AveragedVariances, averaged_variances
 from countnest.stats.mixed.comparisons import likelihood_ratio
 from countnest.stats.mixed.dream import moderated_joint_tests, moderated_tests
 from countnest.stats.mixed.linear import fit_linear
@@ -183,6 +185,8 @@ class LinearMixedFit(UnshrunkenFit):
         self, contrasts: FloatArray, kind: str, *, threshold: float, alternative: AltHypothesis, unchanged: BoolArray
     ) -> RowTests:
         """Test each of the contrasts (k, p)."""
+        if kind == "averaged":
+            return averaged_rows(self._averaged(), self.stored.kept, contrasts, unchanged, threshold, alternative)
         found = self._tests(contrasts, kind)
         if kind == "lrt":
             return self._whole(found, *self._ratios(contrasts), 1.0, unchanged, None)
@@ -202,8 +206,11 @@ class LinearMixedFit(UnshrunkenFit):
 
     def _strata(self) -> Strata:
         if self.stored.weights is not None:
-            raise OptionError("tests by strata are for values without weights: fit values='log2'.")
+            raise OptionError("tests by strata, and averaged ones, are for values without weights: fit values='log2'.")
         return strata_of(self.stored.values, self.model)
+
+    def _averaged(self) -> AveragedVariances:
+        return averaged_variances(self.stored.values, self.model, self._strata())
 
     def _rule(self, contrasts: FloatArray) -> DegreesOfFreedom | FloatArray:
         """Return the rule for degrees of freedom, or the degrees of freedom (k,) of contrasts where it gives them."""
@@ -244,6 +251,8 @@ class LinearMixedFit(UnshrunkenFit):
     def joint_test(self, contrasts: FloatArray, kind: str) -> JointTest:
         """Test that all contrasts (k, p) are zero."""
         stored = self.stored
+        if kind == "averaged":
+            return averaged_joint(self._averaged(), stored.kept, contrasts)
         lfc = expand(stored.kept, stored.fits.coefficients @ contrasts.T)
         if kind == "lrt":
             ratio = self._ratio(contrasts)

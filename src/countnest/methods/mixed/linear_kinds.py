@@ -33,4 +33,7 @@ def kinds_of(rule: str) -> Mapping[str, TestKind]:
         "dream": TestKind(
             "moderated t (dream)", has_threshold=True, is_filtered=True, joint_label="moderated F (dream)"
         ),
+        "averaged": TestKind(
+            "averaged moderated t", has_threshold=True, is_filtered=True, joint_label="averaged moderated F"
+        ),
     }
