@@ -33,7 +33,7 @@ def texts(cell):
     return found
 
 
-def test_there_are_six():
+def test_there_are_seven():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_quickstart",
         "02_nested_interactions",
@@ -41,6 +41,7 @@ def test_there_are_six():
         "04_hidden_factors",
         "05_choosing_a_method",
         "06_mixed_models",
+        "07_single_response",
     ]
 
 
