@@ -1,4 +1,4 @@
-"""Questions to mixed models of two studies, beside lmer, lme, glmmTMB and glmmPQL; see data/mixed_studies in tests/unit/stats."""
+"""Questions to mixed models of two studies beside R: see stats/data/mixed_studies."""
 
 import gzip
 import json
