@@ -168,7 +168,10 @@ def take(value: float, search: Search) -> int:
             accept(value, search)
             return DIRECTION
         number[SIZE] *= 0.5 if math.isfinite(value) else 0.1
-        return STEP_PART if number[SIZE] > SHORTEST else DIFFERENCE_PART
+        if number[SIZE] > SHORTEST:
+            return STEP_PART
+        count[INDEX] = 0
+        return DIFFERENCE_PART
     if phase == DIFFERENCE:
         differentiated(search)
         return DIFFERENCE_PART
