@@ -97,8 +97,9 @@ def glmm(
     Notes
     -----
     Tables have the columns `code`, as of `lmm` and besides 5 a group has no counts, 6 no dispersion beyond Poisson, 7
-    the dispersion at its bound; `dispersion`; and `sdGroups`, the standard deviation of the random effects, log2. Kinds
-    of test: "t", and "lrt", likelihood ratio tests of fits by maximum likelihood.
+    the dispersion, or the standard deviation of the random effects, at its upper bound; `dispersion`; and `sdGroups`,
+    the standard deviation of the random effects, log2. Kinds of test: "t", and "lrt", likelihood ratio tests of fits by
+    maximum likelihood.
 
     Sources: Brooks et al. (2017), doi:10.32614/RJ-2017-066; the restricted likelihood is that of Cox and Reid (1987),
     doi:10.1111/j.2517-6161.1987.tb01422.x.

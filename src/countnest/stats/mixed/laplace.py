@@ -14,7 +14,7 @@ import numpy as np
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.errors import OptionError
 from countnest.kernels.mixed.counts.fit import ALPHA, LOGLIK, NEWTON, RESTRICTED, SIGMA
-from countnest.kernels.mixed.counts.search import MAX_RHO
+from countnest.kernels.mixed.counts.search import MAX_RHO, MAX_SIGMA
 from countnest.stats.glm.separation import separated
 from countnest.stats.mixed.count_problem import CountProblem, Found, Settings, packed
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
@@ -148,10 +148,16 @@ def _outcomes(found: Found, flat: BoolArray, free: BoolArray) -> IntArray:
     outcome[free[1] & (alpha == 0.0)] = Outcome.POISSON_LIMIT
     outcome[free[0] & (numbers[:, SIGMA] == 0.0)] = Outcome.SINGULAR
     outcome[free[1] & (alpha >= 0.999 * MAX_RHO**2)] = Outcome.DISPERSION_BOUND
+    outcome[free[0] & _at_most(numbers)] = Outcome.DISPERSION_BOUND
     outcome[flat] = Outcome.SEPARATED
     outcome[~(length <= CONVERGED)] = Outcome.SEARCH_FAILED
     outcome[np.isnan(length)] = Outcome.HESSIAN_INDEFINITE
     return outcome
+
+
+def _at_most(numbers: FloatArray) -> BoolArray:
+    """Return which standard deviations (G,) are at their bound."""
+    return np.asarray(numbers[:, SIGMA] >= 0.999 * MAX_SIGMA)
 
 
 def _try_other_starts(
@@ -200,7 +206,7 @@ def _fits(outcome: IntArray, rows: IntArray, found: Found, problem: CountProblem
         loglik=whole(loglik),
         covariance=whole(packed(problem.covariance(given))),
         full_covariance=whole(packed(problem.covariance(full))),
-        theta_se=whole(np.sqrt(variances[:, :1])),
+        theta_se=whole(np.where(_at_most(found.numbers), np.nan, np.sqrt(variances[:, 0]))[:, np.newaxis]),
         log_dispersion_se=whole(dispersion_se),
         effects=whole(found.effects[:, 0]),
         effect_sd=whole(found.effects[:, 1]),

@@ -32,7 +32,7 @@ class Outcome(IntEnum):
     HESSIAN_INDEFINITE = 4
     SEPARATED = 5
     POISSON_LIMIT = 6
-    DISPERSION_BOUND = 7
+    DISPERSION_BOUND = 7  # the upper bound of the dispersion, or of the standard deviation of random effects
     CONSTANT = 8
     RANK_DEFICIENT = 9
     NOT_FINITE = 10

@@ -26,6 +26,7 @@ __all__ = [
     "EVALUATIONS",
     "LENGTH",
     "MAX_RHO",
+    "MAX_SIGMA",
     "MOVED",
     "PHASE",
     "SLOPE",
@@ -51,8 +52,8 @@ ASK, DIRECTION, STEP_PART, DIFFERENCE_PART, DECOMPOSITION, ROUND_PART, ZERO = 0,
 VALUE, SIZE, ALONG, LENGTH, DISTANCE, N_NUMBERS = 0, 1, 2, 3, 4, 5
 MAX_ITERATIONS, SHORTEST = 200, 1e-10
 ARMIJO, NOISE = 1e-4, 1e-13
-# The largest rho: a dispersion of 1000.
-MAX_RHO = math.sqrt(1e3)
+# The largest rho, of a dispersion of 1000, and the largest sigma, of families that differ by factors of exp(16).
+MAX_RHO, MAX_SIGMA = math.sqrt(1e3), 16.0
 # The longest steps of sigma and of coefficients.
 LONGEST_SIGMA, LONGEST = 1.0, 2.0
 # Steps of differences, in standard errors, and their range.
@@ -206,9 +207,10 @@ def ask_for_zero(search: Search, may_vanish: bool) -> int:
 def new_direction(search: Search) -> int:
     """Write a step by BFGS; return the next part, the differences where it is short."""
     point, count, d = search.point, search.count, search.point.shape[1]
-    if abs(point[AT, 1]) >= MAX_RHO and point[AT, 1] * point[SLOPE, 1] > 0.0:
-        search.free[1] = 0
-        point[SLOPE, 1] = 0.0
+    for k in range(2):
+        if abs(point[AT, k]) >= (MAX_SIGMA if k == 0 else MAX_RHO) and point[AT, k] * point[SLOPE, k] > 0.0:
+            search.free[k] = 0
+            point[SLOPE, k] = 0.0
     cut = 1.0
     for k in range(d):
         total = 0.0
@@ -239,6 +241,7 @@ def ask_for_step(search: Search) -> int:
     point, size = search.point, search.number[SIZE]
     for k in range(point.shape[1]):
         point[TRIAL, k] = point[AT, k] + size * point[STEP, k]
+    point[TRIAL, 0] = min(max(point[TRIAL, 0], -MAX_SIGMA), MAX_SIGMA)
     point[TRIAL, 1] = min(max(point[TRIAL, 1], -MAX_RHO), MAX_RHO)
     return ASK
 
