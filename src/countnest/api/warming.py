@@ -22,7 +22,7 @@ from countnest.stats.edger.columns import Columns
 from countnest.stats.edger.dispersion import estimate_dispersions
 from countnest.stats.edger.glm import GLMInputs, fit_glm
 from countnest.stats.mixed.effects import predicted_effects
-from countnest.stats.mixed.grid import fit_posterior
+from countnest.stats.mixed.grid import Question, fit_posterior
 from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.records import MixedModel, RandomEffects
@@ -129,7 +129,7 @@ def _fit_random_terms(example: DESeqDataSet) -> None:
     groups = RandomEffects(np.arange(_SAMPLES) // 4, columns[:, :1])
     model, offset = MixedModel(example._design.matrix, (groups,)), np.zeros((1, _SAMPLES))
     fit_counts(example._data.counts[:5], offset, model)
-    fit_posterior(example._data.counts[:5], offset, model, np.eye(model.matrix.shape[1]), 0.1, 0.3)
+    fit_posterior(example._data.counts[:5], offset, model, Question(np.eye(model.matrix.shape[1])), 0.1, 0.3)
 
 
 def _public(name: str) -> Any:  # noqa: ANN401 (a function of the package)

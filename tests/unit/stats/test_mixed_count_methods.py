@@ -12,7 +12,7 @@ from countnest.errors import ContrastError, DesignError, OptionError
 from countnest.stats.mixed import pql
 from countnest.stats.mixed.count_tests import count_contrast_tests, count_joint_tests, count_likelihood_ratio
 from countnest.stats.mixed.glm_nb import glm_nb
-from countnest.stats.mixed.grid import fit_posterior
+from countnest.stats.mixed.grid import Question, fit_posterior
 from countnest.stats.mixed.laplace import fit_counts, fixed_effects
 from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.pql import fit_pql
@@ -156,8 +156,9 @@ def test_no_genes_are_no_error():
             assert fits.coefficients.shape == (len(counts), 8)
             assert (fits.outcome == Outcome.CONSTANT).all()
         assert np.isnan(count_joint_tests(fit_counts(*arguments), np.eye(8)[5:], 20.0).p_value).all()
-        known = fit_posterior(*arguments, np.eye(8), 0.1, 0.3)
+        known = fit_posterior(*arguments, Question(np.eye(8), joint=True), 0.1, 0.3)
         assert np.isnan(known.mean).all()
+        assert np.isnan(known.joint).all()
         assert np.isnan(glm_nb(counts, example.offset, example.model.matrix).theta).all()
 
 

@@ -1,7 +1,9 @@
-"""Posterior distributions of contrasts: mixtures of normal distributions over a grid of sigma and log alpha.
+"""The nodes of a gene's posterior: a lattice of sigma and log alpha, as far as its restricted likelihood times the prior.
 
-At a node the coefficients have a normal distribution about their joint mode, and the node the weight of its restricted
-likelihood times its prior density.
+The lattice begins at sigma = 0, about which the density is even, so that sums over it are accurate far beyond its
+spacing (the trapezoidal rule). It is explored from the centre, row after row of the same alpha, and a row ends where
+the density has become small. At a node coefficients b and random effects u have a joint mode, which is expected from
+the nodes beside it and found by Newton's method.
 
 Source: Rue, Martino and Chopin (2009), doi:10.1111/j.1467-9868.2008.00700.x.
 """
@@ -9,24 +11,118 @@ Source: Rue, Martino and Chopin (2009), doi:10.1111/j.1467-9868.2008.00700.x.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, IntArray
+from countnest.kernels.algebra.dense import cholesky
 from countnest.kernels.compiler.jit import kernel
 from countnest.kernels.mixed.counts.fit import load_gene
-from countnest.kernels.mixed.counts.restricted import forward, restricted
-from countnest.kernels.mixed.counts.work import COEFFICIENT, EFFECT, LAST, Problem, Work, new_work
+from countnest.kernels.mixed.counts.mixture import N_COLUMNS, chi2_tail, summarize
+from countnest.kernels.mixed.counts.points import set_dispersion
+from countnest.kernels.mixed.counts.restricted import (
+    LOG_TWO_PI,
+    decompose,
+    densities,
+    forward,
+    joint_mode,
+    move,
+    predictors,
+    slope_along,
+    solve_joint,
+    weigh,
+    write_scores,
+)
+from countnest.kernels.mixed.counts.work import (
+    COEFFICIENT,
+    CURVATURE,
+    EFFECT,
+    LAST,
+    OLD,
+    OLD_TURN,
+    STEP,
+    TURN,
+    Problem,
+    Work,
+    new_work,
+)
 
-__all__ = ["ABOVE", "BELOW", "LOWER", "MEAN", "N_COLUMNS", "SD", "UPPER", "count_grid_chunk"]
+__all__ = ["count_grid_chunk"]
 
-# Columns of what is written for each contrast: moments, probabilities of either sign, ends of the interval.
-MEAN, SD, BELOW, ABOVE, LOWER, UPPER, N_COLUMNS = 0, 1, 2, 3, 4, 5, 6
-ROOT_HALF, DENSITY = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
-# Squared length of the last step to a mode, in standard errors: no gradient is taken.
-NEAR = 1e-5
-# Of the search for a quantile: standard deviations beyond the outermost nodes, steps, and when it ends.
-BEYOND, MAX_STEPS, CLOSE = 10.0, 100, 1e-9
+# Where a row ends: the logarithm of the density is so far below the highest.
+CUT = 6.0
+# Squared length, in standard errors, of a last step to a mode, whose derivatives are those before it: at the first node
+# and at others; and of one that is too long for Newton's method by itself.
+FIRST_NEAR, NEAR, FAR, LAST_OF_FAR = 1e-8, 0.02, 1.0, 1e-3
+MAX_STEPS = 20
+# Nodes of a gene, and of a row to either side of the centre.
+MAX_NODES, WINDOW = 256, 32
+# Rows whose modes are kept: the first, and three others in turn.
+N_KEPT = 4
+
+
+class Nodes(NamedTuple):
+    """Memory for the nodes of a gene.
+
+    Attributes
+    ----------
+    weight
+        (N,) logarithms of the densities.
+    mean, sd
+        (k, N) conditional means and standard deviations of contrasts.
+    distance
+        (N,) squared distance of the first contrasts from zero.
+    solved, gram
+        (k, p) and (j, j) work space.
+    state
+        (4, 2 WINDOW + 3, p + q) coefficients and sigma u at the nodes of rows.
+    seen
+        (4, 2 WINDOW + 3) 1 where there are any.
+    """
+
+    weight: FloatArray
+    mean: FloatArray
+    sd: FloatArray
+    distance: FloatArray
+    solved: FloatArray
+    gram: FloatArray
+    state: FloatArray
+    seen: IntArray
+
+
+@kernel
+def node_value(sigma: float, alpha: float, near: float, problem: Problem, work: Work) -> float:
+    """Return the log density at a node, up to a constant, and move coefficients and effects to their joint mode.
+
+    Second derivatives are those before the last step, whose squared length is below `near`. NaN where a number is lost.
+    """
+    vector, group = work.vector, work.group
+    p, log_determinant, length = vector.shape[1], math.nan, math.nan
+    for _ in range(MAX_STEPS):
+        predictors(problem, work)
+        weigh(sigma, alpha, problem, work)
+        write_scores(sigma, problem, work)
+        log_determinant = decompose(sigma, problem, work)
+        for a in range(p):
+            vector[OLD, a] = vector[STEP, a]
+        for j in range(group.shape[1]):
+            group[OLD_TURN, j] = group[TURN, j]
+        solve_joint(work, vector[OLD], group[OLD_TURN])
+        length = slope_along(work)
+        if not length > near:
+            break
+        if length > FAR:
+            joint_mode(sigma, alpha, problem, work)
+        else:
+            move(1.0, work)
+    value = 0.5 * (p * LOG_TWO_PI - log_determinant + length) + densities(sigma, alpha, False, problem, work)
+    for j in range(group.shape[1]):
+        value -= 0.5 * (group[EFFECT, j] * group[EFFECT, j] + math.log(group[CURVATURE, j]))
+    for k in range(p):
+        value -= 0.5 * work.prior[3] * vector[COEFFICIENT, k] * vector[COEFFICIENT, k]
+    move(1.0, work)
+    return value + log_prior(sigma, alpha, work)
 
 
 @kernel
@@ -40,120 +136,172 @@ def log_prior(sigma: float, alpha: float, work: Work) -> float:
 
 
 @kernel
-def extrapolate(line: bool, before: FloatArray, work: Work) -> None:
-    """Move coefficients and effects as they moved from the node before, if on a line; keep those of this node."""
-    p, q = work.vector.shape[1], work.group.shape[1]
-    for m in range(p):
-        here = work.vector[COEFFICIENT, m]
-        if line:
-            work.vector[COEFFICIENT, m] += here - before[m]
-        before[m] = here
-    for j in range(q):
-        here = work.group[EFFECT, j]
-        if line:
-            work.group[EFFECT, j] += here - before[p + j]
-        before[p + j] = here
+def expect(sigma: float, row: int, before: tuple[int, int], at: int, side: int, nodes: Nodes, work: Work) -> None:
+    """Write the mode to be expected at the place `at` of a row into `work`, from the nodes beside it.
+
+    The place was come to upwards (side 1) or downwards (-1), or is the first of its row (0); `before` are the two rows
+    before, -1 where there are none. From the node beside, the mode moves as it did in the row before, or along the row.
+    """
+    state, seen = nodes.state, nodes.seen
+    origin, beside = row if side != 0 else before[0], at - side
+    if origin < 0:
+        return
+    ahead, behind, to, fro = -1, -1, at, at
+    if side == 0:
+        if before[1] >= 0 and seen[before[1], at] == 1:
+            ahead, behind = before[0], before[1]
+    elif before[0] >= 0 and seen[before[0], at] == 1 and seen[before[0], beside] == 1:
+        ahead, behind, fro = before[0], before[0], beside
+    elif seen[row, beside - side] == 1:
+        ahead, behind, to, fro = row, row, beside, beside - side
+    p = work.vector.shape[1]
+    for m in range(state.shape[2]):
+        value = state[origin, beside, m]
+        if ahead >= 0:
+            value += state[ahead, to, m] - state[behind, fro, m]
+        if m < p:
+            work.vector[COEFFICIENT, m] = value
+        else:
+            work.group[EFFECT, m - p] = value / sigma if sigma > 0.0 else 0.0
 
 
 @kernel
-def visit(
-    centre: FloatArray,
-    width: FloatArray,
-    reach: FloatArray,
+def keep(sigma: float, row: int, at: int, nodes: Nodes, work: Work) -> None:
+    """Keep the mode of a node."""
+    p = work.vector.shape[1]
+    for m in range(p):
+        nodes.state[row, at, m] = work.vector[COEFFICIENT, m]
+    for j in range(work.group.shape[1]):
+        nodes.state[row, at, p + j] = sigma * work.group[EFFECT, j]
+    nodes.seen[row, at] = 1
+
+
+@kernel
+def write_contrasts(node: int, contrasts: FloatArray, n_joint: int, nodes: Nodes, work: Work) -> None:
+    """Write means and standard deviations of contrasts at a node, and how far the first `n_joint` are from zero."""
+    solved, gram = nodes.solved, nodes.gram
+    forward(work.factor, contrasts, solved)
+    for k in range(contrasts.shape[0]):
+        mean, variance = 0.0, 0.0
+        for m in range(contrasts.shape[1]):
+            mean += contrasts[k, m] * work.vector[COEFFICIENT, m]
+            variance += solved[k, m] * solved[k, m]
+        nodes.mean[k, node], nodes.sd[k, node] = mean, math.sqrt(variance)
+    if n_joint == 0:
+        return
+    for k in range(n_joint):
+        for j in range(k + 1):
+            total = 0.0
+            for m in range(contrasts.shape[1]):
+                total += solved[k, m] * solved[j, m]
+            gram[k, j] = total
+    distance = 0.0 if math.isfinite(cholesky(gram)) else math.nan
+    for k in range(n_joint):
+        rest = nodes.mean[k, node]
+        for j in range(k):
+            rest -= gram[k, j] * solved[j, 0]
+        solved[k, 0] = rest / gram[k, k]
+        distance += solved[k, 0] * solved[k, 0]
+    nodes.distance[node] = distance
+
+
+@kernel
+def explore_row(
+    point: tuple[float, float],
+    places: tuple[int, int],
+    row: int,
+    before: tuple[int, int],
     contrasts: FloatArray,
+    n_joint: int,
+    found: tuple[int, float],
     problem: Problem,
     work: Work,
-    solved: FloatArray,
-    weight_out: FloatArray,
-    nodes_out: FloatArray,
-) -> None:
-    """Write the weights (a, s) of the nodes of a gene, and means and standard deviations (2, k, a, s) there."""
-    n_alpha, n_sigma = weight_out.shape
-    low = max(centre[0] - reach[0] * width[0], 0.0)
-    high = centre[0] + reach[0] * width[0]
-    x, unused, largest = np.empty(2), np.empty(2), -math.inf
-    before = np.empty(work.vector.shape[1] + work.group.shape[1])
-    for a in range(n_alpha):
-        shift = (2.0 * a / (n_alpha - 1) - 1.0) * reach[1] * width[1] if n_alpha > 1 else 0.0
-        alpha = centre[1] * math.exp(shift)
-        x[1] = math.sqrt(alpha)
-        for turn in range(n_sigma):
-            s = turn if a % 2 == 0 else n_sigma - 1 - turn
-            x[0] = low + (high - low) * s / (n_sigma - 1)
-            extrapolate(turn > 1, before, work)
-            value = restricted(x, False, problem, work, unused) + log_prior(x[0], alpha, work)
-            weight_out[a, s] = value if math.isfinite(value) else -math.inf
-            largest = max(largest, weight_out[a, s])
-            forward(work.factor, contrasts, solved)
-            for k in range(contrasts.shape[0]):
-                mean, variance = 0.0, 0.0
-                for m in range(contrasts.shape[1]):
-                    mean += contrasts[k, m] * work.vector[COEFFICIENT, m]
-                    variance += solved[k, m] * solved[k, m]
-                nodes_out[0, k, a, s], nodes_out[1, k, a, s] = mean, math.sqrt(variance)
-    total = 0.0
-    for a in range(n_alpha):
-        for s in range(n_sigma):
-            share = math.exp(weight_out[a, s] - largest)
-            weight_out[a, s] = 0.5 * share if s == 0 or s == n_sigma - 1 else share
-            total += weight_out[a, s]
-    for a in range(n_alpha):
-        for s in range(n_sigma):
-            weight_out[a, s] /= total
+    nodes: Nodes,
+) -> tuple[int, int, float]:
+    """Explore the nodes of the same alpha; return how many nodes there are now, the best place, and its log density.
+
+    `point` are alpha and the spacing of sigma; `places` the centre of all rows and the first node of this one; `found`
+    the number of nodes so far and the highest log density.
+    """
+    (alpha, spacing), (centre, first), (count, top) = point, places, found
+    set_dispersion(alpha, work.sample)
+    nodes.seen[row] = 0
+    highest, best = -math.inf, first
+    for side in (1, -1):
+        s = first if side == 1 else first - 1
+        while s >= 0 and abs(s - centre) <= WINDOW and count < nodes.weight.shape[0]:
+            sigma, at = s * spacing, s - centre + WINDOW + 1
+            expect(sigma, row, before, at, 0 if s == first else side, nodes, work)
+            value = node_value(sigma, alpha, NEAR if count > 0 else FIRST_NEAR, problem, work)
+            if not math.isfinite(value):
+                break
+            nodes.weight[count] = value - math.log(2.0) if s == 0 else value
+            write_contrasts(count, contrasts, n_joint, nodes, work)
+            count += 1
+            keep(sigma, row, at, nodes, work)
+            if value > highest:
+                highest, best = value, s
+            if not value > max(top, highest) - CUT:
+                break
+            s += side
+    return count, best, highest
 
 
 @kernel
-def mixture_tail(at: float, side: float, weight: FloatArray, mean: FloatArray, sd: FloatArray) -> tuple[float, float]:
-    """Return the probability below (side = 1) or above (-1) a value in a mixture (a, s), and the density there."""
-    tail, density = 0.0, 0.0
-    for a in range(weight.shape[0]):
-        for s in range(weight.shape[1]):
-            z = (at - mean[a, s]) / sd[a, s]
-            tail += weight[a, s] * 0.5 * math.erfc(-side * z * ROOT_HALF)
-            density += weight[a, s] * DENSITY * math.exp(-0.5 * z * z) / sd[a, s]
-    return tail, density
+def explore(
+    centre: FloatArray,
+    step: FloatArray,
+    contrasts: FloatArray,
+    n_joint: int,
+    problem: Problem,
+    work: Work,
+    nodes: Nodes,
+) -> int:
+    """Explore the lattice of a gene from its centre, sigma and alpha; return how many nodes there are."""
+    middle = np.int64(round(centre[0] / step[0]))
+    best, top, count, start = middle, -math.inf, np.int64(0), middle
+    for side in (1, -1):
+        last, before_last = np.int64(0 if side == -1 else -1), np.int64(-1)
+        best, a = start, np.int64(0 if side == 1 else -1)
+        while count < nodes.weight.shape[0]:
+            row = np.int64(0 if a == 0 else 1 + abs(a) % (N_KEPT - 1))
+            point = (centre[1] * math.exp(a * step[1]), step[0])
+            count, best, highest = explore_row(
+                point, (middle, best), row, (last, before_last), contrasts, n_joint, (count, top), problem, work, nodes
+            )
+            top = max(top, highest)
+            if a == 0:
+                start = best
+            if step[1] == 0.0 or not highest > top - CUT:
+                break
+            last, before_last, a = row, last, a + side
+        if step[1] == 0.0:
+            break
+    return count
 
 
 @kernel
-def mixture_quantile(level: float, weight: FloatArray, mean: FloatArray, sd: FloatArray) -> float:
-    """Return the value that a mixture is below with probability `level`, by Newton's method between brackets."""
-    low, high, centre = math.inf, -math.inf, 0.0
-    for a in range(weight.shape[0]):
-        for s in range(weight.shape[1]):
-            low = min(low, mean[a, s] - BEYOND * sd[a, s])
-            high = max(high, mean[a, s] + BEYOND * sd[a, s])
-            centre += weight[a, s] * mean[a, s]
-    at, width = centre, high - low
-    for _ in range(MAX_STEPS):
-        below, density = mixture_tail(at, 1.0, weight, mean, sd)
-        if below < level:
-            low = at
-        else:
-            high = at
-        new = at + (level - below) / density if density > 0.0 else low
-        if not low < new < high:
-            new = 0.5 * (low + high)
-        if not abs(new - at) > CLOSE * width:
-            return new
-        at = new
-    return at
+def normalize(weight: FloatArray) -> None:
+    """Replace logarithms of weights by weights whose sum is 1."""
+    top, total = -math.inf, 0.0
+    for i in range(weight.shape[0]):
+        top = max(top, weight[i])
+    for i in range(weight.shape[0]):
+        weight[i] = math.exp(weight[i] - top)
+        total += weight[i]
+    for i in range(weight.shape[0]):
+        weight[i] /= total
 
 
 @kernel
-def summarize(level: float, weight: FloatArray, mean: FloatArray, sd: FloatArray, row_out: FloatArray) -> None:
-    """Write moments, tails and quantiles of a mixture (a, s) into `row_out` (6,)."""
-    centre, square = 0.0, 0.0
-    for a in range(weight.shape[0]):
-        for s in range(weight.shape[1]):
-            centre += weight[a, s] * mean[a, s]
-    for a in range(weight.shape[0]):
-        for s in range(weight.shape[1]):
-            away = mean[a, s] - centre
-            square += weight[a, s] * (away * away + sd[a, s] * sd[a, s])
-    row_out[MEAN], row_out[SD] = centre, math.sqrt(square)
-    for k in range(2):
-        row_out[BELOW + k], _ = mixture_tail(0.0, 1.0 - 2.0 * k, weight, mean, sd)
-        row_out[LOWER + k] = mixture_quantile(0.5 + (k - 0.5) * level, weight, mean, sd)
+def new_nodes(contrasts: FloatArray, n_joint: int, problem: Problem) -> Nodes:
+    """Return memory for the nodes of genes of a problem."""
+    k, p = contrasts.shape
+    q, places = problem.first.shape[0] - 1, 2 * WINDOW + 3
+    return Nodes(
+        np.empty(MAX_NODES), np.empty((k, MAX_NODES)), np.empty((k, MAX_NODES)), np.zeros(MAX_NODES), np.empty((k, p)),
+        np.empty((n_joint, n_joint)), np.zeros((N_KEPT, places, p + q)), np.zeros((N_KEPT, places), dtype=np.int64),
+    )  # fmt: skip
 
 
 @kernel
@@ -161,14 +309,15 @@ def count_grid_chunk(
     counts: FloatArray,
     offset: FloatArray,
     centre: FloatArray,
-    width: FloatArray,
-    reach: FloatArray,
+    step: FloatArray,
     prior: FloatArray,
     contrasts: FloatArray,
+    n_joint: int,
+    threshold: float,
     level: float,
-    weight: FloatArray,
     problem: Problem,
     posterior_out: FloatArray,
+    joint_out: FloatArray,
 ) -> None:
     """Write what the posterior distributions of contrasts are, for every gene of a chunk.
 
@@ -176,29 +325,40 @@ def count_grid_chunk(
     ----------
     counts, offset
         (G, n), and (1, n) or (G, n), the samples as those of `problem`.
-    centre, width
-        (G, 2) sigma and alpha in the middle of the grid, and scales of sigma and log alpha.
-    reach
-        (2,) how many scales the grid reaches to either side.
+    centre, step
+        (G, 2) sigma and alpha in the middle of the lattice, and its spacings in sigma and log alpha; a second spacing
+        of 0: alpha is known.
     prior
         (G, 4) mean and precision of the log dispersion, precisions of sigma and of the coefficients.
     contrasts
         (k, p) of the coefficients of `problem`.
+    n_joint
+        How many of the contrasts, the first, are tested jointly; they are linearly independent.
+    threshold
+        Of probabilities of larger and smaller values, see `mixture`.
     level
-        Probability of the interval.
-    weight
-        (a, s) work space, which says how many nodes log alpha and sigma have.
+        Probability of intervals; 0: none.
     posterior_out
-        (G, k, 6), see the columns above.
+        (G, k, 8), see the columns of `mixture`.
+    joint_out
+        (G,) probabilities that the first contrasts are farther from their mean than zero is, averaged over the nodes.
     """
-    work, n_contrasts = new_work(problem), contrasts.shape[0]
-    work.state[LAST] = NEAR
-    solved = np.empty(contrasts.shape)
-    nodes = np.empty((2, n_contrasts, weight.shape[0], weight.shape[1]))
+    work, nodes = new_work(problem), new_nodes(contrasts, n_joint, problem)
+    work.state[LAST] = LAST_OF_FAR
     for g in range(counts.shape[0]):
         for k in range(4):
             work.prior[k] = prior[g, k]
         load_gene(counts[g], offset[g if offset.shape[0] > 1 else 0], problem, work)
-        visit(centre[g], width[g], reach, contrasts, problem, work, solved, weight, nodes)
-        for k in range(n_contrasts):
-            summarize(level, weight, nodes[0, k], nodes[1, k], posterior_out[g, k])
+        count = explore(centre[g], step[g], contrasts, n_joint, problem, work, nodes)
+        weight = nodes.weight[:count]
+        normalize(weight)
+        for k in range(contrasts.shape[0]):
+            if count > 0:
+                summarize(threshold, level, weight, nodes.mean[k, :count], nodes.sd[k, :count], posterior_out[g, k])
+            else:
+                for column in range(N_COLUMNS):
+                    posterior_out[g, k, column] = math.nan
+        if n_joint > 0:
+            joint_out[g] = 0.0 if count > 0 else math.nan
+            for i in range(count):
+                joint_out[g] += weight[i] * chi2_tail(nodes.distance[i], n_joint)
