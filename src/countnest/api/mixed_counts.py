@@ -12,15 +12,16 @@ from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.expressed import warn_of_unused, with_size_factors
 from countnest.api.inputs import by_label, given_numbers
 from countnest.arrays import FloatArray, as_float
-from countnest.design.design import check_residual_df
+from countnest.design.design import Design, check_residual_df
 from countnest.design.random.checks import check_mixed
 from countnest.design.random.writing import groups_as_fixed
-from countnest.errors import CountnestWarning, OptionError, counted, listing
+from countnest.errors import CountnestWarning, DesignError, OptionError, counted, listing
 from countnest.methods.deseq2.analysis import with_dispersions
 from countnest.methods.deseq2.stages import Dispersions
 from countnest.methods.mixed.count_answers import CountDf
 from countnest.methods.mixed.counts import INTEGRALS, StoredCountMixed, fit_all_counts
 from countnest.methods.mixed.model import mixed_model
+from countnest.methods.mixed.posterior import StoredPosterior
 from countnest.methods.mixed.quasi import StoredQuasiMixed, fit_all_quasi
 from countnest.methods.stage import Normalized
 from countnest.options import check_flags, check_option
@@ -28,14 +29,17 @@ from countnest.parallel.run import Engine
 from countnest.signature import checked_arguments
 from countnest.stats.glm.layout import Layout
 from countnest.stats.mixed.count_records import QuasiFits, ShrunkenDispersion
+from countnest.stats.mixed.grid import sigma_scale
 from countnest.stats.norm.size_factors import normalized_counts
 
 __all__ = ["glmm"]
 
 Held = TypeVar("Held", bound=CountDataSet)
 CountFamily = Literal["negbin", "poisson"]
-GlmmMethod = Literal["laplace", "laplace4", "agq", "pql"]
+GlmmMethod = Literal["laplace", "laplace4", "agq", "pql", "posterior"]
 
+# Methods with a restricted likelihood.
+_RESTRICTED = ("laplace", "posterior")
 _FAMILIES: dict[CountFamily, str] = {"negbin": "negative binomial", "poisson": "Poisson"}
 
 
@@ -66,7 +70,8 @@ def glmm(
     method
         How random effects are integrated out: "laplace"; "laplace4", with the next order; "agq", adaptive Gauss-Hermite
         quadrature. Or "pql", penalised quasi-likelihood with a known dispersion, as MASS::glmmPQL: variances are a
-        multiple of those of the family, and there is no likelihood. It takes any random terms.
+        multiple of those of the family, and there is no likelihood. It takes any random terms. Or "posterior":
+        posterior distributions of comparisons, whose priors of variances come from all genes; see below.
     reml
         Use the restricted likelihood, which only "laplace" has; None: with "laplace". By maximum likelihood standard
         errors are too small in small studies.
@@ -104,6 +109,14 @@ def glmm(
     Sources: Brooks et al. (2017), doi:10.32614/RJ-2017-066; the restricted likelihood is that of Cox and Reid (1987),
     doi:10.1111/j.2517-6161.1987.tb01422.x.
 
+    **Posterior distributions** (nested Laplace approximations; Rue, Martino and Chopin 2009,
+    doi:10.1111/j.1467-9868.2008.00700.x) take the standard deviation of the random effects and the dispersion as
+    uncertain. The first has a half-normal prior with the mean square of all genes' estimates, the second the prior of
+    "shrunken" ones, or it is known; coefficients have flat priors. Tables have posterior means and standard deviations
+    in place of estimates and standard errors; `lfsr`, the local false sign rate; `svalue`, its mean over all genes that
+    are as certain; and as `pvalue` the two-sided tail probability, twice `lfsr`. Intervals are between quantiles. There
+    are no degrees of freedom. The only kind of test is "posterior": of one row, of several, against thresholds.
+
     R counterpart: glmmTMB::glmmTMB(family = nbinom2, REML = TRUE) for every gene.
 
     Examples
@@ -116,16 +129,23 @@ def glmm(
     >>> found = dds.effect("treat1", levels=("B", "A")).test(fit="glmm")
     >>> found.info.method, found.info.test
     ('negative binomial mixed model', 'containment t')
+    >>> dds = cn.glmm(dds, method="posterior", name="posterior", quiet=True)
+    >>> found = dds.effect("treat1", levels=("B", "A")).test(fit="posterior", confint=0.9)
+    >>> bool((found.lfsr.dropna() <= 0.5).all())
+    True
     """
     require_data_set(dds, "glmm")
     check_option("family", family, CountFamily)
     check_option("method", method, GlmmMethod)
     check_option("df", df, CountDf)
     check_flags(quiet=quiet, **({} if reml is None else {"reml": reml}))
-    restricted = method == "laplace" if reml is None else bool(reml)
-    if restricted and method != "laplace":
+    restricted = method in _RESTRICTED if reml is None else bool(reml)
+    if restricted and method not in _RESTRICTED:
         raise OptionError(f"method={method!r} has no restricted likelihood: use method='laplace', or reml=False.")
     check_mixed(dds._design, "counts")
+    if method == "posterior":
+        _check_posterior(dds._design, df, restricted=restricted)
+        dispersion = "shrunken" if dispersion is None and family == "negbin" else dispersion
     warn_of_unused(dds, "glmm", by_gene=True)
     engine = dds._engine(n_threads, quiet)
     state = with_size_factors(dds, engine)
@@ -137,8 +157,9 @@ def glmm(
         return dds.add_fit(name, StoredQuasiMixed(factors, base_mean, quasi, df, _FAMILIES[family]))
     known = _dispersion(dds, dispersion, family, state, engine)
     fits = fit_all_counts(
-        dds._data.matrix, factors, mixed_model(dds._design), known, engine, reml=restricted, method=method
-    )
+        dds._data.matrix, factors, mixed_model(dds._design), known, engine, reml=restricted,
+        method="laplace" if method == "posterior" else method,
+    )  # fmt: skip
     dds._last_engine = engine
     stored = StoredCountMixed(
         factors=factors,
@@ -148,10 +169,26 @@ def glmm(
         log_trend=known.log_trend if isinstance(known, ShrunkenDispersion) else None,
         prior_sd=known.prior_sd if isinstance(known, ShrunkenDispersion) else None,
         df=df,
-        integral=INTEGRALS[method],
+        integral=INTEGRALS["laplace" if method == "posterior" else method],
         family=_FAMILIES[family],
     )
-    return dds.add_fit(name, stored)
+    return dds.add_fit(name, StoredPosterior(stored, sigma_scale(fits)) if method == "posterior" else stored)
+
+
+def _check_posterior(design: Design, df: CountDf, *, restricted: bool) -> None:
+    """Raise where posterior distributions are asked for with what they do not have."""
+    terms = design.random
+    if len(terms) != 1 or len(terms[0].names) != 1:
+        raise DesignError(
+            "Posterior distributions are of one random term with one column, such as (1 | family); this design has "
+            f"{listing([f'({term.label})' for term in terms], 20)}. Use method='laplace' or 'pql'."
+        )
+    if not restricted:
+        raise OptionError(
+            "method='posterior' has no likelihood without reml: leave reml= out, or use method='laplace'."
+        )
+    if df != "containment":
+        raise OptionError(f"df={df!r}: posterior probabilities have no degrees of freedom; leave df= out.")
 
 
 def _dispersion(
@@ -216,7 +253,10 @@ def _prior(dds: CountDataSet, state: Normalized, engine: Engine) -> ShrunkenDisp
     """Return the prior of the dispersions of a design with the groups as fixed effects."""
     found = _with_groups_fixed(dds, state, engine)
     if found.trend is None:
-        raise OptionError("there is no trend of the dispersions to shrink to: leave dispersion= out, or give numbers.")
+        raise OptionError(
+            "there is no trend of the dispersions to shrink to: give numbers, or use method='laplace' without "
+            "dispersion=."
+        )
     return ShrunkenDispersion(as_float(np.log(_filled(found.fitted))), float(np.sqrt(found.trend.disp_prior_var)))
 
 
@@ -232,7 +272,7 @@ def _with_groups_fixed(dds: CountDataSet, state: Normalized, engine: Engine) -> 
     if formula is None:
         raise OptionError(
             "dispersion='shrunken' takes the prior from a design with a fixed effect of each group, which this design "
-            "has no samples for. Leave dispersion= out, or give numbers."
+            "has no samples for. Give numbers, or estimate dispersions with method='laplace' and without dispersion=."
         )
     fixed = dds.copy()
     fixed._quiet = True

@@ -21,6 +21,7 @@ from countnest.methods.edger.fit import StoredEdgeR
 from countnest.methods.limma.fit import StoredLimmaFit
 from countnest.methods.mixed.counts import StoredCountMixed
 from countnest.methods.mixed.linear import StoredLinearMixed
+from countnest.methods.mixed.posterior import StoredPosterior
 from countnest.methods.mixed.quasi import StoredQuasiMixed
 from countnest.methods.stage import Normalized
 from countnest.signature import checked_arguments
@@ -38,6 +39,7 @@ RECORDS = (
     StoredLinearMixed,
     StoredCountMixed,
     StoredQuasiMixed,
+    StoredPosterior,
 )
 # Attributes of a data set that a file holds as they are; data, design and layout are built again from these.
 HELD = ("_numeric_ok", "_weights", "_given", "_given_by_gene", "_factors_estimated", "_lengths", "_state", "_fits")

@@ -20,6 +20,9 @@ _ESTIMATES = {None: "MLE", "apeglm": "MAP, apeglm", "ashr": "posterior mean, ash
 # Tests that compare likelihoods, which hold where an estimate is infinite.
 _WITH_LIKELIHOODS = ("LRT", "averaged LRT", "QL F")
 
+# What takes the place of a test in a posterior distribution.
+_POSTERIOR = "posterior"
+
 # Tests of logarithms of counts to which half a count was added.
 _ADDED = ("moderated t", "moderated F")
 
@@ -151,8 +154,10 @@ class ResultsInfo(Described):
 
     def words(self) -> dict[str, str]:
         """Return the words that fill the meanings of columns, see `schema.Column`."""
-        posterior = "posterior interval (normal approximation)"
-        interval = "confidence interval" if self.shrinkage is None else posterior
+        interval = "confidence interval" if self.shrinkage is None else "posterior interval (normal approximation)"
+        is_posterior = self.test == _POSTERIOR
+        if is_posterior:
+            interval = "posterior interval"
         null = self.reduced or "reduced"
         against = f"with and {null}" if null.startswith("without ") else f"vs '{null}'"
         ratio = f"'{self.formula or 'full'}' {against}"
@@ -161,17 +166,32 @@ class ResultsInfo(Described):
             "tested": ratio if self.test == "LRT" else self.label,
             "estimate": self.estimate or _ESTIMATES[self.shrinkage],
             "rows": self.estimate or "MLE",
-            "error": "standard error" if self.shrinkage is None else "posterior SD",
+            "error": "standard error" if self.shrinkage is None and not is_posterior else "posterior SD",
             "times": self._scaled("times {:.3g}"),
             "interval": f"{100 * (self.confint or 0):g} % {interval}",
-            "statistic": f"signed root of the {self.test}" if self._is_root else self.test,
+            "statistic": self._statistic,
             "before": self._scaled("before scaling"),
-            "test": (self.test if self.test.endswith("LRT") else f"{self.test} test") + self._against(),
+            "test": self._kind + self._against(),
             "null": self._scaled("scaled null"),
             "adjustment": self.p_adjust,
             "infinite": self._infinite(),
+            "rate": self._rate(),
             "small": f" or |log2 fold change| < {self.lfc_threshold:g}" if self.lfc_threshold > 0 else "",
         }
+
+    @property
+    def _kind(self) -> str:
+        """What the test is called, before the word p-value."""
+        if self.test == _POSTERIOR:
+            return "posterior tail"
+        return self.test if self.test.endswith("LRT") else f"{self.test} test"
+
+    @property
+    def _statistic(self) -> str:
+        """What the statistic is called."""
+        if self.test == _POSTERIOR:
+            return "posterior normal quantile"
+        return f"signed root of the {self.test}" if self._is_root else self.test
 
     @property
     def _is_root(self) -> bool:
@@ -186,6 +206,12 @@ class ResultsInfo(Described):
         name = _OF_R["moderated t" if self.test in _ADDED else "QL F"] if self.alt_hypothesis == "greaterAbs" else ""
         return f" of {_BEYOND[self.alt_hypothesis].format(self.lfc_threshold)}{name}"
 
+    def _rate(self) -> str:
+        """Say what a local false sign rate is of, where it is not of the sign alone."""
+        if self.lfc_threshold == 0 and self.alt_hypothesis.startswith("greaterAbs"):
+            return ""
+        return f" (probability that not {_BEYOND[self.alt_hypothesis].format(self.lfc_threshold)})"
+
     def _scaled(self, text: str) -> str:
         """Return a text about the scaled null distribution in parentheses; '' where it is not scaled."""
         return "" if self.null_divisor is None else f" ({text.format(self.null_divisor)})"
@@ -198,6 +224,8 @@ class ResultsInfo(Described):
         change = f"the {'' if is_mle else 'maximum likelihood '}fold change is infinite"
         if self.shrunken_test:
             return change
+        if self.test == _POSTERIOR:
+            return f"{change}, and that a posterior mean is not is due to a weak prior of the coefficients"
         if self.test in _WITH_LIKELIHOODS:
             return f"{change}, and the p-value is valid"
         other = advised("test('averaged') or test('lrt')", "--test averaged")

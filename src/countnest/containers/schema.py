@@ -17,8 +17,8 @@ class Column:
     ----------
     meaning
         What it holds, in words; braces are filled from the record of a table: {label}, {tested}, {estimate}, {rows},
-        {error}, {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}; and, where the null distribution
-        was scaled, {times}, {before}, {null}.
+        {error}, {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}, {rate}; and, where the
+        null distribution was scaled, {times}, {before}, {null}.
     unit
         'log2', 'counts' (normalized), 'probability', 'statistic', 'degrees of freedom', 'code', or 'true or false'.
     """
@@ -58,6 +58,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         ),
         "padj_reason": Column("tested, or why padj is missing", "code"),
         "separated": Column("whether a group has no count at all: {infinite}", "true or false"),
+        "lfsr": Column("local false sign rate{rate}: {label}", "probability"),
         "svalue": Column("s-value (false sign{small}): {label}", "probability"),
     }
 )

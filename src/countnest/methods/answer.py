@@ -7,7 +7,7 @@ for genes without counts, withheld p-values, adjustment, intervals, annotation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -196,6 +196,10 @@ class _Test:
     reach
         Half the lengths (G,) of confidence intervals at a level, where they are not those of a normal or t
         distribution.
+    interval
+        The ends (G,) of intervals at a level, where they are not symmetric.
+    columns
+        Further columns (G,).
     """
 
     label: str
@@ -207,6 +211,8 @@ class _Test:
     df: float | FloatArray | None
     separated: BoolArray
     reach: Callable[[float], FloatArray] | None = None
+    interval: Callable[[float], tuple[FloatArray, FloatArray]] | None = None
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 def _answer_rows(request: _Request) -> dict[str, Results]:
@@ -226,13 +232,22 @@ def _answer_rows(request: _Request) -> dict[str, Results]:
         separated = request.separated[:, i]
         reach = None if tests.reach is None else partial(_column_of_reach, tests.reach, i)
         own, statistic, p_value = matrix[i : i + 1], tests.statistic[:, i], tests.p_value[:, i]
-        test = _Test(label, (label,), own, changes, statistic, p_value, df, separated, reach)
+        interval = None if tests.interval is None else partial(_column_of_ends, tests.interval, i)
+        columns = {name: values[:, i] for name, values in tests.columns.items()}
+        test = _Test(label, (label,), own, changes, statistic, p_value, df, separated, reach, interval, columns)
         found[label] = _table(request, test)
     return found
 
 
 def _column_of_reach(reach: Callable[[float], FloatArray], i: int, level: float) -> FloatArray:
     return reach(level)[:, i]
+
+
+def _column_of_ends(
+    interval: Callable[[float], tuple[FloatArray, FloatArray]], i: int, level: float
+) -> tuple[FloatArray, FloatArray]:
+    lower, upper = interval(level)
+    return lower[:, i], upper[:, i]
 
 
 def _answer_jointly(request: _Request) -> Results:
@@ -287,10 +302,11 @@ def _table(request: _Request, test: _Test) -> Results:
         "padj": adjusted.padj,
         "padj_reason": padj_reasons(withheld, outlier, p_value, adjusted.padj, fit.never_counted),
         "separated": test.separated,
+        **test.columns,
     }
     table = pd.DataFrame(columns, index=request.data.genes)
     results = Results(table, _info(request, test, adjusted, null))
-    return with_interval(results, options.confint, test.df, null.reach(test.reach))
+    return with_interval(results, options.confint, test.df, null.reach(test.reach), test.interval)
 
 
 def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> ResultsInfo:

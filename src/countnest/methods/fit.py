@@ -69,6 +69,8 @@ class TestKind:
         Whether genes with few counts were left out before the fit: they are not filtered again by their mean counts.
     joint_label
         What tables call the test of several rows at once; '': as that of one.
+    is_posterior
+        Whether its p-values are tail probabilities of a posterior distribution, which has no null distribution.
     """
 
     label: str
@@ -79,6 +81,7 @@ class TestKind:
     is_cautious: bool = False
     is_filtered: bool = False
     joint_label: str = ""
+    is_posterior: bool = False
 
     __test__ = False  # no test of pytest
 
@@ -88,7 +91,9 @@ class RowTests:
     """Tests of k contrasts: log2 fold changes, standard errors, statistics and p-values (G, k); NaN where not fitted.
 
     `df` are the degrees of freedom of t tests, or of the denominator of F tests; None: none. `reach` gives half the
-    lengths (G, k) of confidence intervals at a level, log2; None: those of a normal or t distribution.
+    lengths (G, k) of confidence intervals at a level, log2; None: those of a normal or t distribution. `interval` gives
+    the ends (G, k) of intervals that are not symmetric. `columns` (G, k) are further ones, after those of the test, by
+    their names in `containers.schema`.
     """
 
     lfc: FloatArray
@@ -97,6 +102,8 @@ class RowTests:
     p_value: FloatArray
     df: Df = None
     reach: Callable[[float], FloatArray] | None = None
+    interval: Callable[[float], tuple[FloatArray, FloatArray]] | None = None
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -84,6 +84,8 @@ def _no_scale(query: Query, fit: Fit, kind: str, *, two_sided: bool) -> str:
     """Return the reason why genes without effect would not have uniform p-values; '' if there is none."""
     if not two_sided:
         return "is for two-sided tests of zero: against a threshold, or of one side, p-values tell no scale"
+    if fit.kinds[kind].is_posterior:
+        return "is for p-values of tests, and these are posterior probabilities; cn.glmm(dds) has t tests"
     if fit.kinds[kind].is_of_query and is_mean(query.design, query.matrix).any():
         return "is for comparisons, in which most genes do not change, and this is a mean"
     return ""

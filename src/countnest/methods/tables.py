@@ -23,6 +23,7 @@ def with_interval(
     level: float | None,
     df: float | FloatArray | None = None,
     reach: Callable[[float], FloatArray] | None = None,
+    asymmetric: Callable[[float], tuple[FloatArray, FloatArray]] | None = None,
 ) -> Results:
     """Return results with the ends of the intervals of the fold changes after their standard errors.
 
@@ -36,13 +37,17 @@ def with_interval(
         Degrees of freedom where the test compares with a t distribution, one number or (G,); None: normal quantiles.
     reach
         Half the lengths (G,) of the intervals at a level, where they are those of no such distribution.
+    asymmetric
+        The ends (G,) of the intervals at a level, where they are not symmetric.
     """
     if level is None:
         return results
     lfc, se = (results.table[name].to_numpy(dtype=np.float64) for name in ("log2FoldChange", "lfcSE"))
     table = results.table.copy()
     place = list(table.columns).index("lfcSE") + 1
-    if reach is None:
+    if asymmetric is not None:
+        interval = asymmetric(float(level))
+    elif reach is None:
         interval = confidence_interval(lfc, se, float(level), df)
     else:
         half = reach(float(level))

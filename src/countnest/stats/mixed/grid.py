@@ -28,8 +28,9 @@ from countnest.stats.mixed.records import MixedModel, Outcome
 __all__ = ["CountPosterior", "Lattices", "Question", "fit_posterior", "lattices", "posterior", "sigma_scale"]
 
 # The spacing of the nodes of sigma and of log alpha, in standard errors. Sums of a normal density over such nodes are
-# exact to 1e-5.
-SPACING = 1.3
+# exact to 1e-5. Where the mode of sigma is zero, half the lattice is missing and the density is less like a normal one:
+# sigma has nodes closer by this factor.
+SPACING, AT_ZERO = 1.3, 0.5
 # Below this an average variance of random effects is zero to the search.
 LEAST_SCALE = 1e-3
 
@@ -131,9 +132,7 @@ def sigma_scale(fits: CountMixedFits) -> float:
     return max(float(np.sqrt(np.mean(sigma[usable] ** 2))), LEAST_SCALE)
 
 
-def lattices(
-    fits: CountMixedFits, dispersion: ShrunkenDispersion | FloatArray | float, scale: float
-) -> Lattices:
+def lattices(fits: CountMixedFits, dispersion: ShrunkenDispersion | FloatArray | float, scale: float) -> Lattices:
     """Return the lattices of genes.
 
     Parameters
@@ -161,10 +160,11 @@ def lattices(
     with np.errstate(divide="ignore"):
         precision = np.where(np.isfinite(fits.theta_se[:, 0]), fits.theta_se[:, 0] ** -2, 0.0)
     whole = precision + scale**-2
+    closer = np.where(sigma == 0.0, AT_ZERO, 1.0)
     width = np.where(np.isfinite(fits.log_dispersion_se), np.minimum(fits.log_dispersion_se, widest), widest)
     return Lattices(
         as_float(np.column_stack([sigma * precision / whole, fits.dispersion])),
-        as_float(SPACING * np.column_stack([whole**-0.5, width])),
+        as_float(SPACING * np.column_stack([closer * whole**-0.5, width])),
         prior,
     )
 

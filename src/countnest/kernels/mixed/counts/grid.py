@@ -1,4 +1,4 @@
-"""The nodes of a gene's posterior: a lattice of sigma and log alpha, as far as its restricted likelihood times the prior.
+"""The nodes of a posterior: a lattice of sigma and log alpha, as far as restricted likelihood times prior reach.
 
 The lattice begins at sigma = 0, about which the density is even, so that sums over it are accurate far beyond its
 spacing (the trapezoidal rule). It is explored from the centre, row after row of the same alpha, and a row ends where
@@ -116,7 +116,7 @@ def node_value(sigma: float, alpha: float, near: float, problem: Problem, work: 
             joint_mode(sigma, alpha, problem, work)
         else:
             move(1.0, work)
-    value = 0.5 * (p * LOG_TWO_PI - log_determinant + length) + densities(sigma, alpha, False, problem, work)
+    value: float = 0.5 * (p * LOG_TWO_PI - log_determinant + length) + densities(sigma, alpha, False, problem, work)
     for j in range(group.shape[1]):
         value -= 0.5 * (group[EFFECT, j] * group[EFFECT, j] + math.log(group[CURVATURE, j]))
     for k in range(p):
@@ -258,13 +258,13 @@ def explore(
     nodes: Nodes,
 ) -> int:
     """Explore the lattice of a gene from its centre, sigma and alpha; return how many nodes there are."""
-    middle = np.int64(round(centre[0] / step[0]))
-    best, top, count, start = middle, -math.inf, np.int64(0), middle
+    middle = round(centre[0] / step[0])
+    top, count, start = -math.inf, 0, middle
     for side in (1, -1):
-        last, before_last = np.int64(0 if side == -1 else -1), np.int64(-1)
-        best, a = start, np.int64(0 if side == 1 else -1)
+        last, before_last = (0 if side == -1 else -1), -1
+        best, a = start, (0 if side == 1 else -1)
         while count < nodes.weight.shape[0]:
-            row = np.int64(0 if a == 0 else 1 + abs(a) % (N_KEPT - 1))
+            row = 0 if a == 0 else 1 + abs(a) % (N_KEPT - 1)
             point = (centre[1] * math.exp(a * step[1]), step[0])
             count, best, highest = explore_row(
                 point, (middle, best), row, (last, before_last), contrasts, n_joint, (count, top), problem, work, nodes
