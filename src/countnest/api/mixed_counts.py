@@ -149,20 +149,19 @@ def glmm(
     warn_of_unused(dds, "glmm", by_gene=True)
     engine = dds._engine(n_threads, quiet)
     state = with_size_factors(dds, engine)
-    factors = state.factors
-    base_mean = as_float(normalized_counts(dds._data.counts, factors).mean(axis=1))
+    base_mean = as_float(normalized_counts(dds._data.counts, state.factors).mean(axis=1))
     if method == "pql":
         quasi = _quasi(dds, dispersion, family, state, engine)
         dds._last_engine = engine
-        return dds.add_fit(name, StoredQuasiMixed(factors, base_mean, quasi, df, _FAMILIES[family]))
+        return dds.add_fit(name, StoredQuasiMixed(state.factors, base_mean, quasi, df, _FAMILIES[family]))
     known = _dispersion(dds, dispersion, family, state, engine)
     fits = fit_all_counts(
-        dds._data.matrix, factors, mixed_model(dds._design), known, engine, reml=restricted,
+        dds._data.matrix, state.factors, mixed_model(dds._design), known, engine, reml=restricted,
         method="laplace" if method == "posterior" else method,
     )  # fmt: skip
     dds._last_engine = engine
     stored = StoredCountMixed(
-        factors=factors,
+        factors=state.factors,
         base_mean=base_mean,
         fits=fits,
         given=known if isinstance(known, np.ndarray) else None,

@@ -8,7 +8,6 @@ from countnest.kernels.mixed.counts.laplace import marginal
 from countnest.kernels.mixed.counts.points import (
     COUNT,
     LOG_COUNT,
-    N_SAMPLE_ROWS,
     OFFSET,
     SLOPE,
     alpha_slope,
@@ -16,7 +15,7 @@ from countnest.kernels.mixed.counts.points import (
     set_dispersion,
 )
 from countnest.kernels.mixed.counts.restricted import restricted
-from countnest.kernels.mixed.counts.work import Problem, new_work
+from countnest.kernels.mixed.counts.work import N_SAMPLE_ROWS, Problem, new_work
 
 GROUPS = np.repeat(np.arange(6), [1, 2, 3, 4, 3, 2])
 N = len(GROUPS)

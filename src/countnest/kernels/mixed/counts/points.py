@@ -26,7 +26,6 @@ from countnest.kernels.negbin.density import (
 
 __all__ = [
     "COUNT",
-    "N_SAMPLE_ROWS",
     "OFFSET",
     "alpha_slope",
     "log_density",
@@ -34,11 +33,10 @@ __all__ = [
     "set_dispersion",
 ]
 
-# Rows of the numbers by sample (N_SAMPLE_ROWS, n): the count and its offset; what depends on the dispersion alone; and
+# Rows of the numbers by sample (13, n): the count and its offset; what depends on the dispersion alone; and
 # for the passes over a gene, the linear predictor, derivatives by it, and by the dispersion.
 COUNT, OFFSET, LOG_COUNT, CONSTANT, SLOPE, SCALE = 0, 1, 2, 3, 4, 5
 ETA, F1, WEIGHT, F3, F1_ALPHA, F2_ALPHA, SHARE = 6, 7, 8, 9, 10, 11, 12
-N_SAMPLE_ROWS = 13
 # Linear predictors beyond this are cut: no count is so large, and no mean so small.
 LARGEST_ETA = 300.0
 # Below this the series of log(1 + v) - v / (1 + v) is exact to the last digits.

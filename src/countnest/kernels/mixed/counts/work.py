@@ -9,8 +9,9 @@ import numpy as np
 
 from countnest.arrays import FloatArray, IntArray
 from countnest.kernels.compiler.jit import kernel
-from countnest.kernels.mixed.counts.points import N_SAMPLE_ROWS
 
+# The number of rows of the numbers by sample, see `points`.
+N_SAMPLE_ROWS = 13
 # Rows of the numbers by group (10, q): the random effect over its standard deviation, the curvature H of the log joint
 # density along it, the slope that the samples have, a step, the one before, and derivatives of the mode.
 # The mode and its derivatives are kept at the point where a search is.
