@@ -109,6 +109,16 @@ NAMES = {
     "plotDispEsts": "cn.plot_dispersion(dds.genes, dds.dispersion_trend)",
     "plot_dispersions": "cn.plot_dispersion(dds.genes, dds.dispersion_trend)",
     "plotSparsity": "cn.plot_sparsity(dds.counts(normalized=True))",
+    # mixed models
+    "lmer": "cn.lmm(dds), with random terms in the design of the data set",
+    "lme": "cn.lmm(dds), with random terms in the design of the data set",
+    "dream": 'cn.lmm(dds, values="voom"), then .test("dream", fit="lmm")',
+    "glmer": "cn.glmm(dds); of one response: cn.glmm(cn.single_response(formula, data))",
+    "glmer_nb": "cn.glmm(dds); of one response: cn.glmm(cn.single_response(formula, data))",
+    "glmmTMB": "cn.glmm(dds); of one response: cn.glmm(cn.single_response(formula, data))",
+    "glmmPQL": 'cn.glmm(dds, method="pql"); of one response: dds = cn.single_response(formula, data)',
+    "ranef": "cn.random_effects(dds)",
+    "VarCorr": "cn.variance_components(dds)",
     # what an AnnData object has, as the data set of PyDESeq2 does
     "X": "dds.counts(), genes x samples",
     "layers": "dds.counts(normalized=True), dds.mu(), dds.cooks()",

@@ -105,6 +105,9 @@ def test_glmm_pql_has_the_published_numbers(slides):
     assert found["df"] == 2
     assert f"{found['pvalue']:.4f}" == printed["p_t"]
     assert found["padj"] == found["pvalue"]
+    intercept = slides.contrast("Intercept").test(fit="glmm").table.iloc[0]
+    assert intercept["df"] == printed["df_int"]
+    np.testing.assert_allclose(intercept["stat"], float(printed["t_int"]), rtol=1e-5)
 
 
 def test_one_response_has_linear_mixed_models(cells):
