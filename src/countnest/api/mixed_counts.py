@@ -107,7 +107,8 @@ def glmm(
     maximum likelihood.
 
     Sources: Brooks et al. (2017), doi:10.32614/RJ-2017-066; the restricted likelihood is that of Cox and Reid (1987),
-    doi:10.1111/j.2517-6161.1987.tb01422.x.
+    doi:10.1111/j.2517-6161.1987.tb01422.x; penalised quasi-likelihood is that of Breslow and Clayton (1993),
+    doi:10.1080/01621459.1993.10594284, and has t and F tests alone.
 
     **Posterior distributions** (nested Laplace approximations; Rue, Martino and Chopin 2009,
     doi:10.1111/j.1467-9868.2008.00700.x) take the standard deviation of the random effects and the dispersion as
@@ -117,7 +118,7 @@ def glmm(
     are as certain; and as `pvalue` the two-sided tail probability, twice `lfsr`. Intervals are between quantiles. There
     are no degrees of freedom. The only kind of test is "posterior": of one row, of several, against thresholds.
 
-    R counterpart: glmmTMB::glmmTMB(family = nbinom2, REML = TRUE) for every gene.
+    R counterpart: glmmTMB::glmmTMB(family = nbinom2, REML = TRUE) for every gene; MASS::glmmPQL with "pql".
 
     Examples
     --------
