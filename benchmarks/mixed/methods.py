@@ -91,7 +91,7 @@ def _tested(dds: cn.DESeqDataSet, kind: str | None, fit: str | None) -> Callable
 
 def _linear(values: str, kind: str, **options: object) -> Method:
     """Return linear mixed models with a kind of test, or t tests by a rule for degrees of freedom."""
-    rule = {"df": kind} if kind not in ("strata", "dream", "lrt") else {}
+    rule = {"df": kind} if kind not in ("strata", "averaged", "dream", "lrt") else {}
     name = f"{values}{rule}{options}"
 
     def run(studied: Studied) -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
@@ -100,7 +100,7 @@ def _linear(values: str, kind: str, **options: object) -> Method:
 
         return _tested(studied.once(name, fit), "t" if rule else kind, "lmm")
 
-    return Method(run, ONE if kind in ("strata", "dream") else ALL, kind == "strata")
+    return Method(run, ONE if kind == "dream" else ALL, kind == "strata")
 
 
 def _counts(*, reml: bool) -> Method:
@@ -134,13 +134,13 @@ def _fitted(design: str, fit: str, kind: str | None, questions: tuple[int, ...] 
 KR, SATTERTHWAITE, CONTAINMENT = "kenward-roger", "satterthwaite", "containment"
 TESTS = {
     "Kenward-Roger": KR, "Satterthwaite": SATTERTHWAITE, "containment": CONTAINMENT, "strata": "strata",
-    "dream": "dream", "LRT": "lrt",
+    "averaged": "averaged", "dream": "dream", "LRT": "lrt",
 }  # fmt: skip
 METHODS: dict[str, Method] = {
     f"LMM {values}, {title}": _linear(values, kind)
     for values in ("log2", "vst", "voom")
     for title, kind in TESTS.items()
-    if not (values == "voom" and kind == "strata")
+    if not (values == "voom" and kind in ("strata", "averaged"))
 }
 METHODS |= {
     "LMM log2, Kenward-Roger, unbounded": _linear("log2", KR, bounded=False),

@@ -14,11 +14,12 @@ __all__ = ["Found", "advice"]
 
 KR, UNBOUNDED = "LMM log2, Kenward-Roger", "LMM log2, Kenward-Roger, unbounded"
 STRATA, LOG2_STRATA, DREAM = "LMM vst, strata", "LMM log2, strata", "LMM voom, dream"
+BOTH = "LMM vst, averaged"
 EDGER, AVERAGED = "edgeR QL, families fixed", "averaged LRT, families fixed"
 LRT, ML, REML = "LMM log2, LRT", "NB mixed ML, z", "NB mixed REML, t by containment"
 CORRELATED, IGNORED = "voom, duplicateCorrelation", "edgeR QL, families ignored"
 WITHIN, BETWEEN = QUESTIONS[:2], QUESTIONS[2:]
-ONE = (QUESTIONS[2],)
+ONE, JOINT = (QUESTIONS[2],), (QUESTIONS[3],)
 EVEN = tuple(each.slug for each in NULL if not each.lost)
 ODD = tuple(each.slug for each in NULL if each.lost)
 EVERY = tuple(each.slug for each in NULL)
@@ -27,16 +28,17 @@ EFFECTS = tuple(each.slug for each in WITH_EFFECTS)
 RECOMMENDED = (
     (EDGER, WITHIN, EVERY),
     (AVERAGED, WITHIN, EVERY),
-    (STRATA, ONE, EVEN),
+    (STRATA, BETWEEN, EVEN),
+    (BOTH, BETWEEN, ODD),
     (UNBOUNDED, BETWEEN, EVERY),
 )
 TABLE = """
 | question | study | method | call |
 | --- | --- | --- | --- |
 | within | balanced | families fixed, quasi-likelihood F | `cn.edger(dds.with_design("~ family + treat1*treat2"))` |
-| between, one comparison | balanced | LMM, moderated strata | `cn.lmm(dds, values="vst")`, `.test("strata")` |
-| between, joint | balanced | LMM, Kenward-Roger, unbounded | `cn.lmm(dds, bounded=False)`, `.joint().test()` |
-| within or between | unbalanced | LMM, Kenward-Roger, unbounded | `cn.lmm(dds, bounded=False)` |
+| between, one comparison or joint | balanced | LMM, moderated strata | `cn.lmm(dds, values="vst")`, `.test("strata")` |
+| between, one comparison or joint | unbalanced | LMM, averaged | `cn.lmm(dds, values="vst")`, `.test("averaged")` |
+| within | unbalanced | LMM, Kenward-Roger, unbounded | `cn.lmm(dds, bounded=False)` |
 | several random terms, or slopes | any | LMM, Kenward-Roger; not measured here | `cn.lmm(dds)` |
 """
 OF_QUESTIONS = """
@@ -48,9 +50,14 @@ OF_QUESTIONS = """
   {ignored_between} of null p-values are below 0.05 where families differ; within families the same model rejects
   {ignored_within}, and finds little.
 - *Moderated strata* hold their level, and have the power {strata_between} for one comparison between 6, 12 and 24
-  families, beside {kr_between} by Kenward-Roger. Six families leave 3 degrees of freedom, with which tests without
-  moderation find next to nothing after adjustment. There is no moderated joint test yet: with 6 families joint tests
-  between them find nothing, either.
+  families, beside {kr_between} by Kenward-Roger; joint tests have {strata_joint}, beside {kr_joint}. Six families leave
+  3 degrees of freedom, with which tests without moderation find next to nothing after adjustment.
+- *Averaged tests* moderate both variances in layouts without balance, too. Between families they hold their level,
+  {both_between} at 0.05 with 24 families, with somewhat less power than strata where these exist; where samples are
+  lost, {both_odd} for one comparison and {both_odd_joint} jointly, beside {free_odd_between} and {free_odd_joint} by
+  Kenward-Roger without a bound. Within families they are a little liberal, {both_within}, and false discovery
+  proportions of joint tests are {both_within_fdp}: their prior takes the ratio of the variances for independent of the
+  residual variance, which it is not where all genes have the same variance between families.
 - *The likelihood ratio test* has type I errors of {lrt} at 0.05 with 24 families, and false discovery proportions of
   {lrt_fdp} with 6. *Normal tests of negative binomial mixed models by likelihood*, which are the default of glmmTMB,
   have {ml} and {ml_fdp}. Neither is for studies of this size.
@@ -62,8 +69,9 @@ OF_QUESTIONS = """
   errors are up to {correlated_most}, and false discovery proportions with exponential variances {correlated_fdp}.
 """
 OF_DEFAULTS = """
-- **Kind of test.** Moderated strata for single comparisons, where the study is balanced and has no weights: type I
-  errors of {strata} at 0.05 and {strata_small} at 0.001. Elsewhere t and F tests by Kenward-Roger.
+- **Kind of test.** Moderated strata, where the study is balanced and has no weights: type I errors of {strata} at
+  0.05 and {strata_small} at 0.001. Without balance averaged tests between families. Elsewhere t and F tests by
+  Kenward-Roger.
 - **Bound.** With variances kept at zero or above, where families do not differ, tests by Kenward-Roger reject
   {kr_zero_within} within families and {kr_zero_between} between them, at 0.05. Without the bound these are
   {free_zero_within} and {free_zero_between}. A model with one random intercept is better without it.
@@ -164,6 +172,15 @@ def values(found: Found) -> dict[str, str]:
         "kr_between": by_size(KR, ONE),
         "strata_between": by_size(STRATA, ONE),
         "log2_between": by_size(LOG2_STRATA, ONE),
+        "strata_joint": by_size(STRATA, JOINT),
+        "kr_joint": by_size(KR, JOINT),
+        "both_between": found.null(BOTH, BETWEEN, EVERY),
+        "both_within": found.null(BOTH, WITHIN, EVERY),
+        "both_within_fdp": found.fdp(BOTH, WITHIN[1:], EFFECTS),
+        "both_odd": found.power(BOTH, ONE, odd),
+        "both_odd_joint": found.power(BOTH, JOINT, odd),
+        "free_odd_between": found.power(UNBOUNDED, ONE, odd),
+        "free_odd_joint": found.power(UNBOUNDED, JOINT, odd),
         "reml_power": found.power(REML, ONE, sizes[2]),
         "ignored_between": found.null(IGNORED, BETWEEN, EVEN[1:]),
         "ignored_within": found.null(IGNORED, WITHIN, EVEN[1:]),
@@ -172,8 +189,8 @@ def values(found: Found) -> dict[str, str]:
         "correlated_most": found.null(CORRELATED, QUESTIONS, EVERY).split(" to ")[-1],
         "edger_odd": found.power(EDGER, within_one, odd),
         "free_odd": found.power(UNBOUNDED, within_one, odd),
-        "strata": found.null(STRATA, singles, EVEN),
-        "strata_small": found.null(STRATA, singles, EVEN, 0.001),
+        "strata": found.null(STRATA, QUESTIONS, EVEN),
+        "strata_small": found.null(STRATA, QUESTIONS, EVEN, 0.001),
         "kr_zero_within": found.null(KR, WITHIN, zero),
         "kr_zero_between": found.null(KR, BETWEEN, zero),
         "free_zero_within": found.null(UNBOUNDED, WITHIN, zero),

@@ -32,7 +32,7 @@ TERMS = {
     "Questions": "within families, the interaction `treat1:treat2`, of B with E (one row) or of any level (joint); "
     "between families, `treat1` averaged over `treat2`, B - A (one row) or any difference (joint).",
     "LMM": "`cn.lmm(dds, values=...)`, with *Kenward-Roger*, *Satterthwaite* or *containment* degrees of freedom, "
-    "moderated tests by *strata* or by the rule of *dream*, or likelihood ratio tests (*LRT*).",
+    "moderated tests by *strata*, *averaged* or by the rule of *dream*, or likelihood ratio tests (*LRT*).",
     "NB mixed": "negative binomial mixed models of the counts with Laplace's approximation, by restricted likelihood "
     "with t and F tests, or by likelihood with normal tests, as glmmTMB has them.",
     "Families fixed": "`~ family + treat1*treat2`: for questions within families only. The package refuses the others.",

@@ -108,9 +108,9 @@ def lmm(
     and between groups moderated by themselves; "dream", t tests with moderated residual variances; "averaged", with one
     random intercept and no weights, t tests with both variances moderated, in any layout, averaged over their ratio.
     All of them test several rows jointly, too: by F tests, which by "strata" need rows that all lie within groups, or
-    all between them. For one comparison in a balanced study ``values="vst"`` and "strata" have the most power at the
-    right level; without balance "averaged", or "t", with ``bounded=False`` where there is one random intercept.
-    docs/mixed_rates.md has the rates of most, docs/mixed_models.md those of "averaged".
+    all between them. Between groups ``values="vst"`` has the most power at the right level, with "strata" in a balanced
+    study and with "averaged" in others; otherwise take "t", with ``bounded=False`` where there is one random intercept.
+    docs/mixed_rates.md has the rates of all of them.
 
     Sources: Bates et al. (2015), doi:10.18637/jss.v067.i01; Kenward and Roger (1997), doi:10.2307/2533558.
 

@@ -122,6 +122,11 @@ def test_averages_need_values_without_weights_and_one_random_intercept(study):
     dds = cn.lmm(made(study), values="voom", quiet=True)
     with pytest.raises(OptionError, match="without weights"):
         dds.effect("treat1", levels=("B", "A")).test("averaged", fit="lmm")
+    counts, samples = study.counts, study.samples.assign(batch=np.arange(len(study.samples)) % 5)
+    crossed = cn.DESeqDataSet(counts, samples, design="~ treat1 + (1 | family) + (1 | batch)", quiet=True)
+    crossed = cn.lmm(crossed[:40], filter=False, quiet=True)
+    with pytest.raises(DesignError, match="need one random term with one column: test by 'dream'"):
+        crossed.effect("treat1", levels=("B", "A")).test("averaged", fit="lmm")
 
 
 def test_rows_of_several_strata_are_refused(fitted):

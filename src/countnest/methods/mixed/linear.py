@@ -30,7 +30,7 @@ from countnest.methods.mixed.model import mixed_model, models_block, without
 from countnest.methods.mixed.protocol import MixedAccess, MixedComparison
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
-from countnest.stats.mixed.averaged import AveragedVariances, averaged_variances
+from countnest.stats.mixed.averaged import AveragedVariances, averaged_variances, require_one_ratio
 from countnest.stats.mixed.comparisons import likelihood_ratio
 from countnest.stats.mixed.dream import moderated_joint_tests, moderated_tests
 from countnest.stats.mixed.linear import fit_linear
@@ -210,6 +210,7 @@ class LinearMixedFit(UnshrunkenFit):
         return strata_of(self.stored.values, self.model)
 
     def _averaged(self) -> AveragedVariances:
+        require_one_ratio(self.model)
         return averaged_variances(self.stored.values, self.model, self._strata())
 
     def _rule(self, contrasts: FloatArray) -> DegreesOfFreedom | FloatArray:

@@ -29,7 +29,7 @@ from countnest.stats.shrink.ashr import maximize_weights
 if TYPE_CHECKING:
     from countnest.stats.mixed.strata import Strata
 
-__all__ = ["AveragedVariances", "averaged_variances"]
+__all__ = ["AveragedVariances", "averaged_variances", "require_one_ratio"]
 
 # Ratios, times the mean size of a group: zero, and by factors of sqrt(2).
 RATIOS = np.concatenate([[0.0], 2.0 ** np.arange(-4.0, 10.5, 0.5)])
@@ -132,11 +132,7 @@ def averaged_variances(y: FloatArray, model: MixedModel, strata: Strata) -> Aver
     DesignError
         If there is not one random term with one column, or nothing varies within its groups.
     """
-    if len(model.terms) != 1 or model.terms[0].n_columns != 1:
-        raise DesignError(
-            "Averages over the ratio of two variances need one random term with one column: test by 'dream', which "
-            "moderates the residual variance alone."
-        )
+    require_one_ratio(model)
     if not strata.df[0] > 0:
         raise DesignError(
             "Within the groups nothing varies but what the coefficients explain, so that no residual variance is seen "
@@ -162,6 +158,15 @@ def averaged_variances(y: FloatArray, model: MixedModel, strata: Strata) -> Aver
         as_float(shifts + strata.coefficients), as_float(variances), unscaled,
         as_float(weights / weights.sum(axis=1, keepdims=True)), np.full(len(y), d0 + left), ratios, prior,
     )  # fmt: skip
+
+
+def require_one_ratio(model: MixedModel) -> None:
+    """Raise `DesignError` for a model with several variances of random effects."""
+    if len(model.terms) != 1 or model.terms[0].n_columns != 1:
+        raise DesignError(
+            "Averages over the ratio of two variances need one random term with one column: test by 'dream', which "
+            "moderates the residual variance alone."
+        )
 
 
 def _prior(strata: Strata) -> tuple[float, float]:
