@@ -106,7 +106,9 @@ def two_step(query: BoundQuery, *, method: Method = "calibrated", fit: str = "lm
     check_option("method", method, Method)
     own = dds._fit(fit)
     if method == "calibrated":
-        results = cast("Results", query.test(_kind(own) if kind is None else kind, fit=fit))
+        chosen = _kind(own) if kind is None else kind
+        _refuse_posterior(own, chosen)
+        results = cast("Results", query.test(chosen, fit=fit))
         step = by_statistics(*_statistics(results))
         return _found(query, dds._data, (method, str(results.info.test)), step, own, results)
     if kind is not None:
@@ -141,6 +143,16 @@ def _kind(own: Fit) -> str | None:
     if not isinstance(own, LinearMixedFit):
         return None
     return moderated_kind(own.stored.values, own.model, weighted=own.stored.weights is not None)
+
+
+def _refuse_posterior(own: Fit, kind: str | None) -> None:
+    """Raise `OptionError` for posterior probabilities, which have a prior already, and no null distribution."""
+    chosen = own.kinds.get(next(iter(own.kinds)) if kind is None else kind)
+    if chosen is not None and chosen.is_posterior:
+        raise OptionError(
+            "two_step takes p-values of tests, and these are posterior probabilities: use their column lfsr, or a fit "
+            "with tests, cn.lmm(dds) or cn.glmm(dds)."
+        )
 
 
 def _statistics(results: Results) -> tuple[FloatArray, FloatArray, FloatArray | None, FloatArray | None]:

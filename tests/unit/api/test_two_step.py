@@ -117,6 +117,12 @@ def test_other_fits_have_their_own_tests(study):
         cn.two_step(fixed.effect("treat1", levels=("B", "A")), fit="edger")
 
 
+def test_posterior_probabilities_are_refused(study):
+    few = cn.glmm(made(study)[:60], method="posterior", quiet=True)
+    with pytest.raises(OptionError, match="posterior probabilities"):
+        cn.two_step(few.interaction(**WITHIN), fit="glmm")
+
+
 def test_what_is_no_single_comparison_is_refused(dds, query):
     with pytest.raises(ContrastError, match=r"has 3: .*query\[0\]"):
         cn.two_step(dds.effect("treat1"))
