@@ -194,3 +194,16 @@ def test_the_coding_of_the_design_does_not_matter(fits):
     finite = np.abs(fit.stored.ratio.beta).max(axis=1) < 20
     np.testing.assert_allclose((model.beta @ coding.T)[finite], fit.stored.ratio.beta[finite], atol=1e-5)
     assert fits["offsets"].adjusted.stored.given.compat == RELEASE
+
+
+@each("kind", ["lrt", "ql"])
+def test_thresholds_beyond_all_ratios_of_counts_have_an_answer(fits, kind):
+    fit, contrast = fits["offsets"].adjusted, last("offsets")
+    unchanged = np.zeros((len(fit.base_mean), 1), dtype=bool)
+    tested = np.isfinite(row_test(fit, contrast, kind).p_value)
+    for side in ("greaterAbs", "lessAbs", "greater", "less"):
+        for threshold in (100.0, 1e3, 1e5):
+            found = fit.row_tests(contrast, kind, threshold=threshold, alternative=side, unchanged=unchanged).p_value
+            assert (np.isfinite(found) == tested).all()
+            if side != "lessAbs":
+                assert np.median(found[tested]) > 1.0 - 1e-8

@@ -22,6 +22,8 @@ from countnest.stats.inference.lrt import row_basis
 __all__ = ["Comparison", "Roots", "gains", "pinned_roots", "standard_errors"]
 
 NULL_TEXT = "fitting the null model"
+# By how much, natural log, a threshold moves means at most: more than counts differ, without overflow.
+FARTHEST = 50.0 * float(np.log(2.0))
 # Entries of normal equations of genes that are solved together.
 BLOCK = 1 << 20
 
@@ -120,11 +122,14 @@ def pinned_roots(
 ) -> Roots:
     """Return the roots of the gains at both ends of the threshold, natural log.
 
+    Thresholds beyond all ratios of counts are as one that moves some means by 50 on the log2 scale.
+
     Notes
     -----
     R counterpart: inside edgeR::glmTreat.
     """
     genes = given.genes(counts, dispersion=model.dispersion, deviance=model.deviance)
+    threshold = min(threshold, FARTHEST / float(np.abs(comparison.shift).max()))
     return over_genes(
         _roots_chunk, genes, comparison=comparison, null=_columns(comparison.null), threshold=threshold,
         level=compat_level(given.compat), engine=engine, text=NULL_TEXT,
