@@ -198,3 +198,31 @@ def test_a_data_set_without_a_mixed_model_says_which_call_fits_one(study):
     for part in (dds[:10], dds.with_design("~ treat1 + (1 | family)")):
         with pytest.raises(MissingStepError, match=r"no fit yet: the design .* has random terms"):
             part.effect("treat1").test(fit="lmm")
+
+
+@each(
+    ("reduced", "options", "error", "words"),
+    [
+        (
+            {"values": "vst"},
+            {},
+            OptionError,
+            "they were fitted to different values: log2 normalized",
+        ),
+        ({"bounded": False}, {}, OptionError, r"cannot be compared: variances may be negative in one of them only"),
+        ({"filter": True}, {}, OptionError, r"cannot be compared: \d+ genes? were fitted in one of them only"),
+        ("~ treat1*treat2 + (1 | ind)", {}, DesignError, r"\(1 \| ind\)"),
+        ("~ treat1 + (1 | family)", {"refit": False}, OptionError, r"\(REML\) is one of other data.*Take refit=True"),
+        (3, {}, OptionError, "must be the formula of the smaller model"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::countnest.errors.CountnestWarning")
+def test_likelihoods_that_cannot_be_compared_are_refused_by_name(study, reduced, options, error, words):
+    counts = study.counts.copy()
+    counts.iloc[0] = [0, 1] * 16
+    dds = cn.lmm(made(study, counts=counts), filter=False, quiet=True)
+    if isinstance(reduced, dict):
+        smaller = made(study, "~ treat1 + treat2 + (1 | family)", counts=counts)
+        reduced = cn.lmm(smaller, quiet=True, **{"filter": False, **reduced})
+    with pytest.raises(error, match=words):
+        cn.likelihood_ratio(dds, reduced, **options)
