@@ -98,7 +98,8 @@ def residuals(
         The name of a fit by `lmm` or `glmm`; None: the last analysis by DESeq2's method.
     random
         Of mixed models: residuals about what the predicted random effects say too (conditional), and not about the
-        fixed part alone (marginal), whose standard deviations have the random effects in them.
+        fixed part alone (marginal), whose standard deviations have the random effects in them; of counts only "raw"
+        ones are about the fixed part, at random effects of zero.
     replaced
         Take the counts after replacement of outliers; by default the original counts.
     seed
@@ -119,7 +120,8 @@ def residuals(
     Notes
     -----
     R counterpart: stats::residuals of a negative binomial GLM, statmod::qresiduals; of a linear mixed model
-    lme4's residuals, "raw" those with type = "response" and others those with type = "pearson" and scaled = TRUE.
+    lme4's residuals, "raw" those with type = "response" and others those with type = "pearson" and scaled = TRUE; of
+    mixed models of counts glmmTMB's.
 
     Examples
     --------

@@ -18,7 +18,8 @@ from countnest.options import check_flags
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
-    from countnest.stats.mixed.variances import Components, Shares, Signed
+    from countnest.stats.mixed.shares import Components, Shares
+    from countnest.stats.mixed.variances import Signed
 
 __all__ = ["place_of_term", "random_effects", "variance_components"]
 
@@ -33,7 +34,7 @@ def variance_components(dds: CountDataSet, fit: str = "lmm", *, level: float = 0
     Parameters
     ----------
     dds
-        A data set with linear mixed models, of `lmm`.
+        A data set with mixed models, of `lmm` or `glmm`.
     fit
         The name of the fit.
     level
@@ -47,21 +48,30 @@ def variance_components(dds: CountDataSet, fit: str = "lmm", *, level: float = 0
         others: `sd`, in the units of what was fitted, log2; of a term with several columns one for each, "sd
         Intercept", "sd time", and their correlations, "cor Intercept time", missing where an sd is 0. Genes without a
         fit have missing values.
+        Of counts shares are on the log scale, and the residual is the variance of a count about its mean there, at the
+        mean count of the gene; those of fits by quasi-likelihood have no intervals.
         Of a fit whose variances may be negative (``bounded=False``): `variance` of the random term, `icc`, the
         correlation of two samples of one group, from `low` to `high`, and `sd` of the residuals.
 
     Raises
     ------
     OptionError
-        There is no such fit, or it is not a linear mixed model.
+        There is no such fit, or it is not a mixed model.
 
     Notes
     -----
     An sd of 0 is a singular fit: the samples of one family are no more alike than others. With two samples a family it
     is an estimate far from certain, see the interval of the share.
 
-    The intervals are by the delta method on the scale of log odds. R counterpart: lme4::VarCorr,
-    variancePartition::calcVarPart.
+    The intervals are by the delta method on the scale of log odds; of counts as if estimates of variances, dispersion
+    and coefficients were independent.
+
+    The variance of a count on the log scale is the trigamma function at 1 / (1 / mean + dispersion), by Nakagawa,
+    Johnson and Schielzeth (2017), doi:10.1098/rsif.2017.0213. It has the noise of sampling in it: genes with few counts
+    have a large one. The share of the fixed part is their marginal R squared.
+
+    R counterparts: lme4::VarCorr, variancePartition::calcVarPart; for counts MuMIn::r.squaredGLMM, method "trigamma",
+    but for the mean count, which is that of the gene here and not that of a null model.
 
     Examples
     --------
@@ -98,7 +108,7 @@ def random_effects(
     Parameters
     ----------
     dds
-        A data set with linear mixed models, of `lmm`.
+        A data set with mixed models, of `lmm` or `glmm`.
     fit
         The name of the fit.
     term
@@ -117,13 +127,14 @@ def random_effects(
     Raises
     ------
     OptionError
-        There is no such fit or term, or it is not a linear mixed model, or one whose variances may be negative.
+        There is no such fit or term, or it is not a mixed model, or one whose variances may be negative.
 
     Notes
     -----
-    They are best linear unbiased predictions: estimates that are drawn towards zero, the more the less certain they
-    are. Standard deviations take the variances and the fixed coefficients as known. A random effect whose coefficient
-    the fixed part lacks is that of each level as it is.
+    They are best linear unbiased predictions, or of counts the modes of their distribution given the counts: estimates
+    that are drawn towards zero, the more the less certain they are. Standard deviations, which quasi-likelihood does
+    not have, take the variances and the fixed coefficients as known. A random effect whose coefficient the fixed part
+    lacks is that of each level as it is.
 
     R counterparts: lme4::ranef, and lme4::coef for ``coef=True``, which lists the fixed coefficients without random
     effects too.

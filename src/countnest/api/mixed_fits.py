@@ -26,5 +26,5 @@ def mixed_access(dds: CountDataSet, function: str, name: str) -> MixedAccess:
     if found is None:
         there = [other for other in dds._fits if access_to(dds._fit(other)) is not None]
         advice = f"take fit={listing(there)}" if there else "fit them with cn.lmm(dds)"
-        raise OptionError(f"{function} is for linear mixed models, and '{name}' is a fit of {own.method}: {advice}.")
+        raise OptionError(f"{function} is for mixed models, and '{name}' is a fit of {own.method}: {advice}.")
     return found

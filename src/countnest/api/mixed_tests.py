@@ -13,7 +13,7 @@ from countnest.containers.results import Results
 from countnest.design.design import Design
 from countnest.errors import CountnestWarning, OptionError, kind_of, listing
 from countnest.methods.fit import Fit
-from countnest.methods.mixed.protocol import MixedComparison, comparison_of
+from countnest.methods.mixed.protocol import MixedComparison, access_to, comparison_of
 from countnest.methods.model_tests import ModelTest, table_of
 from countnest.options import check_flags, check_option
 from countnest.progress import progress
@@ -42,9 +42,9 @@ def variance_test(
     term
         The random term as the design names it: "1 | family". None: the only one.
     test
-        "lrt": the likelihood ratio against the model without the term; the restricted likelihood of a fit by REML. "f":
-        exact F tests, the mean square between groups over that within, of a single random term with groups of the same
-        size and values without weights.
+        "lrt": the likelihood ratio against the model without the term; the restricted likelihood of a fit by REML. "f",
+        of linear models: exact F tests, the mean square between groups over that within, of a single random term with
+        groups of the same size and values without weights.
     mixture
         Whether p-values of likelihood ratios know that variances cannot be negative: half of chi-square on one degree
         of freedom for one variance. For a term with several columns, the mean of chi-square on one degree of freedom
@@ -121,7 +121,7 @@ def likelihood_ratio(
         A data set with mixed models, the larger ones.
     reduced
         The formula of the smaller model, which is fitted to the same values by the same method; without random terms it
-        is the linear model. Or a data set with the smaller models.
+        is the linear model, or the GLM. Or a data set with the smaller models.
     fit, reduced_fit
         The names of the fits in both data sets; None: the same.
     refit
@@ -138,8 +138,9 @@ def likelihood_ratio(
     Raises
     ------
     OptionError
-        There is no such fit, or likelihoods cannot be compared: fits of other values, weights, genes or samples, or of
-        another kind.
+        There is no such fit, or likelihoods cannot be compared: fits of other values, weights, genes or samples; of
+        counts, of another distribution, integral or size factors, or with dispersions known in another way; by
+        quasi-likelihood, which has none.
     DesignError
         The smaller model is no part of the larger one.
 
@@ -149,7 +150,7 @@ def likelihood_ratio(
     families 8 to 12 % of genes without an effect have p < 0.05. F tests with degrees of freedom by Kenward and Roger,
     ``dds.effect(...).test(fit="lmm")``, hold in small studies.
 
-    R counterpart: anova(m0, m1) of two fits by lme4::lmer.
+    R counterpart: anova(m0, m1) of two fits by lme4::lmer or glmmTMB::glmmTMB.
 
     Examples
     --------
@@ -185,6 +186,11 @@ def _comparison(dds: CountDataSet, function: str, name: str) -> MixedComparison:
     """Return the mixed models of a data set under a name; raise `OptionError` where there are none."""
     own = dds._fit(name)
     found = comparison_of(own)
+    if found is None and access_to(own) is not None:
+        raise OptionError(
+            f"{function} compares likelihoods, and the fit '{name}' by quasi-likelihood has no likelihood: fit with "
+            "cn.glmm(dds, method='laplace')."
+        )
     if found is None:
         mixed = [other for other in dds._fits if comparison_of(dds._fit(other)) is not None]
         advice = f"take fit={listing(mixed)}" if mixed else "fit them with cn.lmm(dds)"

@@ -80,7 +80,7 @@ def test_genes_without_a_fit_have_none(dds):
 
 
 @pytest.mark.parametrize("function", [cn.variance_components, cn.random_effects])
-def test_what_is_no_linear_mixed_model_is_refused(dds, function):
+def test_what_is_no_mixed_model_is_refused(dds, function):
     with pytest.raises(OptionError, match="fit='none'"):
         function(dds, fit="none")
     plain = cn.limma(dds.with_design("~ treat1*treat2"), quiet=True)

@@ -137,15 +137,15 @@ def test_likelihood_ratios_are_those_of_glmmtmb():
     genes = tuple(rows["gene"].drop_duplicates())
     full, reduced = families(genes), families(genes, 5)
     fits, fewer = (fit_counts(each.counts, each.offset, each.model, reml=False) for each in (full, reduced))
-    found = count_likelihood_ratio(full.model.matrix, fits, reduced.model.matrix, fewer)
+    found = count_likelihood_ratio(full.model, fits, reduced.model, fewer)
     expected = 2.0 * (logliks["nb2_ML"] - logliks["nb2_ML_reduced"])
     np.testing.assert_allclose(found.statistic, expected, atol=1e-6)
     np.testing.assert_allclose(found.p_value, chi2.sf(found.statistic, 3), rtol=1e-9)
     with pytest.raises(DesignError, match="must be a part of the full one"):
-        count_likelihood_ratio(reduced.model.matrix, fewer, full.model.matrix, fits)
+        count_likelihood_ratio(reduced.model, fewer, full.model, fits)
     restricted = fit_counts(full.counts[:1], full.offset, full.model)
     with pytest.raises(OptionError, match="cannot be compared"):
-        count_likelihood_ratio(full.model.matrix, restricted, reduced.model.matrix, fewer)
+        count_likelihood_ratio(full.model, restricted, reduced.model, fewer)
 
 
 def test_no_genes_are_no_error():

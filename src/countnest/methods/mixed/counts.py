@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ from countnest.methods.mixed.count_answers import (
     standard_deviations,
 )
 from countnest.methods.mixed.model import mixed_model, models_block, without
+from countnest.methods.mixed.protocol import MixedAccess, MixedComparison
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.stats.glm.inputs import LN2
@@ -149,6 +150,38 @@ class CountMixedFit(UnshrunkenFit):
         return mixed_model(self.design)
 
     @property
+    def access(self) -> MixedAccess:
+        """What the models tell of the genes: random effects, variances, fitted means, residuals."""
+        from countnest.methods.mixed.count_access import CountAccess  # late: tests do without it
+
+        return CountAccess(self, self.data.matrix, self.stored.factors, self.model, self.stored.fits)
+
+    @property
+    def comparison(self) -> MixedComparison:
+        """The models as ones that are compared with others of the same counts."""
+        from countnest.methods.mixed.count_comparison import ComparedCounts, CountComparison  # late: as `access`
+
+        stored = self.stored
+        own = ComparedCounts(
+            self.data.matrix, stored.factors, stored.dispersion, stored.integral, stored.family, stored.fits
+        )
+        return CountComparison(own, self.design, self._refitted, self._with)
+
+    def _refitted(self, model: MixedModel, reml: bool) -> CountMixedFits:
+        stored = self.stored
+        method = _method_of(stored.integral)
+        return fit_all_counts(
+            self.data.matrix, stored.factors, model, stored.dispersion, self.engine, reml=reml, method=method
+        )
+
+    def _with(self, design: Design, fits: CountMixedFits) -> CountMixedFit:
+        return CountMixedFit(replace(self.stored, fits=fits), self.data, design, self.engine)
+
+    def estimates(self) -> dict[str, FloatArray]:
+        """Return estimates by gene (G,): how fits ended, dispersions, likelihoods, coefficients, log2."""
+        return self.access.estimates(self.design.names)
+
+    @property
     def notes(self) -> FitNotes:
         """What tables say of the fit."""
         likelihood = "REML" if self.stored.fits.reml else "maximum likelihood"
@@ -194,16 +227,10 @@ class CountMixedFit(UnshrunkenFit):
 
     def _ratio(self, contrasts: FloatArray) -> LikelihoodRatio:
         """Return likelihood ratio tests that all contrasts are zero, of fits by maximum likelihood."""
-        stored, full = self.stored, self.model
+        full = self.model
         null = without(full, contrasts)
-        method: CountMethod = "laplace" if stored.fits.reml else _method_of(stored.integral)
-        larger, smaller = (
-            fit_all_counts(
-                self.data.matrix, stored.factors, model, stored.dispersion, self.engine, reml=False, method=method
-            )
-            for model in (full, null)
-        )
-        return count_likelihood_ratio(full.matrix, larger, null.matrix, smaller)
+        larger, smaller = (self._refitted(model, False) for model in (full, null))
+        return count_likelihood_ratio(full, larger, null, smaller)
 
     def separated(self, contrasts: FloatArray) -> BoolArray:
         """Return the mask (G, k) of genes and contrasts whose maximum likelihood estimate is infinite."""

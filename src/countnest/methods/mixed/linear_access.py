@@ -20,9 +20,8 @@ from countnest.options import ResidualType
 from countnest.stats.mixed.covariances import gamma_of, unit_variances
 from countnest.stats.mixed.effects import PredictedEffects, fitted_values, predicted_effects
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel
+from countnest.stats.mixed.shares import Components, Shares
 from countnest.stats.mixed.variances import (
-    Components,
-    Shares,
     Signed,
     signed_components,
     variance_components,

@@ -14,7 +14,8 @@ from countnest.methods.chunks import expand
 from countnest.methods.fit import Fit
 from countnest.methods.mixed.model import mixed_model
 from countnest.methods.mixed.protocol import comparison_of
-from countnest.stats.mixed.comparisons import Dropped, dropped_parts, likelihood_ratio, without_term
+from countnest.stats.mixed.comparisons import likelihood_ratio
+from countnest.stats.mixed.ratios import Dropped, dropped_parts, without_term
 from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, LinearMixedFits, MixedModel
 from countnest.stats.mixed.strata import strata_of, variance_f_test
 

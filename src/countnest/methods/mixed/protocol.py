@@ -16,10 +16,11 @@ from countnest.options import ResidualType
 
 if TYPE_CHECKING:
     from countnest.design.design import Design
-    from countnest.stats.mixed.comparisons import Dropped
     from countnest.stats.mixed.effects import PredictedEffects
+    from countnest.stats.mixed.ratios import Dropped
     from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio
-    from countnest.stats.mixed.variances import Components, Shares, Signed
+    from countnest.stats.mixed.shares import Components, Shares
+    from countnest.stats.mixed.variances import Signed
 
 __all__ = ["MixedAccess", "MixedComparison", "access_to", "cells_of", "comparison_of"]
 

@@ -31,6 +31,7 @@ from countnest.methods.mixed.count_answers import (
     standard_deviations,
 )
 from countnest.methods.mixed.model import mixed_model, models_block
+from countnest.methods.mixed.protocol import MixedAccess
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.stats.mixed.count_records import QuasiFits
@@ -129,6 +130,18 @@ class QuasiMixedFit(UnshrunkenFit):
         """T or Wald tests, also against a threshold, and F tests of several rows."""
         row, joint = TESTS[self.stored.df]
         return {"t": TestKind(row, has_threshold=True, joint_label=joint)}
+
+    @property
+    def access(self) -> MixedAccess:
+        """What the models tell of the genes: random effects, variances, fitted means, residuals."""
+        from countnest.methods.mixed.count_access import CountAccess  # late: tests do without it
+
+        model = mixed_model(self.design)
+        return CountAccess(self, self.data.matrix, self.stored.factors, model, self.stored.fits)
+
+    def estimates(self) -> dict[str, FloatArray]:
+        """Return estimates by gene (G,): how fits ended, dispersions, coefficients, log2."""
+        return self.access.estimates(self.design.names)
 
     @property
     def notes(self) -> FitNotes:

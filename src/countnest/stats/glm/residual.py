@@ -24,6 +24,8 @@ __all__ = [
 SMALLEST = float(np.finfo(np.float64).tiny)
 # Ratios of counts and means below this are not taken as one less a difference, which would have lost their digits.
 SMALL_RATIO = 1e-8
+# Deviances at this dispersion are those of the Poisson distribution to the last digit.
+POISSON = 1e-300
 
 
 def nb_variance(mu: FloatArray, alpha: FloatArray) -> FloatArray:
@@ -69,7 +71,7 @@ def unit_deviances(counts: FloatArray, mu: FloatArray, alpha: FloatArray) -> Flo
     With r = 1 / alpha a contribution is 2 (y log(y / mu) - (y + r) log((y + r) / (mu + r))). It is summed from two
     terms that cannot be negative and are no differences of large numbers.
     """
-    size = 1.0 / alpha[:, np.newaxis]
+    size = 1.0 / np.maximum(alpha, POISSON)[:, np.newaxis]
     excess = (counts - mu) / (mu + size)
     gap = size * excess
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
-from countnest.errors import ContrastError, DesignError, OptionError
-from countnest.stats.inference.lrt import is_nested
+from countnest.errors import ContrastError, OptionError
 from countnest.stats.mixed.count_records import CountMixedFits, QuasiFits
 from countnest.stats.mixed.parts import independent, square
-from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, MixedTests
+from countnest.stats.mixed.ratios import dropped_parts, ratio_test
+from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, MixedModel, MixedTests
 from countnest.stats.moderated.tails import log_f_tail
 
 __all__ = ["count_contrast_tests", "count_joint_tests", "count_likelihood_ratio"]
@@ -59,32 +59,41 @@ def count_joint_tests(
 
 
 def count_likelihood_ratio(
-    matrix: FloatArray, fits: CountMixedFits, reduced_matrix: FloatArray, reduced_fits: CountMixedFits
+    model: MixedModel,
+    fits: CountMixedFits,
+    reduced_model: MixedModel,
+    reduced_fits: CountMixedFits,
+    *,
+    mixture: bool = True,
 ) -> LikelihoodRatio:
-    """Return likelihood ratio tests of model matrices, with the same random term and estimates by likelihood.
+    """Return likelihood ratio tests of a model against one with fewer coefficients or random terms.
+
+    Parameters
+    ----------
+    mixture
+        Whether p-values know that variances cannot be negative, see `ratios.ratio_test`.
 
     Raises
     ------
     OptionError
-        If a likelihood is restricted: it is then the likelihood of other data in the other model.
+        If likelihoods cannot be compared: one is restricted and the other is not, or both are and their fixed parts
+        differ, as each of them is then the likelihood of other data.
     DesignError
         If the reduced model is not a part of the other one.
 
     Notes
     -----
     The chi-square distribution is that of many groups; with few of them p-values are too small.
-    R counterpart: anova of two fits by glmmTMB::glmmTMB(REML = FALSE).
+    R counterpart: anova of two fits by glmmTMB::glmmTMB.
     """
-    if fits.reml or reduced_fits.reml:
+    same_fixed = np.array_equal(model.matrix, reduced_model.matrix)
+    if fits.reml != reduced_fits.reml or (fits.reml and not same_fixed):
         raise OptionError(
             "Restricted likelihoods (REML) of models with different fixed parts cannot be compared: "
             "fit both with reml=False."
         )
-    df = matrix.shape[1] - reduced_matrix.shape[1]
-    if df < 1 or not is_nested(reduced_matrix, matrix):
-        raise DesignError("The reduced model must be a part of the full one, with fewer coefficients: leave out terms.")
-    statistic = as_float(np.maximum(2.0 * (fits.loglik - reduced_fits.loglik), 0.0))
-    return LikelihoodRatio(statistic, df, log_f_tail(statistic / df, df, np.inf))
+    dropped = dropped_parts(model, reduced_model)
+    return ratio_test(as_float(2.0 * (fits.loglik - reduced_fits.loglik)), dropped, mixture=mixture)
 
 
 def _covariance(fits: CountMixedFits | QuasiFits, *, full: bool) -> FloatArray:

@@ -9,6 +9,8 @@ doi:10.18637/jss.v070.i05, whose likelihoods these are; Cox and Reid (1987), doi
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
@@ -55,7 +57,7 @@ def fit_counts(
     offset
         (1, n) or (G, n) natural logarithms of size factors or normalization factors.
     model
-        With one random term of one column.
+        With one random term of one column. Without any it is the GLM, which serves for comparisons of likelihoods.
     reml
         Integrate the coefficients out as well. Standard errors by likelihood are too small in small studies.
     method
@@ -82,9 +84,11 @@ def fit_counts(
         raise OptionError(f"method={method!r} must be one of {', '.join(map(repr, METHODS))}.")
     if reml and method != "laplace":
         raise OptionError(f"method={method!r} has no restricted likelihood: use method='laplace', or reml=False.")
-    n_genes = len(counts)
+    n_genes, fixed = len(counts), not model.terms
     start, prior = np.full((n_genes, 2), np.nan), np.zeros((n_genes, 4))
-    free = np.array([True, dispersion is None or isinstance(dispersion, ShrunkenDispersion)])
+    if fixed:
+        model, start[:, 0] = _of_one_group(model.matrix), 0.0
+    free = np.array([not fixed, dispersion is None or isinstance(dispersion, ShrunkenDispersion)])
     if isinstance(dispersion, ShrunkenDispersion):
         prior[:, 0], prior[:, 1] = dispersion.log_trend, dispersion.prior_sd**-2
         start[:, 1] = np.exp(dispersion.log_trend)
@@ -92,7 +96,20 @@ def fit_counts(
         start[:, 1] = dispersion
     problem = CountProblem.of(model, nodes if method == "agq" else 1)
     settings = Settings(start, prior, free, RESTRICTED if reml else METHODS[method])
-    return fit_with(counts, offset, problem, settings)
+    found = fit_with(counts, offset, problem, settings)
+    return _without_terms(found) if fixed else found
+
+
+def _of_one_group(matrix: FloatArray) -> MixedModel:
+    """Return the mixed model of one group, which is the model without random effects where its variance is zero."""
+    whole = RandomEffects(np.zeros(len(matrix), dtype=np.int64), np.ones((len(matrix), 1)), "1 | all")
+    return MixedModel(matrix, (whole,))
+
+
+def _without_terms(fits: CountMixedFits) -> CountMixedFits:
+    """Return the fits of one group with a variance of zero as those of a model without random terms."""
+    names = ("theta", "theta_se", "effects", "effect_sd")
+    return replace(fits, **{name: getattr(fits, name)[:, :0] for name in names})
 
 
 def fixed_effects(
@@ -102,12 +119,11 @@ def fixed_effects(
 
     They are the mixed models of one group with a variance of zero.
     """
-    n_genes, n = counts.shape
-    whole = RandomEffects(np.zeros(n, dtype=np.int64), np.ones((n, 1)), "1 | all")
+    n_genes = len(counts)
     start = np.zeros((n_genes, 2))
     start[:, 1] = np.nan if dispersion is None else dispersion
     settings = Settings(start, np.zeros((n_genes, 4)), np.array([False, dispersion is None]), 1)
-    return fit_with(counts, offset, CountProblem.of(MixedModel(matrix, (whole,))), settings)
+    return fit_with(counts, offset, CountProblem.of(_of_one_group(matrix)), settings)
 
 
 def fit_with(counts: FloatArray, offset: FloatArray, problem: CountProblem, settings: Settings) -> CountMixedFits:

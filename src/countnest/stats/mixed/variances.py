@@ -12,36 +12,10 @@ from countnest.stats.mixed import kenward_roger
 from countnest.stats.mixed.covariances import gamma_of, relative_covariances
 from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel
+from countnest.stats.mixed.shares import Components, Shares, components_of, share_intervals, term_slopes
 from countnest.stats.mixed.tests import df_left, parts_at
 
-__all__ = [
-    "Components",
-    "Shares",
-    "Signed",
-    "signed_components",
-    "variance_components",
-    "variance_shares",
-]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Components:
-    """The random effects of one term: standard deviations (G, k), correlations (G, k, k), NaN at variance 0."""
-
-    sd: FloatArray
-    correlation: FloatArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shares:
-    """Shares of the variance, with confidence intervals, (G, parts) each.
-
-    The parts are the fixed effects, the terms of random effects in their order, and the residuals.
-    """
-
-    share: FloatArray
-    low: FloatArray
-    high: FloatArray
+__all__ = ["Signed", "signed_components", "variance_components", "variance_shares"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +41,9 @@ def signed_components(
     """
     parts = parts_at(y, model, weights, fits, np.eye(model.matrix.shape[1])[:1])
     inverse = kenward_roger.information_inverse(parts.products, parts.traces, df_left(parts, model))
-    ratio = fits.theta[:, 0] * _term_slopes(model)[0, 0]
+    ratio = fits.theta[:, 0] * term_slopes(model)[0, 0]
     with np.errstate(invalid="ignore"):  # genes without a fit
-        se = np.sqrt(2.0 * inverse[:, 0, 0]) * _term_slopes(model)[0, 0] / (1.0 + ratio) ** 2
+        se = np.sqrt(2.0 * inverse[:, 0, 0]) * term_slopes(model)[0, 0] / (1.0 + ratio) ** 2
     correlation, reach = ratio / (1.0 + ratio), float(scipy.special.ndtri(0.5 + level / 2.0)) * se
     return Signed(
         as_float(ratio * fits.sigma**2),
@@ -86,13 +60,7 @@ def variance_components(model: MixedModel, fits: LinearMixedFits) -> tuple[Compo
     -----
     R counterpart: lme4::VarCorr. The residual standard deviation is `fits.sigma`.
     """
-    found = []
-    for relative in relative_covariances(fits.theta, model):
-        sd = np.sqrt(np.diagonal(relative, axis1=1, axis2=2))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            correlation = relative / (sd[:, :, np.newaxis] * sd[:, np.newaxis, :])
-        found.append(Components(as_float(sd * fits.sigma[:, np.newaxis]), as_float(correlation)))
-    return tuple(found)
+    return tuple(components_of(each, fits.sigma) for each in relative_covariances(fits.theta, model))
 
 
 def variance_shares(
@@ -118,7 +86,7 @@ def variance_shares(
     n_parts, p = len(model.terms) + 2, model.matrix.shape[1]
     parts = parts_at(y, model, weights, fits, np.eye(p), joint=True)
     inverse = kenward_roger.information_inverse(parts.products, parts.traces, df_left(parts, model))
-    slopes = _term_slopes(model)
+    slopes = term_slopes(model)
     centred = model.matrix - model.matrix.mean(axis=0)
     spread = centred.T @ centred / (len(centred) - 1)
     by_coefficient = np.einsum("gk,kj->gj", fits.coefficients, spread) / fits.sigma[:, np.newaxis]
@@ -135,28 +103,5 @@ def variance_shares(
     to_share = (np.eye(n_parts) - share[:, :, np.newaxis]) / total[:, :, np.newaxis]
     with np.errstate(invalid="ignore"):  # genes without a fit
         se = np.sqrt(np.einsum("gij,gjk,gik->gi", to_share, covariance, to_share))
-        low, high = _interval(share, float(scipy.special.ndtri(0.5 + level / 2.0)) * se)
+        low, high = share_intervals(share, float(scipy.special.ndtri(0.5 + level / 2.0)) * se)
     return Shares(as_float(share), low, high)
-
-
-def _interval(share: FloatArray, reach: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the ends of intervals of shares that reach so far, the reach turned to the scale of log odds."""
-    inside = (share > 0) & (share < 1)
-    whole = np.where(inside, share, 0.5)
-    odds, step = scipy.special.logit(whole), reach / (whole * (1.0 - whole))
-    low = np.where(inside, scipy.special.expit(odds - step), np.maximum(share - reach, 0.0))
-    high = np.where(inside, scipy.special.expit(odds + step), np.minimum(share + reach, 1.0))
-    return as_float(low), as_float(high)
-
-
-def _term_slopes(model: MixedModel) -> FloatArray:
-    """Return the mean variance (terms, t) that one unit of each entry of LL' gives the samples, term by term."""
-    found = np.zeros((len(model.terms), model.n_parameters))
-    first = 0
-    for row, term in enumerate(model.terms):
-        square = term.columns.T @ term.columns / len(term.columns)
-        for column in range(term.n_columns):
-            for other in range(column, term.n_columns):
-                found[row, first] = square[other, column] * (1.0 if other == column else 2.0)
-                first += 1
-    return found
