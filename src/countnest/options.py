@@ -24,7 +24,9 @@ __all__ = [
     "ResidualType",
     "ShrinkType",
     "SizeFactorType",
+    "Strand",
     "TestType",
+    "Unmapped",
     "check_flags",
     "check_option",
     "is_number",
@@ -46,6 +48,8 @@ ShrinkType = Literal["apeglm", "ashr", "normal"]
 NullKind = Literal["theoretical", "scaled"]
 DispersionSharing = Literal["MAP", "gene_est_only", "fit_only"]
 ResidualType = Literal["raw", "pearson", "deviance", "quantile"]
+Strand = Literal["unstranded", "forward", "reverse"]
+Unmapped = Literal["refuse", "drop"]
 PadjReason = Literal["tested", "all_zero", "outlier", "low_count", "not_estimated", "at_bound"]
 
 

@@ -16,7 +16,15 @@ import click
 from countnest.cli.checks import check_request, given_options
 from countnest.cli.command import Careful, signals_end_it
 from countnest.cli.request import DEFAULT_TESTS, Request
-from countnest.cli.values import as_contrasts, as_factors, as_levels, as_method, as_number_or_off, as_references
+from countnest.cli.values import (
+    as_contrasts,
+    as_factors,
+    as_files,
+    as_levels,
+    as_method,
+    as_number_or_off,
+    as_references,
+)
 from countnest.errors import CountnestError
 from countnest.options import (
     AltHypothesis,
@@ -26,7 +34,9 @@ from countnest.options import (
     Orientation,
     QueryTest,
     SizeFactorType,
+    Strand,
     TestType,
+    Unmapped,
 )
 from countnest.remedies import in_the_shell
 from countnest.stats.edger.levels import Compat
@@ -112,11 +122,30 @@ _LEVELS = click.option(
     "variables.",
 )
 _DATA = (
-    click.option("--counts", type=_FILE, metavar="FILE", help="Table of counts: CSV or TSV, may be compressed."),
+    click.option(
+        "--counts",
+        type=_FILE,
+        metavar="FILE",
+        multiple=True,
+        callback=as_files,
+        help="Counts: a table, or the files of a program, which is recognised. Repeat it for further files, or give a "
+        "pattern in quotation marks, 'star/*.tab'.",
+    ),
     click.option("--samples", type=_FILE, metavar="FILE", help=_SAMPLES_HELP),
     click.option(
         "--orientation", type=_word(Orientation), help="Orientation of the counts, if the labels do not tell."
     ),
+    click.option("--strand", type=_word(Strand), help="The column of STAR's counts.  [default: recognised]"),
+    click.option(
+        "--transcripts",
+        type=_FILE,
+        metavar="FILE",
+        help="The genes of transcripts, of Salmon, kallisto, RSEM and oarfish: GTF, or a table.",
+    ),
+    click.option("--unmapped", type=_word(Unmapped), help="Transcripts without a gene.  [default: refuse]"),
+    click.option("--lengths", type=_FILE, metavar="FILE", help="Average transcript lengths of a merged table."),
+    click.option("--layer", metavar="NAME", help="The layer of AnnData, or the assay of R, that holds the counts."),
+    click.option("--sheet", metavar="NAME", help="The sheet of a workbook that holds the counts."),
     click.option("--design", metavar="FORMULA", help=_FORMULA_HELP),
     _REFERENCE,
     _LEVELS,
@@ -264,7 +293,8 @@ _HELP = """\
 Test every gene, and write tables, figures and a record into a folder.
 
 The data are --counts, --samples and a --design, or a STUDY that is shipped with the package, such as airway, with its
-own design and contrast.
+own design and contrast. Counts are a table, or what featureCounts, STAR, htseq-count, Salmon, kallisto, RSEM, oarfish,
+nf-core/rnaseq, AnnData, R or Cell Ranger wrote.
 
 Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, run.json, dispersion.png of
 DESeq2's method and, for each --query, query_1.csv and so on; for several --contrast results_1.csv and ma_1.png,

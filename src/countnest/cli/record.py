@@ -13,7 +13,7 @@ import numpy as np
 
 from countnest.cli.checks import LACKING
 from countnest.cli.found import Answered, Compared
-from countnest.cli.request import Request
+from countnest.cli.request import READING, Request
 from countnest.containers.info import ResultsInfo
 from countnest.containers.results import Results
 from countnest.containers.summary import summarize
@@ -37,7 +37,7 @@ DEPENDENCIES = (
     "click",
 )
 
-_INPUTS = ("study", "counts", "samples")
+_INPUTS = ("study", "counts", "samples", *READING)
 _DESIGN = ("design", "reference", "levels")
 _ELSEWHERE = (*_DESIGN, "contrast", "name", "query", "test", "reduced", "out", "force", "quiet")
 _NOT_OPTIONS = (*_INPUTS, *_ELSEWHERE)
@@ -45,11 +45,12 @@ _NOT_OPTIONS = (*_INPUTS, *_ELSEWHERE)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """A request, the design that it led to, and the time when it began."""
+    """A request, the design that it led to, the time when it began, and what the reader of the counts noted."""
 
     request: Request
     design: str
     started: datetime
+    notes: tuple[str, ...] = ()
 
 
 def run_record(
@@ -68,7 +69,7 @@ def run_record(
         "dependencies": {name: installed_version(name) for name in DEPENDENCIES},
         "started": run.started.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - run.started).total_seconds(), 2),
-        "inputs": _inputs(run.request),
+        "inputs": _inputs(run),
         "design": _design(dds, run.design),
         "options": _options(run.request),
         "comparison": first["comparison"],
@@ -82,9 +83,13 @@ def run_record(
     return {name: _plain(value) for name, value in record.items()}
 
 
-def _inputs(request: Request) -> dict[str, str]:
-    given = {name: getattr(request, name) for name in _INPUTS}
-    return {name: str(value) for name, value in given.items() if value is not None}
+def _inputs(run: Run) -> dict[str, Any]:
+    """Return what was read, and the notes of the reader; one file by its name alone."""
+    given = {name: getattr(run.request, name) for name in _INPUTS}
+    counts = [str(path) for path in run.request.counts]
+    given["counts"] = counts if len(counts) > 1 else next(iter(counts), None)
+    notes = {"notes": list(run.notes)} if run.notes else {}
+    return {name: value for name, value in given.items() if value is not None} | notes
 
 
 def _design(dds: DESeqDataSet, formula: str) -> dict[str, Any]:

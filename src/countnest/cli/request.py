@@ -14,16 +14,22 @@ from countnest.options import (
     Orientation,
     QueryTest,
     SizeFactorType,
+    Strand,
     TestType,
+    Unmapped,
 )
 from countnest.stats.edger.levels import Compat
 
-__all__ = ["DEFAULT_TESTS", "FITS", "Request"]
+__all__ = ["DEFAULT_TESTS", "FITS", "READING", "WITH_SHEETS", "Request"]
 
 # How queries are tested by default, by the test of the analysis; else by Wald tests.
 _QUERY_TESTS: dict[TestType, QueryTest] = {"averaged": "averaged", "QL": "ql"}
 # The test of a method, unless another is requested; moderated t tests have no word, for there are no others.
 DEFAULT_TESTS: dict[Method, TestType] = {"deseq2": "Wald", "edger": "QL"}
+# How counts are read, as `read_counts` takes it.
+READING = ("strand", "transcripts", "unmapped", "lengths", "layer", "sheet")
+# Files of counts that may have a sample sheet.
+WITH_SHEETS = (".h5ad", ".rds")
 # The names of the fits of methods other than DESeq2's.
 FITS: dict[Method, str] = {"edger": "edger", "voom": "limma"}
 
@@ -33,7 +39,7 @@ class Request:
     """The arguments of `countnest run`, as they were given; None: not given."""
 
     study: str | None
-    counts: Path | None
+    counts: tuple[Path, ...]
     samples: Path | None
     design: str | None
     reference: dict[str, str]
@@ -64,6 +70,12 @@ class Request:
     quality_weights: bool
     minmu: float
     orientation: Orientation | None
+    strand: Strand | None
+    transcripts: Path | None
+    unmapped: Unmapped | None
+    lengths: Path | None
+    layer: str | None
+    sheet: str | None
     threads: int | None
     out: Path | None
     force: bool
@@ -88,5 +100,7 @@ class Request:
 
     def missing(self) -> list[str]:
         """Return the options that a run without a shipped study needs and does not have."""
-        needed = {"--counts": self.counts, "--samples": self.samples, "--design": self.design}
+        has_sheet = any(path.suffix.lower() in WITH_SHEETS for path in self.counts)
+        samples = self.samples or has_sheet or None
+        needed = {"--counts": self.counts or None, "--samples": samples, "--design": self.design}
         return [option for option, value in needed.items() if value is None]

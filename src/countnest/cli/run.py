@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -21,13 +21,14 @@ from countnest.cli.notices import warnings_as_lines
 from countnest.cli.outputs import planned_files, write_outputs
 from countnest.cli.queries import answer_queries, query_files, read_queries
 from countnest.cli.record import Run, run_record
-from countnest.cli.request import Request
+from countnest.cli.request import READING, Request
 from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
+from countnest.containers.count_table import CountTable
 from countnest.containers.null_scale import null_heading
 from countnest.containers.results import Results
 from countnest.containers.summary import summarize
 from countnest.design.levels.order import order_sentences
-from countnest.errors import counted
+from countnest.errors import SamplesError, counted
 from countnest.files import whole_folder
 from countnest.methods.hidden import check_number
 from countnest.progress import progress
@@ -38,7 +39,7 @@ from countnest.stats.hidden.factors import HiddenOptions
 if TYPE_CHECKING:
     import pandas as pd
 
-    from countnest import CountTable, DESeqDataSet
+    from countnest import DESeqDataSet
 
 __all__ = ["run_request"]
 
@@ -50,11 +51,16 @@ class _Inputs:
     """The data and the comparisons to make."""
 
     counts: pd.DataFrame | CountTable
-    samples: pd.DataFrame
+    samples: pd.DataFrame | None
     design: str
     reference: dict[str, str]
     levels: dict[str, list[str]]
     contrasts: tuple[tuple[str, str, str] | None, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes of the reader of the counts."""
+        return self.counts.notes if isinstance(self.counts, CountTable) else ()
 
 
 def run_request(request: Request) -> None:
@@ -68,15 +74,15 @@ def run_request(request: Request) -> None:
             contrast_query(dds.design, contrast, request.name)
         queries = read_queries(request, dds)  # and so does a query
         _check_hidden_factors(request, dds, inputs)
-        announce(dds.design, progress(request.quiet))
+        announce(dds.design, progress(request.quiet), inputs.notes)
         _fit(request, dds)
         compared = compare(request, dds, inputs.contrasts)
         answers = answer_queries(request, queries)
         check_names(request.folder, _planned(request))  # files that have appeared since
         with whole_folder(request.folder, earlier_files(request.folder)) as folder:
-            record = run_record(dds, compared, answers, Run(request, inputs.design, started))
+            record = run_record(dds, compared, answers, Run(request, inputs.design, started, inputs.notes))
             write_outputs(folder, by_gene(dds, request.fit), compared, answers, record)
-    _tell_design(request, dds)
+    _tell_design(request, dds, inputs.notes)
     for each in compared:
         _tell_results(each.results)
     for answered in answers:
@@ -106,12 +112,20 @@ def _planned(request: Request) -> dict[str, str]:
 def _inputs(request: Request) -> _Inputs:
     if request.study is not None:
         return _study_inputs(request, request.study)
-    assert request.counts is not None
-    assert request.samples is not None
     assert request.design is not None
-    counts, samples = cn.read_counts(request.counts), cn.read_samples(request.samples)
+    counts = _read(request)
+    samples = None if request.samples is None else cn.read_samples(request.samples)
+    if samples is None and (not isinstance(counts, CountTable) or counts.samples is None):
+        raise SamplesError(f"'{request.counts[0]}' has no sample sheet. Give one: --samples.")
     contrasts = request.contrast or (None,)
     return _Inputs(counts, samples, request.design, request.reference, request.levels, contrasts)
+
+
+def _read(request: Request) -> pd.DataFrame | CountTable:
+    """Return the counts in the files that were given."""
+    first, *others = request.counts
+    options: dict[str, Any] = {name: getattr(request, name) for name in READING}
+    return cn.read_counts([first, *others] if others else first, **options)
 
 
 def _study_inputs(request: Request, name: str) -> _Inputs:
@@ -173,14 +187,14 @@ def _fit(request: Request, dds: DESeqDataSet) -> None:
     )
 
 
-def _tell_design(request: Request, dds: DESeqDataSet) -> None:
+def _tell_design(request: Request, dds: DESeqDataSet, notes: Sequence[str]) -> None:
     """Print the design, the reference levels, and the notes that the progress display has not shown."""
     design = dds.design
     click.echo(f"\ndesign: {design.formula}")
     click.echo(f"reference levels: {level_text(design.levels)}")
     for sentence in order_sentences(design.orders, [block[-1] for block in design.nesting.blocks]):
         click.echo(sentence)
-    for note in design.notes if request.quiet else ():
+    for note in [*notes, *design.notes] if request.quiet else ():
         click.echo(f"note: {note}")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import glob
 import math
+from pathlib import Path
 from typing import Literal
 
 import click
 
-__all__ = ["as_contrasts", "as_factors", "as_levels", "as_method", "as_number_or_off", "as_references"]
+__all__ = ["as_contrasts", "as_factors", "as_files", "as_levels", "as_method", "as_number_or_off", "as_references"]
 
 
 def as_contrasts(
@@ -78,6 +80,15 @@ def as_factors(ctx: click.Context, param: click.Parameter, text: str | None) -> 
     if not text.strip().isdecimal() or int(text) < 1:
         raise click.BadParameter(f"{text!r} is neither a whole number of 1 or more nor 'auto'.", ctx, param)
     return int(text)
+
+
+def as_files(_context: click.Context, _option: click.Parameter, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return files in order; a pattern in quotation marks, 'star/*.tab', stands for those that match it."""
+    found: list[Path] = []
+    for path in paths:
+        matching = [] if path.exists() else sorted(glob.glob(str(path.expanduser())))
+        found += map(Path, matching) if matching else [path]
+    return tuple(dict.fromkeys(found))
 
 
 def as_method(_context: click.Context, _option: click.Parameter, value: str) -> str:

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from countnest.containers.source import source_of
 from countnest.errors import CountsError, OptionError, listing, suggestion, warn
+from countnest.remedies import option
 
 __all__ = ["AnnDataLike", "AnnDataTable", "anndata_table", "is_anndata", "warn_of_other_counts", "where_counts_are"]
 
@@ -99,7 +100,7 @@ def where_counts_are(adata: AnnDataLike, layer: str | None) -> str:
     places: dict[str, object] = {str(name): adata.layers[name] for name in adata.layers if str(name) != layer}
     found = [name for name, values in places.items() if _are_whole(values)]
     if found:
-        return f" Whole numbers are in the layer {listing(found)}: give layer={found[0]!r}."
+        return f" Whole numbers are in the layer {listing(found)}: give {option('layer', found[0])}."
     if layer is not None and _are_whole(adata.X):
         return " Whole numbers are in X: leave out layer."
     raw = getattr(adata, "raw", None)

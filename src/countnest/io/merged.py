@@ -22,6 +22,7 @@ from countnest.io.lengths import CORRECTED, usable_lengths
 from countnest.io.text import file_text
 from countnest.io.text_table import count_frame
 from countnest.options import check_option
+from countnest.remedies import option
 from countnest.signature import checked_arguments
 
 __all__ = ["read_merged"]
@@ -155,7 +156,8 @@ def _refuse_other_values(counts: pd.DataFrame, path: FilePath) -> None:
         )
     if _LENGTHS.search(Path(path).name):
         raise FileError(
-            f"'{path}' has lengths of transcripts by its name. Give the table of counts, and this one as lengths=."
+            f"'{path}' has lengths of transcripts by its name. Give the table of counts, and this one as "
+            f"{option('lengths')}."
         )
 
 
@@ -177,4 +179,6 @@ def _note_of_lengths(path: FilePath, made: CountsFromAbundance) -> tuple[str, ..
     beside = Path(path).expanduser().with_name(name.replace("gene_counts", "gene_lengths"))
     if beside.name == name or not beside.is_file():
         return ()
-    return (f"Average transcript lengths are beside it and not used: lengths={beside.name!r} corrects for them.",)
+    return (
+        f"Average transcript lengths are beside it and not used: {option('lengths', beside.name)} corrects for them.",
+    )

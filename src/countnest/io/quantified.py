@@ -11,7 +11,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -27,13 +27,11 @@ from countnest.io.sample_names import Paths, named_paths
 from countnest.io.text import file_text
 from countnest.io.text_table import count_frame, text_table
 from countnest.io.transcripts import GENE, SYMBOL, TRANSCRIPT, transcript_map, without_version
-from countnest.options import check_option
+from countnest.options import Unmapped, check_option
 from countnest.remedies import option
 from countnest.signature import checked_arguments
 
-__all__ = ["QUANTIFIED", "Unmapped", "read_quantified"]
-
-Unmapped = Literal["refuse", "drop"]
+__all__ = ["QUANTIFIED", "read_quantified"]
 
 # What pytximport calls the programs; files of genes are read without it.
 QUANTIFIED: Final[dict[Program, str]] = {

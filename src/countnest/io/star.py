@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -20,13 +20,11 @@ from countnest.io.formats import require_program
 from countnest.io.joined import joined_counts
 from countnest.io.sample_names import Paths, named_paths
 from countnest.io.text import file_text
-from countnest.options import check_option
+from countnest.options import Strand, check_option
 from countnest.remedies import option
 from countnest.signature import checked_arguments
 
-__all__ = ["Strand", "read_star"]
-
-Strand = Literal["unstranded", "forward", "reverse"]
+__all__ = ["read_star"]
 
 # The columns of the file, after the gene.
 STRANDS: Final[tuple[Strand, ...]] = ("unstranded", "forward", "reverse")

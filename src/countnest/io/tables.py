@@ -23,10 +23,11 @@ from countnest.io.quantified import QUANTIFIED, read_quantified
 from countnest.io.r_objects import read_rds
 from countnest.io.sample_names import Paths, named_paths
 from countnest.io.spreadsheets import excel_frame, parquet_frame
-from countnest.io.star import Strand, read_star
+from countnest.io.star import read_star
 from countnest.io.tenx import tenx_table
 from countnest.io.text import file_bytes, file_text, text_of, unpacked
 from countnest.io.text_table import count_frame, refuse_repeated, repeated_in, rows_of, text_table
+from countnest.options import Strand, Unmapped
 from countnest.remedies import advised, option
 from countnest.signature import checked_arguments
 
@@ -46,6 +47,8 @@ def read_counts(
     layer: str | None = None,
     strand: Strand | None = None,
     transcripts: pd.DataFrame | FilePath | None = None,
+    unmapped: Unmapped | None = None,
+    lengths: FilePath | None = None,
     sheet: str | None = None,
 ) -> pd.DataFrame | CountTable:
     r"""Read counts from a table, or from the files of a program, which is recognised by their content.
@@ -69,6 +72,10 @@ def read_counts(
         The column of STAR's files, see `read_star`; None: recognised from the counts.
     transcripts
         The gene of each transcript, of Salmon, kallisto, RSEM and oarfish, see `read_quantified`.
+    unmapped
+        What becomes of transcripts without a gene: "refuse" (None) or "drop".
+    lengths
+        The table of average transcript lengths beside a merged table of nf-core/rnaseq, see `read_merged`.
     sheet
         The sheet of a workbook of Excel; None: the first one.
 
@@ -105,7 +112,10 @@ def read_counts(
     >>> read_counts("counts.csv").to_dict("list")
     {'S1': [4, 0], 'S2': [7, 3]}
     """
-    given: dict[str, Any] = {"layer": layer, "strand": strand, "transcripts": transcripts, "sheet": sheet}
+    given: dict[str, Any] = {
+        "layer": layer, "strand": strand, "transcripts": transcripts, "unmapped": unmapped, "lengths": lengths,
+        "sheet": sheet,
+    }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     files = named_paths(path)
     first = next(iter(files.values()))
@@ -156,22 +166,23 @@ def _of_program(program: Program, files: Mapping[str, FilePath], options: dict[s
         _refuse_options(options, what, "strand")
         return read_star(files, **options)
     if program in QUANTIFIED:
-        _refuse_options(options, what, "transcripts")
+        _refuse_options(options, what, "transcripts", "unmapped")
         return read_quantified(files, **options)
-    _refuse_options(options, what)
-    if program == "featureCounts":
-        return read_featurecounts(files)
-    if program == "htseq-count":
-        return read_htseq(files)
+    if program in ("featureCounts", "htseq-count"):
+        _refuse_options(options, what)
+        return read_featurecounts(files) if program == "featureCounts" else read_htseq(files)
     first, *others = files.values()
     if program == "table":
         raise FileError(
             f"'{first}' is a plain table, or one of a program that is not known, and {counted(len(files), 'file')} "
             "were given. Read each with cn.read_counts, and join them: pd.concat([...], axis=1)."
         )
+    _refuse_options(options, what, "lengths")
     if others:
-        raise FileError(f"'{first}' is of all samples: give this table alone, and lengths to cn.read_merged.")
-    return read_merged(first)
+        raise FileError(
+            f"'{first}' is of all samples: give this table alone, and that of lengths as {option('lengths')}."
+        )
+    return read_merged(first, **options)
 
 
 def _refuse_options(options: dict[str, Any], what: str, *known: str) -> None:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.io import mmread
 
 from countnest.containers.anndata import AnnDataLike
 from countnest.containers.cells import refuse_cells
@@ -109,6 +108,8 @@ def _matrix(folder: FilePath) -> _Matrix:
         raise FileError(f"'{folder}' is no folder with matrix.mtx, plain or packed with gzip: {there}.")
     genes, barcodes = _gene_table(_beside(place, _GENES)), _lines(_beside(place, _BARCODES))
     data = unpacked(file_bytes(matrix), matrix)
+    from scipy.io import mmread  # not before: it takes its time, and few read matrices
+
     try:
         held = mmread(io.BytesIO(data))
     except (ValueError, OSError, EOFError, gzip.BadGzipFile) as error:
