@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import Counter
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,8 @@ from countnest.io.optional import optional_library
 
 __all__ = ["excel_frame", "parquet_frame"]
 
+# Only an empty cell is missing: genes may be called NA.
+_AS_IT_IS: Any = {"header": None, "dtype": object, "keep_default_na": False, "na_values": [""]}
 _ZIP = b"PK\x03\x04"
 
 
@@ -40,11 +43,8 @@ def excel_frame(data: bytes, path: FilePath, sheet: str | None = None) -> pd.Dat
     try:
         with pd.ExcelFile(io.BytesIO(data), engine="openpyxl") as book:
             names = [str(name) for name in book.sheet_names]
-            cells = (
-                None
-                if sheet is not None and sheet not in names
-                else book.parse(sheet or names[0], header=None, dtype=object)
-            )
+            known = sheet is None or sheet in names
+            cells = pd.read_excel(book, sheet_name=sheet or names[0], **_AS_IT_IS) if known else None
     except Exception as error:  # of the archive, of XML, of styles
         raise _unreadable(path, str(error)) from error
     if cells is None:
@@ -83,6 +83,6 @@ def _labelled(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table with labels as text, whole numbers without a decimal point."""
     labels = [str(int(v)) if isinstance(v, float) and v.is_integer() else str(v) for v in frame.index]
     columns = [str(name) for name in frame.columns]
-    table: pd.DataFrame = frame.set_axis(pd.Series(labels, dtype=object), axis=0).set_axis(columns, axis=1)
+    table: pd.DataFrame = frame.set_axis(pd.Index(labels), axis=0).set_axis(pd.Index(columns), axis=1)
     table.index.name = frame.index.name or None
     return table
