@@ -24,7 +24,7 @@ class Careful(click.Command):
             options = [each for each in given if isinstance(each, click.Option) and not each.is_eager]
             single = [each for each in options if not each.multiple]
             _refuse_repeated(ctx, single)
-            _refuse_empty(ctx, single, values)
+            _refuse_empty(ctx, [*single, *(each for each in options if isinstance(each.type, click.Path))], values)
         return super().parse_args(ctx, args)
 
 
@@ -37,7 +37,7 @@ def _refuse_repeated(ctx: click.Context, options: list[click.Option]) -> None:
 def _refuse_empty(ctx: click.Context, options: list[click.Option], values: dict[str, Any]) -> None:
     for option in options:
         value = values[option.name or ""]
-        if isinstance(value, str) and not value.strip():
+        if any(isinstance(text, str) and not text.strip() for text in (value if option.multiple else [value])):
             raise click.BadParameter("the value is empty. Give one, or leave the option out.", ctx, option)
 
 
