@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from countnest.api.access import find_outliers as find_outliers
     from countnest.api.access import predict as predict
     from countnest.api.access import residuals as residuals
+    from countnest.api.bayes import to_bambi as to_bambi
     from countnest.api.compare import compare as compare
     from countnest.api.deseq2 import DESeqDataSet as DESeqDataSet
     from countnest.api.edger import edger as edger

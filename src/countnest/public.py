@@ -12,6 +12,7 @@ MODULES = ("datasets", "errors", "plots", "simulate")
 _BY_HOME = {
     "api.abundance": ("ave_log_cpm", "calc_norm_factors", "cpm", "filter_by_expr", "rpkm"),
     "api.access": ("covariance", "find_outliers", "predict", "residuals"),
+    "api.bayes": ("to_bambi",),
     "api.compare": ("compare",),
     "api.deseq2": ("DESeqDataSet",),
     "api.edger": ("edger", "glm_fit", "glm_ql_fit"),
