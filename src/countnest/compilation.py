@@ -47,6 +47,8 @@ EXPECTED: Final[Mapping[str, tuple[float, int]]] = {
     "mixed.counts.fit.count_mixed_chunk": (11.0, 59),
     "mixed.counts.grid.count_grid_chunk": (4.0, 7),
     "mixed.fit.mixed_chunk": (7.0, 34),
+    "mixed.joint.likelihood.joint_chunk": (7.0, 24),
+    "mixed.joint.likelihood.details_chunk": (2.5, 3),
     "mixed.general.fit.prepare_chunk": (0.6, 2),
     "mixed.general.fit.fit_general_chunk": (14.0, 28),
     "mixed.general.moments.moments_chunk": (7.0, 6),

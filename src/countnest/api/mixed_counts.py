@@ -58,20 +58,22 @@ def glmm(
 ) -> Held:
     """Fit a mixed model of the counts to every gene, and keep the fit in the data set under a name.
 
-    The model is negative binomial with a log link; size factors are offsets, and one random term of the design gives
+    The model is negative binomial with a log link; size factors are offsets, and the random terms of the design give
     the groups of samples that vary together. Queries are answered with ``fit="glmm"``, within and between the groups.
 
     Parameters
     ----------
     dds
-        A data set whose design has one random term with one column, such as ``(1 | family)``.
+        A data set whose design has random terms, one or several: ``(1 | family)``, ``(time | subject)``,
+        ``(1 | site/plot)``.
     family
         "negbin", or "poisson" for counts without variation beyond that of sampling and of the groups.
     method
-        How random effects are integrated out: "laplace"; "laplace4", with the next order; "agq", adaptive Gauss-Hermite
-        quadrature. Or "pql", penalised quasi-likelihood with a known dispersion, as MASS::glmmPQL: variances are a
-        multiple of those of the family, and there is no likelihood. It takes any random terms. Or "posterior":
-        posterior distributions of comparisons, whose priors of variances come from all genes; see below.
+        How random effects are integrated out: "laplace", for any random terms; for one term with one column also
+        "laplace4", with the next order, and "agq", adaptive Gauss-Hermite quadrature. Or "pql", penalised
+        quasi-likelihood with a known dispersion, as MASS::glmmPQL: variances are a multiple of those of the family, and
+        there is no likelihood. It takes any random terms. Or "posterior", for one term with one column: posterior
+        distributions of comparisons, whose priors of variances come from all genes; see below.
     reml
         Use the restricted likelihood, which only "laplace" has; None: with "laplace". By maximum likelihood standard
         errors are too small in small studies.
@@ -95,7 +97,8 @@ def glmm(
     Raises
     ------
     DesignError
-        The design has no random term, or more than one, or one that cannot be estimated.
+        The design has no random term, or one that cannot be estimated; or several, or one with several columns, and
+        the method takes one column.
     OptionError
         An option cannot be used.
 
@@ -103,8 +106,8 @@ def glmm(
     -----
     Tables have the columns `code`, as of `lmm` and besides 5 a group has no counts, 6 no dispersion beyond Poisson, 7
     the dispersion, or the standard deviation of the random effects, at its upper bound; `dispersion`; and `sdGroups`,
-    the standard deviation of the random effects, log2. Kinds of test: "t", and "lrt", likelihood ratio tests of fits by
-    maximum likelihood.
+    the standard deviation of the random effects, log2, or for several columns one each, such as `sd 1 | site`. Kinds of
+    test: "t", and "lrt", likelihood ratio tests of fits by maximum likelihood.
 
     Sources: Brooks et al. (2017), doi:10.32614/RJ-2017-066; the restricted likelihood is that of Cox and Reid (1987),
     doi:10.1111/j.2517-6161.1987.tb01422.x; penalised quasi-likelihood is that of Breslow and Clayton (1993),

@@ -9,7 +9,8 @@ from scipy.optimize import brentq
 from scipy.stats import chi2, norm
 
 from countnest.errors import OptionError
-from countnest.stats.mixed.count_problem import CountProblem, Settings
+from countnest.stats.mixed.count_ends import Settings
+from countnest.stats.mixed.count_problem import CountProblem
 from countnest.stats.mixed.count_records import ShrunkenDispersion
 from countnest.stats.mixed.grid import Question, fit_posterior, lattices, posterior, sigma_scale
 from countnest.stats.mixed.laplace import fit_counts, fit_with

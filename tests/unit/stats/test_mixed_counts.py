@@ -10,7 +10,7 @@ from countnest.stats.glm.fit import fit_nb_glm
 from countnest.stats.glm.inputs import NBInputs
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.newton import maximize
-from countnest.stats.mixed.count_problem import packed
+from countnest.stats.mixed.count_ends import packed
 from countnest.stats.mixed.count_records import ShrunkenDispersion
 from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.parts import square
@@ -286,4 +286,6 @@ def test_what_cannot_be_fitted_is_refused():
         fit_counts(*arguments, reml=False, method="agq", nodes=0)
     term = example.model.terms[0]
     with pytest.raises(DesignError, match=r"one random term with one column.*\(1 \| group\), \(1 \| group\)"):
-        fit_counts(example.counts, example.offset, MixedModel(example.model.matrix, (term, term)))
+        fit_counts(
+            example.counts, example.offset, MixedModel(example.model.matrix, (term, term)), reml=False, method="agq"
+        )

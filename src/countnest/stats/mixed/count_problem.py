@@ -6,46 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float, as_int
+from countnest.arrays import FloatArray, IntArray, as_float, as_int
 from countnest.errors import DesignError, OptionError
 from countnest.kernels.mixed.counts.fit import N_FIT_COLUMNS, count_mixed_chunk
 from countnest.kernels.mixed.counts.work import Problem
 from countnest.stats.glm.householder import inverse_triangle, ordered_product
 from countnest.stats.glm.layout import Layout
+from countnest.stats.mixed.count_ends import Settings
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
-__all__ = ["CountProblem", "Found", "Settings", "packed"]
+__all__ = ["CountProblem", "Found"]
 
 MAX_NODES = 100
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Settings:
-    """How genes are fitted; arrays by gene.
-
-    Attributes
-    ----------
-    start
-        (G, 2) standard deviation of the random effects and dispersion, kept where not free; NaN: by moments.
-    prior
-        (G, 4) mean and precision of the log dispersion, precisions of the standard deviation and of the coefficients.
-    free
-        (2,) whether standard deviation and dispersion are estimated.
-    method
-        0: restricted likelihood, 1: likelihood by Laplace's method or quadrature, 2: by the next order.
-    """
-
-    start: FloatArray
-    prior: FloatArray
-    free: BoolArray
-    method: int
-
-    def at(self, genes: IntArray, start: FloatArray | None = None) -> Settings:
-        """Return the settings of some genes, with other starting values where these are given."""
-        own = self.start[genes]
-        if start is not None:
-            own = as_float(np.where(self.free, start, own))
-        return Settings(own, self.prior[genes], self.free, self.method)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,13 +118,7 @@ def only_term(model: MixedModel) -> RandomEffects:
     if len(model.terms) != 1 or model.terms[0].n_columns != 1:
         terms = ", ".join(f"({term.label})" for term in model.terms)
         raise DesignError(
-            f"Mixed models of counts take one random term with one column, such as (1 | family); this one has {terms}. "
-            "Leave terms out, or fit a linear mixed model of transformed counts."
+            "Quadrature, the next order and posteriors of mixed models of counts take one random term with one column, "
+            f"such as (1 | family); this one has {terms}. Use method='laplace', which takes any, or leave terms out."
         )
     return model.terms[0]
-
-
-def packed(matrices: FloatArray) -> FloatArray:
-    """Return the lower triangles (G, p (p + 1) / 2) of matrices (G, p, p), row by row."""
-    rows, columns = np.tril_indices(matrices.shape[-1])
-    return as_float(matrices[:, rows, columns])

@@ -8,10 +8,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from countnest.arrays import FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel
 
-__all__ = ["curvature_of", "entries_of", "gamma_of", "jacobian_of", "relative_covariances", "unit_variances"]
+__all__ = [
+    "curvature_of",
+    "entries_of",
+    "factors_of",
+    "gamma_of",
+    "in_given_columns",
+    "is_singular",
+    "jacobian_of",
+    "nearest_singular",
+    "relative_covariances",
+    "unit_variances",
+]
+
+# An eigenvalue of LL' below this, of columns with mean square one, makes a fit singular.
+SINGULAR = 1e-8
+# Entries of L below this part of the largest of their term are zero.
+ROUNDING = 1e-12
 
 
 def entries_of(model: MixedModel) -> list[tuple[int, int, int]]:
@@ -26,7 +42,7 @@ def entries_of(model: MixedModel) -> list[tuple[int, int, int]]:
 
 def relative_covariances(theta: FloatArray, model: MixedModel) -> tuple[FloatArray, ...]:
     """Return for each term the covariances (G, k, k) of its random effects, over the residual variance."""
-    factors = _factors(theta, model)
+    factors = factors_of(theta, model)
     return tuple(as_float(np.einsum("gij,gkj->gik", factor, factor)) for factor in factors)
 
 
@@ -54,7 +70,7 @@ def jacobian_of(fits: LinearMixedFits, model: MixedModel) -> FloatArray:
     if not fits.bounded:
         found[:] = np.eye(t)
         return found
-    factors, entries = _factors(fits.theta, model), entries_of(model)
+    factors, entries = factors_of(fits.theta, model), entries_of(model)
     for r, (term, u, v) in enumerate(entries):
         for i, (other, a, b) in enumerate(entries):
             if term != other:
@@ -79,9 +95,54 @@ def curvature_of(gradient: FloatArray, fits: LinearMixedFits, model: MixedModel)
     return found
 
 
-def _factors(theta: FloatArray, model: MixedModel) -> list[FloatArray]:
-    """Return for each term the relative covariance factors L (G, k, k)."""
+def factors_of(theta: FloatArray, model: MixedModel) -> list[FloatArray]:
+    """Return for each term the covariance factors L (G, k, k)."""
     found = [np.zeros((len(theta), term.n_columns, term.n_columns)) for term in model.terms]
     for place, (term, row, column) in enumerate(entries_of(model)):
         found[term][:, row, column] = theta[:, place]
     return found
+
+
+def is_singular(theta: FloatArray, model: MixedModel) -> BoolArray:
+    """Return whether (G,) some covariance matrix of random effects is singular."""
+    found = np.zeros(len(theta), dtype=np.bool_)
+    known = np.isfinite(theta).all(axis=1)
+    for covariance in relative_covariances(theta[known], model):
+        found[known] |= np.linalg.eigvalsh(covariance)[:, 0] < SINGULAR
+    return found
+
+
+def nearest_singular(theta: FloatArray, model: MixedModel) -> FloatArray:
+    """Return theta (G, t) with eigenvalues of zero in place of those that make covariance matrices singular."""
+    out = np.empty_like(theta)
+    lower = []
+    for covariance in relative_covariances(theta, model):
+        values, vectors = np.linalg.eigh(covariance)
+        roots = vectors * np.sqrt(np.where(values < SINGULAR, 0.0, values))[:, np.newaxis, :]
+        lower.append(_lower_triangle(as_float(roots)))
+    for place, (term, row, column) in enumerate(entries_of(model)):
+        out[:, place] = lower[term][:, row, column]
+    return out
+
+
+def in_given_columns(theta: FloatArray, model: MixedModel, scales: tuple[FloatArray, ...]) -> FloatArray:
+    """Return theta (G, t) of the columns as given, from that of orthogonal ones; these @ `scales` are those given."""
+    out = np.full_like(theta, np.nan)
+    known = np.isfinite(theta).all(axis=1)
+    lower = [
+        _lower_triangle(as_float(np.linalg.solve(np.broadcast_to(scale, factor.shape), factor)))
+        for factor, scale in zip(factors_of(theta[known], model), scales, strict=True)
+    ]
+    for place, (term, row, column) in enumerate(entries_of(model)):
+        out[known, place] = lower[term][:, row, column]
+    return out
+
+
+def _lower_triangle(roots: FloatArray) -> FloatArray:
+    """Return the lower triangles (G, k, k), diagonals at least zero, with the same LL' as some roots (G, k, k)."""
+    upper = np.linalg.qr(np.swapaxes(roots, 1, 2), mode="r")
+    lower = np.swapaxes(upper, 1, 2)
+    diagonal = np.diagonal(lower, axis1=1, axis2=2)
+    lower = lower * np.where(diagonal < 0, -1.0, 1.0)[:, np.newaxis, :]
+    largest = np.abs(lower).max(axis=(1, 2), keepdims=True)
+    return as_float(np.where(np.abs(lower) < ROUNDING * largest, 0.0, lower))

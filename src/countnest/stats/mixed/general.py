@@ -7,23 +7,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
+from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.errors import warn
 from countnest.kernels.mixed.general.derivatives import new_sums
 from countnest.kernels.mixed.general.fit import fit_general_chunk, prepare_chunk
 from countnest.kernels.mixed.general.sweeps import new_work
 from countnest.stats.mixed.components import Layout, layout_of
-from countnest.stats.mixed.covariances import relative_covariances
+from countnest.stats.mixed.covariances import in_given_columns, is_singular
 from countnest.stats.mixed.levels import observed
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, Outcome
 from countnest.stats.mixed.weights import log_determinant, normalized
 
 __all__ = ["fit_general", "seconds_per_gene"]
 
-# An eigenvalue of LL' below this, of columns with mean square one, makes a fit singular.
-SINGULAR = 1e-8
-# Entries of L below this part of the largest of their term are zero.
-ROUNDING = 1e-12
 # What a search takes: evaluations, and the time of a product.
 EVALUATIONS = 25.0
 SECONDS = 1e-9
@@ -84,10 +80,10 @@ def _fits(
     criterion = measure[:, 1] - log_determinant(weights)
     if reml:
         criterion += 2.0 * np.linalg.slogdet(layout.triangle)[1]
-    outcome[(outcome == Outcome.CONVERGED) & _singular(theta, model)] = Outcome.SINGULAR
+    outcome[(outcome == Outcome.CONVERGED) & is_singular(theta, model)] = Outcome.SINGULAR
     return LinearMixedFits(
         as_float(np.einsum("gk,jk->gj", coefficients, np.linalg.inv(layout.triangle))),
-        _in_given_columns(theta, model, layout),
+        in_given_columns(theta, model, layout.scales),
         as_float(np.sqrt(measure[:, 0])),
         as_float(criterion),
         outcome,
@@ -100,41 +96,3 @@ def seconds_per_gene(layout: Layout) -> float:
     ends = np.zeros(len(layout.structure.pointer) - 1)
     np.maximum.at(ends, layout.structure.component, layout.structure.place.max(axis=1) + 1.0)
     return float(EVALUATIONS * SECONDS * (ends**3).sum())
-
-
-def _singular(theta: FloatArray, model: MixedModel) -> BoolArray:
-    """Return whether (G,) some covariance matrix of random effects is singular."""
-    found = np.zeros(len(theta), dtype=np.bool_)
-    known = np.isfinite(theta).all(axis=1)
-    for covariance in relative_covariances(theta[known], model):
-        found[known] |= np.linalg.eigvalsh(covariance)[:, 0] < SINGULAR
-    return found
-
-
-def _in_given_columns(theta: FloatArray, model: MixedModel, layout: Layout) -> FloatArray:
-    """Return theta (G, t) of the columns as given, from that of the orthogonal ones."""
-    out, first = np.full_like(theta, np.nan), 0
-    known = np.isfinite(theta).all(axis=1)
-    for term, scale in zip(model.terms, layout.scales, strict=True):
-        k = term.n_columns
-        rows, columns = np.tril_indices(k)
-        order = np.lexsort((rows, columns))
-        at = rows[order], columns[order]
-        last = first + len(order)
-        factor = np.zeros((int(known.sum()), k, k))
-        factor[:, at[0], at[1]] = theta[known, first:last]
-        given = np.linalg.solve(np.broadcast_to(scale, factor.shape), factor)
-        given = _lower_triangle(as_float(given))
-        out[known, first:last] = given[:, at[0], at[1]]
-        first = last
-    return out
-
-
-def _lower_triangle(roots: FloatArray) -> FloatArray:
-    """Return the lower triangles (G, k, k), diagonals at least zero, with the same LL' as some roots (G, k, k)."""
-    upper = np.linalg.qr(np.swapaxes(roots, 1, 2), mode="r")
-    lower = np.swapaxes(upper, 1, 2)
-    diagonal = np.diagonal(lower, axis1=1, axis2=2)
-    lower = lower * np.where(diagonal < 0, -1.0, 1.0)[:, np.newaxis, :]
-    largest = np.abs(lower).max(axis=(1, 2), keepdims=True)
-    return as_float(np.where(np.abs(lower) < ROUNDING * largest, 0.0, lower))

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import polygamma
 
 from countnest.arrays import FloatArray, IntArray, as_float
-from countnest.stats.mixed.count_problem import packed
+from countnest.stats.mixed.count_ends import packed
 from countnest.stats.mixed.laplace import fixed_effects
 from countnest.stats.mixed.records import Outcome
 

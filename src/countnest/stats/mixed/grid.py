@@ -20,9 +20,10 @@ from countnest.kernels.mixed.counts.grid import count_grid_chunk
 from countnest.kernels.mixed.counts.mixture import ABOVE, BELOW, LOWER, MEAN, N_COLUMNS, SD, UPPER
 from countnest.stats.glm.householder import inverse_triangle, ordered_product
 from countnest.stats.inference.lrt import row_basis
+from countnest.stats.mixed.count_ends import SEPARATED_PRECISION
 from countnest.stats.mixed.count_problem import CountProblem
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
-from countnest.stats.mixed.laplace import SEPARATED_PRECISION, fit_counts
+from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.records import MixedModel, Outcome
 
 __all__ = ["CountPosterior", "Lattices", "Question", "fit_posterior", "lattices", "posterior", "sigma_scale"]

@@ -1,7 +1,8 @@
 """Negative binomial and Poisson mixed models of all genes, by likelihood or restricted likelihood.
 
-log mu = offset + x'beta + z u_g, u_g ~ N(0, sigma^2), and counts with variance mu + alpha mu^2. G genes, n samples,
-p coefficients, q groups; everything in natural logarithms.
+log mu = offset + x'beta + z u_g, u_g ~ N(0, sigma^2), and counts with variance mu + alpha mu^2; several terms, or a
+term with several columns, are fitted by `joint_fits`. G genes, n samples, p coefficients, q groups; everything in
+natural logarithms.
 
 Sources: Breslow and Clayton (1993), doi:10.1080/01621459.1993.10594284; Kristensen and others (2016),
 doi:10.18637/jss.v070.i05, whose likelihoods these are; Cox and Reid (1987), doi:10.1111/j.2517-6161.1987.tb01422.x.
@@ -18,8 +19,19 @@ from countnest.errors import OptionError
 from countnest.kernels.mixed.counts.fit import ALPHA, LOGLIK, NEWTON, RESTRICTED, SIGMA
 from countnest.kernels.mixed.counts.search import MAX_RHO, MAX_SIGMA
 from countnest.stats.glm.separation import separated
-from countnest.stats.mixed.count_problem import CountProblem, Found, Settings, packed
+from countnest.stats.mixed.count_ends import (
+    CONVERGED,
+    FAILED,
+    RESTARTS,
+    SEPARATED_PRECISION,
+    Settings,
+    inverse_where_positive,
+    packed,
+    unusable,
+)
+from countnest.stats.mixed.count_problem import CountProblem, Found
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
+from countnest.stats.mixed.joint_fits import fit_joint
 from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
 
 __all__ = ["fit_counts", "fit_with", "fixed_effects"]
@@ -27,15 +39,6 @@ __all__ = ["fit_counts", "fit_with", "fixed_effects"]
 # Orders of `kernels.mixed.counts.laplace`.
 METHODS = {"laplace": 1, "laplace4": 2, "agq": 1}
 NODES = 9
-# Eigenvalues of a Hessian below this fraction of the largest are not positive.
-NO_CURVATURE = 1e-10
-# Squared length of Newton's step, in standard errors, beyond which a fit has not converged.
-CONVERGED = 1e-10
-# Precision of orthogonal coefficients of genes with a separated one, which keeps those finite.
-SEPARATED_PRECISION = 1e-5
-# Starting values for genes that fail: standard deviations and dispersions.
-RESTARTS = ((0.02, 0.1), (0.3, 0.01), (0.3, 1.0), (1.0, 0.1), (1.0, 1.0))
-FAILED = (Outcome.ITERATIONS_EXHAUSTED, Outcome.SEARCH_FAILED, Outcome.HESSIAN_INDEFINITE)
 
 
 def fit_counts(
@@ -57,12 +60,16 @@ def fit_counts(
     offset
         (1, n) or (G, n) natural logarithms of size factors or normalization factors.
     model
+<<<<<<< HEAD
         With one random term of one column. Without any it is the GLM, which serves for comparisons of likelihoods.
+=======
+        With any random terms.
+>>>>>>> 0a22521 (Mixed models of counts with several random terms or columns: slopes, nested and crossed factors)
     reml
         Integrate the coefficients out as well. Standard errors by likelihood are too small in small studies.
     method
         How random effects are integrated out: "laplace"; "laplace4", with the next order; "agq", adaptive Gauss-Hermite
-        quadrature. The last two have no restricted likelihood.
+        quadrature. The last two have no restricted likelihood, and take one random term with one column.
     nodes
         Of "agq".
     dispersion
@@ -73,7 +80,7 @@ def fit_counts(
     OptionError
         If the method is unknown or has no restricted likelihood.
     DesignError
-        If the model has another random term than one of one column.
+        If the model has another random term than one of one column, and the method is not "laplace".
 
     Notes
     -----
@@ -94,8 +101,8 @@ def fit_counts(
         start[:, 1] = np.exp(dispersion.log_trend)
     elif dispersion is not None:
         start[:, 1] = dispersion
-    problem = CountProblem.of(model, nodes if method == "agq" else 1)
     settings = Settings(start, prior, free, RESTRICTED if reml else METHODS[method])
+<<<<<<< HEAD
     found = fit_with(counts, offset, problem, settings)
     return _without_terms(found) if fixed else found
 
@@ -110,6 +117,11 @@ def _without_terms(fits: CountMixedFits) -> CountMixedFits:
     """Return the fits of one group with a variance of zero as those of a model without random terms."""
     names = ("theta", "theta_se", "effects", "effect_sd")
     return replace(fits, **{name: getattr(fits, name)[:, :0] for name in names})
+=======
+    if model.n_parameters > 1 and method == "laplace":
+        return fit_joint(counts, offset, model, settings)
+    return fit_with(counts, offset, CountProblem.of(model, nodes if method == "agq" else 1), settings)
+>>>>>>> 0a22521 (Mixed models of counts with several random terms or columns: slopes, nested and crossed factors)
 
 
 def fixed_effects(
@@ -131,7 +143,8 @@ def fit_with(counts: FloatArray, offset: FloatArray, problem: CountProblem, sett
     n_genes, (p, _) = len(counts), problem.shape
     outcome = np.full(n_genes, Outcome.CONVERGED, dtype=np.int64)
     outcome[~counts.any(axis=1)] = Outcome.CONSTANT
-    outcome[_not_finite(counts, offset, settings)] = Outcome.NOT_FINITE
+    given = None if settings.free[1] else settings.start[:, 1]
+    outcome[unusable(counts, offset, given, settings.prior)] = Outcome.NOT_FINITE
     rows = np.flatnonzero(outcome == Outcome.CONVERGED)
     flat = np.asarray(separated(as_float(counts[rows]), np.eye(p), problem.layout).any(axis=1))
     settings = settings.at(rows)
@@ -141,15 +154,7 @@ def fit_with(counts: FloatArray, offset: FloatArray, problem: CountProblem, sett
     again = np.flatnonzero(np.isin(_outcomes(found, flat, settings.free), FAILED))
     _try_other_starts(found, again, y, problem.sorted(_at(offset, rows)), problem, settings)
     outcome[rows] = _outcomes(found, flat, settings.free)
-    return _fits(outcome, rows, found, problem, settings.method == RESTRICTED)
-
-
-def _not_finite(counts: FloatArray, offset: FloatArray, settings: Settings) -> BoolArray:
-    """Return which genes (G,) have a number that is missing, infinite or negative."""
-    wrong = ~((counts >= 0.0) & np.isfinite(counts)).all(axis=1) | ~np.isfinite(offset).all(axis=1)
-    if not settings.free[1]:
-        wrong |= ~((settings.start[:, 1] >= 0.0) & np.isfinite(settings.start[:, 1]))
-    return np.asarray(wrong | ~np.isfinite(settings.prior).all(axis=1))
+    return _fits(outcome, rows, found, problem, settings)
 
 
 def _at(offset: FloatArray, rows: IntArray) -> FloatArray:
@@ -198,15 +203,14 @@ def _end(numbers: FloatArray) -> BoolArray:
     return np.asarray(numbers[:, NEWTON] <= CONVERGED)
 
 
-def _fits(outcome: IntArray, rows: IntArray, found: Found, problem: CountProblem, reml: bool) -> CountMixedFits:
+def _fits(outcome: IntArray, rows: IntArray, found: Found, problem: CountProblem, settings: Settings) -> CountMixedFits:
     """Return the record of all genes, of what was found for some of them."""
-    n_genes, alpha = len(outcome), found.numbers[:, ALPHA]
+    n_genes, alpha, reml = len(outcome), found.numbers[:, ALPHA], settings.method == RESTRICTED
     given, full, variances = _covariances(found.information, ~np.isnan(found.numbers[:, NEWTON]))
     loglik = found.numbers[:, LOGLIK] - (problem.log_volume if reml else 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        dispersion_se = np.where(
-            (alpha > 0.0) & (variances[:, 1] > 0.0), 2.0 * np.sqrt(variances[:, 1] / alpha), np.nan
-        )
+        known = settings.free[1] & (alpha > 0.0) & (variances[:, 1] > 0.0)
+        dispersion_se = np.where(known, 2.0 * np.sqrt(variances[:, 1] / alpha), np.nan)
 
     def whole(values: FloatArray) -> FloatArray:
         out = np.full((n_genes, *values.shape[1:]), np.nan)
@@ -238,17 +242,6 @@ def _covariances(information: FloatArray, regular: BoolArray) -> tuple[FloatArra
     `information` (G, p + 2, p + 2) are negative Hessians of sigma, rho and coefficients. Those that are not `regular`
     (G,), positive definite, are inverted where they are positive.
     """
-    given, every = _inverse(information[:, 2:, 2:], regular), _inverse(information, regular)
+    given = inverse_where_positive(information[:, 2:, 2:], regular)
+    every = inverse_where_positive(information, regular)
     return given, as_float(every[:, 2:, 2:]), as_float(np.diagonal(every, axis1=1, axis2=2)[:, :2])
-
-
-def _inverse(matrices: FloatArray, regular: BoolArray) -> FloatArray:
-    """Return the inverses of symmetric matrices (G, p, p), on the spaces of their positive eigenvalues."""
-    out = np.full(matrices.shape, np.nan)
-    out[regular] = np.linalg.inv(matrices[regular])
-    rest = ~regular & np.isfinite(matrices).all(axis=(1, 2))
-    values, vectors = np.linalg.eigh(matrices[rest])
-    usable = values > NO_CURVATURE * values[:, -1:]
-    weights = np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)
-    out[rest] = (vectors * weights[:, np.newaxis, :]) @ vectors.transpose(0, 2, 1)
-    return out

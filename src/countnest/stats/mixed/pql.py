@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
-from countnest.stats.mixed.count_problem import packed
+from countnest.stats.mixed.count_ends import packed
 from countnest.stats.mixed.count_records import CountMixedFits, QuasiFits
 from countnest.stats.mixed.effects import predicted_effects
 from countnest.stats.mixed.general_parts import general_parts
