@@ -60,11 +60,7 @@ def fit_counts(
     offset
         (1, n) or (G, n) natural logarithms of size factors or normalization factors.
     model
-<<<<<<< HEAD
-        With one random term of one column. Without any it is the GLM, which serves for comparisons of likelihoods.
-=======
-        With any random terms.
->>>>>>> 0a22521 (Mixed models of counts with several random terms or columns: slopes, nested and crossed factors)
+        With any random terms. Without any it is the GLM, which serves for comparisons of likelihoods.
     reml
         Integrate the coefficients out as well. Standard errors by likelihood are too small in small studies.
     method
@@ -102,8 +98,9 @@ def fit_counts(
     elif dispersion is not None:
         start[:, 1] = dispersion
     settings = Settings(start, prior, free, RESTRICTED if reml else METHODS[method])
-<<<<<<< HEAD
-    found = fit_with(counts, offset, problem, settings)
+    if model.n_parameters > 1 and method == "laplace":
+        return fit_joint(counts, offset, model, settings)
+    found = fit_with(counts, offset, CountProblem.of(model, nodes if method == "agq" else 1), settings)
     return _without_terms(found) if fixed else found
 
 
@@ -117,11 +114,6 @@ def _without_terms(fits: CountMixedFits) -> CountMixedFits:
     """Return the fits of one group with a variance of zero as those of a model without random terms."""
     names = ("theta", "theta_se", "effects", "effect_sd")
     return replace(fits, **{name: getattr(fits, name)[:, :0] for name in names})
-=======
-    if model.n_parameters > 1 and method == "laplace":
-        return fit_joint(counts, offset, model, settings)
-    return fit_with(counts, offset, CountProblem.of(model, nodes if method == "agq" else 1), settings)
->>>>>>> 0a22521 (Mixed models of counts with several random terms or columns: slopes, nested and crossed factors)
 
 
 def fixed_effects(
