@@ -28,7 +28,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="file to write; without it the document is printed")
     parser.add_argument("--cache", type=Path, help="folder for answers; without it they are not kept")
-    for name, default in {"--studies": 3, "--genes": 2000}.items():
+    for name, default in {"--studies": 3, "--genes": 2000, "--first-seed": 1}.items():
         parser.add_argument(name, type=int, default=default)
     parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--step", nargs="+", choices=STEPS, default=STEPS, help="what to do; all by default")
@@ -39,7 +39,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace, folder: Path, command: str) -> None:
     """Do the steps, and print or write the document."""
-    cache = Cache(folder, options.genes, options.studies)
+    cache = Cache(folder, options.genes, options.studies, options.first_seed)
     scenarios = [SCENARIOS[slug] for slug in options.scenarios]
     if "countnest" in options.step:
         for line in cache.run(scenarios, set(options.again)):

@@ -28,15 +28,18 @@ class Cache:
         Number of genes of a study.
     studies
         Number of studies of a scenario at most.
+    first
+        The first seed.
     """
 
     folder: Path
     genes: int
     studies: int
+    first: int = 1
 
     def seeds(self, scenario: Scenario) -> range:
         """Return the seeds of a scenario."""
-        return range(1, min(self.studies, scenario.studies) + 1)
+        return range(self.first, self.first + min(self.studies, scenario.studies))
 
     def draw(self, scenario: Scenario, seed: int) -> Study:
         """Draw a study."""
@@ -47,7 +50,7 @@ class Cache:
 
         All scenarios have a study before any has the next one.
         """
-        for seed in range(1, self.studies + 1):
+        for seed in range(self.first, self.first + self.studies):
             for scenario in (each for each in scenarios if seed in self.seeds(each)):
                 before = time.process_time()
                 done = self._run(scenario, seed, again)
