@@ -100,7 +100,7 @@ def to_bambi(
     if own is not None and own.stored.family == "Poisson":
         family = "poisson"
     response, exposure = (_free(name, design.sheet) for name in ("counts", "log_size_factor"))
-    data = design.sheet.assign(**{response: counts.astype(np.int64), exposure: offset})
+    data = _in_order(design).assign(**{response: counts.astype(np.int64), exposure: offset})
     chosen = _weak(bambi, counts, offset, design) if own is None else _of_fit(bambi, own, place)
     if family == "poisson":
         chosen.pop("alpha", None)
@@ -127,7 +127,7 @@ def _place(dds: CountDataSet, gene: str) -> int:
     genes = dds._data.genes
     if not isinstance(gene, str) or gene not in genes:
         raise OptionError(f"gene={gene!r} is not in the data set.{suggestion(gene, genes)}")
-    return int(genes.get_indexer([gene])[0])
+    return int(np.flatnonzero(genes == gene)[0])
 
 
 def _with_priors(dds: CountDataSet, name: str) -> PosteriorFit:
@@ -152,6 +152,16 @@ def _formula(design: Design, response: str, exposure: str) -> str:
     fixed = design.fixed_formula.removeprefix("~").strip()
     random = [f"({term.label})" for term in design.random]
     return f"{response} ~ {' + '.join([fixed, f'offset({exposure})', *random])}"
+
+
+def _in_order(design: Design) -> pd.DataFrame:
+    """Return the sample sheet with ordered factors; bambi sorts the levels of others, so that references change."""
+    factors = {
+        name: pd.Categorical(design.sheet[name], categories=list(levels), ordered=True)
+        for name, levels in design.levels.items()
+        if name in design.sheet
+    }
+    return design.sheet.assign(**factors)
 
 
 def _free(name: str, sheet: pd.DataFrame) -> str:

@@ -51,6 +51,7 @@ def test_the_model_has_the_counts_the_formula_and_the_size_factors():
     np.testing.assert_array_equal(model.data["counts"], dds.counts().loc[GENE])
     np.testing.assert_allclose(model.data["log_size_factor"], np.log(dds.size_factors))
     assert model.data["treat2"].cat.categories[0] == "None"
+    assert model.data["treat2"].cat.ordered  # bambi sorts the levels of other factors
     mean = (dds.counts().loc[GENE] / dds.size_factors).mean()
     assert model.priors["Intercept"].mu == pytest.approx(np.log(mean))
     assert model.priors["group_specific"].sigma.name == "HalfNormal"
