@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from mixed import agreement
 from mixed.cache import Cache
 from mixed.methods import METHODS
-from mixed.report import document
-from mixed.studies import SCENARIOS
+from mixed.report import document, fresh_cache
+from mixed.studies import NULL, SCENARIOS
 
-STEPS = ("countnest", "r", "write")
+STEPS = ("countnest", "fresh", "r", "write")
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
@@ -28,7 +28,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="file to write; without it the document is printed")
     parser.add_argument("--cache", type=Path, help="folder for answers; without it they are not kept")
-    for name, default in {"--studies": 3, "--genes": 2000, "--first-seed": 1}.items():
+    for name, default in {"--studies": 3, "--genes": 2000}.items():
         parser.add_argument(name, type=int, default=default)
     parser.add_argument("--scenarios", nargs="+", choices=list(SCENARIOS), default=list(SCENARIOS))
     parser.add_argument("--step", nargs="+", choices=STEPS, default=STEPS, help="what to do; all by default")
@@ -39,11 +39,14 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace, folder: Path, command: str) -> None:
     """Do the steps, and print or write the document."""
-    cache = Cache(folder, options.genes, options.studies, options.first_seed)
+    cache = Cache(folder, options.genes, options.studies)
     scenarios = [SCENARIOS[slug] for slug in options.scenarios]
     if "countnest" in options.step:
         for line in cache.run(scenarios, set(options.again)):
             print(line, file=sys.stderr, flush=True)
+    if "fresh" in options.step:
+        for line in fresh_cache(cache).run([each for each in NULL if each in scenarios], set()):
+            print(f"other seeds: {line}", file=sys.stderr, flush=True)
     if "r" in options.step and not options.skip_r:
         agreement.run(folder)
     if "write" in options.step:

@@ -30,12 +30,15 @@ class Cache:
         Number of studies of a scenario at most.
     first
         The first seed.
+    methods
+        Which methods answer.
     """
 
     folder: Path
     genes: int
     studies: int
     first: int = 1
+    methods: tuple[str, ...] = tuple(METHODS)
 
     def seeds(self, scenario: Scenario) -> range:
         """Return the seeds of a scenario."""
@@ -58,7 +61,7 @@ class Cache:
                     yield f"{scenario.slug} {seed}: {done} methods in {time.process_time() - before:.1f} s of CPU"
 
     def _run(self, scenario: Scenario, seed: int, again: set[str]) -> int:
-        files = {name: self._file(scenario, seed, name) for name in METHODS}
+        files = {name: self._file(scenario, seed, name) for name in self.methods}
         missing = [name for name, path in files.items() if name in again or not path.exists()]
         if missing:
             studied = Studied(self.draw(scenario, seed))
@@ -74,11 +77,11 @@ class Cache:
 
     def is_done(self, scenario: Scenario, seed: int) -> bool:
         """Return whether all methods have answered a study."""
-        return all(self._file(scenario, seed, name).exists() for name in METHODS)
+        return all(self._file(scenario, seed, name).exists() for name in self.methods)
 
     def answers(self, scenario: Scenario, seed: int) -> dict[str, Answer]:
         """Return the answers that there are for a study, by method."""
-        files = {name: self._file(scenario, seed, name) for name in METHODS}
+        files = {name: self._file(scenario, seed, name) for name in self.methods}
         return {name: _load(path) for name, path in files.items() if path.exists()}
 
     def _file(self, scenario: Scenario, seed: int, method: str) -> Path:

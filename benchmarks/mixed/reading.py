@@ -89,8 +89,8 @@ OF_DEFAULTS = """
   strata.
 """
 WHY = """
-The methods were chosen with these studies in view, other seeds have not been tried, and the cause of what is outside
-among them is not known. One in 20 sets of so many numbers has one outside by chance. Why others are outside, as far
+The methods were chosen with these studies in view. {fresh} One in 20 sets of so many numbers has one outside by
+chance. Why others are outside, as far
 as is known: the *bound* makes Kenward-Roger, containment and restricted negative binomial fits liberal within
 families and cautious between them where their variance is zero, because half of the fits are then singular, and pool
 what varies within and between. *Satterthwaite* and *dream* have too many degrees of freedom at singular fits. *LRT*
@@ -140,13 +140,13 @@ def of_size(families: int, *, zero: bool = True) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def advice(found: Found) -> list[str]:
-    """Return the advice, in texts that are not wrapped yet."""
+def advice(found: Found, fresh: Found) -> list[str]:
+    """Return the advice, in texts that are not wrapped yet; `fresh` are rates of studies of other seeds."""
     numbers = values(found)
     questions, defaults = (items(text.format(**numbers)) for text in (OF_QUESTIONS, OF_DEFAULTS))
     table = TABLE.strip().splitlines()
     lines = ["## Advice", "", *table, "", *questions, "", "## Defaults of cn.lmm", "", *defaults]
-    return [*lines, "", "## Outside the limits", "", *outside(found)]
+    return [*lines, "", "## Outside the limits", "", *outside(found, fresh)]
 
 
 def items(text: str) -> list[str]:
@@ -209,8 +209,17 @@ def values(found: Found) -> dict[str, str]:
     return numbers
 
 
-def outside(found: Found) -> list[str]:
+def outside(found: Found, fresh: Found) -> list[str]:
     """Return which of the recommended methods are outside the binomial limits, and why others are."""
+    text = f"Of the {verdict(found)}"
+    again = "Other seeds have not been tried."
+    if fresh.rates:
+        again = f"On studies of other seeds, which nothing was chosen by, of the {verdict(fresh)}"
+    return [text, "", " ".join(WHY.format(fresh=again).split())]
+
+
+def verdict(found: Found) -> str:
+    """Write how many type I errors of the recommended methods there are, and which are outside the limits."""
     wrong, tested = [], 0
     for method, questions, slugs in RECOMMENDED:
         for question in questions:
@@ -223,8 +232,5 @@ def outside(found: Found) -> list[str]:
                     for level in NULL_LEVELS
                     if each.side(level)
                 ]
-    verdict = f"these are outside: {'; '.join(wrong)}." if wrong else "all are within the limits."
-    text = (
-        f"Of the {tested} type I errors of the recommended methods, at {' and '.join(map(str, NULL_LEVELS))}, {verdict}"
-    )
-    return [text, "", " ".join(WHY.split())]
+    which = f"these are outside: {'; '.join(wrong)}." if wrong else "all are within the limits."
+    return f"{tested} type I errors of the recommended methods, at {' and '.join(map(str, NULL_LEVELS))}, {which}"

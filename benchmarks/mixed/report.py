@@ -11,11 +11,11 @@ from mixed import agreement
 from mixed.cache import Cache
 from mixed.measures import NULL_LEVELS, Rates, limits, measure
 from mixed.methods import METHODS
-from mixed.reading import Found, advice
+from mixed.reading import RECOMMENDED, Found, advice
 from mixed.studies import LOST, NULL, QUESTIONS, VARIANCE, WITH_EFFECTS, Scenario
 from rates.report import markdown, wrapped
 
-__all__ = ["document"]
+__all__ = ["document", "fresh_cache"]
 
 MADE = (
     "Made by `{command}`, of {genes:,} genes in a study. What follows is measured on simulated studies, whose truth is "
@@ -57,12 +57,17 @@ AGREEMENT_TEXT = (
 )
 
 
+# First seed of the studies that nothing was chosen by.
+FRESH = 101
+
+
 def document(cache: Cache, scenarios: list[Scenario], command: str) -> str:
     """Write the whole document from the answers in the cache."""
-    found = {each.slug: rates for each in scenarios if (rates := measure(cache, each))}
+    found = measured(cache, scenarios)
     about = {"command": command, "genes": cache.genes, "lost": LOST, "variance": VARIANCE}
     lines = ["# Mixed models: which method for which question", "", *wrapped(MADE.format(**about)), ""]
-    lines += [*(line for text in advice(Found(found)) for line in wrapped(text)), "", "## What was simulated", ""]
+    told = advice(Found(found), Found(measured(fresh_cache(cache), scenarios)))
+    lines += [*(line for text in told for line in wrapped(text)), "", "## What was simulated", ""]
     lines += [line for term, text in TERMS.items() for line in wrapped(f"- *{term}*: {text.format(**about)}")]
     nulls, others = ([each for each in group if each.slug in found] for group in (NULL, WITH_EFFECTS))
     tested = {rates.null for each in nulls for rates in found[each.slug].values()}
@@ -81,6 +86,16 @@ def document(cache: Cache, scenarios: list[Scenario], command: str) -> str:
         for question in QUESTIONS if group else ():
             lines += ["", f"### {title}: {question}", "", *rate_table(found, group, question, cells)]
     return "\n".join([*lines, *agreement_section(cache.folder)]) + "\n"
+
+
+def measured(cache: Cache, scenarios: list[Scenario]) -> dict[str, dict[tuple[str, str], Rates]]:
+    """Return the rates of the scenarios that have answers."""
+    return {each.slug: rates for each in scenarios if (rates := measure(cache, each))}
+
+
+def fresh_cache(cache: Cache) -> Cache:
+    """Return the answers of the recommended methods to studies of seeds that nothing was chosen by."""
+    return Cache(cache.folder / "fresh", cache.genes, cache.studies, FRESH, tuple(method for method, *_ in RECOMMENDED))
 
 
 def numbers(found: Iterable[int]) -> str:

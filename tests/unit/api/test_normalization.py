@@ -418,7 +418,11 @@ def test_htseq_files_become_a_data_set(folder):
         ("g1 3\n", FileError, "s3.txt' is not a file of htseq-count: line 1"),
         ("g1\t3\ng2\t-1\n", FileError, "line 2 does not end"),
         ("g1\t3\ng1\t4\n", CountsError, "s3.txt': genes occur more than once: 'g1'"),
-        ("".join(f"{g}\t1\n" for g in GENES[:-1]), CountsError, r"s3.txt' does not have.*s1.txt': it ends after gene 11, 'g11'.*\(not in both: 'g12'\)"),
+        (
+            "".join(f"{g}\t1\n" for g in GENES[:-1]),
+            CountsError,
+            r"s3.txt' does not have.*s1.txt': it ends after gene 11, 'g11'.*\(not in both: 'g12'\)",
+        ),
         ("".join(f"{g}\t1\n" for g in GENES[::-1]), CountsError, "s3.txt' does not have.*their order differs"),
     ],
 )
