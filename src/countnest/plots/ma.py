@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from countnest.arrays import BoolArray, FloatArray
-from countnest.containers.gene_info import gene_by_name, symbols_of
-from countnest.containers.result_set import ResultsSet
+from countnest.arrays import FloatArray, as_float
 from countnest.containers.results import Results, decisive
-from countnest.errors import OptionError, kind_of, listing
+from countnest.plots.groups import chosen_genes, draw_group, groups_of, limits_given, names_of, one_comparison
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
@@ -21,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_ma"]
 
-_Group = tuple[str, BoolArray, str]
+# How much wider the limits get for genes that are named.
+_FARTHEST = 3.0
 
 
 @checked_arguments
@@ -50,10 +49,11 @@ def plot_ma(
     alpha
         The level for padj, by default the one that `results()` was called with; or for s-values, by default 0.005.
     ylim
-        The limits of the log2 fold change; by default 1.1 times the 99 % quantile of its absolute value.
+        The limits of the log2 fold change; by default 1.1 times the 99 % quantile of its absolute value, and up
+        to three times as far where genes that are named lie there.
     label
         Which genes are named: so many of the first of `Results.top`, or labels or symbols of genes. They are called by
-        their symbols where the table has them.
+        their symbols where the table has them, and their names do not overlap.
 
     Returns
     -------
@@ -68,39 +68,24 @@ def plot_ma(
     """
     from countnest.plots.figure import caption, figure_of, legend_above, new_axes, style
 
-    by, level = decisive(_checked(results), alpha)
+    by, level = decisive(one_comparison(results, "plot_ma"), alpha)
     ax = new_axes() if ax is None else ax
     mean, change, value = _with_counts(results, by)
-    low, high = _limits(change) if ylim is None else _checked_limits(ylim)
-    groups = _groups(results, change, value < level, f"{by} < {level:g}")
-    for rank, (text, mask, colour) in enumerate(groups):
-        _draw(ax, mean[mask], change[mask], (low, high), text, colour, zorder=2.0 + 0.1 * rank)
+    genes = chosen_genes(results, label)
+    named = results.table["log2FoldChange"].loc[genes].to_numpy(dtype=np.float64)
+    low, high = _limits(change, named) if ylim is None else limits_given("ylim", ylim)
+    called = value < level
+    for rank, group in enumerate(groups_of(results, change, called, f"{by} < {level:g}")):
+        draw_group(ax, mean, change, group, None, (low, high), zorder=2.0 + 0.1 * rank)
     _lines(ax, results)
-    _names(ax, results, label, (low, high))
     margin = 0.03 * (high - low)
     ax.set_ylim(low - margin, high + margin)
     shrinkage = results.info.shrinkage
     style(ax, "log2 fold change" if shrinkage is None else f"log2 fold change (shrunken, {shrinkage})")
     caption(ax, results.info.label)
     legend_above(ax, columns=3)
+    _names(ax, results, genes, (low, high), np.column_stack([mean[called], change[called]]))
     return figure_of(ax)
-
-
-def _checked(results: object) -> Results:
-    """Return the results of one comparison; anything else is an `OptionError`."""
-    if isinstance(results, ResultsSet):
-        raise OptionError(
-            f"plot_ma draws one comparison; the ResultsSet has {len(results)}: {listing(results)}. Give one of them, "
-            "such as found[0]."
-        )
-    if not isinstance(results, Results):
-        raise OptionError(f"plot_ma needs the Results that results() returns; got {kind_of(results)}.")
-    if "log2FoldChange" not in results.table:
-        raise OptionError(
-            "plot_ma draws the fold changes of one comparison, and this table is of a joint test of several; give the "
-            "results of one of them."
-        )
-    return results
 
 
 def _with_counts(results: Results, by: str) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -110,69 +95,23 @@ def _with_counts(results: Results, by: str) -> tuple[FloatArray, FloatArray, Flo
     return drawn[:, 0], drawn[:, 1], drawn[:, 2]
 
 
-def _limits(change: FloatArray) -> tuple[float, float]:
+def _limits(change: FloatArray, named: FloatArray) -> tuple[float, float]:
+    """Return limits that hold nearly all genes, and those that are named unless they are far away."""
     reach = 1.1 * float(np.quantile(np.abs(change), 0.99)) if change.size else 0.0
+    sizes = np.abs(named[np.isfinite(named)])
+    reach = max(reach, min(1.05 * float(sizes.max()), _FARTHEST * reach)) if sizes.size else reach
     return (-reach, reach) if reach > 0 else (-1.0, 1.0)
 
 
-def _checked_limits(ylim: tuple[float, float]) -> tuple[float, float]:
-    low, high = ylim
-    if not low < 0 < high:
-        raise OptionError(f"ylim={ylim!r} is not an interval that holds zero; give one such as (-4, 4).")
-    return float(low), float(high)
-
-
-def _groups(results: Results, change: FloatArray, significant: BoolArray, level: str) -> list[_Group]:
-    """Return label, members and colour of each group, from back to front."""
-    from countnest.plots.figure import BLUE, GREY, ORANGE
-
-    rest = ("not significant", ~significant, GREY)
-    if results.info.alt_hypothesis == "lessAbs":
-        return [rest, (f"|LFC| < {results.info.lfc_threshold:g}, {level}", significant, BLUE)]
-    up, down = significant & (change > 0), significant & (change < 0)
-    return [rest, (f"up, {level}", up, ORANGE), (f"down, {level}", down, BLUE)]
-
-
-def _draw(
-    ax: Axes,
-    mean: FloatArray,
-    change: FloatArray,
-    limits: tuple[float, float],
-    label: str,
-    colour: str,
-    zorder: float,
-) -> None:
-    """Draw one group: points inside the limits, triangles at the border for the others."""
-    from countnest.plots.figure import GREY, points
-
-    low, high = limits
-    inside = (change >= low) & (change <= high)
-    size, alpha = (5.0, 0.45) if colour == GREY else (7.0, 0.75)
-    text = f"{label}: {len(mean):,}"
-    points(ax, mean[inside], change[inside], colour=colour, size=size, alpha=alpha, zorder=zorder, label=text)
-    for marker, outside, border in (("^", change > high, high), ("v", change < low, low)):
-        edge = np.full(int(outside.sum()), border)
-        points(ax, mean[outside], edge, colour=colour, size=3.0 * size, alpha=alpha, zorder=zorder, marker=marker)
-
-
-def _names(ax: Axes, results: Results, label: int | Iterable[str], limits: tuple[float, float]) -> None:
+def _names(ax: Axes, results: Results, genes: list[str], limits: tuple[float, float], avoid: FloatArray) -> None:
     """Write the names of some genes beside their points."""
-    from countnest.plots.figure import INK
+    from countnest.plots.labels import write_names
 
-    info = results.table[list(results.info.annotation)]
-    if isinstance(label, Iterable):
-        genes = [gene_by_name(one, info.index, info) for one in ([label] if isinstance(label, str) else label)]
-    else:
-        genes = list(results.top(label).index) if label else []
-    symbols = symbols_of(info)
-    places = info.index.get_indexer(pd.Index(genes))
+    places = results.table.index.get_indexer(pd.Index(genes))
     mean, change = results.table[["baseMean", "log2FoldChange"]].to_numpy(dtype=np.float64)[places].T
-    for gene, x, y in zip(genes, mean, np.clip(change, *limits), strict=True):
-        if x > 0 and np.isfinite(y):
-            text = (symbols is not None and symbols[gene]) or str(gene)
-            ax.annotate(
-                text, (x, y), xytext=(3.0, 3.0), textcoords="offset points", fontsize="x-small", color=INK, zorder=4
-            )  # fmt: skip
+    drawn = (mean > 0) & np.isfinite(change)
+    names = [name for name, there in zip(names_of(results, genes), drawn, strict=True) if there]
+    write_names(ax, names, mean[drawn], as_float(np.clip(change[drawn], *limits)), avoid)
 
 
 def _lines(ax: Axes, results: Results) -> None:
