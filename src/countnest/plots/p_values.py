@@ -166,7 +166,7 @@ def _words(verdict: Verdict, reading: str) -> str:
     """Return the verdict in the few lines that a figure has place for."""
     return "\n".join(
         [
-            f"p < {verdict.alpha:g}: {verdict.observed:,} genes; by chance: {round(verdict.expected):,}",
+            f"genes with p < {verdict.alpha:g}: {verdict.observed:,}; by chance: {round(verdict.expected):,}",
             f"genes without an effect (pi0): {100 * verdict.null_share:.0f} %",
             f"adjusted p < {verdict.alpha:g}: {verdict.called:,}",
             reading,

@@ -108,7 +108,7 @@ def plot_volcano(
     ------
     OptionError
         `results` is not a table of the fold changes of one comparison, or has neither p-values nor s-values; `alpha` is
-        not between 0 and 1; `xlim` is not an interval that holds zero; `lfc` is no such number; or `label`
+        not between 0 and 1; `xlim` is not an interval that holds zero; `lfc` is not a number of 0 or more; or `label`
         names no gene of the table.
 
     Examples

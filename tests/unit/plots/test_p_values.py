@@ -34,7 +34,7 @@ def test_bars_count_the_genes_and_levels_are_those_of_the_verdict():
     ax = figure.axes[0]
     assert [line.get_ydata()[0] for line in ax.lines] == [data.attrs["expected"], data.attrs["null"]]
     assert sum(bar.get_height() for bar in ax.patches) == 2500
-    assert f"p < 0.05: {verdict.observed:,} genes; by chance: 120" in ax.texts[0].get_text()
+    assert f"genes with p < 0.05: {verdict.observed:,}; by chance: 120" in ax.texts[0].get_text()
 
 
 def test_the_shape_is_read():
