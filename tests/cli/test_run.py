@@ -24,6 +24,7 @@ FILES = {
     "normalized_counts.csv.gz",
     "ma.png",
     "dispersion.png",
+    "methods.txt",
     "run.json",
 }
 QUESTION = ("--reference", "condition=untreated", "--contrast", "condition,treated,untreated")

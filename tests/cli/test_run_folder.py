@@ -22,7 +22,7 @@ PACKAGE = Path(version.__file__).parents[1]
 posix = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of POSIX")
 RUN = ("run", "--counts", "counts.csv", "--samples", "samples.csv", "--design", "~ group", "--out", "out", "--quiet")
 TWO = ("--contrast", "group,b,a", "--contrast", "group,c,a")
-COMMON = {"genes.csv.gz", "size_factors.csv", "normalized_counts.csv.gz", "dispersion.png", "run.json"}
+COMMON = {"genes.csv.gz", "size_factors.csv", "normalized_counts.csv.gz", "dispersion.png", "methods.txt", "run.json"}
 ONE_FILES = COMMON | {"results.csv", "ma.png"}
 TWO_FILES = COMMON | {"results_1.csv", "ma_1.png", "results_2.csv", "ma_2.png"}
 

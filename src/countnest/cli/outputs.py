@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from countnest.cli.folder import RECORD
+from countnest.cli.folder import METHODS, RECORD
 from countnest.cli.found import Answered, Compared, file_names
 from countnest.containers.table_file import write_table
 from countnest.plots import plot_dispersion, plot_ma
@@ -25,6 +25,7 @@ _FILES: Final = {
     "size_factors.csv": "size factors by sample",
     "normalized_counts.csv.gz": "counts divided by the size factors",
     "dispersion.png": "dispersions against mean counts",
+    METHODS: "methods paragraphs of the comparisons",
     RECORD: "versions, design, options, thresholds",
 }
 # Files of DESeq2's method alone.
@@ -71,7 +72,15 @@ def write_outputs(
     write_table(fitted.normalized.rename_axis("gene"), folder / "normalized_counts.csv.gz")
     if fitted.trend is not None:
         plot_dispersion(fitted.genes, fitted.trend).savefig(folder / "dispersion.png", dpi=_DPI)
+    (folder / METHODS).write_text(_methods(compared), encoding="utf-8")
     files = sorted({each.name for each in folder.iterdir()} | {RECORD})
     (folder / RECORD).write_text(
         json.dumps({**record, "files": files}, indent=2, allow_nan=False) + "\n", encoding="utf-8"
     )
+
+
+def _methods(compared: Sequence[Compared]) -> str:
+    """Return the methods paragraphs of the comparisons, under their names where there are several."""
+    several = len(compared) > 1
+    parts = [(f"{each.table}\n\n" if several else "") + f"{each.results.methods()}\n" for each in compared]
+    return "\n".join(parts)

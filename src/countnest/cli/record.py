@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from countnest.cli.checks import LACKING
 from countnest.cli.found import Answered, Compared
 from countnest.cli.request import READING, Request
 from countnest.containers.info import ResultsInfo
+from countnest.containers.record import plain, results_record
 from countnest.containers.results import Results
 from countnest.containers.summary import summarize
 from countnest.version import installed_version
@@ -80,7 +78,7 @@ def run_record(
         "comparisons": comparisons,
         "queries": [_query(answered, run.request) for answered in answers],
     }
-    return {name: _plain(value) for name, value in record.items()}
+    return {name: plain(value) for name, value in record.items()}
 
 
 def _inputs(run: Run) -> dict[str, Any]:
@@ -129,6 +127,7 @@ def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]
         "thresholds": _thresholds(info),
         "null": _null(info),
         "numbers": {"samples": len(dds.samples), **_numbers(compared.results)},
+        "record": results_record(info),
     }
 
 
@@ -174,22 +173,3 @@ def _query(answered: Answered, request: Request) -> dict[str, Any]:
         "null": [_null(part.info) for part in answered.parts],
         "filter_thresholds": [part.info.filter_threshold for part in answered.parts],
     }
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 (whatever a record holds)
-    """Return `value` in the types that JSON knows."""
-    match value:
-        case float() if math.isnan(value):
-            return None
-        case float() if math.isinf(value):
-            return "inf" if value > 0 else "-inf"
-        case None | bool() | int() | float() | str():
-            return value
-        case np.generic() | np.ndarray():
-            return _plain(value.tolist())
-        case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case tuple() | list():
-            return [_plain(item) for item in value]
-        case _:
-            return str(value)

@@ -41,7 +41,7 @@ __all__ = ["CountData", "count_data", "matched_sheet"]
 _QUANTIFIED = {"Salmon": {"NumReads", "TPM"}, "kallisto": {"est_counts", "tpm"}, "RSEM": {"expected_count", "TPM"}}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class CountData:
     """Checked counts with their labels and sample sheet.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from countnest.arrays import FloatArray, IntArray
+from countnest.containers.analysis import AnalysisRecord
 from countnest.containers.hidden import HiddenRecord
 from countnest.display import Described, first_of
 from countnest.errors import counted
@@ -35,8 +36,8 @@ _BEYOND = {
     "lessAbs": "|log2 fold change| < {:g}",
 }
 _OF_R = {"QL F": " (glmTreat)", "moderated t": " (TREAT)"}
-# What the label says.
-_IN_THE_TITLE = ("label", "coefficients", "contrasts")
+# What the label says, and what `record()` of a table is for.
+_IN_THE_TITLE = ("label", "coefficients", "contrasts", "analysis")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -106,6 +107,8 @@ class ResultsInfo(Described):
         independent filtering. None: it does not.
     annotation
         The last columns of the table, which say what is known of the genes besides their counts.
+    analysis
+        The data and the fit; None where they are not known.
     version
         The version of countnest.
     """
@@ -142,6 +145,7 @@ class ResultsInfo(Described):
     estimate: str | None = None
     filtered_before: bool | None = None
     annotation: tuple[str, ...] = ()
+    analysis: AnalysisRecord | None = None
     version: str = field(default_factory=installed_version)
 
     def _described(self) -> tuple[str, dict[str, str]]:

@@ -6,7 +6,7 @@ import html
 import math
 import sys
 from dataclasses import dataclass
-from typing import Literal, TextIO, get_args
+from typing import Any, Literal, TextIO, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,15 +15,17 @@ from countnest.arrays import IntArray
 from countnest.containers.columns import Columns
 from countnest.containers.gene_info import symbol_column
 from countnest.containers.info import ResultsInfo
+from countnest.containers.methods_text import MethodsText, methods_text
 from countnest.containers.narrow import GeneTable, as_text
 from countnest.containers.null_scale import null_heading
+from countnest.containers.record import results_record
 from countnest.containers.schema import JOINT_CHANGE, column_of
 from countnest.containers.summary import Decisive, Summary, decisive_column, level_of, numbers_of, summarize
-from countnest.containers.table_file import write_table
+from countnest.containers.table_file import write_json, write_table
 from countnest.containers.verdict import Verdict, verdict_of
 from countnest.errors import OptionError, counted, listing
 from countnest.files import FilePath
-from countnest.options import check_option
+from countnest.options import check_flags, check_option
 from countnest.signature import checked_methods
 
 __all__ = ["Results", "TopBy", "decisive"]
@@ -172,7 +174,30 @@ class Results(Columns):
             table = table[table["log2FoldChange"].abs() > lfc]
         return GeneTable(table)
 
-    def to_csv(self, path: FilePath) -> None:
+    def methods(self) -> MethodsText:
+        """Return a paragraph for the methods section of a paper, with the papers that it cites.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> study = cn.datasets.load("pasilla")
+        >>> reference = {"condition": "untreated"}
+        >>> dds = cn.DESeqDataSet(study.counts[:500], study.samples, design="~ condition", reference=reference)
+        >>> print(cn.results(cn.DESeq(dds, quiet=True)).methods())  # doctest: +ELLIPSIS
+        Differential expression was analysed with countnest ..., from the counts of 500 genes in 7 samples. ...
+        """
+        return methods_text(self.info)
+
+    def record(self) -> dict[str, Any]:
+        """Return what is needed to make the table again, in the types of JSON.
+
+        The comparison with its weights by coefficient, the design, the test and its options, the thresholds that were
+        found, what the fit was made with, versions, the labels of the samples, and the SHA-256 of the counts as 64-bit
+        little-endian floats, gene by gene.
+        """
+        return results_record(self.info)
+
+    def to_csv(self, path: FilePath, *, record: bool = False) -> None:
         """Write the table, genes in the first column and missing values as NA, whole or not at all.
 
         Parameters
@@ -180,13 +205,18 @@ class Results(Columns):
         path
             The file. A name that ends with .csv gets commas; .tsv, .tab and .txt get tabs; with .gz, .bz2 or .xz after
             it, the file is compressed.
+        record
+            Whether `record()` is written beside it, as JSON, into the file with `.json` after its name.
 
         Raises
         ------
         FileError
             The file cannot be written, or its name has another ending.
         """
+        check_flags(record=record)
         write_table(self.table, path)
+        if record:
+            write_json(self.record(), f"{path}.json")
 
     def descriptions(self) -> dict[str, str]:
         """Return a description of each column of the table."""

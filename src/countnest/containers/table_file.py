@@ -5,16 +5,17 @@ from __future__ import annotations
 import gzip
 import importlib
 import io
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 from countnest.errors import FileError
 from countnest.files import FilePath, check_path, whole_file
 
-__all__ = ["write_table"]
+__all__ = ["write_json", "write_table"]
 
 _SEPARATORS: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 _COMPRESSED: Final[dict[str, Callable[[bytes], bytes]]] = {
@@ -54,6 +55,14 @@ def write_table(table: pd.DataFrame, path: FilePath, label: str = "gene") -> Non
     data = _text(table, separator, label)
     with whole_file(path) as draft:
         draft.write_bytes(compressed(data) if compressed else data)
+
+
+def write_json(record: Mapping[str, Any], path: FilePath) -> None:
+    """Write a record in the types of JSON, completely or not at all."""
+    check_path(path)
+    text = json.dumps(record, indent=2, allow_nan=False, ensure_ascii=False)
+    with whole_file(path) as draft:
+        draft.write_bytes(f"{text}\n".encode())
 
 
 def _format(path: Path) -> tuple[str, Callable[[bytes], bytes] | None]:

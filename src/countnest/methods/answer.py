@@ -27,6 +27,7 @@ from countnest.methods.chunks import Genes, without_counts
 from countnest.methods.fit import Fit, Withheld, notes_of
 from countnest.methods.hidden import HiddenFit, df_for_factors, with_hidden_factors
 from countnest.methods.null import Null, null_of
+from countnest.methods.provenance import analysis_of
 from countnest.methods.tables import annotated, with_interval
 from countnest.parallel.run import Engine
 from countnest.queries.empty_cells import compared_samples
@@ -348,6 +349,7 @@ def _info(request: _Request, test: _Test, adjusted: Adjusted, null: Null) -> Res
         compat=notes.compat,
         estimate=notes.estimate,
         filtered_before=kind.is_filtered or None,
+        analysis=analysis_of(fit, request.data),
     )
 
 

@@ -161,12 +161,15 @@ class FitNotes:
         (G,) further columns of tables, after baseMean; `containers.schema` knows their names.
     not_offered
         Why there are no tests of a kind that other fits of the sort offer, and what to do, by the kind.
+    details
+        What the fit was made with, by name, for the record of a table: numbers, text, and lists of them.
     """
 
     compat: str | None = None
     estimate: str | None = None
     columns: Mapping[str, FloatArray] = field(default_factory=dict)
     not_offered: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Fit(Protocol):

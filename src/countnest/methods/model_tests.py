@@ -14,6 +14,7 @@ from countnest.containers.results import Results
 from countnest.methods.adjustment import Adjuster
 from countnest.methods.answer import padj_reasons
 from countnest.methods.fit import Fit, notes_of
+from countnest.methods.provenance import analysis_of
 from countnest.methods.tables import annotated
 
 __all__ = ["ModelTest", "table_of"]
@@ -75,5 +76,6 @@ def table_of(test: ModelTest, fit: Fit, data: CountData, formula: str | None) ->
         filter_statistic=adjusted.statistic,
         estimate=notes.estimate,
         filtered_before=is_filtered or None,
+        analysis=analysis_of(fit, data),
     )
     return annotated(Results(pd.DataFrame(columns, index=data.genes), info), data.gene_info)

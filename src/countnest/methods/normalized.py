@@ -38,7 +38,8 @@ def normalize(
         engine.progress.step(f"using pre-existing {'normalization' if by_gene else 'size'} factors")
         factors = given
     moments = base_moments(Genes(counts, factors), engine)
-    return Normalized(factors=factors, given=given is not None, moments=moments, by_gene=by_gene)
+    estimated = kind if given is None else None
+    return Normalized(factors=factors, given=given is not None, moments=moments, by_gene=by_gene, kind=estimated)
 
 
 def with_weights(

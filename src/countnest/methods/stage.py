@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from countnest.arrays import BoolArray, FloatArray
+from countnest.options import SizeFactorType
 
 __all__ = ["BaseMoments", "Normalized", "at_stage"]
 
@@ -46,6 +47,8 @@ class Normalized:
         Whether they are normalization factors, one for each gene and sample; a single gene has (1, n) of either.
     weights
         (G, n) observation weights of the fits, the largest of each gene one; None: all counts count alike.
+    kind
+        How the factors were estimated; None where they were given, or kept from an earlier step.
     raw_weights
         (G, n) observation weights as they were given, for the moments.
     moments
@@ -58,6 +61,7 @@ class Normalized:
     weights: FloatArray | None = None
     raw_weights: FloatArray | None = None
     by_gene: bool = False
+    kind: SizeFactorType | None = None
 
 
 def at_stage(stage: type[Stage], state: Normalized, **changes: Any) -> Stage:  # noqa: ANN401 (the fields)

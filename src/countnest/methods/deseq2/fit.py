@@ -14,6 +14,7 @@ from countnest.containers.counts import CountData
 from countnest.containers.matrix import CountMatrix
 from countnest.design.design import Design
 from countnest.methods.deseq2.averaged import Averaging, averaging
+from countnest.methods.deseq2.details import details_of
 from countnest.methods.deseq2.inference import (
     at_bound_only,
     cooks_outliers,
@@ -27,7 +28,7 @@ from countnest.methods.deseq2.quasi import QuasiLikelihood, quasi_likelihood
 from countnest.methods.deseq2.ratio import likelihood_ratio
 from countnest.methods.deseq2.stages import Fitted, ModelFit
 from countnest.methods.deseq2.validity import wrong_in
-from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld
+from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.parallel.run import Engine
 from countnest.stats.glm.cooks import cooks_cutoff as usual_cutoff
@@ -109,6 +110,11 @@ class DESeq2Fit:
         if reduced is not None:
             found[REDUCED] = TestKind("LRT", is_joint=False, null=reduced.description, is_of_query=False)
         return found
+
+    @property
+    def notes(self) -> FitNotes:
+        """What the records of tables say of the fit."""
+        return FitNotes(details=details_of(self.state))
 
     @property
     def base_mean(self) -> FloatArray:

@@ -20,7 +20,7 @@ from countnest.methods.deseq2.beta_prior import (
 )
 from countnest.methods.deseq2.inference import single_tests
 from countnest.methods.deseq2.stages import BetaPrior
-from countnest.methods.fit import JointTest, RowTests, TestKind, Withheld
+from countnest.methods.fit import FitNotes, JointTest, RowTests, TestKind, Withheld
 from countnest.options import AltHypothesis, OutlierRule, ShrinkType
 from countnest.queries.contrasts import contrast_query, default_contrast
 from countnest.queries.query import Query
@@ -73,6 +73,11 @@ class PriorFit:
     def kinds(self) -> Mapping[str, TestKind]:
         """Wald tests of single rows."""
         return {"wald": TestKind("Wald", has_threshold=True, is_joint=False)}
+
+    @property
+    def notes(self) -> FitNotes:
+        """Those of the fit without priors."""
+        return self.base.notes
 
     @property
     def base_mean(self) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -129,7 +129,23 @@ class EdgeRFit(UnshrunkenFit):
             compat=given.compat or NEWEST,
             estimate=f"shrunken by a prior count of {given.prior_count:g}",
             columns={"logCPM": given.abundance},
+            details=self._details(),
         )
+
+    def _details(self) -> dict[str, Any]:
+        """Return what the analysis was made with, by name."""
+        stored = self.stored
+        options, library = stored.options, stored.library
+        return {
+            "genes_fitted": int(np.count_nonzero(stored.given.kept)),
+            "library_sizes": None if library is None else library.tolist(),
+            "prior_count": stored.given.prior_count,
+            "observation_weights": stored.given.weights is not None,
+            "robust": options is not None and options.robust,
+            "trend": None if options is None else options.trend,
+            "legacy": None if options is None else options.legacy,
+            "fitted_for": stored.test,
+        }
 
     def estimates(self) -> dict[str, FloatArray]:
         """Return estimates by gene (G,): dispersions, and log2 coefficients shrunken by the prior count."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -159,7 +159,12 @@ class LimmaFit(UnshrunkenFit):
         """What tables say of the fit."""
         stored = self.stored
         mean = expand(stored.kept, stored.fits.mean)
-        return FitNotes(stored.compat or "the newest release", "least squares of log counts", {"AveExpr": mean})
+        return FitNotes(
+            compat=stored.compat or "the newest release",
+            estimate="least squares of log counts",
+            columns={"AveExpr": mean},
+            details=_details(stored),
+        )
 
     def estimates(self) -> dict[str, FloatArray]:
         """Return estimates by gene (G,): variances, and coefficients, log2."""
@@ -250,6 +255,22 @@ class LimmaFit(UnshrunkenFit):
             blocks = Blocks(stored.of_sample, stored.correlation)
         data = LinearData(self.log_counts, self.design.matrix, stored.weights, blocks)
         return GeneSetData(data, stored.kept, stored.compat)
+
+
+def _details(stored: StoredLimmaFit) -> dict[str, Any]:
+    """Return what an analysis was made with, by name."""
+    options, weights = stored.options, stored.sample_weights
+    return {
+        "genes_fitted": int(np.count_nonzero(stored.kept)),
+        "library_sizes": stored.library.tolist(),
+        "sample_weights": None if weights is None else weights.tolist(),
+        "block": stored.block or None,
+        "correlation": stored.correlation,
+        "trend": None if options is None else options.trend is not False,
+        "robust": options is not None and options.robust,
+        "span": None if options is None else options.samples.span,
+        "approximate": stored.approximate,
+    }
 
 
 def limma_analysis(

@@ -1,0 +1,129 @@
+"""The methods paragraph and the record of a table of results."""
+
+import hashlib
+import json
+import re
+
+import numpy as np
+import pytest
+
+import countnest as cn
+from countnest.containers.info import ResultsInfo
+from countnest.containers.methods_text import methods_text
+from countnest.containers.references import REFERENCES
+from countnest.containers.results import Results
+
+REFERENCE = {"condition": "untreated", "type": "paired-end"}
+
+
+@pytest.fixture(scope="module")
+def dds():
+    study = cn.datasets.load("pasilla")
+    counts = study.counts[study.counts.sum(axis=1) > 50].iloc[:400]
+    found = cn.DESeqDataSet(counts, study.samples, design="~ type + condition", reference=REFERENCE, quiet=True)
+    return cn.DESeq(found, quiet=True)
+
+
+def test_the_paragraph_of_a_wald_test_has_design_versions_thresholds_and_dois(dds):
+    res = cn.results(dds, alpha=0.05)
+    text = str(res.methods())
+    for part in (
+        f"countnest {cn.__version__}", "400 genes in 7 samples", "~ type + condition", "median of ratios",
+        "parametric trend", "Wald tests", "false discovery rate of 0.05", "Benjamini and Hochberg",
+        f"below {res.info.filter_threshold:.3g}", f"above {res.info.cooks_cutoff:.3g}",
+        "doi:10.1186/s13059-014-0550-8", "doi:10.1073/pnas.0914005107",
+    ):  # fmt: skip
+        assert part in text, part
+
+
+def test_paragraphs_say_what_differs_between_methods_and_options(dds):
+    query = dds.effect("condition")
+    shrunken = cn.lfc_shrink(dds, coef="condition_treated_vs_untreated", type="apeglm", quiet=True)
+    own = dds.copy()
+    own.size_factors = np.ones(7)
+    told = {
+        "likelihood ratio tests against the model without": query.test("lrt"),
+        "averaged likelihood ratio tests": query.test("averaged"),
+        "quasi-likelihood F tests (Lund": query.test("ql"),
+        "for a log2 fold change beyond 1 in absolute value": cn.results(dds, lfc_threshold=1.0),
+        "shrunken by apeglm (Zhu et al. 2019), with a Cauchy prior of scale": shrunken,
+        "adjusted for multiple testing by the method 'holm'": cn.results(dds, p_adjust="holm"),
+        "Intervals have a level of 90 %": cn.results(dds, confint=0.9),
+        "set before the analysis": cn.results(cn.DESeq(own, quiet=True)),
+    }
+    for words, res in told.items():
+        assert words in res.methods().paragraph, (words, res.methods().paragraph)
+    assert "independent filtering" not in cn.results(dds, independent_filtering=False).methods().paragraph
+    assert "Cook's distance above" not in cn.results(dds, cooks_cutoff=False).methods().paragraph
+
+
+def test_paragraphs_of_edger_and_limma_name_the_release_and_the_papers(dds):
+    both = dds.copy()
+    cn.edger(both, compat="bioc3.20")
+    cn.limma(both)
+    query = both.effect("condition")
+    first, second = (query.test(fit=name) for name in ("edger", "limma"))
+    assert "Numbers are those of bioc3.20." in first.methods().paragraph
+    assert "doi:10.1093/nar/gkaf018" in str(first.methods())
+    assert "voom (Law et al. 2014)" in second.methods().paragraph
+    assert "moderated t tests (Smyth 2004)" in second.methods().paragraph
+    assert second.record()["fit"]["genes_fitted"] == int((second["padj_reason"] != "low_count").sum())
+    assert "shrunken by a prior count" in first.methods().paragraph
+
+
+def test_paragraphs_of_mixed_models_cite_their_degrees_of_freedom():
+    info = ResultsInfo(
+        label="B vs A",
+        method="linear mixed model",
+        test="Kenward-Roger t",
+        formula="~ a + (1 | b)",
+        estimate="REML of x",
+    )
+    text = methods_text(info)
+    assert "linear mixed model (Bates et al. 2015) with the design '~ a + (1 | b)'" in text.paragraph
+    assert any("10.2307/2533558" in each for each in text.references)
+
+
+def test_every_citation_has_a_doi_and_only_cited_papers_are_listed(dds):
+    assert all(re.search(r"doi:10\.\d{4,}/\S+$", text) for text in REFERENCES.values())
+    text = cn.results(dds).methods()
+    assert len(text.references) == len(re.findall(r"\bdoi:", str(text)))
+    assert not any("Zhu" in each for each in text.references)
+
+
+def test_the_record_is_json_and_has_what_the_table_was_made_of(dds, tmp_path):
+    res = cn.results(dds)
+    res.to_csv(tmp_path / "table.csv", record=True)
+    record = json.loads((tmp_path / "table.csv.json").read_text())
+    assert record == res.record()
+    np.testing.assert_array_equal(record["contrasts"], res.info.contrasts)
+    assert record["coefficients"] == dds.results_names()
+    assert (record["formula"], record["filter_threshold"]) == ("~ type + condition", res.info.filter_threshold)
+    np.testing.assert_array_equal(record["fit"]["size_factors"], dds.size_factors)
+    assert record["data"]["samples"] == list(dds.samples.index)
+    counts = np.ascontiguousarray(dds.counts(), dtype="<f8")
+    assert record["data"]["counts_sha256"] == hashlib.sha256(counts.tobytes()).hexdigest()
+    cn.results(dds).to_csv(tmp_path / "alone.csv")
+    assert not (tmp_path / "alone.csv.json").exists()
+
+
+def test_the_checksum_tells_other_counts(dds):
+    other = cn.DESeq(dds[dds.gene_names[:399]], quiet=True)
+    assert cn.results(other).record()["data"]["counts_sha256"] != cn.results(dds).record()["data"]["counts_sha256"]
+
+
+def test_a_table_made_by_hand_has_a_paragraph_and_a_record():
+    info = ResultsInfo(label="x", independent_filtering=False)
+    assert "Love et al. 2014" in methods_text(info).paragraph
+    table = cn.datasets.load("pasilla").counts.iloc[:2, :1].set_axis(["baseMean"], axis=1)
+    assert Results(table, info).record()["data"] is None
+
+
+def test_runs_write_the_paragraphs_and_the_records_of_their_tables(tmp_path):
+    from countnest.cli.main import main
+
+    assert main(["run", "pasilla", "--out", str(tmp_path / "out"), "--quiet"]) in (0, None)
+    record = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    own = record["comparisons"][0]["record"]
+    assert own["methods"] in (tmp_path / "out" / "methods.txt").read_text(encoding="utf-8")
+    assert own["label"] == record["comparison"]["label"]
