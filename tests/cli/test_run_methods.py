@@ -13,14 +13,8 @@ from cli.command import inside
 SAMPLES = pd.DataFrame({"group": list("ababab"), "batch": list("xxyyzz")}, index=[f"s{j}" for j in range(6)])
 DATA = ("--counts", "counts.csv", "--samples", "samples.csv", "--design", "~ batch + group")
 FILES = {
-    "results.csv",
-    "genes.csv.gz",
-    "size_factors.csv",
-    "normalized_counts.csv.gz",
-    "ma.png",
-    "methods.txt",
-    "run.json",
-}
+    "results.csv", "genes.csv.gz", "size_factors.csv", "normalized_counts.csv.gz", "ma.png", "methods.txt", "run.json",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -296,10 +296,10 @@ The data are --counts, --samples and a --design, or a STUDY that is shipped with
 own design and contrast. Counts are a table, or what featureCounts, STAR, htseq-count, Salmon, kallisto, RSEM, oarfish,
 nf-core/rnaseq, AnnData, R or Cell Ranger wrote.
 
-Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, methods.txt, run.json, dispersion.png of
-DESeq2's method and, for each --query, query_1.csv and so on; for several --contrast results_1.csv and ma_1.png,
-results_2.csv and ma_2.png in their order. All of them are written at the end or, after an error, none. They take the
-place of what an earlier run has left in the folder.
+Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, methods.txt, run.json,
+dispersion.png of DESeq2's method and, for each --query, query_1.csv and so on; for several --contrast results_1.csv and
+ma_1.png, results_2.csv and ma_2.png in their order. All of them are written at the end or, after an error, none. They
+take the place of what an earlier run has left in the folder.
 
 A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several, joined by ':', ask for an interaction;
 '| factor' asks in each level, '| factor=level' in one; slope(number), mean(query) and joint(query; query).

@@ -184,8 +184,8 @@ def _test_name(info: ResultsInfo) -> str:
     if info.test == "LRT":
         return "likelihood ratio tests" + (" (McCarthy et al. 2012)" if info.method == "edgeR" else "")
     if info.test.startswith("averaged LRT"):
-        return "averaged likelihood ratio tests, over the dispersions that the counts leave possible "
-            "(after Ignatiadis and Sen 2023)"
+        over = "over the dispersions that the counts leave possible (after Ignatiadis and Sen 2023)"
+        return f"averaged likelihood ratio tests, {over}"
     papers = {
         "QL": "Lund et al. 2012", "Kenward-Roger": "Kenward and Roger 1997", "Satterthwaite": "Satterthwaite 1946",
         "dream": "Hoffman and Roussos 2021", "moderated": "Smyth 2004",

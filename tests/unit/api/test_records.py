@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import countnest as cn
+from countnest.cli.main import main
 from countnest.containers.info import ResultsInfo
 from countnest.containers.methods_text import methods_text
 from countnest.containers.references import REFERENCES
@@ -120,9 +121,9 @@ def test_a_table_made_by_hand_has_a_paragraph_and_a_record():
 
 
 def test_runs_write_the_paragraphs_and_the_records_of_their_tables(tmp_path):
-    from countnest.cli.main import main
-
-    assert main(["run", "pasilla", "--out", str(tmp_path / "out"), "--quiet"]) in (0, None)
+    with pytest.raises(SystemExit) as left:
+        main(["run", "pasilla", "--out", str(tmp_path / "out"), "--quiet"])
+    assert left.value.code == 0
     record = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
     own = record["comparisons"][0]["record"]
     assert own["methods"] in (tmp_path / "out" / "methods.txt").read_text(encoding="utf-8")
