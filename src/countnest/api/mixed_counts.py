@@ -27,6 +27,7 @@ from countnest.methods.stage import Normalized
 from countnest.options import check_flags, check_option
 from countnest.parallel.run import Engine
 from countnest.signature import checked_arguments
+from countnest.stats.dispersion.trend import FlatDispersionsError
 from countnest.stats.glm.layout import Layout
 from countnest.stats.mixed.count_records import QuasiFits, ShrunkenDispersion
 from countnest.stats.mixed.grid import sigma_scale
@@ -274,8 +275,9 @@ def _with_groups_fixed(dds: CountDataSet, state: Normalized, engine: Engine) -> 
     formula = groups_as_fixed(dds._design)
     if formula is None:
         raise OptionError(
-            "dispersion='shrunken' takes the prior from a design with a fixed effect of each group, which this design "
-            "has no samples for. Give numbers, or estimate dispersions with method='laplace' and without dispersion=."
+            "dispersion='shrunken', which method='posterior' takes too, needs dispersions of a design with a fixed effect "
+            "of each group, and this one has other effects than intercepts of groups, or too few samples for it. Give "
+            "numbers, or estimate dispersions with method='laplace' and without dispersion=."
         )
     fixed = dds.copy()
     fixed._quiet = True
@@ -284,5 +286,12 @@ def _with_groups_fixed(dds: CountDataSet, state: Normalized, engine: Engine) -> 
         fixed.design = formula
     check_residual_df(fixed._design)
     layout = Layout.of(fixed._design.matrix)
-    state = with_dispersions(state, dds._data.matrix, layout, fit_type="parametric", min_mu=0.5, engine=engine)
+    try:
+        state = with_dispersions(state, dds._data.matrix, layout, fit_type="parametric", min_mu=0.5, engine=engine)
+    except FlatDispersionsError:
+        raise OptionError(
+            "no gene varies more than Poisson variables do within the groups, so that there are no dispersions to shrink "
+            "to: use family='poisson', or give numbers, or estimate dispersions with method='laplace' and without "
+            "dispersion=."
+        ) from None
     return state.dispersions

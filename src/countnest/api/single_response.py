@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from scipy.special import log_ndtr
 
 from countnest.api.deseq2 import DESeqDataSet
-from countnest.api.inputs import given_numbers
+from countnest.api.inputs import by_label, given_numbers
 from countnest.arrays import FloatArray, as_float
 from countnest.design.design import Design
 from countnest.errors import DesignError, FormulaError, OptionError, SamplesError, kind_of, listing, warn
@@ -33,6 +33,8 @@ __all__ = ["GlmNb", "glm_nb", "single_response"]
 
 # Stands for a dispersion of zero, where formulas divide by it; counts of this dispersion are Poisson to ten digits.
 NO_DISPERSION = 1e-12
+# The exponential of a larger offset, or its inverse, is no number.
+MOST_OFFSET = 700.0
 NOT_ENDED = (Outcome.ITERATIONS_EXHAUSTED, Outcome.SEARCH_FAILED, Outcome.HESSIAN_INDEFINITE)
 
 
@@ -326,7 +328,24 @@ def _exposure(offset: Any, data: pd.DataFrame) -> FloatArray:  # noqa: ANN401 (c
     if isinstance(offset, str):
         check_option("offset", offset, [str(column) for column in data.columns])
         offset = data[offset]
+    if isinstance(offset, pd.Series):
+        offset = _in_order(offset, data.index)
     values = given_numbers(np.asarray(offset), "offset", OptionError)
     if values.shape != (len(data),) or not np.isfinite(values).all():
         raise OptionError(f"offset= must be one finite number for each of {len(data)} observations.")
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > MOST_OFFSET:
+        raise OptionError(
+            f"offset= reaches {largest:.4g}, and its exponential is no number: it is the natural logarithm of how much "
+            "was looked at."
+        )
     return as_float(np.exp(values))
+
+
+def _in_order(offset: pd.Series[Any], labels: pd.Index) -> pd.Series[Any]:
+    """Return an offset in the order of the labels of the observations, or as it is where it has no labels."""
+    names = labels.map(str)
+    numbered = isinstance(offset.index, pd.RangeIndex) and set(offset.index.map(str)) != set(names)
+    if numbered or offset.index.equals(labels):
+        return offset
+    return cast("pd.Series[Any]", by_label(offset, names, "observation", "offset", OptionError, of="data"))

@@ -19,6 +19,8 @@ FLAT = 1e-8
 DEPENDENT = float(np.sqrt(np.finfo(np.float64).eps))
 # Degrees of freedom that differ by less are equal.
 EQUAL = 1e-8
+# Variances of rows that differ by more than this factor, because of units, are made equal first.
+GRADED = 1e6
 
 
 def parameter_covariance(hessian: FloatArray) -> FloatArray:
@@ -55,6 +57,9 @@ def joint(
         (G, h, h) of the parameters.
     """
     known = np.asarray(np.isfinite(variance).all(axis=(1, 2)) & np.isfinite(estimates).all(axis=1))
+    scale = _row_scales(np.where(known[:, np.newaxis], np.diagonal(variance, axis1=1, axis2=2), 1.0))
+    scales = scale[:, :, np.newaxis] * scale[:, np.newaxis, :]
+    estimates, variance, gradient = estimates * scale, variance * scales, gradient * scales[:, np.newaxis]
     values, vectors = np.linalg.eigh(np.where(known[:, np.newaxis, np.newaxis], variance, np.eye(variance.shape[1])))
     kept = values > DEPENDENT * values[:, -1:]
     turned = np.einsum("gkm,gk->gm", vectors, np.where(known[:, np.newaxis], estimates, 0.0))
@@ -65,6 +70,13 @@ def joint(
         statistic = each.sum(axis=1) / number
         df = _common_df(row_df(values, slopes, np.nan_to_num(covariance)), kept)
     return tuple(np.where(known, found, np.nan) for found in (statistic, number, df))  # type: ignore[return-value]
+
+
+def _row_scales(variances: FloatArray) -> FloatArray:
+    """Return factors (G, k) for rows with variances (G, k): 1 unless these differ widely."""
+    smallest = np.where(variances > 0, variances, np.inf).min(axis=1, keepdims=True)
+    graded = variances.max(axis=1, keepdims=True) > GRADED * smallest
+    return as_float(np.where(graded & (variances > 0), 1.0 / np.sqrt(np.where(variances > 0, variances, 1.0)), 1.0))
 
 
 def _common_df(df: FloatArray, kept: np.typing.NDArray[np.bool_]) -> FloatArray:

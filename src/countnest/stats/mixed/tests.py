@@ -19,6 +19,7 @@ from countnest.stats.mixed.levels import levels_model
 from countnest.stats.mixed.linear import checked, fit_linear
 from countnest.stats.mixed.parts import Parts, independent, square
 from countnest.stats.mixed.records import JointMixedTests, LinearMixedFits, MixedModel, MixedTests
+from countnest.stats.mixed.scales import standardized
 from countnest.stats.moderated.tails import log_f_tail
 
 __all__ = ["DegreesOfFreedom", "contrast_tests", "df_left", "joint_tests", "parts_at", "residual_df"]
@@ -58,7 +59,7 @@ def contrast_tests(
 
     R counterpart: lmerTest::contest1D, with ddf = "Kenward-Roger" or "Satterthwaite".
     """
-    fits = _suited(y, model, weights, fits, df)
+    model, fits = standardized(model, _suited(y, model, weights, fits, df))
     contrasts = _prepared(model, contrasts, df)
     parts = parts_at(y, model, weights, fits, contrasts)
     covariance = parts.covariance
@@ -94,7 +95,7 @@ def joint_tests(
     -----
     R counterpart: lmerTest::contestMD; pbkrtest::KRmodcomp, whose scaled F this is by Kenward and Roger's method.
     """
-    fits = _suited(y, model, weights, fits, df)
+    model, fits = standardized(model, _suited(y, model, weights, fits, df))
     contrasts = _prepared(model, contrasts, df)
     rows = contrasts if isinstance(df, str) and df == "satterthwaite" else independent(contrasts)
     parts = parts_at(y, model, weights, fits, rows, joint=True)
@@ -120,6 +121,7 @@ def residual_df(y: FloatArray, model: MixedModel, weights: FloatArray | None, fi
 
     H is the matrix that makes fitted values of responses.
     """
+    model, fits = standardized(model, fits)
     parts = parts_at(y, model, weights, fits, np.eye(model.matrix.shape[1])[:1])
     ratios = gamma_of(fits, model)
     left = (ratios * parts.traces).sum(axis=1)

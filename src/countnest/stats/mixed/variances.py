@@ -12,6 +12,7 @@ from countnest.stats.mixed import kenward_roger
 from countnest.stats.mixed.covariances import gamma_of, relative_covariances
 from countnest.stats.mixed.parts import square
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel
+from countnest.stats.mixed.scales import standardized
 from countnest.stats.mixed.shares import Components, Shares, components_of, share_intervals, term_slopes
 from countnest.stats.mixed.tests import df_left, parts_at
 
@@ -39,6 +40,7 @@ def signed_components(
     constant. Its interval is by the delta method, from the expected information. R counterpart: nlme::gls with
     corCompSymm.
     """
+    model, fits = standardized(model, fits)
     parts = parts_at(y, model, weights, fits, np.eye(model.matrix.shape[1])[:1])
     inverse = kenward_roger.information_inverse(parts.products, parts.traces, df_left(parts, model))
     ratio = fits.theta[:, 0] * term_slopes(model)[0, 0]
@@ -84,6 +86,7 @@ def variance_shares(
     variancePartition::calcVarPart.
     """
     n_parts, p = len(model.terms) + 2, model.matrix.shape[1]
+    model, fits = standardized(model, fits)
     parts = parts_at(y, model, weights, fits, np.eye(p), joint=True)
     inverse = kenward_roger.information_inverse(parts.products, parts.traces, df_left(parts, model))
     slopes = term_slopes(model)
