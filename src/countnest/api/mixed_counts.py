@@ -275,9 +275,9 @@ def _with_groups_fixed(dds: CountDataSet, state: Normalized, engine: Engine) -> 
     formula = groups_as_fixed(dds._design)
     if formula is None:
         raise OptionError(
-            "dispersion='shrunken', which method='posterior' takes too, needs dispersions of a design with a fixed effect "
-            "of each group, and this one has other effects than intercepts of groups, or too few samples for it. Give "
-            "numbers, or estimate dispersions with method='laplace' and without dispersion=."
+            "dispersion='shrunken', which method='posterior' takes too, needs dispersions of a design with a fixed "
+            "effect of each group, and this one has other effects than intercepts of groups, or too few samples for "
+            "it. Give numbers, or estimate dispersions with method='laplace' and without dispersion=."
         )
     fixed = dds.copy()
     fixed._quiet = True
@@ -290,8 +290,8 @@ def _with_groups_fixed(dds: CountDataSet, state: Normalized, engine: Engine) -> 
         state = with_dispersions(state, dds._data.matrix, layout, fit_type="parametric", min_mu=0.5, engine=engine)
     except FlatDispersionsError:
         raise OptionError(
-            "no gene varies more than Poisson variables do within the groups, so that there are no dispersions to shrink "
-            "to: use family='poisson', or give numbers, or estimate dispersions with method='laplace' and without "
-            "dispersion=."
+            "no gene varies more than Poisson variables do within the groups, so that there are no dispersions to "
+            "shrink to: use family='poisson', or give numbers, or estimate dispersions with method='laplace' and "
+            "without dispersion=."
         ) from None
     return state.dispersions

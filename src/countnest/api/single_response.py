@@ -60,7 +60,8 @@ def single_response(
     data
         One row for each observation.
     offset
-        Natural logarithm of the exposure, such as the area that was counted: a column of `data`, or numbers.
+        Natural logarithm of the exposure, such as the area that was counted: a column of `data`, or numbers; a
+        Series is matched by its labels.
     reference, levels
         As of `DESeqDataSet`.
     quiet
@@ -216,7 +217,8 @@ def glm_nb(
     data
         One row for each observation. The tests take the observations as independent.
     offset
-        Natural logarithm of the exposure, such as the area that was counted: a column of `data`, or numbers.
+        Natural logarithm of the exposure, such as the area that was counted: a column of `data`, or numbers; a
+        Series is matched by its labels.
     theta
         The variance is mu + mu^2 / theta. None: estimated by maximum likelihood; np.inf: the Poisson distribution.
     reference, levels

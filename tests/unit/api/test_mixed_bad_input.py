@@ -226,3 +226,23 @@ def test_likelihoods_that_cannot_be_compared_are_refused_by_name(study, reduced,
         reduced = cn.lmm(smaller, quiet=True, **{"filter": False, **reduced})
     with pytest.raises(error, match=words):
         cn.likelihood_ratio(dds, reduced, **options)
+
+
+def test_a_design_that_explains_every_sample_is_refused_for_logarithms_and_told_for_counts(study):
+    n = len(study.samples)
+    lonely = study.samples.assign(family=[f"f{place}" for place in range(n - 1)] + [f"f{n - 2}"])
+    dds = made(study, "~ treat2 + (1 | family)", samples=lonely)
+    with pytest.raises(DesignError, match=r"and '\(1 \| family\)' explain every sample.* variance of the residuals"):
+        cn.lmm(dds, quiet=True)
+    with pytest.warns(CountnestWarning, match="explain every sample, .* confounded with the dispersion"):
+        cn.glmm(dds, quiet=True)
+
+
+@pytest.mark.filterwarnings("ignore::countnest.errors.CountnestWarning")
+def test_dispersions_without_a_trend_are_told_in_the_words_of_mixed_models(study):
+    slopes = study.samples.assign(time=np.linspace(-1.0, 1.0, len(study.samples)))
+    with pytest.raises(OptionError, match=r"which method='posterior' takes too, .* other effects than intercepts"):
+        cn.glmm(made(study, "~ time + (0 + time | family)", samples=slopes), method="posterior", quiet=True)
+    flat = pd.DataFrame(20, index=study.counts.index, columns=study.counts.columns)
+    with pytest.raises(OptionError, match="no dispersions to shrink to: use family='poisson'"):
+        cn.glmm(made(study, counts=flat), dispersion="shrunken", quiet=True)

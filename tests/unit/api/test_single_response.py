@@ -83,6 +83,17 @@ def test_a_theta_that_is_infinite_is_the_poisson_distribution(cells):
     np.testing.assert_allclose(fit.residuals("quantile", seed=None), norm.ppf(middle), atol=1e-10)
 
 
+def test_an_offset_is_matched_by_its_labels(cells):
+    offset = pd.Series(np.linspace(-1.0, 1.0, 200), index=cells.index)
+    expected = cn.glm_nb("counts ~ RNAi", cells, offset=offset.to_numpy()).loglik
+    for same in (offset, offset[::-1], offset.reset_index(drop=True)):
+        assert cn.glm_nb("counts ~ RNAi", cells, offset=same).loglik == expected
+    with pytest.raises(OptionError, match="offset: 1 observation of data missing: 'c001'"):
+        cn.glm_nb("counts ~ RNAi", cells, offset=offset[1:])
+    with pytest.raises(OptionError, match="offset= reaches 800"):
+        cn.glm_nb("counts ~ RNAi", cells, offset=800.0 * offset)
+
+
 def test_an_exposure_is_an_offset(cells):
     area = np.where(np.arange(200) % 2 == 0, 1.0, 2.0)
     data = cells.assign(area=np.log(area))

@@ -65,8 +65,32 @@ def mixed_errors(design: Design, kind: MixedKind) -> list[DesignError]:
         ]
     n, found = len(design.matrix), confounding(design)
     if kind == "linear":
-        found += [_too_many(term, n) for term in design.random if _n_effects(term) >= n]
+        too_many = [_too_many(term, n) for term in design.random if _n_effects(term) >= n]
+        found += too_many or ([_nothing_left(design)] if not found and _explains_all(design) else [])
     return found
+
+
+def _explains_all(design: Design) -> bool:
+    """Tell whether the fixed part and the random effects together fit the samples whatever their values."""
+    n, p = design.matrix.shape
+    if p + sum(_n_effects(term) for term in design.random) < n:
+        return False
+    effects = [np.equal.outer(term.codes, np.arange(len(term.levels))) for term in design.random]
+    blocks = [
+        which * column[:, np.newaxis]
+        for which, term in zip(effects, design.random, strict=True)
+        for column in np.linalg.qr(term.columns)[0].T
+    ]
+    return bool(np.linalg.matrix_rank(same_size(np.hstack([design.matrix, *blocks]))[0]) == n)
+
+
+def _nothing_left(design: Design) -> DesignError:
+    terms = " and ".join(f"'({term.label})'" for term in design.random)
+    return DesignError(
+        f"the fixed part of '{design.formula or 'the matrix'}' and {terms} explain every sample, whatever its value: "
+        "nothing is left to estimate the variance of the residuals from. Leave a term out, or group samples that "
+        "belong together."
+    )
 
 
 def refuse_confounded(design: Design) -> None:
@@ -145,8 +169,14 @@ def _too_many(term: RandomTerm, n: int) -> DesignError:
 def mixed_warnings(design: Design, kind: MixedKind) -> list[str]:
     """Return what is known poorly in a mixed model of a design, in sentences."""
     found = []
+    n, fewer = len(design.matrix), all(_n_effects(term) < len(design.matrix) for term in design.random)
+    if kind == "counts" and fewer and _explains_all(design):
+        found.append(
+            "the fixed part and the random terms explain every sample, so that the variance of the groups is "
+            "confounded with the dispersion, and comparisons within groups may have no degrees of freedom."
+        )
     for term in design.random:
-        n, levels = len(term.codes), len(term.levels)
+        levels = len(term.levels)
         if kind == "counts" and _n_effects(term) >= n:
             found.append(
                 f"the random term '({term.label})' has as many random effects as there are samples, so that its "
