@@ -1,8 +1,10 @@
 """Tests of linear mixed models do not depend on the units and the origin of the variable of a slope."""
 
 import numpy as np
+from scipy.stats import chi2
 
 from countnest.stats.mixed.linear import fit_linear
+from countnest.stats.mixed.ratios import Dropped, ratio_test
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 from countnest.stats.mixed.scales import standardized
 from countnest.stats.mixed.tests import contrast_tests, joint_tests, residual_df
@@ -86,3 +88,10 @@ def test_models_on_a_usual_scale_are_left_as_they_are():
     model = model_of(TIME, [np.column_stack([np.ones(24), TIME])])
     fits = fit_linear(VALUES, model)
     assert standardized(model, fits) == (model, fits)
+
+
+def test_likelihood_ratios_of_a_term_with_a_slope_pass_over_genes_without_a_fit():
+    dropped = Dropped(fixed=0, variances=1, covariances=1)
+    found = ratio_test(np.array([np.nan, 3.0, 1e7]), dropped)
+    assert np.isnan(found.log_p[0])
+    np.testing.assert_allclose(found.p_value[1:], [0.5 * (chi2.sf(3.0, 1) + chi2.sf(3.0, 2)), 0.0])

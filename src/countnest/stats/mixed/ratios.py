@@ -94,7 +94,8 @@ def ratio_test(statistic: FloatArray, dropped: Dropped, *, mixture: bool = True)
     log_p = log_f_tail(statistic / df, df, np.inf)
     at_bound = mixture and dropped.variances > 0
     if at_bound and df > 1:
-        log_p = as_float(np.logaddexp(log_p, log_f_tail(statistic / (df - 1), df - 1, np.inf)) - np.log(2.0))
+        with np.errstate(invalid="ignore"):  # genes without a fit
+            log_p = as_float(np.logaddexp(log_p, log_f_tail(statistic / (df - 1), df - 1, np.inf)) - np.log(2.0))
     elif at_bound:
         log_p = as_float(np.where(statistic > 0, log_p - np.log(2.0), log_p))
     return LikelihoodRatio(statistic, df, log_p, at_bound)
