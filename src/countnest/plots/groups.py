@@ -16,7 +16,7 @@ from countnest.errors import OptionError, kind_of, listing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Group", "chosen_genes", "draw_group", "groups_of", "limits_given", "names_of", "one_comparison"]
+__all__ = ["Group", "calls_of", "chosen_genes", "draw_group", "groups_of", "limits_given", "names_of", "one_comparison"]
 
 # Label, members and colour.
 Group = tuple[str, BoolArray, str]
@@ -57,6 +57,15 @@ def groups_of(results: Results, change: FloatArray, significant: BoolArray, leve
         return [rest, (f"|LFC| < {results.info.lfc_threshold:g}, {level}", significant, BLUE)]
     up, down = significant & (change > 0), significant & (change < 0)
     return [rest, (f"up, {level}", up, ORANGE), (f"down, {level}", down, BLUE)]
+
+
+def calls_of(results: Results, change: FloatArray, significant: BoolArray) -> list[str]:
+    """Return by gene 'up', 'down' or 'not significant'; 'within' for tests that a change is small."""
+    if results.info.alt_hypothesis == "lessAbs":
+        return np.where(significant, "within", "not significant").tolist()
+    return np.select(
+        [significant & (change > 0), significant & (change < 0)], ["up", "down"], "not significant"
+    ).tolist()
 
 
 def draw_group(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.results import Results, decisive
-from countnest.plots.groups import chosen_genes, draw_group, groups_of, limits_given, names_of, one_comparison
+from countnest.options import check_flags
+from countnest.plots.groups import calls_of, chosen_genes, draw_group, groups_of, limits_given, names_of, one_comparison
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
@@ -23,6 +24,30 @@ __all__ = ["plot_ma"]
 _FARTHEST = 3.0
 
 
+@overload
+def plot_ma(
+    results: Results,
+    *,
+    ax: Axes | None = ...,
+    alpha: float | None = ...,
+    ylim: tuple[float, float] | None = ...,
+    label: int | Iterable[str] = ...,
+    return_data: Literal[False] = ...,
+) -> Figure: ...
+
+
+@overload
+def plot_ma(
+    results: Results,
+    *,
+    ax: Axes | None = ...,
+    alpha: float | None = ...,
+    ylim: tuple[float, float] | None = ...,
+    label: int | Iterable[str] = ...,
+    return_data: Literal[True],
+) -> pd.DataFrame: ...
+
+
 @checked_arguments
 def plot_ma(
     results: Results,
@@ -31,7 +56,8 @@ def plot_ma(
     alpha: float | None = None,
     ylim: tuple[float, float] | None = None,
     label: int | Iterable[str] = 0,
-) -> Figure:
+    return_data: bool = False,
+) -> Figure | pd.DataFrame:
     """Draw the log2 fold change of every gene against its mean of normalized counts.
 
     Genes with padj < alpha are coloured, in a table of s-values those with svalue < alpha. Genes outside the limits are
@@ -54,11 +80,15 @@ def plot_ma(
     label
         Which genes are named: so many of the first of `Results.top`, or labels or symbols of genes. They are called by
         their symbols where the table has them, and their names do not overlap.
+    return_data
+        Draw nothing and return what would be drawn.
 
     Returns
     -------
-    Figure
-        The figure: `plot_ma(res).savefig("ma.png")`.
+    Figure or DataFrame
+        The figure: `plot_ma(res).savefig("ma.png")`. With `return_data`, a table of the genes that are drawn with the
+        columns baseMean, log2FoldChange and call ('up', 'down', 'within' for tests that a change is small, 'not
+        significant').
 
     Raises
     ------
@@ -66,17 +96,28 @@ def plot_ma(
         `results` is not a table of the fold changes of one comparison; `alpha` is not between 0 and 1; or `ylim` is not
         an interval that holds zero; or `label` names no gene of the table.
     """
-    from countnest.plots.figure import caption, figure_of, legend_above, new_axes, style
-
+    check_flags(return_data=return_data)
     by, level = decisive(one_comparison(results, "plot_ma"), alpha)
-    ax = new_axes() if ax is None else ax
-    mean, change, value = _with_counts(results, by)
+    data = _data(results, by, level)
+    if return_data:
+        return data
     genes = chosen_genes(results, label)
     named = results.table["log2FoldChange"].loc[genes].to_numpy(dtype=np.float64)
-    low, high = _limits(change, named) if ylim is None else limits_given("ylim", ylim)
-    called = value < level
-    for rank, group in enumerate(groups_of(results, change, called, f"{by} < {level:g}")):
-        draw_group(ax, mean, change, group, None, (low, high), zorder=2.0 + 0.1 * rank)
+    limits = _limits(data["log2FoldChange"].to_numpy(), named) if ylim is None else limits_given("ylim", ylim)
+    return _drawn(results, data, f"{by} < {level:g}", limits, genes, ax)
+
+
+def _drawn(
+    results: Results, data: pd.DataFrame, level: str, limits: tuple[float, float], genes: list[str], ax: Axes | None
+) -> Figure:
+    from countnest.plots.figure import caption, figure_of, legend_above, new_axes, style
+
+    ax = new_axes() if ax is None else ax
+    low, high = limits
+    mean, change = data["baseMean"].to_numpy(), data["log2FoldChange"].to_numpy()
+    called = (data["call"] != "not significant").to_numpy(np.bool_)
+    for rank, group in enumerate(groups_of(results, change, called, level)):
+        draw_group(ax, mean, change, group, None, limits, zorder=2.0 + 0.1 * rank)
     _lines(ax, results)
     margin = 0.03 * (high - low)
     ax.set_ylim(low - margin, high + margin)
@@ -84,15 +125,17 @@ def plot_ma(
     style(ax, "log2 fold change" if shrinkage is None else f"log2 fold change (shrunken, {shrinkage})")
     caption(ax, results.info.label)
     legend_above(ax, columns=3)
-    _names(ax, results, genes, (low, high), np.column_stack([mean[called], change[called]]))
+    _names(ax, results, genes, limits, np.column_stack([mean[called], change[called]]))
     return figure_of(ax)
 
 
-def _with_counts(results: Results, by: str) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return baseMean, log2FoldChange and the deciding column of the genes that can be drawn."""
+def _data(results: Results, by: str, level: float) -> pd.DataFrame:
+    """Return the genes that can be drawn: mean count, fold change and call."""
     columns = results.table[["baseMean", "log2FoldChange", by]].to_numpy(dtype=np.float64)
-    drawn = columns[(columns[:, 0] > 0) & np.isfinite(columns[:, 1])]
-    return drawn[:, 0], drawn[:, 1], drawn[:, 2]
+    there = (columns[:, 0] > 0) & np.isfinite(columns[:, 1])
+    mean, change, value = columns[there].T
+    drawn = {"baseMean": mean, "log2FoldChange": change, "call": calls_of(results, change, value < level)}
+    return pd.DataFrame(drawn, index=results.table.index[there])
 
 
 def _limits(change: FloatArray, named: FloatArray) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.results import Results, decisive
 from countnest.errors import OptionError
 from countnest.options import check_flags
-from countnest.plots.groups import chosen_genes, draw_group, groups_of, limits_given, names_of, one_comparison
+from countnest.plots.groups import calls_of, chosen_genes, draw_group, groups_of, limits_given, names_of, one_comparison
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
@@ -138,11 +138,9 @@ def _data(results: Results, by: str, level: float, lfc: float) -> pd.DataFrame:
     there = np.isfinite(columns[:, :2]).all(axis=1)
     change, value, decided = columns[there].T
     called = (decided < level) & ((np.abs(change) > lfc) if lfc > 0 else True)
-    within = results.info.alt_hypothesis == "lessAbs"
-    call = np.where(called, "within" if within else np.where(change > 0, "up", "down"), "not significant")
-    call[called & (change == 0) & (not within)] = "not significant"
     minus_log = 0.0 - np.log10(np.maximum(value, _SMALLEST))
-    return pd.DataFrame({"log2FoldChange": change, "minusLog10": minus_log, "call": call}, index=table.index[there])
+    drawn = {"log2FoldChange": change, "minusLog10": minus_log, "call": calls_of(results, change, called)}
+    return pd.DataFrame(drawn, index=table.index[there])
 
 
 def _probability(table: pd.DataFrame) -> str:

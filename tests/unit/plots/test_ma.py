@@ -187,3 +187,24 @@ def test_genes_are_named_by_their_symbols():
     for label, words in (("nothing", "no gene"), ("S5", "2 genes have the symbol 'S5'"), (-1, "whole number")):
         with pytest.raises(OptionError, match=words):
             plot_ma(named, label=label)
+
+
+def test_data_are_the_genes_that_are_drawn():
+    results = made_up()
+    data = plot_ma(results, return_data=True)
+    pd.testing.assert_frame_equal(
+        data[["baseMean", "log2FoldChange"]], results.table[["baseMean", "log2FoldChange"]].iloc[:490]
+    )
+    assert data["call"].tolist() == ["up"] * 20 + ["down"] * 10 + ["not significant"] * 460
+    within = plot_ma(made_up(lfc_threshold=4.0, alt_hypothesis="lessAbs"), return_data=True)
+    assert (within["call"] == "within").sum() == 30
+
+
+def test_limits_reach_the_genes_that_are_named():
+    plain = plot_ma(made_up()).axes[0].get_ylim()[1]
+    table = made_up().table.copy()
+    table.loc[40, "log2FoldChange"] = 4.5
+    named = plot_ma(Results(table.rename(index=str), ResultsInfo(label="x")), label=["40"])
+    assert plain < 4.0
+    assert named.axes[0].texts[0].xy[1] == 4.5
+    assert named.axes[0].get_ylim()[1] > 4.5
