@@ -62,10 +62,11 @@ def groups_of(results: Results, change: FloatArray, significant: BoolArray, leve
 def calls_of(results: Results, change: FloatArray, significant: BoolArray) -> list[str]:
     """Return by gene 'up', 'down' or 'not significant'; 'within' for tests that a change is small."""
     if results.info.alt_hypothesis == "lessAbs":
-        return np.where(significant, "within", "not significant").tolist()
-    return np.select(
-        [significant & (change > 0), significant & (change < 0)], ["up", "down"], "not significant"
-    ).tolist()
+        found = np.where(significant, "within", "not significant")
+    else:
+        sides = [significant & (change > 0), significant & (change < 0)]
+        found = np.select(sides, ["up", "down"], "not significant")
+    return [str(each) for each in found]
 
 
 def draw_group(
