@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.stats import chi2
 
+from countnest.stats.mixed.laplace import fit_counts
 from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.ratios import Dropped, ratio_test
 from countnest.stats.mixed.records import MixedModel, RandomEffects
@@ -95,3 +96,19 @@ def test_likelihood_ratios_of_a_term_with_a_slope_pass_over_genes_without_a_fit(
     found = ratio_test(np.array([np.nan, 3.0, 1e7]), dropped)
     assert np.isnan(found.log_p[0])
     np.testing.assert_allclose(found.p_value[1:], [0.5 * (chi2.sf(3.0, 1) + chi2.sf(3.0, 2)), 0.0])
+
+
+def test_slopes_of_counts_do_not_depend_on_units():
+    rng = np.random.default_rng(8)
+    eta = 4.0 + 0.4 * rng.normal(size=(6, 6))[:, GROUPS] * TIME
+    counts = rng.negative_binomial(10.0, 10.0 / (10.0 + np.exp(eta))).astype(np.float64)
+    for options in ({"reml": True}, {"reml": False}, {"reml": False, "method": "agq"}):
+        found = []
+        for unit in (1.0, 1e6, 1e-6):
+            model = model_of(unit * TIME, [unit * TIME[:, np.newaxis]])
+            fits = fit_counts(counts, np.zeros((1, 24)), model, **options)
+            found.append((fits.theta * unit, fits.theta_se * unit, fits.effects * unit, fits.effect_sd * unit))
+            found[-1] += (fits.coefficients * [1.0, 1.0, unit], fits.outcome)
+        for each in found[1:]:
+            for values, expected in zip(each, found[0], strict=True):
+                np.testing.assert_allclose(values, expected, rtol=1e-3, atol=1e-6)

@@ -33,6 +33,7 @@ from countnest.stats.mixed.count_problem import CountProblem, Found
 from countnest.stats.mixed.count_records import CountMixedFits, ShrunkenDispersion
 from countnest.stats.mixed.joint_fits import fit_joint
 from countnest.stats.mixed.records import MixedModel, Outcome, RandomEffects
+from countnest.stats.mixed.scales import of_usual_size
 
 __all__ = ["fit_counts", "fit_with", "fixed_effects"]
 
@@ -100,8 +101,17 @@ def fit_counts(
     settings = Settings(start, prior, free, RESTRICTED if reml else METHODS[method])
     if model.n_parameters > 1 and method == "laplace":
         return fit_joint(counts, offset, model, settings)
+    model, unit = of_usual_size(model)
     found = fit_with(counts, offset, CountProblem.of(model, nodes if method == "agq" else 1), settings)
-    return _without_terms(found) if fixed else found
+    return _without_terms(found) if fixed else _in_units(found, unit)
+
+
+def _in_units(fits: CountMixedFits, unit: float) -> CountMixedFits:
+    """Return the fits of a column that was divided by a number for the column as it was given."""
+    if unit == 1.0:
+        return fits
+    names = ("theta", "theta_se", "effects", "effect_sd")
+    return replace(fits, **{name: getattr(fits, name) / unit for name in names})
 
 
 def _of_one_group(matrix: FloatArray) -> MixedModel:

@@ -10,7 +10,7 @@ from countnest.arrays import as_float
 from countnest.stats.mixed.covariances import in_given_columns
 from countnest.stats.mixed.records import LinearMixedFits, MixedModel, RandomEffects
 
-__all__ = ["standardized"]
+__all__ = ["of_usual_size", "standardized"]
 
 # Columns of a random term whose singular values, over the root of n, lie outside are badly scaled.
 WELL_SCALED = 0.01, 100.0
@@ -38,3 +38,18 @@ def standardized(model: MixedModel, fits: LinearMixedFits) -> tuple[MixedModel, 
     else:
         theta = as_float(fits.theta / inverses[0][0, 0] ** 2)
     return MixedModel(model.matrix, tuple(terms)), replace(fits, theta=theta)
+
+
+def of_usual_size(model: MixedModel) -> tuple[MixedModel, float]:
+    """Return a model with its only random column divided by its root mean square, and that, where it is badly scaled.
+
+    A dose in moles per litre is an example: the standard deviation of its slopes lies beyond what a search tries. Other
+    models are returned as they are, with 1.
+    """
+    if len(model.terms) != 1 or model.terms[0].n_columns != 1:
+        return model, 1.0
+    term = model.terms[0]
+    size = float(np.sqrt((term.columns**2).mean()))
+    if WELL_SCALED[0] <= size <= WELL_SCALED[1]:
+        return model, 1.0
+    return MixedModel(model.matrix, (RandomEffects(term.codes, as_float(term.columns / size), term.label),)), size
