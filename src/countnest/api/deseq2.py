@@ -17,6 +17,7 @@ from countnest.api.inputs import chosen_samples, gene_dispersions, not_negative,
 from countnest.api.mixed_fits import mixed_access
 from countnest.api.normalization import given_normalization
 from countnest.api.priors import make_prior, prior_gene_table
+from countnest.api.r_script import asked_of, write_r
 from countnest.api.results import kind_of_test, only, query_of_results, refuse_mle, results_of
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
@@ -24,6 +25,7 @@ from countnest.containers.results import Results
 from countnest.design.design import check_residual_df, check_varying
 from countnest.design.random.refusal import refuse_random
 from countnest.errors import MissingStepError, OptionError, counted, listing, warn
+from countnest.files import FilePath
 from countnest.methods.answer import answer
 from countnest.methods.cost import expected_cost
 from countnest.methods.deseq2.analysis import original_moments, replace_outliers, with_dispersions, with_fit
@@ -54,6 +56,7 @@ from countnest.options import (
 from countnest.parallel.pool import active_pool
 from countnest.parallel.run import Engine
 from countnest.protected import protected
+from countnest.queries.query import Query
 from countnest.remedies import option
 from countnest.signature import checked_methods
 from countnest.stats.dispersion.trend import DispersionTrend, TrendFunction
@@ -686,6 +689,40 @@ class DESeqDataSet(CountDataSet):
 
     def _status(self) -> str:
         return self._state.fit.test if isinstance(self._state, Fitted) else super()._status()
+
+    def to_r(self, path: FilePath, query: Query | None = None, *, fit: str | None = None) -> None:
+        """Write a folder with an R script and CSV files that redo the analysis in DESeq2, edgeR or limma.
+
+        `Rscript analysis.R` in that folder writes results_1.tsv and so on: the Wald tests of DESeq2, the
+        quasi-likelihood F tests of edgeR, or the moderated t tests of limma, of every row of the query. The model
+        matrix, size factors and the genes that were fitted are in files, so that R estimates only what follows them.
+
+        Parameters
+        ----------
+        path
+            The folder. Files of the same names are replaced, others stay.
+        query
+            What is tested; None: the last coefficient, as in `results`.
+        fit
+            One of `fits`; None: that of the last analysis.
+
+        Raises
+        ------
+        OptionError
+            The fit has what the script does not redo: observation weights, priors of coefficients, given dispersions,
+            sample weights, blocks, random terms.
+        ContrastError
+            The query belongs to another data set.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import countnest as cn
+        >>> dds = cn.make_example_dataset(n=100, m=6).deseq(quiet=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     dds.to_r(f"{folder}/in_r")
+        """
+        write_r(self._data, asked_of(self._design, query), self._fit(fit), path)
 
     def _coefficients(self) -> tuple[str, ...]:
         priors = self._priors()

@@ -15,7 +15,7 @@ from countnest.design.random.refusal import refuse_random
 from countnest.errors import ContrastError
 from countnest.options import check_option
 
-__all__ = ["Program", "r_code", "recode"]
+__all__ = ["Program", "matrix_lines", "r_code", "recode"]
 
 Program = Literal["DESeq2", "edgeR", "limma"]
 
@@ -80,7 +80,7 @@ def r_code(design: Design, labels: Sequence[str], matrix: FloatArray, program: P
     refuse_random(design, f"{program}'s analysis")
     names = _r_names(design, program)
     plain = program == "DESeq2" and not joint and not _is_given(design)
-    lines = [*([] if plain else _preamble(design)), *_matrix_lines(names, labels, matrix)]
+    lines = [*([] if plain else _preamble(design)), *matrix_lines(names, labels, matrix)]
     return "\n".join([*lines, *_call_lines(design, program, len(labels), joint=joint)])
 
 
@@ -129,7 +129,7 @@ def _vector(items: Sequence[str], width: int = 110) -> str:
     return "c(" + "\n  ".join([*lines, line]).rstrip(",") + ")"
 
 
-def _matrix_lines(names: Sequence[str], labels: Sequence[str], matrix: FloatArray) -> list[str]:
+def matrix_lines(names: Sequence[str], labels: Sequence[str], matrix: FloatArray) -> list[str]:
     """Return the lines that make the matrix L, one column for each contrast."""
     lines = [
         f"coefficients <- {_vector([_quoted(name) for name in names])}",
