@@ -17,7 +17,6 @@ from countnest.api.inputs import chosen_samples, gene_dispersions, not_negative,
 from countnest.api.mixed_fits import mixed_access
 from countnest.api.normalization import given_normalization
 from countnest.api.priors import make_prior, prior_gene_table
-from countnest.api.r_script import asked_of, write_r
 from countnest.api.results import kind_of_test, only, query_of_results, refuse_mle, results_of
 from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
@@ -722,6 +721,8 @@ class DESeqDataSet(CountDataSet):
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     dds.to_r(f"{folder}/in_r")
         """
+        from countnest.api.r_script import asked_of, write_r  # late: few analyses go to R
+
         write_r(self._data, asked_of(self._design, query), self._fit(fit), path)
 
     def _coefficients(self) -> tuple[str, ...]:
