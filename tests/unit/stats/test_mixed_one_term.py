@@ -153,3 +153,20 @@ def test_moderated_tests_are_those_of_dream():
     found = moderated_tests(tests, case["sigma"], case["residual_df"])
     np.testing.assert_allclose(found.statistic, column["t"], rtol=1e-10)
     np.testing.assert_allclose(found.df, column["df_total"], rtol=1e-10)
+
+
+def test_a_gene_whose_weights_leave_a_sample_for_each_effect_has_a_code():
+    families, rng = 8, np.random.default_rng(5)
+    codes = np.repeat(np.arange(families), 2)
+    matrix = np.column_stack([np.ones(2 * families), codes % 2]).astype(np.float64)
+    plots = RandomEffects(np.arange(2 * families) // 4, np.ones((2 * families, 1)), "1 | site")
+    y, weights = rng.normal(size=(3, 2 * families)), np.ones((3, 2 * families))
+    weights[0, 1::2] = 0.0  # one sample of each family
+    weights[1, 3::2] = 0.0  # one family of two
+    family = RandomEffects(codes, np.ones((2 * families, 1)), "1 | family")
+    for terms in ((family,), (family, plots)):
+        found = fit_linear(y, MixedModel(matrix, terms), weights)
+        assert found.outcome[0] == Outcome.RANK_DEFICIENT
+        assert np.isnan(found.sigma[0])
+        assert (found.outcome[1:] <= Outcome.SINGULAR).all()
+        assert (found.sigma[1:] > 0.0).all()

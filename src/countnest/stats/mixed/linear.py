@@ -73,6 +73,8 @@ def fit_linear(
     y, scaled = checked(y, model, weights)
     if not model.terms:
         return replace(_fit_fixed(y, model, scaled, reml=reml), bounded=bounded)
+    if scaled is not None:
+        scaled = as_float(np.where(_explained(model, scaled > 0.0)[:, np.newaxis], 0.0, scaled))
     levels = levels_model(model, weighted=scaled is not None)
     if levels is None:
         if not bounded:
@@ -82,6 +84,20 @@ def fit_linear(
             )
         return fit_general(y, model, scaled, reml=reml)
     return _fit_levels(y, levels, scaled, None, reml=reml, bounded=bounded)
+
+
+def _explained(model: MixedModel, there: BoolArray) -> BoolArray:
+    """Return for which rows of samples that are there, (G, n) or (1, n), the model's columns explain every sample."""
+    effects = [(term.codes[:, np.newaxis] == np.arange(term.n_levels)) for term in model.terms]
+    columns = [
+        levels * column[:, np.newaxis]
+        for term, levels in zip(model.terms, effects, strict=True)
+        for column in term.columns.T
+    ]
+    whole = np.hstack([model.matrix, *columns])
+    patterns, place = np.unique(there, axis=0, return_inverse=True)
+    found = [not pattern.all() and bool(np.linalg.matrix_rank(whole[pattern]) == pattern.sum()) for pattern in patterns]
+    return np.array(found)[place.reshape(-1)]
 
 
 def _fit_fixed(y: FloatArray, model: MixedModel, weights: FloatArray | None, *, reml: bool) -> LinearMixedFits:
