@@ -83,7 +83,8 @@ def glmm(
         design that holds the groups fixed. Or numbers: one, or one for each gene. "pql" takes it as known: None is
         that of the negative binomial GLM without random terms, as `glm_nb` has it; "shrunken" is DESeq2's final one.
     df
-        Degrees of freedom of t and F tests: "containment", by how many groups or samples a comparison rests on;
+        Degrees of freedom of t and F tests: "containment", by how many groups or samples a comparison rests on,
+        for effects whose slopes vary between groups at most by how many groups;
         "residual", samples less coefficients; "infinite", Wald tests, which reject far too often between few groups.
     name
         The name of the fit.

@@ -72,7 +72,8 @@ def lmm(
         stay.
     df
         Degrees of freedom: "kenward-roger", which also corrects standard errors for few groups; "satterthwaite", those
-        of lmerTest; "containment", those of nlme, the same for all genes; "residual"; or "infinite", normal tests.
+        of lmerTest; "containment", those of nlme, the same for all genes, but for effects with random slopes
+        at most those that the slopes leave; "residual"; or "infinite", normal tests.
     reml
         Estimate variances by restricted maximum likelihood. Likelihood ratio tests compare fits by maximum likelihood
         in any case.

@@ -150,7 +150,12 @@ def _nested(
 
 
 def _block(name: str, data: Mapping[str, tuple[str, ...]], formula: Mapping[str, tuple[str, ...]]) -> Block:
-    return (name,) if name in data else (*formula.get(name, ()), name)
+    """Return the factors whose cells are the blocks of a factor.
+
+    A formula such as ``site/plot`` numbers plots within sites, also where plots of one number have one treatment.
+    """
+    outer = formula.get(name, ())
+    return (name,) if set(outer) <= set(data.get(name, ())) and name in data else (*outer, name)
 
 
 def _never_without(inner: str, outer: str, terms: Sequence[tuple[str, ...]]) -> bool:

@@ -14,10 +14,9 @@ from countnest.arrays import FloatArray
 from countnest.design.design import Design
 from countnest.design.random.checks import mixed_errors, mixed_warnings
 from countnest.design.random.containment import containment_df
-from countnest.design.random.groupings import groupings
 from countnest.design.random.strata import ErrorStratum, error_strata, is_estimable_in, shares_in_words, stratum_shares
 from countnest.design.random.writing import groups_as_fixed
-from countnest.errors import ContrastError, CountnestWarning, counted, listing
+from countnest.errors import ContrastError, CountnestWarning, counted
 from countnest.queries.effects import comparison_query
 
 __all__ = ["MixedPlan", "PlannedQuery", "RandomGroups", "mixed_plan"]
@@ -98,6 +97,8 @@ class MixedPlan:
         Why linear mixed models cannot be fitted, if they cannot.
     cautions
         What is known poorly.
+    residual_df
+        Samples less coefficients.
     """
 
     groups: tuple[RandomGroups, ...]
@@ -107,6 +108,7 @@ class MixedPlan:
     fixed: str | None
     problems: tuple[str, ...]
     cautions: tuple[str, ...]
+    residual_df: int
 
     def sentences(self) -> list[str]:
         """Return the plan in sentences, without the queries."""
@@ -117,12 +119,24 @@ class MixedPlan:
             f"stratum: {name}, {f'{df:.0f} residual degrees of freedom' if np.isfinite(df) else 'of several variances'}"
             for name, df in self.strata
         ]
+        found += self._in_several_strata()
         found += [f"cannot be fitted by cn.lmm: {problem}" for problem in self.problems]
         found += [f"caution: {caution}" for caution in self.cautions]
         found.append("mixed model: cn.lmm(dds) of log counts, or cn.glmm(dds) of counts")
         if self.fixed is not None and any(query.holds_fixed for query in self.queries):
             found.append(f"groups fixed, QL F test: cn.edger(dds.with_design({self.fixed!r}))")
         return found
+
+    def _in_several_strata(self) -> list[str]:
+        """Return the sentence that coefficients take degrees of freedom in several strata, if any do."""
+        in_strata = sum(df for _, df in self.strata)
+        if not in_strata < self.residual_df:  # also where a stratum has none
+            return []
+        return [
+            f"strata: their degrees of freedom are {in_strata:.0f} of {self.residual_df} residual ones, because effects "
+            "that differ both between groups and within them, as where samples are missing, take one in each stratum. "
+            "Those of Kenward and Roger, found for each gene, can be larger"
+        ]
 
     def table(self) -> pd.DataFrame:
         """Return the queries: what they compare, degrees of freedom, the recommended method."""
@@ -171,17 +185,9 @@ def mixed_plan(design: Design) -> MixedPlan:
         queries=tuple(planner.queries()),
         fixed=fixed,
         problems=tuple(str(error) for error in mixed_errors(design, "linear")),
-        cautions=(*mixed_warnings(design, "linear"), *_of_slopes(design)),
+        cautions=tuple(mixed_warnings(design, "linear")),
+        residual_df=design.matrix.shape[0] - design.matrix.shape[1],
     )
-
-
-def _of_slopes(design: Design) -> list[str]:
-    """Return the caution that containment knows nothing of random slopes."""
-    names = [each.name for each in groupings(design.random) if each.has_slopes]
-    return [
-        f"degrees of freedom by containment do not count that slopes vary between the levels of {listing(names)}, and "
-        "are too many for the effects of these variables."
-    ] * bool(names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

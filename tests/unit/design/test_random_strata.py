@@ -64,7 +64,7 @@ def by_column(formula, frame):
         ("~ trt*x + (1 | site/plot)", [20, 4, 20, 20]),
         ("~ kind + (1 | site)", [30, 30, 30]),
         ("~ 1 + (1 | site/plot)", [22]),
-        ("~ trt*x + (x | site)", [30, 4, 30, 30]),
+        ("~ trt*x + (x | site)", [30, 4, 4, 4]),  # 30 in nlme, which does not count that slopes vary
     ],
 )
 def test_containment_counts_as_nlme(formula, expected):
@@ -72,14 +72,18 @@ def test_containment_counts_as_nlme(formula, expected):
 
 
 def test_containment_of_growth_curves():
-    """The layout of Orthodont: 16 boys and 11 girls, at four ages each; numbers of nlme."""
+    """The layout of Orthodont: 16 boys and 11 girls, at four ages each.
+
+    Numbers of nlme, apart from those of age, whose slope varies: 79 in nlme, at most 27 slopes less two here.
+    """
     child = np.repeat(np.arange(27), 4)
     frame = sheet(
         child=[f"child {number}" for number in child],
         sex=["boy" if number < 16 else "girl" for number in child],
         age=np.tile([8.0, 10.0, 12.0, 14.0], 27),
     )
-    assert list(by_column("~ age*sex + (age | child)", frame).values()) == [79, 79, 25, 79]
+    assert list(by_column("~ age*sex + (age | child)", frame).values()) == [79, 25, 25, 25]
+    assert list(by_column("~ age*sex + (1 | child)", frame).values()) == [79, 79, 25, 79]
     assert list(by_column("~ sex + (1 | child)", frame).values()) == [81, 25]
 
 
@@ -119,6 +123,55 @@ def test_crossed_factors_are_taken_one_by_one():
     )
     own = by_column("~ line + drug + dose + (1 | day) + (1 | cell)", frame)
     assert own == {"Intercept": 14, "line_v_vs_u": 4, "drug_y_vs_x": 2, "dose": 14}
+
+
+def plots():
+    """Eight sites of four plots, three times each; `kind` differs between the plots of a site."""
+    frame = sheet(
+        site=[f"site {i // 12}" for i in range(96)],
+        plot=[f"p{i // 3 % 4}" for i in range(96)],
+        kind=[("u", "v")[i // 3 % 2] for i in range(96)],
+        time=np.tile([0.0, 1.0, 2.0], 32),
+        drug=np.tile(list("xyz"), 32),
+    )
+    site_mean = np.repeat(np.sin(np.arange(8.0)), 12)
+    return frame.assign(shifted=frame["time"] + site_mean, squared=frame["time"] ** 2)
+
+
+@each(
+    ("formula", "column", "expected"),
+    [
+        ("~ kind + time + (time | site)", "time", 7),
+        ("~ kind + time + (time || site)", "time", 7),
+        ("~ kind + time + (0 + time | site)", "time", 7),
+        ("~ kind + time + (1 | site) + (time | site:plot)", "time", 31),
+        ("~ kind + time + (time | site/plot)", "time", 7),
+        ("~ kind*time + (time | site/plot)", "kindv.time", 23),  # 32 slopes less 8 of sites and one
+        ("~ kind*time + (time | site:plot)", "kindv.time", 30),
+        ("~ kind + time + (kind | site)", "kind_v_vs_u", 7),
+        ("~ kind + time + (kind | site)", "time", 86),
+        ("~ drug + (drug | site)", "drug_y_vs_x", 7),
+        ("~ 0 + drug + (drug | site)", "drugx", 7),  # the intercept less two slopes
+        ("~ drug + (0 + drug | site)", "drug_z_vs_x", 7),
+        ("~ time + squared + (time + squared | site)", "squared", 7),
+        ("~ shifted + (time | site)", "shifted", 7),
+        ("~ time + (squared | site)", "time", 87),
+    ],
+)
+def test_slopes_that_vary_between_groups_limit_the_degrees_of_freedom(formula, column, expected):
+    assert by_column(formula, plots())[column] == expected
+
+
+def test_slopes_of_two_groups_share_their_degrees_of_freedom():
+    own = by_column("~ time*group + (time | subject)", visits())
+    assert (own["time"], list(own.values())[-1]) == (18, 18)
+    assert own["group_two_vs_one"] == 18
+
+
+def test_a_contrast_with_a_slope_has_its_degrees_of_freedom():
+    made = design("~ kind*time + (time | site)", plots())
+    rows = np.array([[0, 1.0, 0, 0], [0, 0, 1.0, 0], [0, 1.0, 1.0, 0], [0, 0, 1.0, 1.0]])
+    assert containment_df(made, rows).tolist() == [85, 7, 7, 7]
 
 
 # ---- strata ----

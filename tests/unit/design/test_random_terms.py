@@ -232,6 +232,31 @@ def test_blocks_become_random_terms(formula, mixed):
         assert len(design(mixed, frame).random) == len(found.nesting.blocks) + len(found.random)
 
 
+@each(
+    ("formula", "mixed"),
+    [
+        ("~ site/plot + treat + time", "~ site + treat + time + (1 | site:plot)"),
+        ("~ site + site:plot + treat", "~ site + treat + (1 | site:plot)"),
+        ("~ site:plot + treat + time", None),  # plots in sites, or plots that differ in what sites do to them
+    ],
+)
+def test_plots_numbered_within_sites_are_not_pooled(formula, mixed):
+    """Plots of one number have one treatment in all sites, as if the number were a plot of its own."""
+    places = [(site, plot) for site in range(4) for plot in range(4) for _ in range(3)]
+    frame = sheet(
+        site=[f"site{site}" for site, _ in places],
+        plot=[f"plot{plot}" for _, plot in places],
+        treat=[("None", "E")[plot % 2] for _, plot in places],
+        time=np.tile([0.0, 1.0, 2.0], 16),
+    )
+    assert blocks_as_random(design(formula, frame)) == mixed
+    if mixed:
+        assert [len(term.levels) for term in design(mixed, frame).random] == [16]
+    labelled = frame.assign(plot=frame["site"] + frame["plot"])  # names of their own
+    assert blocks_as_random(design("~ plot + treat + time", labelled)) == "~ treat + time + (1 | plot)"
+    assert blocks_as_random(design("~ site/plot + treat", labelled)).endswith("(1 | plot)")
+
+
 def test_a_matrix_has_no_formula_to_change():
     matrix = design(SIMPLE).matrix
     assert blocks_as_random(design(matrix)) is None

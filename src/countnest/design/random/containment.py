@@ -7,6 +7,7 @@ import numpy as np
 from countnest.arrays import FloatArray
 from countnest.design.design import Design
 from countnest.design.random.groupings import Grouping, groupings
+from countnest.design.random.slopes import slope_limits
 
 __all__ = ["containment_df"]
 
@@ -18,7 +19,11 @@ def containment_df(design: Design, contrasts: FloatArray) -> FloatArray:
     of the model matrix belongs to the coarsest factor within whose levels it is constant, or to the samples. The
     degrees of freedom of level i are ``m_i - (m_(i-1) + p_i)``, p_i being the number of its columns, and m_0 one where
     there is an intercept. The intercept takes the largest, a contrast the smallest of its columns. They do not depend
-    on the counts, and do not count that slopes are random.
+    on the counts.
+
+    A column whose slope varies between the levels of a factor has at most the rank that these slopes add to the fixed
+    columns, see `slopes.slope_limits`: with ``(time | subject)`` the effect of time has one less than there are
+    subjects.
 
     Factors that are not nested are taken one by one, each with the factors it is nested in above it; below them are
     the samples, less the dimensions that all factors span.
@@ -38,16 +43,17 @@ def containment_df(design: Design, contrasts: FloatArray) -> FloatArray:
     Notes
     -----
     Pinheiro and Bates (2000), Mixed-Effects Models in S and S-PLUS, section 2.4.2, doi:10.1007/b98882. R counterpart:
-    the denDF of nlme::lme; without an intercept, it has one more within all groups than there are.
+    the denDF of nlme::lme, which does not count that slopes are random; without an intercept, it has one more within
+    all groups than there are. The limits of slopes are those of DDFM=CONTAIN of SAS PROC MIXED.
     """
-    by_column = _by_column(design)
+    by_column = np.minimum(_by_column(design), slope_limits(design.matrix, groupings(design.random)))
     used = np.abs(contrasts) > 1e-12 * np.abs(contrasts).max(axis=1, initial=0.0, keepdims=True)
     df: FloatArray = np.where(used, by_column, np.inf).min(axis=1, initial=np.inf)
     return np.where(np.isfinite(df) & (df > 0), df, np.nan)
 
 
 def _by_column(design: Design) -> FloatArray:
-    """Return the degrees of freedom of each column of the model matrix, shape (p,)."""
+    """Return the degrees of freedom (p,) of each column of the model matrix by the rule of nlme."""
     found, matrix = groupings(design.random), design.matrix
     n, p = matrix.shape
     owner = np.full(p, len(found))  # the samples

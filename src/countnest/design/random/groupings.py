@@ -30,12 +30,15 @@ class Grouping:
         Number of levels.
     matrix
         (n, levels * k) the columns of all random terms of this factor, together k for each level.
+    columns
+        (n, k) the columns whose coefficients vary.
     """
 
     name: str
     codes: IntArray
     n_levels: int
     matrix: FloatArray
+    columns: FloatArray
 
     @property
     def has_slopes(self) -> bool:
@@ -64,7 +67,13 @@ def groupings(terms: Sequence[RandomTerm]) -> tuple[Grouping, ...]:
         key = np.argsort(np.argsort(first))[codes].tobytes()  # levels numbered by their first samples
         found.setdefault(key, []).append(term)
     made = [
-        Grouping(own[0].group, own[0].codes, len(own[0].levels), np.hstack([term.matrix for term in own]))
+        Grouping(
+            own[0].group,
+            own[0].codes,
+            len(own[0].levels),
+            np.hstack([term.matrix for term in own]),
+            np.hstack([term.columns for term in own]),
+        )
         for own in found.values()
     ]
     return tuple(sorted(made, key=lambda grouping: grouping.n_levels))
