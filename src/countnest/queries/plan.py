@@ -133,8 +133,8 @@ class MixedPlan:
         if not in_strata < self.residual_df:  # also where a stratum has none
             return []
         return [
-            f"strata: their degrees of freedom are {in_strata:.0f} of {self.residual_df} residual ones, because effects "
-            "that differ both between groups and within them, as where samples are missing, take one in each stratum. "
+            f"strata: their degrees of freedom are {in_strata:.0f} of {self.residual_df} residual ones, because "
+            "effects that differ both between groups and within them, as where samples are missing, take one in each stratum. "
             "Those of Kenward and Roger, found for each gene, can be larger"
         ]
 
