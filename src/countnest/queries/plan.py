@@ -134,7 +134,7 @@ class MixedPlan:
             return []
         return [
             f"strata: their degrees of freedom are {in_strata:.0f} of {self.residual_df} residual ones, because "
-            "effects that differ both between groups and within them, as where samples are missing, take one in each stratum. "
+            "effects that differ both between groups and within them, as where samples are missing, take one in each. "
             "Those of Kenward and Roger, found for each gene, can be larger"
         ]
 
