@@ -78,10 +78,11 @@ def between_message(design: Design, labels: Sequence[str]) -> str:
     blocks = [":".join(block) for block in design.nesting.blocks]
     parents = list(dict.fromkeys(name for block in design.nesting.blocks for name in design.nesting.parents(block[-1])))
     within = f"compare within blocks, such as how '{parents[0]}' changes the effect of a treatment; " if parents else ""
-    differ = f" ({listing(parents)} differs between blocks, not within)" if parents else ""
+    differ = "differs" if len(parents) == 1 else "differ"
+    varies = f" ({listing(parents)} {differ} between blocks, not within)" if parents else ""
     compare = "compares" if len(labels) == 1 else "compare"
     return (
-        f"{listing(labels)} {compare} blocks, the levels of {listing(blocks)}, which the design holds fixed{differ}: "
+        f"{listing(labels)} {compare} blocks, the levels of {listing(blocks)}, which the design holds fixed{varies}: "
         "the answer would hold for these particular blocks only, because the standard error does not include the "
         f"variation between blocks. {_mixed_model(design)} Alternatives: {within}sum the counts of each block and "
         f"compare the sums in a design without blocks; or use {option('allow_fixed_blocks', True)} for an answer about "

@@ -14,6 +14,7 @@ from countnest.design.random.term import same_terms
 from countnest.design.random.writing import blocks_as_random, groups_as_fixed
 from countnest.errors import ConfoundedDesignError, CountnestWarning, DesignError, FormulaError, SamplesError
 from countnest.queries.effects import effect
+from countnest.queries.strata import between_message
 from unit.design.studies import NESTED, SIMPLE, design, families, sheet
 
 MIXED = "~ group*treat + (1 | family)"
@@ -252,6 +253,10 @@ def test_plots_numbered_within_sites_are_not_pooled(formula, mixed):
     assert blocks_as_random(design(formula, frame)) == mixed
     if mixed:
         assert [len(term.levels) for term in design(mixed, frame).random] == [16]
+    if mixed:
+        message = between_message(design(formula, frame), ["'treat[E - None]'"])
+        assert "the levels of 'site:plot', which the design holds fixed ('treat', 'site' differ between" in message
+        assert f"cn.lmm(dds.with_design({mixed!r}))" in message
     labelled = frame.assign(plot=frame["site"] + frame["plot"])  # names of their own
     assert blocks_as_random(design("~ plot + treat + time", labelled)) == "~ treat + time + (1 | plot)"
     assert blocks_as_random(design("~ site/plot + treat", labelled)).endswith("(1 | plot)")
