@@ -1,11 +1,9 @@
 """Posterior modes under a Cauchy prior, against a dense posterior and SciPy's searches."""
 
-import numba
 import numpy as np
 import pytest
 import scipy.optimize
 
-from countnest.kernels.compiler.jit import cache_folder
 from countnest.kernels.r_search.apeglm import nb_cauchy_chunk
 from unit.kernels import twins
 
@@ -201,12 +199,3 @@ def test_missing_numbers_end_the_search():
     for early in (True, False):
         _, variance, reached = search(counts, f[None], X, alpha, early=early)
         assert (reached & np.isfinite(variance)).tolist() == [True, False, True]
-
-
-@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
-def test_the_climb_is_compiled_once():
-    counts, f, _, alpha = twins.simulate(twins.DESIGNS["one_way"], 2, seed=1)
-    search(counts, f[None], twins.DESIGNS["one_way"], alpha)
-    folder = cache_folder()
-    assert folder is not None
-    assert len(list(folder.glob("shrinkage.cauchy.nb_cauchy_climb-*.kernel"))) == 1
