@@ -170,6 +170,8 @@ OBJECTS = {
 # What to write for an argument of another package whose name here is not simply the same in lower case.
 ARGUMENTS = {
     **limma_names.ARGUMENTS,
+    "coef(fit)": "an argument of cn.gene_estimates(dds, fit=), which has the coefficients of any fit",
+    "results(fit)": "an argument of queries: dds.effect('condition').test(fit=)",
     "countData": "counts=",
     "colData": "samples=",
     "metadata": "samples=",

@@ -152,7 +152,7 @@ def _unknown_arguments(called: str, names: list[str], known: Sequence[str]) -> A
     told, unclear = [], False
     for name in names:
         plain = snake_case(name)
-        found = f"{plain}=" if plain in shown else ARGUMENTS.get(name)
+        found = f"{plain}=" if plain in shown else ARGUMENTS.get(f"{called}({name})", ARGUMENTS.get(name))
         unclear = unclear or not found
         told.append(f" Here {name} is {found}." if found else suggestion(name, shown))
     known_ones = f" Its arguments are {listing(shown, 30)}." if unclear and shown else ""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from countnest.api.dataset import require_data_set
 from countnest.api.inputs import by_label, given_numbers, probability
-from countnest.api.mixed_fits import mixed_access
+from countnest.api.mixed_fits import check_fit_chosen, mixed_access
 from countnest.arrays import FloatArray, IntArray, as_float
 from countnest.containers.gene_info import symbol_hint
 from countnest.design.design import Design, encode
@@ -141,6 +141,7 @@ def residuals(
         if replaced:
             raise OptionError("replaced=True is for fits by DESeq2's method, which replaces outliers: leave it out.")
         return dds._frame(mixed_access(dds, "residuals", fit).residuals(type, random=random, rng=rng))
+    check_fit_chosen(dds, "residuals()")
     fitted = dds._last_fit()
     counts = fitted.counts_used if replaced else fitted.data.matrix
     return dds._frame(residuals_of(fitted.state, counts.whole(), fitted.layout, type, rng, fitted.engine))
@@ -205,6 +206,8 @@ def predict(
     """
     require_data_set(dds, "predict")
     another = fit is not None and fit != dds._last
+    if not another:
+        check_fit_chosen(dds, "predict()")
     model = mixed_access(dds, "predict", str(fit)) if another else dds._last_fit()
     for name, level in (("interval", interval), ("count_interval", count_interval)):
         if level is not None:

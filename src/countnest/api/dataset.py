@@ -35,6 +35,7 @@ from countnest.errors import (
     warn,
 )
 from countnest.methods.fit import FIT_MEMBERS, Fit, StoredFit
+from countnest.methods.mixed.protocol import mixed_name
 from countnest.methods.normalization import Normalization
 from countnest.methods.normalized import normalize, with_weights
 from countnest.methods.stage import Normalized
@@ -238,12 +239,12 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
 
     @property
     def fits(self) -> dict[str, str]:
-        """The fits that queries can be answered from, each with its method.
+        """The fits that queries can be answered from, each with its method; mixed models with how they were estimated.
 
         A query is answered from the last analysis, or from one of these by ``query.test(fit="name")``. A new design,
         new size factors, and a choice of genes or samples drop them all.
         """
-        return {name: self._fit(name).method for name in self._fits}
+        return {name: mixed_name(self._fit(name)) for name in self._fits}
 
     def add_fit(self, name: str, fit: StoredFit) -> Self:
         """Add a fit of any method under a name; see `methods.fit.StoredFit` for what it has to offer."""

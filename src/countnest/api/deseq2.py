@@ -14,7 +14,7 @@ from countnest.api.advice import averaged_sentence
 from countnest.api.answer_options import answer_options
 from countnest.api.dataset import SETTABLE, CountDataSet
 from countnest.api.inputs import chosen_samples, gene_dispersions, not_negative, positive_number, reduced_design
-from countnest.api.mixed_fits import mixed_access
+from countnest.api.mixed_fits import check_fit_chosen, mixed_access
 from countnest.api.normalization import given_normalization
 from countnest.api.priors import make_prior, prior_gene_table
 from countnest.api.results import kind_of_test, only, query_of_results, refuse_mle, results_of
@@ -22,7 +22,7 @@ from countnest.api.tables import gene_table
 from countnest.arrays import FloatArray
 from countnest.containers.results import Results
 from countnest.design.design import check_residual_df, check_varying
-from countnest.design.random.refusal import refuse_random
+from countnest.design.random.refusal import needs_mixed, refuse_random
 from countnest.errors import MissingStepError, OptionError, counted, listing, warn
 from countnest.files import FilePath
 from countnest.methods.answer import answer
@@ -657,6 +657,7 @@ class DESeqDataSet(CountDataSet):
             access = mixed_access(self, "mu", fit)
             values = access.fitted(random=random)
             return self._frame(values / self._normalized().factors if normalized and not access.is_log else values)
+        check_fit_chosen(self, "dds.mu()")
         state, engine = self._dispersed(), self._engine_aside()
         if isinstance(state, Fitted):
             mu = means_of(state, self._layout, engine)
@@ -742,7 +743,8 @@ class DESeqDataSet(CountDataSet):
 
     def _dispersed(self) -> Dispersed:
         if not isinstance(self._state, Dispersed):
-            raise MissingStepError("there are no dispersions yet: call deseq(), or estimate_dispersions().")
+            advice = "there are no dispersions yet: call deseq(), or estimate_dispersions()."
+            raise MissingStepError(needs_mixed(self._design, list(self._fits)) or advice)
         return self._state
 
     def _fitted(self) -> Fitted:

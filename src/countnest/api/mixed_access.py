@@ -49,7 +49,7 @@ def variance_components(dds: CountDataSet, fit: str = "lmm", *, level: float = 0
         Intercept", "sd time", and their correlations, "cor Intercept time", missing where an sd is 0. Genes without a
         fit have missing values.
         Of counts shares are on the log scale, and the residual is the variance of a count about its mean there, at the
-        mean count of the gene; those of fits by quasi-likelihood have no intervals.
+        mean count of the gene; by quasi-likelihood with the estimated factor, and shares have no intervals.
         Of a fit whose variances may be negative (``bounded=False``): `variance` of the random term, `icc`, the
         correlation of two samples of one group, from `low` to `high`, and `sd` of the residuals.
 
@@ -64,7 +64,9 @@ def variance_components(dds: CountDataSet, fit: str = "lmm", *, level: float = 0
     is an estimate far from certain, see the interval of the share.
 
     The intervals are by the delta method on the scale of log odds; of counts as if estimates of variances, dispersion
-    and coefficients were independent.
+    and coefficients were independent. Those of intraclass correlations are on the scale of Fisher's z for groups of m
+    samples, log((1 + (m - 1) icc) / (1 - icc)), so that they stay between -1 / (m - 1) and 1; m is the size of the
+    largest group.
 
     The variance of a count on the log scale is the trigamma function at 1 / (1 / mean + dispersion), by Nakagawa,
     Johnson and Schielzeth (2017), doi:10.1098/rsif.2017.0213. It has the noise of sampling in it: genes with few counts

@@ -94,9 +94,11 @@ def variance_test(
         tested = ModelTest(f"{name}: exact F", "F", exact.statistic, exact.p_value, without, exact.df)
     else:
         ratio = own.without_term(place, mixture=mixture)
+        distribution = _distribution(ratio)
         tested = ModelTest(
-            f"{name}: {_distribution(ratio)}", _test_name(own.reml), ratio.statistic, ratio.p_value, without
-        )
+            f"{name}: {distribution}", _test_name(own.reml), ratio.statistic, ratio.p_value, without,
+            distribution=distribution,
+        )  # fmt: skip
     return table_of(tested, dds._fit(fit), dds._data, dds._design.formula)
 
 
@@ -132,8 +134,9 @@ def likelihood_ratio(
     Returns
     -------
     Results
-        By gene: baseMean, code of the larger model, stat, pvalue, padj, padj_reason. The title of the table says which
-        distribution p-values are from.
+        By gene: baseMean; code, and of counts the dispersion and standard deviations, of the larger model as it was
+        compared, so of the fit by maximum likelihood where it was fitted again; stat, pvalue, padj, padj_reason. The
+        title of the table says which distribution p-values are from.
 
     Raises
     ------
@@ -160,7 +163,7 @@ def likelihood_ratio(
     >>> dds = cn.DESeqDataSet(study.counts, study.samples, design=formula, reference=reference, quiet=True)
     >>> found = cn.likelihood_ratio(cn.lmm(dds, quiet=True), "~ treat1 + (1 | family)")
     >>> found.info.label
-    '~ treat1 + treat2 + (1 | family) vs ~ treat1 + (1 | family): chi-square on 1 df'
+    "'~ treat1 + treat2 + (1 | family)' vs '~ treat1 + (1 | family)': chi-square on 1 df"
     """
     require_data_set(dds, "likelihood_ratio")
     check_flags(refit=refit, mixture=mixture)
@@ -174,12 +177,15 @@ def likelihood_ratio(
     reml = own.reml and both.reml and not different
     if reml != own.reml or reml != both.reml:
         _refit(dds, refit=refit, different=different)
-    full = own if own.reml == reml else _compared(own.of_design(own.design, reml=reml))
+    larger = dds._fit(fit) if own.reml == reml else own.of_design(own.design, reml=reml)
     smaller = there if there is not None and both.reml == reml else own.of_design(design, reml=reml)
-    ratio = full.ratio(smaller, mixture=mixture)
-    title = f"{own.design.formula or 'full'} vs {design.formula or 'reduced'}: {_distribution(ratio)}"
-    tested = ModelTest(title, _test_name(reml), ratio.statistic, ratio.p_value, design.formula or "reduced")
-    return table_of(tested, dds._fit(fit), dds._data, dds._design.formula)
+    ratio = _compared(larger).ratio(smaller, mixture=mixture)
+    smaller_one, distribution = design.formula or "reduced", _distribution(ratio)
+    tested = ModelTest(
+        f"'{own.design.formula or 'full'}' vs '{smaller_one}': {distribution}", _test_name(reml), ratio.statistic,
+        ratio.p_value, smaller_one, distribution=distribution,
+    )  # fmt: skip
+    return table_of(tested, larger, dds._data, dds._design.formula)
 
 
 def _comparison(dds: CountDataSet, function: str, name: str) -> MixedComparison:

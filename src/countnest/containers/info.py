@@ -57,6 +57,9 @@ class ResultsInfo(Described):
         they are not known.
     formula, reduced
         The full formula, and the reduced one of a likelihood ratio test; None for a design given as a matrix.
+    distribution
+        What the p-values of a comparison of mixed models are from: 'mixture of chi-square on 0 and 1 df'. None for
+        other tests.
     alpha
         The false discovery rate for which independent filtering was tuned.
     lfc_threshold, alt_hypothesis
@@ -120,6 +123,7 @@ class ResultsInfo(Described):
     contrasts: FloatArray | None = None
     formula: str | None = None
     reduced: str | None = None
+    distribution: str | None = None
     alpha: float = 0.1
     lfc_threshold: float = 0.0
     alt_hypothesis: AltHypothesis = "greaterAbs"
@@ -153,6 +157,8 @@ class ResultsInfo(Described):
         shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _IN_THE_TITLE}
         if self.filter_num_rej is not None:
             shown["filter_num_rej"] = f"rejections at {counted(len(self.filter_num_rej[0]), 'quantile')}"
+        if self.outliers == "cooks" and self.cooks_cutoff is None:
+            del shown["outliers"]  # no gene was checked
         facts = {name: _fact(value) for name, value in shown.items() if value is not None and value != ()}
         return f"ResultsInfo: {self.label}", facts
 
@@ -167,7 +173,7 @@ class ResultsInfo(Described):
         ratio = f"'{self.formula or 'full'}' {against}"
         return {
             "label": self.label,
-            "tested": ratio if self.test == "LRT" else self.label,
+            "tested": ratio if self.test == "LRT" or self.distribution else self.label,
             "estimate": self.estimate or _ESTIMATES[self.shrinkage],
             "rows": self.estimate or "MLE",
             "error": "standard error" if self.shrinkage is None and not is_posterior else "posterior SD",
@@ -176,7 +182,8 @@ class ResultsInfo(Described):
             "statistic": self._statistic,
             "before": self._scaled("before scaling"),
             "test": self._kind + self._against(),
-            "null": self._scaled("scaled null"),
+            "null": self._scaled("scaled null") + (f" ({self.distribution})" if self.distribution else ""),
+            "of_modes": " at the posterior mode, which tests do not rest on" if is_posterior else "",
             "adjustment": self.p_adjust,
             "infinite": self._infinite(),
             "rate": self._rate(),

@@ -19,7 +19,7 @@ from countnest.containers.methods_text import MethodsText, methods_text
 from countnest.containers.narrow import GeneTable, as_text
 from countnest.containers.null_scale import null_heading
 from countnest.containers.record import results_record
-from countnest.containers.schema import JOINT_CHANGE, column_of
+from countnest.containers.schema import JOINT_CHANGE, SD_OF, column_of
 from countnest.containers.summary import Decisive, Summary, decisive_column, level_of, numbers_of, summarize
 from countnest.containers.table_file import write_json, write_table
 from countnest.containers.verdict import Verdict, verdict_of
@@ -226,7 +226,8 @@ class Results(Columns):
             if name in self.info.annotation:
                 found[name] = "annotation of the gene"
             elif column is not None:
-                found[name] = column.meaning.format(**self.info.words(), row=name.removeprefix(JOINT_CHANGE))
+                part = name.removeprefix(JOINT_CHANGE).removeprefix(SD_OF)
+                found[name] = column.meaning.format(**self.info.words(), row=part)
             else:
                 found[name] = "a column of your own"
         return found

@@ -17,8 +17,9 @@ class Column:
     ----------
     meaning
         What it holds, in words; braces are filled from the record of a table: {label}, {tested}, {estimate}, {rows},
-        {error}, {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}, {rate}; and, where the
-        null distribution was scaled, {times}, {before}, {null}.
+        {error}, {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}, {rate}, {of_modes}; {row},
+        the part that the name of the column ends with; where the null distribution was scaled, {times}, {before};
+        and {null}, of p-values.
     unit
         'log2', 'counts' (normalized), 'probability', 'statistic', 'degrees of freedom', 'code', or 'true or false'.
     """
@@ -38,10 +39,14 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "baseMean": Column("mean of normalized counts for all samples", "counts"),
         "logCPM": Column("average log2 counts per million", "log2"),
         "AveExpr": Column("mean of log2 counts per million", "log2"),
-        "code": Column("how the fit of the mixed model ended: 0 converged, 1 singular, others: see cn.lmm", "code"),
-        "dispersion": Column("dispersion of the mixed model: variance beyond Poisson over the square of the mean", "1"),
-        "sdGroups": Column("standard deviation of the random effects", "log2"),
-        SD_OF: Column("standard deviation of random effects", "log2"),
+        "code": Column(
+            "how the fit of the mixed model ended{of_modes}: 0 converged, 1 singular, others: see cn.lmm", "code"
+        ),
+        "dispersion": Column(
+            "dispersion of the mixed model{of_modes}: variance beyond Poisson over the square of the mean", "1"
+        ),
+        "sdGroups": Column("standard deviation of the random effects, log2{of_modes}", "log2"),
+        SD_OF: Column("standard deviation of random effects, log2{of_modes}: {row}", "log2"),
         "log2FoldChange": Column("log2 fold change ({estimate}): {label}", "log2"),
         JOINT_CHANGE: Column("log2 fold change ({rows}): {row}", "log2"),
         "lfcMLE": Column("log2 fold change (MLE): {label}", "log2"),

@@ -28,7 +28,7 @@ from countnest.methods.fit import Fit, Withheld, notes_of
 from countnest.methods.hidden import HiddenFit, df_for_factors, with_hidden_factors
 from countnest.methods.null import Null, null_of
 from countnest.methods.provenance import analysis_of
-from countnest.methods.tables import annotated, with_interval
+from countnest.methods.tables import annotated, whole_df, with_interval
 from countnest.parallel.run import Engine
 from countnest.queries.empty_cells import compared_samples
 from countnest.queries.query import Query
@@ -298,7 +298,7 @@ def _table(request: _Request, test: _Test) -> Results:
         **notes_of(fit).columns,
         **null.scaled(test.changes),
         "stat": statistic,
-        **({} if test.df is None else {"df": np.where(np.isnan(statistic), np.nan, test.df)}),
+        **({} if test.df is None else {"df": np.where(np.isnan(statistic), np.nan, whole_df(test.df))}),
         "pvalue": p_value,
         "padj": adjusted.padj,
         "padj_reason": padj_reasons(withheld, outlier, p_value, adjusted.padj, fit.never_counted),

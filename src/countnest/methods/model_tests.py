@@ -15,7 +15,7 @@ from countnest.methods.adjustment import Adjuster
 from countnest.methods.answer import padj_reasons
 from countnest.methods.fit import Fit, notes_of
 from countnest.methods.provenance import analysis_of
-from countnest.methods.tables import annotated
+from countnest.methods.tables import annotated, whole_df
 
 __all__ = ["ModelTest", "table_of"]
 
@@ -36,6 +36,8 @@ class ModelTest:
         The formula of the reduced model, or 'without ...'.
     df
         (G,) degrees of freedom of the denominator of F tests; None: there are none.
+    distribution
+        What p-values of likelihood ratios are from, in words; None: not said.
     """
 
     label: str
@@ -44,6 +46,7 @@ class ModelTest:
     p_value: FloatArray
     reduced: str
     df: FloatArray | None = None
+    distribution: str | None = None
 
 
 def table_of(test: ModelTest, fit: Fit, data: CountData, formula: str | None) -> Results:
@@ -56,7 +59,7 @@ def table_of(test: ModelTest, fit: Fit, data: CountData, formula: str | None) ->
         "baseMean": fit.base_mean,
         **notes.columns,
         "stat": test.statistic,
-        **({} if test.df is None else {"df": test.df}),
+        **({} if test.df is None else {"df": whole_df(test.df)}),
         "pvalue": test.p_value,
         "padj": adjusted.padj,
         "padj_reason": padj_reasons(withheld, none, test.p_value, adjusted.padj, fit.never_counted),
@@ -68,6 +71,7 @@ def table_of(test: ModelTest, fit: Fit, data: CountData, formula: str | None) ->
         test=test.test,
         formula=formula,
         reduced=test.reduced,
+        distribution=test.distribution,
         independent_filtering=filtering is not None,
         filter_threshold=filtering.threshold if filtering else 0.0,
         filter_theta=filtering.theta if filtering else None,

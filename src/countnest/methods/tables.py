@@ -8,14 +8,23 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from countnest.arrays import FloatArray
+from countnest.arrays import FloatArray, as_float
 from countnest.containers.gene_info import with_info
 from countnest.containers.results import Results
 from countnest.stats.inference.interval import confidence_interval
 
-__all__ = ["annotated", "with_interval", "without_info", "without_interval"]
+__all__ = ["annotated", "whole_df", "with_interval", "without_info", "without_interval"]
 
 _COLUMNS = ("ciLower", "ciUpper")
+# Degrees of freedom as near as this to a whole number differ from it by rounding.
+_ROUNDING = 1e-9
+
+
+def whole_df(df: float | FloatArray) -> FloatArray:
+    """Return degrees of freedom for a table, without the rounding of those that are whole."""
+    whole = np.rint(df)
+    with np.errstate(invalid="ignore"):  # infinite ones
+        return as_float(np.where(np.abs(df - whole) < _ROUNDING, whole, df))
 
 
 def with_interval(

@@ -160,7 +160,7 @@ def test_fixed_effects_are_compared_by_maximum_likelihood(caplog):
     assert "fitted again by maximum likelihood instead of REML, as the fixed parts of the models differ" in caplog.text
     np.testing.assert_allclose(statistics(found), [expected["chisq"], expected["p"]], rtol=1e-7)
     np.testing.assert_allclose(found.table.loc["gene", "stat"], 23.537, atol=5e-4)
-    assert found.info.label == "~ Days + (Days | Subject) vs ~ 1 + (Days | Subject): chi-square on 1 df"
+    assert found.info.label == "'~ Days + (Days | Subject)' vs '~ 1 + (Days | Subject)': chi-square on 1 df"
     assert found.info.test == "LRT"
     smaller = sleep(fixed="~ 1")
     np.testing.assert_allclose(statistics(cn.likelihood_ratio(dds, smaller)), statistics(found), rtol=1e-9)
@@ -232,9 +232,12 @@ def test_variances_that_may_be_negative_have_a_sign_and_an_intraclass_correlatio
     np.testing.assert_allclose(family["variance"][inside], held["1 | family"]["sd"][inside] ** 2, rtol=1e-5)
     whole = family["variance"] + free["residual"]["sd"] ** 2
     np.testing.assert_allclose(family["icc"], family["variance"] / whole, rtol=1e-10)
-    # of pairs: r = (MSB - MSW) / (MSB + MSW), whose variance is about (1 - r^2)^2 / 20
-    reach = 1.959964 * (1 - family["icc"] ** 2) / np.sqrt(20)
-    np.testing.assert_allclose(family["high"], np.minimum(family["icc"] + reach, 1.0), rtol=1e-5)
+    # of pairs: r = (MSB - MSW) / (MSB + MSW), and Fisher's z of it has a variance of about 1 / 20
+    z, reach = np.arctanh(family["icc"]), 1.959964 / np.sqrt(20)
+    np.testing.assert_allclose(family["low"], np.tanh(z - reach), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(family["high"], np.tanh(z + reach), rtol=1e-5, atol=1e-7)
+    assert family["low"].min() > -1
+    assert family["high"].max() < 1
     with pytest.raises(OptionError, match=r"variances of this fit may be negative.*cn\.variance_components has"):
         cn.random_effects(dds, "free")
     with pytest.raises(OptionError, match="random=False"):
@@ -277,7 +280,7 @@ def test_variances_that_may_be_negative_have_a_sign_and_an_intraclass_correlatio
         (lambda: cn.variance_test(sleep(), test="wald"), OptionError, "test='wald'"),
         (lambda: cn.random_effects(sleep(), se=True, coef=True), OptionError, "leave one"),
         (lambda: cn.residuals(sleep(), fit="lmm", replaced=True), OptionError, "replaced=True is for fits by DESeq2"),
-        (lambda: cn.residuals(sleep()), MissingStepError, "the fits that there are.*'lmm'"),
+        (lambda: cn.residuals(sleep()), MissingStepError, "give fit='lmm'"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(call, error, words):

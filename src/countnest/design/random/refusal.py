@@ -52,7 +52,7 @@ def needs_mixed(design: Design, fits: Sequence[str]) -> str:
     if fits:
         return (
             f"{has}, so that there is no fit by DESeq2's method. Queries are answered by the fits that there are: "
-            f"test(fit=...) with {listing(fits)}."
+            f"test(fit=...) with {listing(fits)}; cn.gene_estimates(dds, fit=...) has their coefficients."
         )
     return f"there is no fit yet: {has}, so fit a mixed model, cn.lmm(dds) of log counts or cn.glmm(dds) of counts."
 

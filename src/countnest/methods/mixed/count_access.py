@@ -93,7 +93,7 @@ class CountAccess:
     def residual_sd(self) -> FloatArray:
         """Return the standard deviations (G,) of counts about their means, log2, by the trigamma function."""
         with np.errstate(divide="ignore"):
-            found = observation_variance(self.fit.base_mean, self.fits.dispersion)
+            found = observation_variance(self.fits, self.fit.base_mean)
         return as_float(np.where(np.isfinite(self.fits.theta[:, 0]), np.sqrt(found) / LN2, np.nan))
 
     def shares(self, level: float) -> Shares:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from countnest.arrays import FloatArray
-from countnest.methods.fit import Fit, RowTests
+from countnest.methods.fit import Fit, RowTests, notes_of
 from countnest.options import ResidualType
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from countnest.stats.mixed.shares import Components, Shares
     from countnest.stats.mixed.variances import Signed
 
-__all__ = ["MixedAccess", "MixedComparison", "access_to", "cells_of", "comparison_of"]
+__all__ = ["MixedAccess", "MixedComparison", "access_to", "cells_of", "comparison_of", "mixed_name"]
 
 
 class MixedAccess(Protocol):
@@ -122,6 +122,12 @@ def access_to(fit: Fit) -> MixedAccess | None:
     """Return what a fit tells of its genes, its attribute `access`; None: it is no mixed model."""
     found: MixedAccess | None = getattr(fit, "access", None)
     return found
+
+
+def mixed_name(fit: Fit) -> str:
+    """Return the method of a fit, of mixed models with how they were estimated: 'linear mixed model (REML of ...)'."""
+    estimate = notes_of(fit).estimate if access_to(fit) is not None else None
+    return f"{fit.method} ({estimate})" if estimate else fit.method
 
 
 def cells_of(fit: Fit, contrasts: FloatArray) -> RowTests:

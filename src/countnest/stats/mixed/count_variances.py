@@ -21,14 +21,23 @@ from countnest.stats.mixed.shares import Shares, share_intervals, term_slopes
 __all__ = ["count_shares", "observation_variance"]
 
 
-def observation_variance(mean: FloatArray, dispersion: FloatArray) -> FloatArray:
-    """Return the variance (G,) of the logarithm of counts with this mean and dispersion, natural log squared.
+def observation_variance(fits: CountMixedFits | QuasiFits, mean: FloatArray) -> FloatArray:
+    """Return the variance (G,) of the logarithm of counts with this mean, natural log squared.
+
+    By quasi-likelihood counts have the factor of their fits times the variance of the family.
 
     Notes
     -----
     R counterpart: MuMIn::r.squaredGLMM, method "trigamma".
     """
-    return as_float(scipy.special.polygamma(1, 1.0 / (1.0 / mean + dispersion)))
+    return as_float(scipy.special.polygamma(1, 1.0 / _spread(fits, mean)))
+
+
+def _spread(fits: CountMixedFits | QuasiFits, mean: FloatArray) -> FloatArray:
+    """Return the variance (G,) of counts over the square of their mean."""
+    scale = fits.residual**2 if isinstance(fits, QuasiFits) else np.ones(len(mean))
+    with np.errstate(divide="ignore", invalid="ignore"):  # genes without a fit
+        return as_float(scale * (1.0 / mean + fits.dispersion))
 
 
 def count_shares(
@@ -48,14 +57,12 @@ def count_shares(
     Intervals are by the delta method on the scale of log odds, from the standard errors of theta, of the log dispersion
     and of the coefficients, as if these were independent. Fits by quasi-likelihood have none.
     """
-    scale = fits.residual**2 if isinstance(fits, QuasiFits) else np.ones(len(mean))
     latent = _as_linear(fits)
     slopes = term_slopes(model)
     centred = model.matrix - model.matrix.mean(axis=0)
     by_coefficient = np.einsum("gk,kj->gj", fits.coefficients, centred.T @ centred / (len(centred) - 1))
     with np.errstate(divide="ignore", invalid="ignore"):  # genes without a fit
-        spread = scale * (1.0 / mean + fits.dispersion)
-        of_counts = as_float(scipy.special.polygamma(1, 1.0 / spread))
+        of_counts = observation_variance(fits, mean)
     of_fixed = np.einsum("gk,gk->g", by_coefficient, fits.coefficients)
     values = np.column_stack([of_fixed, np.einsum("gr,jr->gj", gamma_of(latent, model), slopes), of_counts])
     total = values.sum(axis=1, keepdims=True)
@@ -71,7 +78,7 @@ def count_shares(
     at_zero = 0.5 * reach * total / (total + most)
     to_terms = np.einsum("jr,gri->gji", slopes, _derivatives(latent, model, as_float(at_zero)))
     covariance[:, 1:-1, 1:-1] = np.einsum("gji,gi,gki->gjk", to_terms, fits.theta_se**2, to_terms)
-    covariance[:, -1, -1] = _variance_of_counts(fits, spread)
+    covariance[:, -1, -1] = _variance_of_counts(fits, _spread(fits, mean))
     to_share = (np.eye(share.shape[1]) - share[:, :, np.newaxis]) / total[:, :, np.newaxis]
     with np.errstate(invalid="ignore"):
         se = np.sqrt(np.einsum("gij,gjk,gik->gi", to_share, covariance, to_share))

@@ -15,6 +15,7 @@ from countnest.stats.mixed.records import LinearMixedFits, MixedModel
 from countnest.stats.mixed.scales import standardized
 from countnest.stats.mixed.shares import Components, Shares, components_of, share_intervals, term_slopes
 from countnest.stats.mixed.tests import df_left, parts_at
+from countnest.stats.mixed.weights import normalized
 
 __all__ = ["Signed", "signed_components", "variance_components", "variance_shares"]
 
@@ -37,22 +38,34 @@ def signed_components(
     Notes
     -----
     The correlation is that of two samples of one group, for an average sample where the column of the term is not
-    constant. Its interval is by the delta method, from the expected information. R counterpart: nlme::gls with
-    corCompSymm.
+    constant. Its interval is by the delta method, from the expected information, on the scale of log(1 + m ratio) with
+    the m samples of the largest group, which covers the range of the ratio. In groups of m samples this is Fisher's z
+    for intraclass correlations, log((1 + (m - 1) r) / (1 - r)), from r = -1 / (m - 1) to 1. Source: Fisher (1925),
+    Statistical Methods for Research Workers, chapter 7. R counterpart: nlme::gls with corCompSymm, whose intervals of
+    the correlation are on such a scale, too.
     """
     model, fits = standardized(model, fits)
     parts = parts_at(y, model, weights, fits, np.eye(model.matrix.shape[1])[:1])
     inverse = kenward_roger.information_inverse(parts.products, parts.traces, df_left(parts, model))
-    ratio = fits.theta[:, 0] * term_slopes(model)[0, 0]
-    with np.errstate(invalid="ignore"):  # genes without a fit
-        se = np.sqrt(2.0 * inverse[:, 0, 0]) * term_slopes(model)[0, 0] / (1.0 + ratio) ** 2
-    correlation, reach = ratio / (1.0 + ratio), float(scipy.special.ndtri(0.5 + level / 2.0)) * se
-    return Signed(
-        as_float(ratio * fits.sigma**2),
-        as_float(correlation),
-        as_float(np.maximum(correlation - reach, -1.0)),
-        as_float(np.minimum(correlation + reach, 1.0)),
-    )
+    theta, slope, largest = fits.theta[:, 0], term_slopes(model)[0, 0], _largest_group(model, weights)
+    ratio, whole = theta * slope, 1.0 + theta * largest
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # genes without a fit, or without an end
+        reach = float(scipy.special.ndtri(0.5 + level / 2.0)) * np.sqrt(2.0 * inverse[:, 0, 0]) * largest / whole
+        low, high = ((whole * np.exp(side * reach) - 1.0) * slope / largest for side in (-1.0, 1.0))
+        return Signed(
+            as_float(ratio * fits.sigma**2),
+            as_float(ratio / (1.0 + ratio)),
+            as_float(1.0 - 1.0 / (1.0 + low)),
+            as_float(1.0 - 1.0 / (1.0 + high)),
+        )
+
+
+def _largest_group(model: MixedModel, weights: FloatArray | None) -> FloatArray:
+    """Return the largest sum (G,) or (1,) of squares of the column of a term within a group: of ones, its samples."""
+    term = model.terms[0]
+    squares = term.columns[:, 0] ** 2 * (1.0 if weights is None else normalized(weights))
+    groups = np.eye(term.n_levels)[term.codes]
+    return as_float((np.atleast_2d(squares) @ groups).max(axis=1))
 
 
 def variance_components(model: MixedModel, fits: LinearMixedFits) -> tuple[Components, ...]:
