@@ -69,12 +69,13 @@ OF_QUESTIONS = """
   errors are up to {correlated_most}, and false discovery proportions with exponential variances {correlated_fdp}.
 """
 OF_DEFAULTS = """
-- **Kind of test.** Moderated strata, where the study is balanced and has no weights: type I errors of {strata} at
-  0.05 and {strata_small} at 0.001. Without balance averaged tests between families. Elsewhere t and F tests by
-  Kenward-Roger.
+- **Kind of test.** The default, "t", is t and F tests by Kenward-Roger, which suit every design. Moderated strata are
+  better where the study is balanced and has no weights: type I errors of {strata} at 0.05 and {strata_small} at 0.001.
+  Without balance averaged tests are, between families.
 - **Bound.** With variances kept at zero or above, where families do not differ, tests by Kenward-Roger reject
   {kr_zero_within} within families and {kr_zero_between} between them, at 0.05. Without the bound these are
-  {free_zero_within} and {free_zero_between}. A model with one random intercept is better without it.
+  {free_zero_within} and {free_zero_between}. The default is `bounded=True`, which suits every design; a model with
+  one random intercept is better with `bounded=False`.
 - **Degrees of freedom.** Kenward-Roger, bounded: {kr} over all questions and scenarios. Satterthwaite:
   {satterthwaite}; its degrees of freedom jump to the residual ones where a fit is singular. Containment: that of
   Kenward-Roger in balanced studies, and {containment_odd} between families where samples are lost.
@@ -85,8 +86,8 @@ OF_DEFAULTS = """
   (vst) and {kr_voom_power} (voom), by Kenward-Roger. With moderated strata variance stabilized counts have more in
   small studies, because one prior fits genes with few counts and with many: {strata_between} between 6, 12 and 24
   families, and {log2_between} with log2 counts; false discovery proportions are {vst_fdp} and {log2_fdp}. So "vst"
-  with strata; "log2", which needs no fitted trend and no 1,000 genes, elsewhere. Weights, as those of voom, exclude
-  strata.
+  with strata; the default, "log2", which needs no fitted trend and no 1,000 genes, elsewhere. Weights, as those of
+  voom, exclude strata.
 """
 WHY = """
 The methods were chosen with these studies in view. {fresh} One in 20 sets of so many numbers has one outside by
@@ -145,7 +146,7 @@ def advice(found: Found, fresh: Found) -> list[str]:
     numbers = values(found)
     questions, defaults = (items(text.format(**numbers)) for text in (OF_QUESTIONS, OF_DEFAULTS))
     table = TABLE.strip().splitlines()
-    lines = ["## Advice", "", *table, "", *questions, "", "## Defaults of cn.lmm", "", *defaults]
+    lines = ["## Advice", "", *table, "", *questions, "", "## What to choose in cn.lmm", "", *defaults]
     return [*lines, "", "## Outside the limits", "", *outside(found, fresh)]
 
 

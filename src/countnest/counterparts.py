@@ -1,4 +1,4 @@
-"""Names of DESeq2, PyDESeq2, edgeR and limma and their counterparts here, consulted for every unknown name.
+"""Names of DESeq2, PyDESeq2, edgeR, limma and lme4 and their counterparts here, consulted for every unknown name.
 
 These names are not aliases: there is one way to write a thing. Another name is answered with the right one, by an
 `UnknownNameError` (an AttributeError) for names and by an `ArgumentError` (a TypeError) for arguments.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from countnest import limma_names
+from countnest import limma_names, mixed_names
 from countnest.errors import UnknownNameError, suggestion
 from countnest.public import HOMES
 
@@ -110,15 +110,7 @@ NAMES = {
     "plot_dispersions": "cn.plot_dispersion(dds.genes, dds.dispersion_trend)",
     "plotSparsity": "cn.plot_sparsity(dds.counts(normalized=True))",
     # mixed models
-    "lmer": "cn.lmm(dds), with random terms in the design of the data set",
-    "lme": "cn.lmm(dds), with random terms in the design of the data set",
-    "dream": 'cn.lmm(dds, values="voom"), then .test("dream", fit="lmm")',
-    "glmer": "cn.glmm(dds); of one response: cn.glmm(cn.single_response(formula, data))",
-    "glmer_nb": "cn.glmm(dds); of one response: cn.glmm(cn.single_response(formula, data))",
-    "glmmTMB": "cn.glmm(dds); of one response: cn.glmm(cn.single_response(formula, data))",
-    "glmmPQL": 'cn.glmm(dds, method="pql"); of one response: dds = cn.single_response(formula, data)',
-    "ranef": "cn.random_effects(dds)",
-    "VarCorr": "cn.variance_components(dds)",
+    **mixed_names.NAMES,
     # what an AnnData object has, as the data set of PyDESeq2 does
     "X": "dds.counts(), genes x samples",
     "layers": "dds.counts(normalized=True), dds.mu(), dds.cooks()",
@@ -172,6 +164,7 @@ ARGUMENTS = {
     **limma_names.ARGUMENTS,
     "coef(fit)": "an argument of cn.gene_estimates(dds, fit=), which has the coefficients of any fit",
     "results(fit)": "an argument of queries: dds.effect('condition').test(fit=)",
+    **mixed_names.ARGUMENTS,
     "countData": "counts=",
     "colData": "samples=",
     "metadata": "samples=",

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any, Literal, TypeGuard, cast, get_args
 
 from countnest.errors import OptionError, suggestion
+from countnest.mixed_names import WORDS
 
 __all__ = [
     "AltHypothesis",
@@ -58,6 +59,9 @@ def check_option(name: str, value: object, allowed: object) -> None:
     words = get_args(allowed) or (tuple(allowed) if isinstance(allowed, Iterable) else ())
     if not isinstance(value, str) or value not in words:
         shown = ", ".join(repr(word) for word in words)
+        own = WORDS.get(value) if isinstance(value, str) else None
+        if own in words:
+            raise OptionError(f"{name}={value!r} is {own!r} here; use one of {shown}.")
         raise OptionError(f"{name}={value!r} is not known; use one of {shown}.{suggestion(value, words)}")
 
 

@@ -11,7 +11,8 @@ from architecture.tree import FILES, ROOT, TEXTS, at_import, folder, libraries, 
 # the single files of the foundation do. `__init__` holds the public names, which the shell command uses too.
 LAYERS = (
     ("errors", "remedies", "options", "arrays", "drafts", "files", "memory", "progress", "version", "cache",
-     "compilation", "protected", "public", "signature", "counterparts", "limma_names", "display", "centring"),
+     "compilation", "protected", "public", "signature", "counterparts", "limma_names", "mixed_names", "display",
+     "centring"),
     ("kernels",),
     ("parallel", "stats", "design"),
     ("containers", "queries"),

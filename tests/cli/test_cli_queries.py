@@ -283,7 +283,7 @@ def test_random_terms_are_planned_and_not_fitted(folder, tmp_path, capsys, monke
     finished = inside(tmp_path, capsys, monkeypatch, "design", *options)
     assert finished.returncode == 0
     assert "stratum: between family, 20 residual degrees of freedom" in finished.stdout
-    advice = "Hold the groups fixed, --design '~ family + treat1*treat2'; mixed models are fitted in Python"
+    advice = "hold them fixed, --design '~ family + treat1*treat2'. Comparisons between groups need a mixed model"
     assert finished.stderr.startswith("warning: The command has fixed effects only")
     assert advice in finished.stderr
     run = inside(tmp_path, capsys, monkeypatch, "run", "--counts", folder / "counts.csv", *options, "--out", "out")

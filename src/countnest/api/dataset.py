@@ -23,7 +23,7 @@ from countnest.containers.gene_info import matched_info
 from countnest.counterparts import Answering
 from countnest.design.build import build_design
 from countnest.design.levels.text import level_text
-from countnest.design.random.refusal import needs_mixed
+from countnest.design.random.refusal import FITTED_BY, needs_mixed, no_such_fit
 from countnest.display import Described, first_of
 from countnest.errors import (
     MissingStepError,
@@ -358,7 +358,10 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
             return self._last_fit()
         if not self._fits:
             self._last_fit()  # which says what is missing, where nothing is fitted
-        check_option("fit", name, (self._last, *self._fits))
+        if name not in self._fits:
+            if name in FITTED_BY:
+                raise OptionError(no_such_fit(name, self.fits))
+            check_option("fit", name, self.fits)
         return self._fits[name].bind(self._data, self._design, self._engine_aside())
 
     def _is_untouched(self) -> bool:

@@ -27,6 +27,8 @@ from countnest.stats.glm.layout import Layout
 
 __all__ = ["Handling"]
 
+OTHER_MODEL = "this is another model: dispersions and the fit are dropped; size factors stay."
+
 # What was told once already in this session.
 _TOLD: set[str] = set()
 
@@ -240,10 +242,7 @@ class Handling:
 
     @design.setter
     def design(self, design: str | pd.DataFrame | FloatArray) -> None:
-        options = {**self._design_options, "design": copy.deepcopy(checked_design(design)), "same_as": None}
-        built = redesigned(options, self._data.sheet)
-        self._design_options = options
-        self._take_design(built)
+        self._redesign(design)
 
     def with_design(self, design: str | pd.DataFrame | FloatArray) -> Self:
         """Return a copy with another design, as `design` is set; the data set stays as it is.
@@ -256,17 +255,27 @@ class Handling:
         ['Intercept']
         """
         new = self.copy()
-        new.design = design
+        new._fits = {}
+        fits = f": {', '.join(self._fits)}" if self._fits else ""
+        note = f"the copy has the size factors, not the dispersions and the fits, which stay in the original{fits}."
+        new._redesign(design, note if self._has_estimates() else None)
         return new
 
-    def _take_design(self, design: Design) -> None:
+    def _redesign(self, design: str | pd.DataFrame | FloatArray, note: str | None = OTHER_MODEL) -> None:
+        """Build another design and take it; `note` is what is said where something had been estimated."""
+        options = {**self._design_options, "design": copy.deepcopy(checked_design(design)), "same_as": None}
+        built = redesigned(options, self._data.sheet)
+        self._design_options = options
+        self._take_design(built, note)
+
+    def _take_design(self, design: Design, note: str | None = OTHER_MODEL) -> None:
         """Take another design of the same samples, and say what it is and what it costs."""
-        is_fitted = self._has_estimates()
+        is_fitted = self._has_estimates() or note not in (None, OTHER_MODEL)
         self._put_design(design)
         self._keep_factors()
         announce(design, progress(self._quiet))
-        if is_fitted:
-            progress(self._quiet).note("this is another model: dispersions and the fit are dropped; size factors stay.")
+        if is_fitted and note:
+            progress(self._quiet).note(note)
 
     @property
     def samples(self) -> pd.DataFrame:

@@ -27,6 +27,9 @@ _POSTERIOR = "posterior"
 # Tests of logarithms of counts to which half a count was added.
 _ADDED = ("moderated t", "moderated F")
 
+# Methods of fits of mixed models: of transformed counts, and all.
+_OF_LOGARITHMS, _OF_MIXED = "linear mixed model", "mixed model"
+
 # What a test against a threshold is of, and what it is called in edgeR and limma.
 _BEYOND = {
     "greaterAbs": "|log2 fold change| > {:g}",
@@ -187,6 +190,7 @@ class ResultsInfo(Described):
             "adjustment": self.p_adjust,
             "infinite": self._infinite(),
             "rate": self._rate(),
+            "fitted_by": f"cn.{'lmm' if _OF_LOGARITHMS in self.method else 'glmm'}",
             "small": f" or |log2 fold change| < {self.lfc_threshold:g}" if self.lfc_threshold > 0 else "",
         }
 
@@ -229,8 +233,8 @@ class ResultsInfo(Described):
 
     def _infinite(self) -> str:
         """Describe the infinite estimate of a group without counts, and the reliability of its p-value."""
-        if self.test in _ADDED:
-            return "no fold change is infinite here, for half a count is added to all"
+        if self.test in _ADDED or _OF_LOGARITHMS in self.method:
+            return "no fold change is infinite here, for a constant is added to all counts"
         is_mle = self.shrinkage is None and self.estimate is None
         change = f"the {'' if is_mle else 'maximum likelihood '}fold change is infinite"
         if self.shrunken_test:
@@ -239,6 +243,9 @@ class ResultsInfo(Described):
             return f"{change}, and that a posterior mean is not is due to a weak prior of the coefficients"
         if self.test in _WITH_LIKELIHOODS:
             return f"{change}, and the p-value is valid"
+        if _OF_MIXED in self.method:
+            other = "test('lrt') of a fit by method='laplace'"
+            return f"{change} and its {self.test} p-value is unreliable; use a likelihood ratio test, {other}"
         other = advised("test('averaged') or test('lrt')", "--test averaged")
         return f"{change} and its Wald p-value is unreliable; use a likelihood ratio test, {other}"
 

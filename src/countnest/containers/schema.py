@@ -17,7 +17,7 @@ class Column:
     ----------
     meaning
         What it holds, in words; braces are filled from the record of a table: {label}, {tested}, {estimate}, {rows},
-        {error}, {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}, {rate}, {of_modes}; {row},
+        {error}, {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}, {rate}, {fitted_by}, {of_modes}; {row},
         the part that the name of the column ends with; where the null distribution was scaled, {times}, {before};
         and {null}, of p-values.
     unit
@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "logCPM": Column("average log2 counts per million", "log2"),
         "AveExpr": Column("mean of log2 counts per million", "log2"),
         "code": Column(
-            "how the fit of the mixed model ended{of_modes}: 0 converged, 1 singular, others: see cn.lmm", "code"
+            "how the fit of the mixed model ended{of_modes}: 0 converged, 1 singular, others: see {fitted_by}", "code"
         ),
         "dispersion": Column(
             "dispersion of the mixed model{of_modes}: variance beyond Poisson over the square of the mean", "1"

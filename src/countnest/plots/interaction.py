@@ -14,8 +14,9 @@ from countnest.containers.gene_info import called, gene_by_name
 from countnest.containers.info import ResultsInfo
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
+from countnest.design.design import Design
 from countnest.design.levels.order import as_factor
-from countnest.errors import OptionError, kind_of, suggestion
+from countnest.errors import OptionError, kind_of, listing, suggestion
 from countnest.options import names_given
 from countnest.plots.counts import DesignedStudy
 from countnest.queries.rows import NamedCell
@@ -90,8 +91,8 @@ class _Gene:
 def plot_interaction(
     dds: FittedStudy,
     gene: str,
-    x: str = "treat2",
-    by: str | None = "treat1",
+    x: str | None = None,
+    by: str | None = None,
     block: str | Sequence[str] | None = None,
     *,
     fit: str | None = None,
@@ -111,9 +112,10 @@ def plot_interaction(
     gene
         The label of the gene, or a symbol that no other gene has.
     x
-        The factor on the x axis.
+        The factor on the x axis. None: the design has one or two factors, or one interaction of two, besides its
+        blocks and groups; on the axis is the one that varies within them, otherwise the last, and `by` is the other.
     by
-        The factor whose levels stand side by side; None for all samples together.
+        The factor whose levels stand side by side; None, with `x`: all samples together.
     block
         The column, or columns, of the sample sheet that tell the blocks; by default the blocks of the design, or the
         groups of its first random term.
@@ -131,7 +133,8 @@ def plot_interaction(
     Raises
     ------
     OptionError
-        The data set has no such gene, or several of this symbol; or the sample sheet no such column.
+        The data set has no such gene, or several of this symbol; the sample sheet has no such column; or the design
+        has more factors than can be drawn, or none, and no `x` was given.
     ContrastError
         `x` or `by` is not a factor of the design.
     """
@@ -140,6 +143,8 @@ def plot_interaction(
     if not callable(getattr(dds, "means", None)):
         raise OptionError(f"plot_interaction needs a fitted DESeqDataSet; got {kind_of(dds)}.")
     gene = gene_by_name(gene, dds.gene_info.index, dds.gene_info)
+    if x is None:
+        x, by = _axes_of(dds.design, by)
     drawn = _gene(dds, gene, (x, by), block, fit)
     ax = new_axes(width=max(6.8, 0.55 * len(drawn.means))) if ax is None else ax
     _draw_blocks(ax, drawn, block if isinstance(block, str) else "block")
@@ -149,6 +154,37 @@ def plot_interaction(
     caption(ax, called(dds.gene_info, gene))
     legend_above(ax, columns=len(drawn.x_levels) + 2)
     return figure_of(ax)
+
+
+def _axes_of(design: Design, by: str | None) -> tuple[str, str | None]:
+    """Return the factors to draw of a design, on the x axis and side by side; `by` is the second if it was given."""
+    blocks = [*design.nesting.blocks, *(term.factors for term in design.random)]
+    groups = {name for block in design.nesting.blocks for name in block[-1:]} | {
+        name for term in design.random for name in term.factors
+    }
+    factors = [name for name in design.levels if name not in groups]
+    pairs = [term for term in design.full.terms if len(term) == 2 and set(term) <= set(factors)]
+    if len(factors) > 2 and len(pairs) == 1:
+        factors = list(pairs[0])
+    if by is not None and by not in factors:
+        return factors[-1] if factors else by, by  # the question about means refuses it
+    factors = [name for name in factors if name != by]
+    if not 1 <= len(factors) <= (2 if by is None else 1):
+        which = listing(factors) if factors else "none"
+        raise OptionError(
+            f"give x=, and by= or by=None: the design '{design.formula}' has the factors {which} to draw."
+        )
+    if len(factors) == 1:
+        return factors[0], by
+    own = [name for name in factors if any(_varies_within(design.sheet, name, block) for block in blocks)]
+    x = own[0] if len(own) == 1 else factors[1]
+    return x, factors[0] if x == factors[1] else factors[1]
+
+
+def _varies_within(sheet: pd.DataFrame, name: str, block: Sequence[str]) -> bool:
+    """Return whether a factor has several levels within some block."""
+    both = [*dict.fromkeys([*block, name])]
+    return name not in block and len(sheet[both].drop_duplicates()) > len(sheet[list(block)].drop_duplicates())
 
 
 def _gene(

@@ -20,6 +20,7 @@ from countnest.options import is_number
 from countnest.queries.estimable import functional
 from countnest.queries.query import Query
 from countnest.queries.rows import Row
+from countnest.queries.strata import mixed_model_advice
 from countnest.queries.weights import mistaken_numbers, require_usable
 from countnest.remedies import advised, as_factor, option
 
@@ -220,9 +221,11 @@ def _dropped_level(design: Design, factor: str, level: str) -> str:
     outer, first = design.nesting.data.get(factor, ()), design.levels[factor][0]
     python = f"effect('{factor}', levels=('{level}', '{first}'))"
     averages = advised(python, option("query", f"{factor}[{level} - {first}]"))
+    dropped = f"the coefficient '{factor}{level}' was dropped{why}{blocks}"
+    if any(factor in design.nesting.parents(block[-1]) for block in design.nesting.blocks):
+        return f"{dropped}, which the design holds fixed. {mixed_model_advice(design)}"
     within = f"compare levels of '{factor}' within one level of '{outer[0]}'" if outer else ""
-    advice = within or f"compare averages over cells instead: {averages}"
-    return f"the coefficient '{factor}{level}' was dropped{why}{blocks}; {advice}."
+    return f"{dropped}; {within or f'compare averages over cells instead: {averages}'}."
 
 
 def _lists(design: Design, items: Sequence[Sequence[str]], list_values: Sequence[float]) -> Query:
@@ -330,6 +333,10 @@ def _as_levels(design: Design, name: str) -> str:
         pairs = itertools.permutations(zip(levels, written, strict=True), 2)
         for (high, numerator), (low, denominator) in pairs if (factor,) in design.full.terms else ():
             if name == result_name(factor, level=(factor, numerator, denominator)):
+                main = {column for column, term in zip(design.columns, design.terms, strict=True) if term == (factor,)}
+                lost = [level for level in (high, low) if level != levels[0] and f"{factor}{level}" not in main]
+                if lost:
+                    return f" For {_dropped_level(design, factor, lost[0])}"
                 how = advised(f"contrast=('{factor}', '{high}', '{low}')", f"--contrast {factor},{high},{low}")
                 return f" Levels are compared, either way round, by {how}."
     return ""

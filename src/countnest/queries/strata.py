@@ -12,7 +12,7 @@ from countnest.design.design import Design
 from countnest.errors import StratumError, listing
 from countnest.remedies import advised, option
 
-__all__ = ["Stratum", "between_message", "block_indicators", "refuse_between", "strata"]
+__all__ = ["Stratum", "between_message", "block_indicators", "mixed_model_advice", "refuse_between", "strata"]
 
 Stratum = Literal["within", "between", "none"]
 
@@ -84,20 +84,20 @@ def between_message(design: Design, labels: Sequence[str]) -> str:
     return (
         f"{listing(labels)} {compare} blocks, the levels of {listing(blocks)}, which the design holds fixed{varies}: "
         "the answer would hold for these particular blocks only, because the standard error does not include the "
-        f"variation between blocks. {_mixed_model(design)} Alternatives: {within}sum the counts of each block and "
-        f"compare the sums in a design without blocks; or use {option('allow_fixed_blocks', True)} for an answer about "
-        "these blocks only."
+        f"variation between blocks. {mixed_model_advice(design)} Alternatives: {within}sum the counts of each "
+        f"block and compare the sums in a design without blocks; or use {option('allow_fixed_blocks', True)} for an "
+        "answer about these blocks only."
     )
 
 
-def _mixed_model(design: Design) -> str:
+def mixed_model_advice(design: Design) -> str:
     """Return the call that answers a question between blocks: a model in which the blocks are random."""
     from countnest.design.random.writing import blocks_as_random
 
     formula = blocks_as_random(design)
     call = "cn.lmm(dds), with a design that has the blocks as a random term, such as '(1 | family)'"
     if formula is not None:
-        call = f"cn.lmm(dds.with_design({formula!r}))"
+        call = f"mixed = cn.lmm(dds.with_design({formula!r})), then the same query of mixed with test(fit='lmm')"
     return advised(
         f"A mixed model, in which blocks are random, answers it: {call}.",
         "A mixed model, in which blocks are random, answers it, in Python: cn.lmm.",

@@ -15,6 +15,7 @@ from countnest.errors import (
     MissingStepError,
     OptionError,
     SamplesError,
+    StratumError,
 )
 
 FORMULA = "~ treat1*treat2 + (1 | family)"
@@ -193,7 +194,9 @@ def test_a_data_set_without_a_mixed_model_says_which_call_fits_one(study):
     cn.lmm(dds, quiet=True)
     with pytest.raises(MissingStepError, match=r"no fit by DESeq2's method.*test\(fit=\.\.\.\) with 'lmm'"):
         dds.effect("treat1").test()
-    with pytest.raises(OptionError, match="fit='glmm' is not known; use one of 'deseq2', 'lmm'"):
+    with pytest.raises(
+        OptionError, match=r"fit='glmm' is not known; this data set has 'lmm'\. cn\.glmm\(dds\) makes it"
+    ):
         dds.effect("treat1").test(fit="glmm")
     for part in (dds[:10], dds.with_design("~ treat1 + (1 | family)")):
         with pytest.raises(MissingStepError, match=r"no fit yet: the design .* has random terms"):
@@ -246,3 +249,28 @@ def test_dispersions_without_a_trend_are_told_in_the_words_of_mixed_models(study
     flat = pd.DataFrame(20, index=study.counts.index, columns=study.counts.columns)
     with pytest.raises(OptionError, match="no dispersions to shrink to: use family='poisson'"):
         cn.glmm(made(study, counts=flat), dispersion="shrunken", quiet=True)
+
+
+def test_advice_after_a_refusal_can_be_followed(study):
+    fixed = cn.DESeqDataSet(study.counts, study.samples, design="~ family + treat1*treat2", quiet=True)
+    advice = r"mixed = cn\.lmm\(dds\.with_design\('~ treat1\*treat2 \+ \(1 \| family\)'\)\), then the same query"
+    cn.DESeq(fixed, quiet=True)
+    query = fixed.effect("treat1", levels=("B", "A"))
+    with pytest.raises(StratumError, match=advice):
+        query.test()
+    with pytest.raises(ContrastError, match=advice):
+        fixed.results(name="treat1_B_vs_A")
+    mixed = cn.lmm(fixed.with_design("~ treat1*treat2 + (1 | family)"), quiet=True)
+    assert mixed.effect("treat1", levels=("B", "A")).test(fit="lmm").pvalue.notna().any()
+    with pytest.raises(OptionError, match=r"fit='lmm' is not known; this data set has 'deseq2'.*another has it"):
+        query.test(fit="lmm")
+
+
+def test_a_copy_with_another_design_says_that_the_original_keeps_its_fits(study, caplog):
+    dds = cn.lmm(made(study), quiet=True)
+    with caplog.at_level("INFO", logger="countnest"):
+        dds.with_design("~ treat1 + (1 | family)")
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert "not the dispersions and the fits, which stay in the original: lmm" in said
+    assert "dropped" not in said
+    assert list(dds.fits) == ["lmm"]

@@ -155,3 +155,19 @@ def test_the_title_has_the_symbol(dds):
     finally:
         dds.gene_info = None
     assert plot_interaction(dds, "g00007").axes[0].get_title(loc="left") == "g00007"
+
+
+def test_axes_come_from_the_design(study):
+    made = cn.DESeqDataSet(
+        study.counts, study.samples.rename(columns={"treat1": "parent", "treat2": "drug"}),
+        design="~ parent*drug + (1 | family)", reference={"parent": "A", "drug": "None"}, quiet=True,
+    )  # fmt: skip
+    cn.lmm(made, quiet=True)
+    ax = plot_interaction(made, "g00001", fit="lmm").axes[0]
+    own = plot_interaction(made, "g00001", x="drug", by="parent", fit="lmm").axes[0]
+    assert labels(ax) == labels(own)
+    np.testing.assert_array_equal(np.concatenate(dots(ax)[0]), np.concatenate(dots(own)[0]))
+    one = made.with_design("~ drug + (1 | family)")
+    assert len(dots(plot_interaction(cn.lmm(one, quiet=True), "g00001", fit="lmm").axes[0])[0]) == 2
+    with pytest.raises(OptionError, match=r"give x=, and by= or by=None: the design '~ 1 .*' has the factors none"):
+        plot_interaction(made.with_design("~ 1 + (1 | family)"), "g00001", fit="lmm")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from countnest.errors import DesignError, listing
@@ -11,7 +11,10 @@ from countnest.remedies import advised
 if TYPE_CHECKING:
     from countnest.design.design import Design
 
-__all__ = ["needs_mixed", "one_correlation", "refuse_random"]
+__all__ = ["FITTED_BY", "needs_mixed", "no_such_fit", "one_correlation", "refuse_random"]
+
+# Functions that make fits of their names.
+FITTED_BY = ("edger", "limma", "lmm", "glmm")
 
 
 def refuse_random(design: Design, method: str, instead: str = "") -> None:
@@ -37,8 +40,9 @@ def refuse_random(design: Design, method: str, instead: str = "") -> None:
         f"{method} has fixed effects only, and the design '{design.formula}' has the random {_terms(design)} {labels}. "
         + advised(
             f"Fit a mixed model: cn.lmm(dds) of log counts, or cn.glmm(dds) of counts{blocks}.",
-            f"Hold the groups fixed{f', --design {fixed!r}' if fixed else ''}; mixed models are fitted in Python, by "
-            "cn.lmm(dds) or cn.glmm(dds).",
+            (f"Within groups hold them fixed, --design {fixed!r}. " if fixed else "")
+            + "Comparisons between groups need a "
+            "mixed model, which is fitted in Python, by cn.lmm(dds) or cn.glmm(dds).",
         )
         + (f" {instead}" if instead else "")
     )
@@ -55,6 +59,14 @@ def needs_mixed(design: Design, fits: Sequence[str]) -> str:
             f"test(fit=...) with {listing(fits)}; cn.gene_estimates(dds, fit=...) has their coefficients."
         )
     return f"there is no fit yet: {has}, so fit a mixed model, cn.lmm(dds) of log counts or cn.glmm(dds) of counts."
+
+
+def no_such_fit(name: str, fits: Iterable[str]) -> str:
+    """Return that a data set with some `fits` has none of the name that a function in `FITTED_BY` gives."""
+    return (
+        f"fit={name!r} is not known; this data set has {listing(fits)}. cn.{name}(dds) makes it in the data set that "
+        f"it is given, and returns that: of another = cn.{name}(dds.with_design(...)), another has it, and dds has not."
+    )
 
 
 def one_correlation(design: Design) -> str:

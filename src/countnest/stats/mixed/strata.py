@@ -207,7 +207,8 @@ def _require_balance(strata: Strata) -> None:
     if not strata.balanced:
         raise DesignError(
             "Tests by strata need a balanced layout, in which each coefficient is estimated within one stratum: "
-            "fit a mixed model and test with Kenward and Roger's degrees of freedom."
+            "test with 'averaged', which moderates both variances in any layout and takes one random intercept and no "
+            "weights, or with 't', by Kenward and Roger's degrees of freedom."
         )
 
 
