@@ -12,6 +12,7 @@ from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.inputs import probability
 from countnest.api.mixed_fits import mixed_access
 from countnest.arrays import FloatArray
+from countnest.compilation import listening
 from countnest.design.random.term import RandomTerm
 from countnest.errors import OptionError, listing
 from countnest.options import check_flags
@@ -157,7 +158,8 @@ def random_effects(
     access = mixed_access(dds, "random_effects", fit)
     place = place_of_term(dds._design.random, term)
     chosen = dds._design.random[place]
-    found = access.effects()[place]
+    with listening(dds._engine_aside().progress):
+        found = access.effects()[place]
     values = found.sd if se else found.values
     if coef:
         values = values + _fixed_of(access.coefficients(), dds._design.names, chosen)[:, np.newaxis]

@@ -11,6 +11,7 @@ from countnest.api.dataset import CountDataSet, require_data_set
 from countnest.api.expressed import effective_of_kept, kept_genes, warn_of_unused, with_size_factors
 from countnest.api.inputs import gene_by_sample
 from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.compilation import listening
 from countnest.containers.transformed import Transformed
 from countnest.containers.values import MOST_LOG2
 from countnest.design.random.checks import check_mixed
@@ -138,7 +139,8 @@ def lmm(
     kept = kept_genes(dds, False if alone else filter)
     engine = dds._engine(n_threads, quiet)
     factors = with_size_factors(dds, engine).factors
-    fitted, precision, scale = _responses(dds, values, weights, kept, factors)
+    with listening(engine.progress):
+        fitted, precision, scale = _responses(dds, values, weights, kept, factors)
     model = mixed_model(dds._design)
     fits = LinearData(fitted, precision, model, engine).fit(model, reml=reml, bounded=bounded)
     dds._last_engine = engine

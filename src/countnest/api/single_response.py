@@ -13,9 +13,11 @@ from scipy.special import log_ndtr
 from countnest.api.deseq2 import DESeqDataSet
 from countnest.api.inputs import by_label, given_numbers
 from countnest.arrays import FloatArray, as_float
+from countnest.compilation import listening
 from countnest.design.design import Design
 from countnest.errors import DesignError, FormulaError, OptionError, SamplesError, kind_of, listing, warn
 from countnest.options import ResidualType, check_flags, check_option
+from countnest.progress import progress
 from countnest.signature import checked_arguments
 from countnest.stats.glm.residual import (
     deviance_residuals,
@@ -263,10 +265,11 @@ def glm_nb(
     counts, factors = dds.counts().iloc[0].astype(float), dds.size_factors
     y, logs = as_float(counts.to_numpy()[np.newaxis]), as_float(np.log(np.asarray(factors))[np.newaxis])
     alpha = None if theta is None else as_float(np.array([1.0 / theta]))
-    found = fit_glm_nb(y, logs, design.matrix, alpha)
-    _check_outcome(int(found.outcome[0]), design)
     one = as_float(np.ones((len(counts), 1)))
-    null = fit_glm_nb(y, logs, one, as_float(1.0 / found.theta))
+    with listening(progress(quiet=False)):
+        found = fit_glm_nb(y, logs, design.matrix, alpha)
+        null = fit_glm_nb(y, logs, one, as_float(1.0 / found.theta))
+    _check_outcome(int(found.outcome[0]), design)
     return _record(formula, design, counts, logs, found, null, given=theta is not None)
 
 

@@ -1,5 +1,7 @@
 """One response: negative binomial regression as MASS has it, and mixed models of a data set of one gene."""
 
+import importlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from mixed_count_cases import classic
 from scipy.stats import nbinom, norm, poisson
 
 import countnest as cn
+from countnest import compilation
 from countnest.errors import (
     CountnestWarning,
     CountsError,
@@ -16,6 +19,9 @@ from countnest.errors import (
     OptionError,
     SamplesError,
 )
+from countnest.progress import TqdmProgress
+
+single_response_module = importlib.import_module("countnest.api.single_response")
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +185,17 @@ def test_a_single_gene_without_size_factors_is_refused_by_mixed_models(cells):
     for fit in (cn.lmm, cn.glmm):
         with pytest.warns(CountnestWarning, match="4 levels"), pytest.raises(NormalizationError, match="single gene"):
             fit(dds)
+
+
+def test_compilation_is_announced_while_one_response_is_fitted(monkeypatch):
+    heard = []
+    fit = single_response_module.fit_glm_nb
+
+    def fit_and_look(*arguments):
+        heard.append(compilation._here.progress)
+        return fit(*arguments)
+
+    monkeypatch.setattr(single_response_module, "fit_glm_nb", fit_and_look)
+    cn.glm_nb("counts ~ RNAi", cn.datasets.cells())
+    assert [type(each) for each in heard] == [TqdmProgress, TqdmProgress]
+    assert compilation._here.progress is None
