@@ -42,6 +42,7 @@ class Handling:
         _design: Design
         _layout: Layout
         _design_options: dict[str, Any]
+        _fits: dict[str, Any]
         _given: FloatArray | None
         _given_by_gene: bool
         _factors_estimated: bool

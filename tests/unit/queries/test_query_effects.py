@@ -254,7 +254,7 @@ def test_the_guard():
     assert "'group[B - A]' compares blocks, the levels of 'family'" in text
     assert "'group' differs between blocks" in text
     assert "allow_fixed_blocks=True" in text
-    assert "answers it: cn.lmm(dds.with_design('~ group*treat + (1 | family)'))." in text
+    assert "answers it: mixed = cn.lmm(dds.with_design('~ group*treat + (1 | family)')), then" in text
     matrix = design(simple.matrix, same_as=SIMPLE)
     assert "cn.lmm(dds), with a design that has the blocks as a random term" in between_message(matrix, ["group"])
     with in_the_shell():
