@@ -18,8 +18,8 @@ class Column:
     meaning
         What it holds, in words; braces are filled from the record of a table: {label}, {tested}, {estimate}, {rows},
         {error}, {interval}, {statistic}, {test}, {adjustment}, {infinite}, {small}, {rate}, {of_modes},
-        {fitted_by}; {row}, the part that the name of the column ends with; where the null distribution was scaled, {times}, {before};
-        and {null}, of p-values.
+        {fitted_by}; {row}, the part that the name of the column ends with; where the null distribution was
+        scaled, {times}, {before}; and {null}, of p-values.
     unit
         'log2', 'counts' (normalized), 'probability', 'statistic', 'degrees of freedom', 'code', or 'true or false'.
     """
