@@ -121,8 +121,8 @@ def test_what_there_is_not_is_refused_and_named(study, fitted):
         cn.glmm(made(study), method="posterior", reml=False, quiet=True)
     with pytest.raises(OptionError, match="no degrees of freedom"):
         cn.glmm(made(study), method="posterior", df="residual", quiet=True)
-    sheet = study.samples.assign(dose=np.linspace(0.0, 1.0, len(study.samples)))
-    dds = cn.DESeqDataSet(study.counts, sheet, design="~ dose + (dose || family)", quiet=True)
+    sheet = study.samples.assign(batch=[f"b{i % 6}" for i in range(len(study.samples))])
+    dds = cn.DESeqDataSet(study.counts, sheet, design="~ treat1 + (1 | family) + (1 | batch)", quiet=True)
     with pytest.raises(DesignError, match="one random term with one column"):
         cn.glmm(dds, method="posterior", quiet=True)
 
