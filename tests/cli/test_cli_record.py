@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from countnest.cli.record import DEPENDENCIES, _plain
+from countnest.cli.record import DEPENDENCIES
+from countnest.containers.record import plain
 
 
 def test_every_dependency_is_recorded():
@@ -21,7 +22,7 @@ def test_records_become_plain():
         "numbers": [np.int64(3), np.float64(0.5), True, None, np.inf, -np.inf, float("nan")],
         "path": Path("counts.csv"),
     }
-    assert json.loads(json.dumps(_plain(record), allow_nan=False)) == {
+    assert json.loads(json.dumps(plain(record), allow_nan=False)) == {
         "trend": {"fit_type": "parametric", "coefficients": [0.01, None]},
         "levels": {"dex": ["untrt", "trt"]},
         "numbers": [3, 0.5, True, None, "inf", "-inf", None],
