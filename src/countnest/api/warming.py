@@ -118,7 +118,7 @@ def _fit_as_edger(example: DESeqDataSet) -> None:
 
 
 def _fit_random_terms(example: DESeqDataSet) -> None:
-    """Fit linear mixed models with one random column and with two, and one of counts, and test them."""
+    """Fit mixed models with one random column and with two, linear ones and those of counts, and test them."""
     y = np.log2(example._data.counts[:5] + 0.5)
     columns = np.column_stack([np.ones(_SAMPLES), np.arange(float(_SAMPLES))])
     for k in (1, 2):
@@ -126,9 +126,9 @@ def _fit_random_terms(example: DESeqDataSet) -> None:
         fits = fit_linear(y, model)
         contrast_tests(y, model, None, fits, np.eye(model.matrix.shape[1]))
         predicted_effects(y, model, None, fits)
+        fit_counts(example._data.counts[:5], np.zeros((1, _SAMPLES)), model)
     groups = RandomEffects(np.arange(_SAMPLES) // 4, columns[:, :1])
     model, offset = MixedModel(example._design.matrix, (groups,)), np.zeros((1, _SAMPLES))
-    fit_counts(example._data.counts[:5], offset, model)
     fit_posterior(example._data.counts[:5], offset, model, Question(np.eye(model.matrix.shape[1])), 0.1, 0.3)
 
 
