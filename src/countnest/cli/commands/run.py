@@ -1,0 +1,61 @@
+"""The command `countnest run`: its options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from countnest.cli.checks import check_request, given_options
+from countnest.cli.command import Careful
+from countnest.cli.options.data import DESIGN, READING
+from countnest.cli.options.fit import FIT
+from countnest.cli.options.kinds import with_options
+from countnest.cli.options.question import QUESTIONS, TESTING
+from countnest.cli.options.writing import WRITING
+from countnest.cli.request import DEFAULT_TESTS, Request
+
+__all__ = ["run"]
+
+_HELP = """\
+Test every gene, and write tables, figures and a record into a folder.
+
+The data are --counts, --samples and a --design, or a STUDY that is shipped with the package, such as airway, with its
+own design and contrast. Counts are a table, or what featureCounts, STAR, htseq-count, Salmon, kallisto, RSEM, oarfish,
+nf-core/rnaseq, AnnData, R or Cell Ranger wrote.
+
+Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, methods.txt, run.json,
+dispersion.png of DESeq2's method and, for each --query, query_1.csv and so on; for several --contrast results_1.csv and
+ma_1.png, results_2.csv and ma_2.png in their order. All of them are written at the end or, after an error, none. They
+take the place of what an earlier run has left in the folder.
+
+A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several, joined by ':', ask for an interaction;
+'| factor' asks in each level, '| factor=level' in one; slope(number), mean(query) and joint(query; query).
+
+\b
+Examples:
+  countnest run airway --test averaged
+  countnest run airway --method edger
+  countnest run --counts C.csv --samples S.csv --design "~ cell + dex" \\
+      --reference dex=untrt --contrast dex,trt,untrt --out dex
+  countnest run --counts C.csv --samples S.csv --design "~ family + treat1*treat2" \\
+      --query "treat2[E - None] | treat1" --query "joint(treat2[E - None] : treat1[pairwise])"
+"""
+
+
+@click.command(
+    cls=Careful,
+    context_settings={"show_default": True},
+    help=_HELP,
+    short_help="Test every gene; write tables and figures.",
+)
+@click.argument("study", required=False)
+@with_options(READING, DESIGN, QUESTIONS, TESTING, FIT, WRITING)
+def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
+    """Collect the options and run the analysis."""
+    test = arguments["test"] or DEFAULT_TESTS.get(arguments["method"])
+    request = Request(**{**arguments, "test": test})
+    check_request(request, given_options(click.get_current_context()))
+    from countnest.cli.run import run_request  # not before: numpy, pandas and numba take their time
+
+    run_request(request)

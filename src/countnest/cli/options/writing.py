@@ -1,0 +1,31 @@
+"""Options of what is written and shown, and of the threads."""
+
+from __future__ import annotations
+
+import click
+
+from countnest.cli.options.kinds import FILE
+
+__all__ = ["WRITING"]
+
+WRITING = (
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        metavar="NUMBER",
+        help="Threads to use; the results do not depend on it.  [default: COUNTNEST_NUM_THREADS, or all processors]",
+    ),
+    click.option(
+        "--out",
+        type=FILE,
+        metavar="DIR",
+        help="Folder for the results.  [default: countnest-STUDY, or countnest-results]",
+    ),
+    click.option(
+        "--force",
+        is_flag=True,
+        show_default=False,
+        help="Write even into a folder that holds other files; these are not changed.",
+    ),
+    click.option("--quiet", is_flag=True, show_default=False, help="Show no progress."),
+)
