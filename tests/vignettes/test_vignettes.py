@@ -33,7 +33,7 @@ def texts(cell):
     return found
 
 
-def test_there_are_seven():
+def test_the_folder_has_these_in_order():
     assert [path.stem for path in NOTEBOOKS] == [
         "01_quickstart",
         "02_nested_interactions",
@@ -42,6 +42,7 @@ def test_there_are_seven():
         "05_choosing_a_method",
         "06_mixed_models",
         "07_single_response",
+        "09_files_to_counts",
     ]
 
 
