@@ -43,6 +43,7 @@ def test_the_folder_has_these_in_order():
         "06_mixed_models",
         "07_single_response",
         "09_files_to_counts",
+        "10_when_things_look_wrong",
     ]
 
 

@@ -25,10 +25,12 @@ __all__ = ["plot_pvalues"]
 _BINS: Final = (2, 1000)
 # Parts of the histogram, and by how many standard errors their heights must differ to be worth a word.
 _LOW, _MIDDLE, _HIGH = (0.0, 0.1), (0.3, 0.7), (0.9, 1.0)
+_LEFT, _RIGHT = (0.1, 0.55), (0.55, 1.0)  # the floor beside the peak of small p-values
 _ERRORS: Final = 4.0
 _RATIO: Final = 1.15
+_SPREAD: Final = "the test is cautious, or a hidden factor or swapped samples spread the groups"
 _OF_THRESHOLD: Final = "a test against a threshold: level only for changes of its size"
-_LINE: Final = 80  # characters of a title
+_LINE, _SHORT_LINE = 80, 64  # characters of a title, and of a line in the figure
 
 
 @overload
@@ -129,25 +131,27 @@ def _data(results: Results, alpha: float, bins: int) -> pd.DataFrame:
         "verdict": verdict,
         "expected": verdict.tested / bins,
         "null": verdict.null_share * verdict.tested / bins,
-        "reading": _reading(p_value[is_tested]) if results.info.lfc_threshold == 0 else _OF_THRESHOLD,
+        "reading": _OF_THRESHOLD if results.info.lfc_threshold else _reading(p_value[is_tested], verdict.called),
     }
     return data
 
 
-def _reading(p_value: FloatArray) -> str:
-    """Return what the shape of the histogram says."""
+def _reading(p_value: FloatArray, called: int) -> str:
+    """Return what the shape of the histogram says, where so many adjusted p-values are small."""
     if len(p_value) < FEWEST:
         return "too few genes to read the shape"
     low, middle, high = (_height(p_value, part) for part in (_LOW, _MIDDLE, _HIGH))
     if _is_higher(high, middle):
         if _is_higher(low, middle):
             return "many near 0 and near 1: a test of one side, or few counts; see the genes near 1"
-        return "more and more towards 1: the test is cautious, or a hidden factor spreads the groups"
+        return f"more and more towards 1: {_SPREAD}"
     if _is_higher(middle, low):
-        return "fewer near 0 than in the middle: the test is cautious, or a hidden factor spreads the groups"
+        return f"fewer near 0 than in the middle: {_SPREAD}"
     if _is_higher(low, middle):
         return "many near 0 above a level floor: real effects, as it should be"
-    return "level: no sign of effects"
+    if _is_higher(_height(p_value, _RIGHT), _height(p_value, _LEFT)):
+        return ("beside the peak at 0 more and more" if called else "rising") + f" towards 1: {_SPREAD}"
+    return "level but for a few small ones: few effects" if called else "level: no sign of effects"
 
 
 def _height(p_value: FloatArray, part: tuple[float, float]) -> tuple[float, float]:
@@ -169,7 +173,7 @@ def _words(verdict: Verdict, reading: str) -> str:
             f"genes with p < {verdict.alpha:g}: {verdict.observed:,}; by chance: {round(verdict.expected):,}",
             f"genes without an effect (pi0): {100 * verdict.null_share:.0f} %",
             f"adjusted p < {verdict.alpha:g}: {verdict.called:,}",
-            reading,
+            fill(reading, _SHORT_LINE),
         ]
     )
 

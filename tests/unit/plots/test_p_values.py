@@ -41,6 +41,9 @@ def test_the_shape_is_read():
     n = 2000
     for p_value, words in (
         (uniform(n), "level: no sign"),
+        (np.concatenate([uniform(n), np.full(9, 1e-8)]), "level but for a few small ones: few effects"),
+        (np.concatenate([uniform(n) ** 0.8, np.full(99, 1e-8)]), "beside the peak at 0 more and more towards 1"),
+        (np.concatenate([uniform(n) ** 0.8, uniform(99) / 20.0 + 0.01]), "rising towards 1: the test is cautious"),
         (np.concatenate([uniform(n), uniform(n) ** 6]), "real effects"),
         (uniform(n) ** 0.5, "towards 1: the test is cautious"),
         (np.concatenate([uniform(n), uniform(n) ** 9, 1.0 - uniform(n) ** 9]), "near 0 and near 1"),
