@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from countnest.api.shrinkage import lfc_shrink as lfc_shrink
     from countnest.api.single_response import glm_nb as glm_nb
     from countnest.api.single_response import single_response as single_response
+    from countnest.api.to_anndata import to_anndata as to_anndata
+    from countnest.api.to_anndata import to_rank_genes_groups as to_rank_genes_groups
     from countnest.api.transformations import fpkm as fpkm
     from countnest.api.transformations import fpm as fpm
     from countnest.api.transformations import norm_transform as norm_transform

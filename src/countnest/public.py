@@ -50,6 +50,7 @@ _BY_HOME = {
     "api.saving": ("load", "save"),
     "api.shrinkage": ("lfc_shrink",),
     "api.single_response": ("glm_nb", "single_response"),
+    "api.to_anndata": ("to_anndata", "to_rank_genes_groups"),
     "api.transformations": ("fpkm", "fpm", "norm_transform", "rlog", "variance_stabilizing_transformation", "vst"),
     "api.tximport": ("dataset_from_tximport",),
     "api.two_step": ("two_step",),

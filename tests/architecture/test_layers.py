@@ -33,7 +33,7 @@ ONLY_IN = {
     "matplotlib": ("plots",),
     "click": ("cli",),
     "tqdm": ("progress",),
-    "anndata": ("api.pseudobulk",),
+    "anndata": ("api.pseudobulk", "api.to_anndata"),
     "joblib": ("parallel.pool",),
     "threadpoolctl": ("parallel.run",),
     "concurrent": ("parallel",),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from countnest.containers.narrow import GeneTable
+from countnest.containers.ranking import MissingGenes, RankBy, matrix_of
 from countnest.containers.results import Results, decisive
 from countnest.containers.table_file import write_table
 from countnest.counterparts import Answering
@@ -133,6 +134,29 @@ class ResultsSet(Answering):
         shared = ["baseMean", *known]
         others = [part.table.drop(columns=shared).add_suffix(f": {label}") for label, part in self.parts.items()]
         return pd.concat([whole[["baseMean"]], *others, whole[known]], axis=1)
+
+    def to_decoupler(
+        self, by: RankBy | None = None, *, ids: str | None = None, missing: MissingGenes = "drop"
+    ) -> pd.DataFrame:
+        """Return the scores of the genes, contrasts x genes: ``decoupler.mt.ulm(rs.to_decoupler(), net)``.
+
+        Parameters
+        ----------
+        by, ids
+            As in `Results.ranked`.
+        missing
+            What becomes of genes that have no score in some of the contrasts: "drop" leaves them out, "zero" gives them
+            0, no change. decoupler takes no missing values.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> study = cn.simulate.groups(genes=100, sizes=(3, 3, 3), rng=1)
+        >>> dds = cn.DESeqDataSet(study.counts, study.samples, design="~ group", quiet=True).deseq(quiet=True)
+        >>> dds.effect("group", levels="pairwise").test().to_decoupler().shape
+        (3, 100)
+        """
+        return matrix_of(self.parts, by, ids, missing)
 
     def summary(self, alpha: float | None = None, *, file: TextIO | None = None) -> None:
         """Print the summary of every contrast."""

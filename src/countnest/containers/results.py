@@ -18,6 +18,7 @@ from countnest.containers.info import ResultsInfo
 from countnest.containers.methods_text import MethodsText, methods_text
 from countnest.containers.narrow import GeneTable, as_text
 from countnest.containers.null_scale import null_heading
+from countnest.containers.ranking import RankBy, matrix_of, ranked_genes
 from countnest.containers.record import results_record
 from countnest.containers.schema import JOINT_CHANGE, SD_OF, column_of
 from countnest.containers.summary import Decisive, Summary, decisive_column, level_of, numbers_of, summarize
@@ -173,6 +174,65 @@ class Results(Columns):
         if _checked_lfc(lfc, self.table) > 0:
             table = table[table["log2FoldChange"].abs() > lfc]
         return GeneTable(table)
+
+    def ranked(self, by: RankBy | None = None, *, ids: str | None = None) -> pd.Series[float]:
+        """Return all genes ranked from up to down, for gene set enrichment: ``gseapy.prerank(res.ranked(), sets)``.
+
+        Parameters
+        ----------
+        by
+            What ranks: "stat", with the sign of the change; "log2FoldChange", of which shrunken ones are preferable; or
+            "pvalue", -log10 of it with the sign of the change. None: "stat", or "log2FoldChange" in a table without.
+        ids
+            The column of the table that has the identifiers of the gene sets, such as symbols; None: the labels of the
+            genes. Of several genes with one identifier the one with the highest mean count stays.
+
+        Returns
+        -------
+        pandas.Series
+            By gene, the largest first. Genes without a p-value take no part, such as those with an outlier.
+
+        Raises
+        ------
+        OptionError
+            There is no such column, or the test is one of several rows, whose statistic has no direction.
+
+        Notes
+        -----
+        p-values of zero count as the smallest number above zero.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> dds = cn.DESeq(cn.make_example_dataset(200, 6, beta_sd=1.0), quiet=True)
+        >>> ranked = cn.results(dds).ranked()
+        >>> bool(ranked.is_monotonic_decreasing), bool(ranked.index.is_unique)
+        (True, True)
+        """
+        return ranked_genes(self, by, ids)
+
+    def to_decoupler(self, by: RankBy | None = None, *, ids: str | None = None) -> pd.DataFrame:
+        """Return the scores of the genes as one row, for decoupler: ``decoupler.mt.ulm(res.to_decoupler(), net)``.
+
+        Parameters
+        ----------
+        by, ids
+            As in `ranked`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row, named after the comparison, with a column for each gene that has a score, in the order of the
+            table. `ResultsSet.to_decoupler` has a row for each comparison.
+
+        Examples
+        --------
+        >>> import countnest as cn
+        >>> dds = cn.DESeq(cn.make_example_dataset(200, 6, beta_sd=1.0), quiet=True)
+        >>> cn.results(dds).to_decoupler().index.to_list()
+        ['condition B vs A']
+        """
+        return matrix_of({self.info.label: self}, by, ids, "drop")
 
     def methods(self) -> MethodsText:
         """Return a paragraph for the methods section of a paper, with the papers that it cites.
