@@ -71,13 +71,13 @@ def scores_of(results: Tested, by: RankBy | None) -> FloatArray:
 def identifiers(table: pd.DataFrame, ids: str | None) -> pd.Index:
     """Return the names of the genes as text, from the column `ids`, '' where it has none; None: their labels."""
     if ids is None:
-        return pd.Index(table.index.astype(str), name=table.index.name)
+        return pd.Index([str(label) for label in table.index], dtype=object, name=table.index.name)
     if not isinstance(ids, str) or ids not in table:
         raise OptionError(
             f"ids={ids!r} is no column of the table.{suggestion(ids, table)} Its columns are {listing(table, 30)}."
         )
-    column = table[ids].astype(object)
-    return pd.Index(column.where(column.notna(), "").astype(str).to_numpy(), name=ids)
+    names = ["" if missing else str(name) for name, missing in zip(table[ids], table[ids].isna(), strict=True)]
+    return pd.Index(names, dtype=object, name=ids)
 
 
 def matrix_of(parts: Mapping[str, Tested], by: RankBy | None, ids: str | None, missing: MissingGenes) -> pd.DataFrame:
