@@ -116,6 +116,8 @@ if TYPE_CHECKING:
     from countnest.plots.changes import plot_changes as plot_changes
     from countnest.plots.counts import plot_counts as plot_counts
     from countnest.plots.dispersion import plot_dispersion as plot_dispersion
+    from countnest.plots.distances import plot_distances as plot_distances
+    from countnest.plots.heatmap import plot_heatmap as plot_heatmap
     from countnest.plots.interaction import plot_interaction as plot_interaction
     from countnest.plots.ma import plot_ma as plot_ma
     from countnest.plots.p_values import plot_pvalues as plot_pvalues

@@ -84,6 +84,8 @@ _BY_HOME = {
     "plots.changes": ("plot_changes",),
     "plots.counts": ("plot_counts",),
     "plots.dispersion": ("plot_dispersion",),
+    "plots.distances": ("plot_distances",),
+    "plots.heatmap": ("plot_heatmap",),
     "plots.interaction": ("plot_interaction",),
     "plots.ma": ("plot_ma",),
     "plots.p_values": ("plot_pvalues",),

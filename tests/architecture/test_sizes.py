@@ -51,6 +51,7 @@ WIDE = {
     "make_example_dataset",
     "nested",
     "plot_counts",
+    "plot_heatmap",
     "points",
     "top_table",
 }

@@ -3,6 +3,8 @@
 from countnest.plots.changes import plot_changes
 from countnest.plots.counts import plot_counts
 from countnest.plots.dispersion import plot_dispersion
+from countnest.plots.distances import plot_distances
+from countnest.plots.heatmap import plot_heatmap
 from countnest.plots.interaction import plot_interaction
 from countnest.plots.ma import plot_ma
 from countnest.plots.p_values import plot_pvalues
@@ -16,6 +18,8 @@ __all__ = [
     "plot_changes",
     "plot_counts",
     "plot_dispersion",
+    "plot_distances",
+    "plot_heatmap",
     "plot_interaction",
     "plot_ma",
     "plot_pca",

@@ -11,7 +11,7 @@ from matplotlib.text import Annotation
 from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.plots.figure import INK, figure_of
 
-__all__ = ["write_names"]
+__all__ = ["short_names", "write_names"]
 
 # Where a name may stand: in these directions from its point, at these distances (points of 1/72 inch).
 _DIRECTIONS = np.deg2rad(np.arange(0.0, 360.0, 30.0) + 15.0)
@@ -22,6 +22,13 @@ _GAP = 1.5  # between two names, points
 # What a place costs: another name or the frame in its way, a point behind it, a point of the distance.
 _BLOCKED, _HIDDEN, _FAR = 1000.0, 1.0, 0.25
 _MOST = 4000  # of the points that names avoid
+
+
+def short_names(names: Sequence[str], most: int) -> list[str]:
+    """Return names of at most so many characters: of longer ones both ends, unless that would make two names one."""
+    half = (most - 1) // 2
+    short = [name if len(name) <= most else f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}" for name in names]
+    return short if len(set(short)) == len(set(names)) else list(names)
 
 
 def write_names(ax: Axes, names: Sequence[str], x: FloatArray, y: FloatArray, avoid: FloatArray) -> None:

@@ -10,10 +10,10 @@ import pandas as pd
 
 from countnest.arrays import FloatArray, as_float
 from countnest.containers.transformed import Transformed
-from countnest.design.levels.order import as_factor
-from countnest.errors import OptionError, SamplesError, counted, listing
-from countnest.options import check_flags, names_given
-from countnest.plots.counts import grouping_columns
+from countnest.errors import OptionError, counted
+from countnest.options import check_flags
+from countnest.plots.sheet import factor_of, is_number, sheet_columns
+from countnest.plots.transformed import checked_number, transformed_table
 from countnest.signature import checked_arguments
 from countnest.stats.transform.principal import most_variable, principal_components
 
@@ -115,52 +115,13 @@ def plot_pca(
     Hotelling (1933), Journal of Educational Psychology 24:417, doi:10.1037/h0071325.
     """
     check_flags(return_data=return_data)
-    table = _table(transformed)
-    groups = _groups(samples, intgroup, table.columns)
+    table = transformed_table(transformed, "principal components are")
+    groups = sheet_columns(samples, intgroup, table.columns)
     chosen = _components(pcs, any_number=return_data)
     data, n_genes = _data(table, groups, ntop, chosen)
     if return_data:
         return data
     return _drawn(data, groups, [f"PC{k}" for k in chosen], n_genes, ax)
-
-
-def _table(transformed: Transformed | pd.DataFrame) -> pd.DataFrame:
-    """Return the transformed counts, checked, as a table of float64."""
-    table = transformed.table if isinstance(transformed, Transformed) else transformed
-    if not isinstance(table, pd.DataFrame):
-        raise OptionError(
-            f"principal components are made of transformed counts, not of a {type(table).__name__}; give vst(dds) or a "
-            "DataFrame, genes x samples."
-        )
-    try:
-        values = table.to_numpy(dtype=np.float64)
-    except (TypeError, ValueError):
-        raise OptionError("the transformed counts have values that are not numbers; give vst(dds).") from None
-    wrong = ~np.isfinite(values).all(axis=1)
-    if wrong.any():
-        raise OptionError(
-            f"the transformed counts have missing or infinite values in {counted(int(wrong.sum()), 'gene')}: "
-            f"{listing(table.index[wrong])}. Drop these genes."
-        )
-    return pd.DataFrame(values, index=table.index, columns=table.columns)
-
-
-def _groups(samples: pd.DataFrame | None, intgroup: str | Sequence[str] | None, labels: pd.Index) -> pd.DataFrame:
-    """Return the columns that form the groups, in the order of the samples; no columns without `intgroup`."""
-    if intgroup is None or not names_given("intgroup", intgroup):
-        return pd.DataFrame(index=labels)
-    if samples is None:
-        raise OptionError(f"intgroup={intgroup!r} needs the sample sheet; give samples=dds.samples.")
-    names = grouping_columns(intgroup, samples)
-    missing = labels[~labels.isin(samples.index)]
-    if len(missing):
-        raise SamplesError(
-            f"the sample sheet lacks {counted(len(missing), 'sample')} of the transformed counts: {listing(missing)}."
-        )
-    twice = samples.index[samples.index.duplicated() & samples.index.isin(labels)].unique()
-    if len(twice):
-        raise SamplesError(f"the sample sheet holds more than once: {listing(twice)}. Give one row for each sample.")
-    return samples.loc[labels, names]
 
 
 def _components(pcs: Sequence[int], *, any_number: bool) -> list[int]:
@@ -176,9 +137,7 @@ def _components(pcs: Sequence[int], *, any_number: bool) -> list[int]:
 
 def _data(table: pd.DataFrame, groups: pd.DataFrame, ntop: int, chosen: list[int]) -> tuple[pd.DataFrame, int]:
     """Return components and groups by sample, and the number of genes that were used."""
-    if not isinstance(ntop, (int, np.integer)) or isinstance(ntop, bool) or ntop < 1:
-        raise OptionError(f"ntop={ntop!r} genes cannot be chosen; give a whole number of 1 or more.")
-    values = as_float(table)
+    ntop, values = checked_number("ntop", ntop), as_float(table)
     n_genes, n = values.shape
     available = min(int(ntop), n_genes, n - 1)
     if max(chosen) > available:
@@ -196,24 +155,11 @@ def _data(table: pd.DataFrame, groups: pd.DataFrame, ntop: int, chosen: list[int
     return data, len(top)
 
 
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
-
-
-def _factor(column: pd.Series) -> pd.Series:
-    """Return a column as a factor of the levels that occur; missing values form the last level."""
-    factor = as_factor(column)
-    factor = factor.cat.rename_categories([str(level) for level in factor.cat.categories])
-    if factor.isna().any():
-        factor = factor.cat.add_categories(["NA"]).fillna("NA")
-    return factor
-
-
 def _joined(groups: pd.DataFrame) -> pd.Series:
     """Return the group of each sample: numbers unchanged, otherwise levels joined, in the order of levels."""
-    if groups.shape[1] == 1 and _is_number(groups.iloc[:, 0]):
+    if groups.shape[1] == 1 and is_number(groups.iloc[:, 0]):
         return groups.iloc[:, 0]
-    factors = [_factor(groups[name]) for name in groups]
+    factors = [factor_of(groups[name]) for name in groups]
     codes = np.column_stack([factor.cat.codes for factor in factors])
     labels = np.array([_JOIN.join(levels) for levels in zip(*factors, strict=True)], dtype=object)
     order = np.lexsort(codes.T[::-1])
@@ -228,7 +174,7 @@ def _drawn(data: pd.DataFrame, groups: pd.DataFrame, names: list[str], n_genes: 
     ax = new_axes(*_size(scores, _legend_width(data, groups))) if ax is None else ax
     if not groups.shape[1]:
         _scatter(ax, scores, BLUE, "o")
-    elif _is_number(data["group"]):
+    elif is_number(data["group"]):
         _draw_numbers(ax, scores, data["group"].to_numpy(dtype=np.float64, na_value=np.nan), str(groups.columns[0]))
     else:
         _draw_groups(ax, scores, data["group"], groups)
@@ -253,7 +199,7 @@ def _size(scores: FloatArray, legend: float) -> tuple[float, float]:
 
 def _legend_width(data: pd.DataFrame, groups: pd.DataFrame) -> float:
     """Return about how many inches wide the legend is."""
-    if not groups.shape[1] or _is_number(data["group"]):
+    if not groups.shape[1] or is_number(data["group"]):
         return 0.0
     levels = data["group"].cat.categories
     return _legend_columns(len(levels)) * (0.4 + 0.075 * max(map(len, levels)))
@@ -318,7 +264,7 @@ def _looks(group: pd.Series, groups: pd.DataFrame) -> dict[str, tuple[str, str]]
     levels = group.cat.categories
     places = [divmod(k, len(colours))[::-1] for k in range(len(levels))]
     if groups.shape[1] == 2:
-        first, second = (_factor(groups[name]).cat for name in groups)
+        first, second = (factor_of(groups[name]).cat for name in groups)
         if len(first.categories) <= len(colours) and len(second.categories) <= len(_MARKERS):
             of_sample = dict(zip(group, zip(first.codes, second.codes, strict=True), strict=True))
             places = [of_sample[level] for level in levels]

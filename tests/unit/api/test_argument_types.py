@@ -26,6 +26,8 @@ NEEDED = {
     "likelihood_ratio": {"reduced": "~ 1"},
     "plot_changes": {"found": None, "gene": "g5"},
     "plot_counts": {"gene": "g5"},
+    "plot_distances": {"transformed": None},
+    "plot_heatmap": {"transformed": None},
     "plot_ma": {"results": None},
     "plot_pvalues": {"results": None},
     "plot_upset": {"found": None},
