@@ -33,6 +33,8 @@ DEPENDENCIES = (
     "matplotlib",
     "tqdm",
     "click",
+    "orjson",
+    "isal",
 )
 
 _INPUTS = ("study", "counts", "samples", *READING)
