@@ -35,6 +35,8 @@ ONLY_IN = {
     "tqdm": ("progress",),
     "anndata": ("api.pseudobulk", "api.to_anndata"),
     "joblib": ("parallel.pool",),
+    "orjson": ("containers.table_text",),
+    "isal": ("containers.table_file",),
     "threadpoolctl": ("parallel.run",),
     "concurrent": ("parallel",),
     "threading": ("parallel", "progress", "compilation"),

@@ -12,10 +12,9 @@ from countnest.cli.found import Answered, Compared, file_names
 from countnest.containers.table_file import write_table
 from countnest.plots.dispersion import plot_dispersion
 from countnest.plots.ma import plot_ma
+from countnest.plots.saving import save_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from countnest.cli.fitted import FittedTables
     from countnest.options import Method
 
@@ -33,10 +32,6 @@ _FILES: Final = {
 }
 # Files of DESeq2's method alone.
 _DESEQ2: Final = ("dispersion.png",)
-
-_DPI: Final = 200
-# Of PNG: a tenth larger than at the usual level, in half the time.
-_COMPRESSION: Final = {"compress_level": 1}
 
 
 def planned_files(comparisons: Sequence[str], queries: Mapping[str, str], method: Method = "deseq2") -> dict[str, str]:
@@ -69,23 +64,19 @@ def write_outputs(
     """Write every file into `folder`; `record` is that of the run, without the names of the files."""
     for each in compared:
         each.results.to_csv(folder / each.table)
-        _draw(plot_ma(each.results), folder / each.figure)
+        save_figure(plot_ma(each.results), folder / each.figure)
     write_table(fitted.genes.rename_axis("gene"), folder / "genes.csv.gz")
     for answered in answers:
         answered.answer.to_csv(folder / answered.file)
     write_table(fitted.size_factors.rename("size_factor").rename_axis("sample").to_frame(), folder / "size_factors.csv")
     write_table(fitted.normalized.rename_axis("gene"), folder / "normalized_counts.csv.gz")
     if fitted.trend is not None:
-        _draw(plot_dispersion(fitted.genes, fitted.trend), folder / "dispersion.png")
+        save_figure(plot_dispersion(fitted.genes, fitted.trend), folder / "dispersion.png")
     (folder / METHODS).write_text(_methods(compared), encoding="utf-8")
     files = sorted({each.name for each in folder.iterdir()} | {RECORD})
     (folder / RECORD).write_text(
         json.dumps({**record, "files": files}, indent=2, allow_nan=False) + "\n", encoding="utf-8"
     )
-
-
-def _draw(figure: Figure, path: Path) -> None:
-    figure.savefig(path, dpi=_DPI, pil_kwargs=_COMPRESSION)
 
 
 def _methods(compared: Sequence[Compared]) -> str:
