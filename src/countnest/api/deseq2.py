@@ -691,11 +691,12 @@ class DESeqDataSet(CountDataSet):
         return self._state.fit.test if isinstance(self._state, Fitted) else super()._status()
 
     def to_r(self, path: FilePath, query: Query | None = None, *, fit: str | None = None) -> None:
-        """Write a folder with an R script and CSV files that redo the analysis in DESeq2, edgeR or limma.
+        """Write a folder with an R script and CSV files that redo the analysis in DESeq2, edgeR, limma or lme4.
 
         `Rscript analysis.R` in that folder writes results_1.tsv and so on: the Wald tests of DESeq2, the
-        quasi-likelihood F tests of edgeR, or the moderated t tests of limma, of every row of the query. The model
-        matrix, size factors and the genes that were fitted are in files, so that R estimates only what follows them.
+        quasi-likelihood F tests of edgeR, the moderated t tests of limma, or the t tests of lmerTest, of every row of
+        the query. The model matrix, size factors, and which genes were fitted are in files, for mixed models the log
+        counts, too, so that R estimates only what follows them.
 
         Parameters
         ----------
@@ -710,7 +711,7 @@ class DESeqDataSet(CountDataSet):
         ------
         OptionError
             The fit has what the script does not redo: observation weights, priors of coefficients, given dispersions,
-            sample weights, blocks, random terms.
+            sample weights, blocks, mixed models of counts, degrees of freedom that lmerTest has not.
         ContrastError
             The query belongs to another data set.
 

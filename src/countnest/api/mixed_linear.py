@@ -16,7 +16,8 @@ from countnest.containers.transformed import Transformed
 from countnest.containers.values import MOST_LOG2
 from countnest.design.random.checks import check_mixed
 from countnest.errors import OptionError, kind_of, listing
-from countnest.methods.mixed.linear import LinearData, StoredLinearMixed
+from countnest.methods.mixed.linear import StoredLinearMixed
+from countnest.methods.mixed.linear_data import LinearData
 from countnest.methods.mixed.linear_kinds import DfRule
 from countnest.methods.mixed.model import mixed_model
 from countnest.options import check_flags, check_option
@@ -145,7 +146,8 @@ def lmm(
     fits = LinearData(fitted, precision, model, engine).fit(model, reml=reml, bounded=bounded)
     dds._last_engine = engine
     mean = as_float(normalized_counts(dds._data.counts, factors).mean(axis=1))
-    return dds.add_fit(name, StoredLinearMixed(kept, mean, fitted, precision, fits, df, scale))
+    used = factors if isinstance(values, str) and values != "voom" else None
+    return dds.add_fit(name, StoredLinearMixed(kept, mean, fitted, precision, fits, df, scale, used))
 
 
 def _responses(

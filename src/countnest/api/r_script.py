@@ -1,4 +1,4 @@
-"""An analysis as an R script with its files, which DESeq2, edgeR or limma can redo."""
+"""An analysis as an R script with its files, which DESeq2, edgeR, limma or lme4 can redo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from countnest.api.r_script_mixed import linear_mixed, what_r_cannot_do
 from countnest.containers.counts import CountData
 from countnest.containers.table_file import write_table
 from countnest.design.design import Design
@@ -18,6 +19,7 @@ from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.methods.edger.fit import EdgeRFit
 from countnest.methods.fit import Fit
 from countnest.methods.limma.fit import LimmaFit
+from countnest.methods.mixed.linear import LinearMixedFit
 from countnest.queries.coefficients import coefficients
 from countnest.queries.export import matrix_lines
 from countnest.queries.query import Query
@@ -69,9 +71,12 @@ def write_r(data: CountData, query: Query, fit: Fit, path: FilePath) -> None:
         lines = _edger(fit, files)
     elif isinstance(fit, LimmaFit):
         lines = _limma(fit, files)
+    elif isinstance(fit, LinearMixedFit):
+        _refuse(what_r_cannot_do(fit))
+        lines = linear_mixed(fit, files)
     else:
         raise OptionError(
-            f"to_r() writes scripts for DESeq2, edgeR and limma, and this is a fit by {fit.method}. "
+            f"to_r() writes scripts for DESeq2, edgeR, limma and lme4's linear models, and this is a {fit.method}. "
             "Choose another, fit=."
         )
     weights = matrix_lines(query.design.columns, query.labels, query.matrix)

@@ -8,10 +8,12 @@ from typing import Any
 
 from countnest.containers.info import ResultsInfo
 from countnest.containers.references import REFERENCES
-from countnest.errors import counted
+from countnest.errors import counted, listing
 
 __all__ = ["MethodsText", "methods_text"]
 
+# As many comparisons are named.
+_LABELS = 12
 _ADJUSTMENTS = {
     "BH": "by the procedure of Benjamini and Hochberg (Benjamini and Hochberg 1995)",
     "none": "",
@@ -64,10 +66,12 @@ class MethodsText:
     __repr__ = __str__
 
 
-def methods_text(info: ResultsInfo) -> MethodsText:
-    """Return the methods paragraph of a table with this record."""
-    parts = (_data(info), *_model(info), _test(info), *_null(info), *_filtering(info), *_changes(info))
-    paragraph = " ".join(part for part in parts if part)
+def methods_text(info: ResultsInfo, *others: ResultsInfo) -> MethodsText:
+    """Return the methods paragraph of a table with this record, or of several, which are rows of one query."""
+    infos = (info, *others)
+    ends = [sentence for each in infos for sentence in (*_null(each), *_changes(each))]
+    parts = [_data(info), *_model(info), _test(infos), *_filtering(infos), *ends]
+    paragraph = " ".join(dict.fromkeys(part for part in parts if part))
     cited = sorted(key for key in REFERENCES if key in paragraph)
     return MethodsText(paragraph, tuple(REFERENCES[key] for key in cited))
 
@@ -160,21 +164,36 @@ def _mixed(info: ResultsInfo) -> Iterator[str]:
     cited = " (Breslow and Clayton 1993)" if "quasi-likelihood" in how else ""
     base = " (Bates et al. 2015)" if info.method.startswith("linear mixed") else ""
     yield f"A {method}{base} with {_design(info)} was fitted to every gene{how}{cited}."
-    if info.filtered_before:
+    details = _details(info)
+    if "values" in details:
+        yield f"The model is one of {details['values']}."
+    if details.get("normalization_factors"):
+        yield "Counts were normalized by normalization factors of every gene and sample."
+    elif details.get("size_factors"):
+        yield "Counts were normalized by size factors."
+    if "dispersions" in details:
+        yield f"Dispersions were {details['dispersions']}."
+    if "genes_fitted" not in details and info.filtered_before:
         yield "Genes with few counts were left out before the fit where that was asked for."
+    yield from _left_out(details)
 
 
-def _test(info: ResultsInfo) -> str:
+def _test(infos: tuple[ResultsInfo, ...]) -> str:
     """Return a sentence on the test."""
+    info = infos[0]
     by = f"by {_test_name(info)}"
+    plural = len(infos) > 1
+    labels = listing([f"'{each.label}'" for each in infos], _LABELS)
+    compared = f"The comparison{'s' if plural else ''} {labels} {'were' if plural else 'was'}"
     if info.test == "posterior":
-        return f"The comparison '{info.label}' was judged by its posterior distribution{_beyond(info)}."
+        whose = "their posterior distributions" if plural else "its posterior distribution"
+        return f"{compared} judged by {whose}{_beyond(info)}."
     if info.test == "LRT" and info.reduced:
         against = info.reduced if info.reduced.startswith("without") else f"the reduced model '{info.reduced}'"
         if info.reduced.startswith("without"):
             against = f"the model {against}"
         return f"Genes were tested {by} against {against}{_beyond(info)}."
-    return f"The comparison '{info.label}' was tested {by}{_beyond(info)}."
+    return f"{compared} tested {by}{_beyond(info)}."
 
 
 def _test_name(info: ResultsInfo) -> str:
@@ -208,8 +227,9 @@ def _null(info: ResultsInfo) -> Iterator[str]:
         yield f"The z-values were divided by {info.null_divisor:.3g}, the scale of the null distribution of all genes."
 
 
-def _filtering(info: ResultsInfo) -> Iterator[str]:
+def _filtering(infos: tuple[ResultsInfo, ...]) -> Iterator[str]:
     """Yield sentences on withheld p-values, filtering and adjustment."""
+    info = infos[0]
     if info.cooks_cutoff is not None and not info.shrunken_test:
         yield f"P-values of genes with a Cook's distance above {info.cooks_cutoff:.3g} were withheld."
     if info.outliers == "model":
@@ -219,8 +239,10 @@ def _filtering(info: ResultsInfo) -> Iterator[str]:
         return
     if info.independent_filtering:
         statistic = "mean normalized count" if info.filter_statistic == "baseMean" else info.filter_statistic
+        cutoffs = sorted({f"{each.filter_threshold:.3g}" for each in infos}, key=float)
+        cutoff = cutoffs[0] if len(cutoffs) == 1 else f"a cutoff of {cutoffs[0]} to {cutoffs[-1]}"
         yield (
-            f"Genes with a {statistic} below {info.filter_threshold:.3g} were left out by independent filtering "
+            f"Genes with a {statistic} below {cutoff} were left out by independent filtering "
             f"(Bourgon et al. 2010), tuned for a false discovery rate of {info.alpha:g}."
         )
     how = _ADJUSTMENTS.get(info.p_adjust, f"by the method '{info.p_adjust}'")

@@ -6,18 +6,20 @@ import html
 import sys
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from dataclasses import dataclass
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import numpy as np
 import pandas as pd
 
+from countnest.containers.methods_text import MethodsText, methods_text
 from countnest.containers.narrow import GeneTable
 from countnest.containers.ranking import MissingGenes, RankBy, matrix_of
 from countnest.containers.results import Results, decisive
-from countnest.containers.table_file import write_table
+from countnest.containers.table_file import write_json, write_table
 from countnest.counterparts import Answering
 from countnest.errors import ContrastError, OptionError, counted, listing, suggestion
 from countnest.files import FilePath
+from countnest.options import check_flags
 from countnest.signature import checked_methods
 
 __all__ = ["ResultsSet"]
@@ -164,9 +166,20 @@ class ResultsSet(Answering):
             print(f"\n{label}", end="", file=sys.stdout if file is None else file)
             part.summary(alpha, file=file)
 
-    def to_csv(self, path: FilePath) -> None:
-        """Write the long table, as `Results.to_csv` does."""
+    def methods(self) -> MethodsText:
+        """Return a paragraph on all contrasts for the methods section of a paper, with the papers that it cites."""
+        return methods_text(*(part.info for part in self.parts.values()))
+
+    def record(self) -> dict[str, Any]:
+        """Return what is needed to make each table again, `Results.record`, by its label, in the types of JSON."""
+        return {label: part.record() for label, part in self.parts.items()}
+
+    def to_csv(self, path: FilePath, *, record: bool = False) -> None:
+        """Write the long table, as `Results.to_csv` does; with `record`, `record()` beside it, as JSON."""
+        check_flags(record=record)
         write_table(self.table, path)
+        if record:
+            write_json(self.record(), f"{path}.json")
 
 
 def _count(part: Results) -> int:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import countnest as cn
+from cases import each
 
 REFERENCE = {"condition": "untreated", "type": "paired-end"}
 
@@ -66,6 +67,51 @@ def test_limma_finds_the_same_numbers(dds, tmp_path):
     ours = dds.effect("condition").test(fit="limma")
     names = {"log2FoldChange": "logFC", "stat": "t", "pvalue": "P.Value", "padj": "adj.P.Val"}
     same(ours[ours["pvalue"].notna()], table, names)
+
+
+def family_study(design, **options):
+    study = cn.simulate.nested(genes=40, families=3, sibs=2, rng=3)
+    reference = {"treat1": "A", "treat2": "None"}
+    found = cn.DESeqDataSet(study.counts, study.samples, design=design, reference=reference, quiet=True)
+    return cn.lmm(found, quiet=True, **options)
+
+
+@each(
+    ("design", "options"),
+    [
+        ("~ treat1 * treat2 + (1 | family)", {}),
+        ("~ treat1 * treat2 + (1 | family)", {"values": "voom", "df": "satterthwaite", "reml": False}),
+        ("~ treat1 * treat2 + (treat2 | family)", {"df": "satterthwaite"}),
+    ],
+)
+def test_lmer_finds_the_same_numbers(design, options, tmp_path):
+    mixed = family_study(design, **options)
+    folder = tmp_path / str(sorted(options)) / str(len(design))
+    mixed.to_r(folder, mixed.effect("treat2"), fit="lmm")
+    (table,) = from_r(folder, "pbkrtest")
+    ours = mixed.effect("treat2").test(fit="lmm")
+    fitted = ours[ours["pvalue"].notna() & (ours["code"] == 0)]
+    assert len(fitted) >= 5  # of genes whose variances are not zero
+    # lmer's search ends about 1e-5 before the optimum
+    names = {"log2FoldChange": "Estimate", "lfcSE": "Std. Error", "stat": "t value", "pvalue": "Pr(>|t|)"}
+    for own, name in names.items():
+        np.testing.assert_allclose(fitted[own], table[name].reindex(fitted.index), rtol=2e-4, atol=1e-5)
+
+
+def test_scripts_of_mixed_models_have_the_groups_and_refuse_what_lmertest_has_not(tmp_path):
+    mixed = family_study("~ treat1 * treat2 + (1 | family)")
+    mixed.to_r(tmp_path / "a", fit="lmm")
+    random = pd.read_csv(tmp_path / "a" / "random.csv", index_col=0)
+    np.testing.assert_array_equal(random["group1"], mixed.samples["family"])
+    assert "y ~ 0 + X + (1 | group1)" in (tmp_path / "a" / "analysis.R").read_text()
+    for options, words in (({"df": "containment"}, "the rule 'containment'"), ({"bounded": False}, "without a bound")):
+        other = family_study("~ treat1 * treat2 + (1 | family)", **options)
+        with pytest.raises(cn.errors.OptionError, match=words):
+            other.to_r(tmp_path / "b", fit="lmm")
+    cn.glmm(mixed, quiet=True)
+    with pytest.raises(cn.errors.OptionError, match="negative binomial mixed model"):
+        mixed.to_r(tmp_path / "b", fit="glmm")
+    assert not (tmp_path / "b").exists()
 
 
 def test_the_files_hold_the_counts_the_design_and_the_contrasts(dds, tmp_path):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +84,70 @@ def test_paragraphs_of_mixed_models_cite_their_degrees_of_freedom():
     text = methods_text(info)
     assert "linear mixed model (Bates et al. 2015) with the design '~ a + (1 | b)'" in text.paragraph
     assert any("10.2307/2533558" in each for each in text.references)
+
+
+def test_records_of_mixed_models_have_what_the_fit_was_made_with():
+    study = cn.simulate.nested(genes=60, families=3, rng=1)
+    formula, reference = "~ treat1 * treat2 + (1 | family)", {"treat1": "A", "treat2": "None"}
+    dds = cn.DESeqDataSet(study.counts, study.samples, design=formula, reference=reference, quiet=True)
+    cn.lmm(dds, quiet=True)
+    cn.glmm(dds, quiet=True)
+    cn.glmm(dds, method="pql", name="pql", quiet=True)
+    cn.glmm(dds, method="posterior", name="posterior", quiet=True)
+    query = dds.effect("treat2", at={"treat1": "A"})
+    linear, counts, quasi, posterior = (query.test(fit=name) for name in ("lmm", "glmm", "pql", "posterior"))
+    known = linear.record()["fit"]
+    np.testing.assert_allclose(known["size_factors"], counts.record()["fit"]["size_factors"])
+    assert (known["values"], known["df"], known["random"]) == ("log2 normalized counts", "kenward-roger", ["1 | family"])
+    assert known["genes_fitted"] == int((linear["padj_reason"] != "low_count").sum())
+    assert "The model is one of log2 normalized counts." in linear.methods().paragraph
+    told = {
+        "Dispersions were estimated gene by gene.": counts,
+        "penalised quasi-likelihood (Breslow and Clayton 1993)": quasi,
+        "judged by its posterior distribution": posterior,
+        "Dispersions were shrunken towards a trend over the mean.": posterior,
+        "normalized by size factors": counts,
+    }
+    for words, res in told.items():
+        assert words in res.methods().paragraph, (words, res.methods().paragraph)
+
+
+def test_several_contrasts_have_one_paragraph_and_a_record_each(tmp_path):
+    study = cn.simulate.nested(genes=300, families=3, rng=1)
+    formula, reference = "~ treat1 + treat1:ind + treat1:treat2", {"treat1": "A", "treat2": "None"}
+    dds = cn.DESeq(cn.DESeqDataSet(study.counts, study.samples, design=formula, reference=reference, quiet=True))
+    found = dds.effect("treat2", by="treat1").test()
+    paragraph = found.methods().paragraph
+    assert all(f"'{label}'" in paragraph for label in found)
+    assert "were tested by Wald tests" in paragraph
+    assert paragraph.count("Benjamini and Hochberg (") == paragraph.count("Negative binomial models") == 1
+    first = found[0].info
+    other = methods_text(first, replace(first, label="other", filter_threshold=10 * first.filter_threshold))
+    assert (
+        f"below a cutoff of {first.filter_threshold:.3g} to {10 * first.filter_threshold:.3g} were" in other.paragraph
+    )
+    found.to_csv(tmp_path / "table.csv", record=True)
+    record = json.loads((tmp_path / "table.csv.json").read_text())
+    assert record == {label: part.record() for label, part in found.items()}
+
+
+def test_paragraphs_name_hidden_factors_the_scaled_null_thresholds_and_ashr():
+    factor = cn.simulate.HiddenFactor(sd=0.6, correlation=0.1)
+    study = cn.simulate.groups(genes=900, sizes=(8, 8), base=(20, 2000), hidden=factor, rng=3)
+    dds = cn.DESeqDataSet(study.counts, study.samples, design="~ group", reference=study.reference, quiet=True)
+    cn.limma(cn.DESeq(dds, quiet=True), quiet=True)
+    comparison = ("group", "B", "A")
+    plain = dds.results(contrast=comparison)
+    told = {
+        "The model included 1 hidden factor found in the residuals": dds.results(
+            contrast=comparison, hidden_factors=1
+        ),
+        "The z-values were divided by": dds.results(contrast=comparison, null="scaled"),
+        "shrunken by adaptive shrinkage (Stephens 2017)": cn.lfc_shrink(dds, type="ashr", res=plain, quiet=True),
+        "beyond 1 in absolute value (McCarthy and Smyth 2009)": dds.effect("group").test(fit="limma", lfc_threshold=1),
+    }
+    for words, res in told.items():
+        assert words in res.methods().paragraph, (words, res.methods().paragraph)
 
 
 def test_every_citation_has_a_doi_and_only_cited_papers_are_listed(dds):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from countnest.methods.mixed.count_answers import (
     separated_counts,
     standard_deviations,
 )
-from countnest.methods.mixed.model import mixed_model, models_block, without
+from countnest.methods.mixed.model import mixed_model, models_block, recorded_factors, without
 from countnest.methods.mixed.protocol import MixedAccess, MixedComparison
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
@@ -190,7 +190,23 @@ class CountMixedFit(UnshrunkenFit):
             "dispersion": self.stored.fits.dispersion,
             **standard_deviations(self.design, self.model, self.stored.fits),
         }
-        return FitNotes(estimate=f"{likelihood}, {self.stored.integral}", columns=columns)
+        return FitNotes(estimate=f"{likelihood}, {self.stored.integral}", columns=columns, details=self._details())
+
+    def _details(self) -> dict[str, Any]:
+        """Return what the models were made with, by name."""
+        stored = self.stored
+        shrunken = "shrunken towards a trend over the mean" if stored.prior_sd is not None else "estimated gene by gene"
+        known = "given" if stored.given is not None else shrunken
+        return {
+            **recorded_factors(stored.factors),
+            "family": stored.family,
+            **({} if stored.family == "Poisson" else {"dispersions": known}),
+            "dispersion_prior_sd": stored.prior_sd,
+            "reml": stored.fits.reml,
+            "integral": stored.integral,
+            "df": stored.df,
+            "random": [term.label for term in self.design.random],
+        }
 
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Return whether the blocks have random intercepts, so that they may be compared."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from countnest.arrays import FloatArray, as_float
 from countnest.design.design import Design
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
-__all__ = ["criteria", "mixed_model", "models_block", "without"]
+__all__ = ["criteria", "mixed_model", "models_block", "recorded_factors", "without"]
 
 
 def mixed_model(design: Design) -> MixedModel:
@@ -21,6 +23,14 @@ def mixed_model(design: Design) -> MixedModel:
 def models_block(design: Design, block: tuple[str, ...]) -> bool:
     """Return whether the levels of a factor, with the factors that it is nested in, have random intercepts."""
     return any(block[-1] in term.factors and term.has_intercept for term in design.random)
+
+
+def recorded_factors(factors: FloatArray | None) -> dict[str, Any]:
+    """Return what a record says of size factors (1, n) or normalization factors (G, n); {} where there are none."""
+    if factors is None:
+        return {}
+    by_gene = len(factors) > 1
+    return {"size_factors": None if by_gene else factors[0].tolist(), "normalization_factors": by_gene}
 
 
 def without(model: MixedModel, contrasts: FloatArray) -> MixedModel:

@@ -30,7 +30,7 @@ from countnest.methods.mixed.count_answers import (
     separated_counts,
     standard_deviations,
 )
-from countnest.methods.mixed.model import mixed_model, models_block
+from countnest.methods.mixed.model import mixed_model, models_block, recorded_factors
 from countnest.methods.mixed.protocol import MixedAccess
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
@@ -152,7 +152,16 @@ class QuasiMixedFit(UnshrunkenFit):
             "dispersion": np.where(self.never_counted, np.nan, fits.dispersion),
             **standard_deviations(self.design, mixed_model(self.design), fits),
         }
-        return FitNotes(estimate="penalised quasi-likelihood", columns=columns, not_offered={"lrt": NO_LIKELIHOOD})
+        stored = self.stored
+        details = {
+            **recorded_factors(stored.factors),
+            "family": stored.family,
+            "df": stored.df,
+            "random": [term.label for term in self.design.random],
+        }
+        return FitNotes(
+            estimate="penalised quasi-likelihood", columns=columns, not_offered={"lrt": NO_LIKELIHOOD}, details=details
+        )
 
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Return whether the blocks have random intercepts, so that they may be compared."""
