@@ -16,8 +16,7 @@ from countnest.containers.transformed import Transformed
 from countnest.containers.values import MOST_LOG2
 from countnest.design.random.checks import check_mixed
 from countnest.errors import OptionError, kind_of, listing
-from countnest.methods.mixed.linear import StoredLinearMixed
-from countnest.methods.mixed.linear_data import LinearData
+from countnest.methods.mixed.linear import LinearData, StoredLinearMixed
 from countnest.methods.mixed.linear_kinds import DfRule
 from countnest.methods.mixed.model import mixed_model
 from countnest.options import check_flags, check_option

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from countnest.api.r_script_mixed import linear_mixed, what_r_cannot_do
+from countnest.api.r_refusal import refuse
 from countnest.containers.counts import CountData
 from countnest.containers.table_file import write_table
 from countnest.design.design import Design
@@ -19,7 +18,6 @@ from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.methods.edger.fit import EdgeRFit
 from countnest.methods.fit import Fit
 from countnest.methods.limma.fit import LimmaFit
-from countnest.methods.mixed.linear import LinearMixedFit
 from countnest.queries.coefficients import coefficients
 from countnest.queries.export import matrix_lines
 from countnest.queries.query import Query
@@ -71,8 +69,9 @@ def write_r(data: CountData, query: Query, fit: Fit, path: FilePath) -> None:
         lines = _edger(fit, files)
     elif isinstance(fit, LimmaFit):
         lines = _limma(fit, files)
-    elif isinstance(fit, LinearMixedFit):
-        _refuse(what_r_cannot_do(fit))
+    elif fit.method == "linear mixed model":
+        from countnest.api.r_script_mixed import linear_mixed  # late: few fits are of this kind
+
         lines = linear_mixed(fit, files)
     else:
         raise OptionError(
@@ -97,7 +96,7 @@ def _deseq2(fit: DESeq2Fit, files: dict[str, pd.DataFrame]) -> list[str]:
         f"dispersions of the kind '{details['dispersions']}'": details["dispersions"] != "MAP",
         f"a trend of the kind '{trend}'": trend not in ("parametric", "local", "mean"),
     }
-    _refuse(wrong)
+    refuse(wrong)
     if state.by_gene:
         files["factors.csv"] = pd.DataFrame(state.factors, fit.data.genes, fit.data.samples)
         factors = 'normalizationFactors(dds) <- table_of("factors.csv")'
@@ -121,7 +120,7 @@ def _deseq2(fit: DESeq2Fit, files: dict[str, pd.DataFrame]) -> list[str]:
 def _edger(fit: EdgeRFit, files: dict[str, pd.DataFrame]) -> list[str]:
     stored = fit.stored
     options, given = stored.options, stored.given
-    _refuse(
+    refuse(
         {
             "observation weights": given.weights is not None,
             "offsets by gene": given.factors.shape[0] > 1,
@@ -147,7 +146,7 @@ def _edger(fit: EdgeRFit, files: dict[str, pd.DataFrame]) -> list[str]:
 def _limma(fit: LimmaFit, files: dict[str, pd.DataFrame]) -> list[str]:
     stored = fit.stored
     options = stored.options
-    _refuse(
+    refuse(
         {
             "sample weights": stored.sample_weights is not None,
             "blocks": bool(stored.block),
@@ -172,9 +171,3 @@ def _fitted_genes(kept: Any, library: Any, data: CountData, files: dict[str, pd.
     files["kept.csv"] = pd.DataFrame({"kept": np.asarray(kept, dtype=np.int64)}, data.genes)
     files["library_sizes.csv"] = pd.DataFrame({"size": library}, data.samples)
     return ['kept <- table_of("kept.csv")[, 1] == 1', 'library_sizes <- table_of("library_sizes.csv")[, 1]']
-
-
-def _refuse(wrong: Mapping[str, bool]) -> None:
-    found = [what for what, is_there in wrong.items() if is_there]
-    if found:
-        raise OptionError(f"the R script cannot redo this fit, which has {' and '.join(found)}.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from countnest.api.r_refusal import refuse
 from countnest.design.random.term import RandomTerm
+from countnest.methods.fit import Fit
 from countnest.methods.mixed.linear import LinearMixedFit
 
-__all__ = ["linear_mixed", "what_r_cannot_do"]
+__all__ = ["linear_mixed"]
 
 _RULES = {"kenward-roger": "Kenward-Roger", "satterthwaite": "Satterthwaite"}
 _FIT = """\
@@ -33,7 +35,7 @@ for (i in seq_len(ncol(L))) {
 """
 
 
-def what_r_cannot_do(fit: LinearMixedFit) -> dict[str, bool]:
+def _what_r_cannot_do(fit: LinearMixedFit) -> dict[str, bool]:
     """Return what lmerTest does not have, and whether the fit has it."""
     rule = fit.stored.df
     return {
@@ -45,8 +47,10 @@ def what_r_cannot_do(fit: LinearMixedFit) -> dict[str, bool]:
     }
 
 
-def linear_mixed(fit: LinearMixedFit, files: dict[str, pd.DataFrame]) -> list[str]:
+def linear_mixed(fit: Fit, files: dict[str, pd.DataFrame]) -> list[str]:
     """Return the lines before and after the contrasts, and add the files that they read."""
+    assert isinstance(fit, LinearMixedFit)
+    refuse(_what_r_cannot_do(fit))
     stored, data = fit.stored, fit.data
     genes = data.genes[stored.kept]
     files["values.csv"] = pd.DataFrame(stored.values, genes, data.samples)

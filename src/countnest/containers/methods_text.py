@@ -171,7 +171,7 @@ def _mixed(info: ResultsInfo) -> Iterator[str]:
         yield "Counts were normalized by normalization factors of every gene and sample."
     elif details.get("size_factors"):
         yield "Counts were normalized by size factors."
-    if "dispersions" in details:
+    if details.get("dispersions"):
         yield f"Dispersions were {details['dispersions']}."
     if "genes_fitted" not in details and info.filtered_before:
         yield "Genes with few counts were left out before the fit where that was asked for."

@@ -98,7 +98,8 @@ def test_records_of_mixed_models_have_what_the_fit_was_made_with():
     linear, counts, quasi, posterior = (query.test(fit=name) for name in ("lmm", "glmm", "pql", "posterior"))
     known = linear.record()["fit"]
     np.testing.assert_allclose(known["size_factors"], counts.record()["fit"]["size_factors"])
-    assert (known["values"], known["df"], known["random"]) == ("log2 normalized counts", "kenward-roger", ["1 | family"])
+    assert (known["values"], known["df"]) == ("log2 normalized counts", "kenward-roger")
+    assert known["random"] == counts.record()["fit"]["random"] == ["1 | family"]
     assert known["genes_fitted"] == int((linear["padj_reason"] != "low_count").sum())
     assert "The model is one of log2 normalized counts." in linear.methods().paragraph
     told = {
@@ -139,9 +140,7 @@ def test_paragraphs_name_hidden_factors_the_scaled_null_thresholds_and_ashr():
     comparison = ("group", "B", "A")
     plain = dds.results(contrast=comparison)
     told = {
-        "The model included 1 hidden factor found in the residuals": dds.results(
-            contrast=comparison, hidden_factors=1
-        ),
+        "The model included 1 hidden factor found in the residuals": dds.results(contrast=comparison, hidden_factors=1),
         "The z-values were divided by": dds.results(contrast=comparison, null="scaled"),
         "shrunken by adaptive shrinkage (Stephens 2017)": cn.lfc_shrink(dds, type="ashr", res=plain, quiet=True),
         "beyond 1 in absolute value (McCarthy and Smyth 2009)": dds.effect("group").test(fit="limma", lfc_threshold=1),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from countnest.methods.mixed.count_answers import (
     separated_counts,
     standard_deviations,
 )
-from countnest.methods.mixed.model import mixed_model, models_block, recorded_factors, without
+from countnest.methods.mixed.model import mixed_model, models_block, recorded, without
 from countnest.methods.mixed.protocol import MixedAccess, MixedComparison
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
@@ -184,29 +184,28 @@ class CountMixedFit(UnshrunkenFit):
     @property
     def notes(self) -> FitNotes:
         """What tables say of the fit."""
-        likelihood = "REML" if self.stored.fits.reml else "maximum likelihood"
+        stored, fits = self.stored, self.stored.fits
         columns = {
-            "code": np.where(self.never_counted, np.nan, self.stored.fits.outcome.astype(np.float64)),
-            "dispersion": self.stored.fits.dispersion,
-            **standard_deviations(self.design, self.model, self.stored.fits),
+            "code": np.where(self.never_counted, np.nan, fits.outcome.astype(np.float64)),
+            "dispersion": fits.dispersion,
+            **standard_deviations(self.design, self.model, fits),
         }
-        return FitNotes(estimate=f"{likelihood}, {self.stored.integral}", columns=columns, details=self._details())
+        details = recorded(
+            self.design, stored.factors, family=stored.family, dispersions=self._how_dispersed,
+            dispersion_prior_sd=stored.prior_sd, reml=fits.reml, integral=stored.integral, df=stored.df,
+        )  # fmt: skip
+        estimate = f"{'REML' if fits.reml else 'maximum likelihood'}, {stored.integral}"
+        return FitNotes(estimate=estimate, columns=columns, details=details)
 
-    def _details(self) -> dict[str, Any]:
-        """Return what the models were made with, by name."""
-        stored = self.stored
-        shrunken = "shrunken towards a trend over the mean" if stored.prior_sd is not None else "estimated gene by gene"
-        known = "given" if stored.given is not None else shrunken
-        return {
-            **recorded_factors(stored.factors),
-            "family": stored.family,
-            **({} if stored.family == "Poisson" else {"dispersions": known}),
-            "dispersion_prior_sd": stored.prior_sd,
-            "reml": stored.fits.reml,
-            "integral": stored.integral,
-            "df": stored.df,
-            "random": [term.label for term in self.design.random],
-        }
+    @property
+    def _how_dispersed(self) -> str | None:
+        """How dispersions were found, in words; None: Poisson counts have none."""
+        if self.stored.family == "Poisson":
+            return None
+        if self.stored.given is not None:
+            return "given"
+        shrunken = self.stored.prior_sd is not None
+        return "shrunken towards a trend over the mean" if shrunken else "estimated gene by gene"
 
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Return whether the blocks have random intercepts, so that they may be compared."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass, fields, replace
+from typing import cast
 
 import numpy as np
 
-from countnest.arrays import BoolArray, FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, IntArray, as_float
 from countnest.containers.counts import CountData
 from countnest.design.design import Design
 from countnest.design.random.containment import containment_df
 from countnest.errors import OptionError
-from countnest.methods.chunks import expand
+from countnest.methods.chunks import GeneChunk, Genes, expand, over_genes
 from countnest.methods.fit import (
     FitNotes,
     JointTest,
@@ -25,21 +25,23 @@ from countnest.methods.fit import (
     register_fit,
 )
 from countnest.methods.mixed.averaged import averaged_joint, averaged_rows
-from countnest.methods.mixed.linear_data import LinearData
 from countnest.methods.mixed.linear_kinds import DF_NAMES, kinds_of
-from countnest.methods.mixed.model import mixed_model, models_block, recorded_factors, without
+from countnest.methods.mixed.model import mixed_model, models_block, recorded, without
 from countnest.methods.mixed.protocol import MixedAccess, MixedComparison
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
 from countnest.stats.mixed.averaged import AveragedVariances, averaged_variances, require_one_ratio
 from countnest.stats.mixed.comparisons import likelihood_ratio
 from countnest.stats.mixed.dream import moderated_joint_tests, moderated_tests
+from countnest.stats.mixed.linear import fit_linear
 from countnest.stats.mixed.records import JointMixedTests, LikelihoodRatio, LinearMixedFits, MixedModel, MixedTests
 from countnest.stats.mixed.strata import Strata, strata_joint_tests, strata_of, strata_tests
-from countnest.stats.mixed.tests import DegreesOfFreedom
+from countnest.stats.mixed.tests import DegreesOfFreedom, contrast_tests, joint_tests, residual_df
 from countnest.stats.moderated.t_and_f import t_tests_of_rows
 
-__all__ = ["LinearMixedFit", "StoredLinearMixed"]
+__all__ = ["LinearData", "LinearMixedFit", "StoredLinearMixed"]
+
+TEXT = "fitting linear mixed models"
 
 
 @register_fit
@@ -173,26 +175,14 @@ class LinearMixedFit(UnshrunkenFit):
     @property
     def notes(self) -> FitNotes:
         """What tables say of the fit."""
-        likelihood = "REML" if self.stored.fits.reml else "maximum likelihood"
-        return FitNotes(
-            estimate=f"{likelihood} of {self.stored.scale}",
-            columns={"code": expand(self.stored.kept, self.stored.fits.outcome.astype(np.float64))},
-            details=self._details(),
-        )
-
-    def _details(self) -> dict[str, Any]:
-        """Return what the models were made with, by name."""
-        stored = self.stored
-        return {
-            "genes_fitted": int(np.count_nonzero(stored.kept)),
-            "values": stored.scale,
-            **recorded_factors(stored.factors),
-            "weights": stored.weights is not None,
-            "reml": stored.fits.reml,
-            "bounded": stored.fits.bounded,
-            "df": stored.df,
-            "random": [term.label for term in self.design.random],
-        }
+        stored, fits = self.stored, self.stored.fits
+        details = recorded(
+            self.design, stored.factors, genes_fitted=int(stored.kept.sum()), values=stored.scale,
+            weights=stored.weights is not None, reml=fits.reml, bounded=fits.bounded, df=stored.df,
+        )  # fmt: skip
+        columns = {"code": expand(stored.kept, fits.outcome.astype(np.float64))}
+        estimate = f"{'REML' if fits.reml else 'maximum likelihood'} of {stored.scale}"
+        return FitNotes(estimate=estimate, columns=columns, details=details)
 
     def models_block(self, block: tuple[str, ...]) -> bool:
         """Return whether the blocks have random intercepts, so that they may be compared."""
@@ -302,3 +292,107 @@ class LinearMixedFit(UnshrunkenFit):
         del rule, cooks_cutoff
         none = nothing_withheld(len(self.base_mean))
         return Withheld(none.outlier, none.at_bound, none.emptied, filtered=~self.stored.kept)
+
+
+class LinearData:
+    """Values (G, n) of a linear mixed model with their weights, and the engine that works on the genes.
+
+    Parameters
+    ----------
+    values, weights
+        (G, n) each; weights may be None.
+    model
+        The model matrix and the random terms.
+    engine
+        Threads and progress.
+    """
+
+    def __init__(self, values: FloatArray, weights: FloatArray | None, model: MixedModel, engine: Engine) -> None:
+        self.values, self.weights, self.model, self._engine = values, weights, model, engine
+
+    def _genes(self, fits: LinearMixedFits | None = None) -> Genes:
+        arrays = {"values": self.values}
+        if self.weights is not None:
+            arrays["weights"] = self.weights
+        by_gene = {**arrays, **({} if fits is None else _arrays(fits))}
+        return Genes(None, np.ones((1, self.values.shape[1])), by_gene=by_gene)
+
+    def fit(self, model: MixedModel, *, reml: bool, bounded: bool) -> LinearMixedFits:
+        """Return the fits of a model, this one or another, to all genes."""
+        return over_genes(
+            _fit_chunk, self._genes(), engine=self._engine, text=TEXT, model=model, reml=reml, bounded=bounded
+        )
+
+    def contrast_tests(
+        self, fits: LinearMixedFits, contrasts: FloatArray, df: DegreesOfFreedom | FloatArray
+    ) -> MixedTests:
+        """Return t tests of contrasts (k, p)."""
+        genes, kind = self._genes(fits), (fits.reml, fits.bounded)
+        return over_genes(
+            _test_chunk, genes, engine=self._engine, model=self.model, kind=kind, contrasts=contrasts, df=df
+        )
+
+    def joint_tests(
+        self, fits: LinearMixedFits, contrasts: FloatArray, df: DegreesOfFreedom | FloatArray
+    ) -> JointMixedTests:
+        """Return F tests that all contrasts (k, p) are zero."""
+        genes, kind = self._genes(fits), (fits.reml, fits.bounded)
+        return over_genes(
+            _joint_chunk, genes, engine=self._engine, model=self.model, kind=kind, contrasts=contrasts, df=df
+        )
+
+    def residual_df(self, fits: LinearMixedFits) -> FloatArray:
+        """Return the degrees of freedom (G,) of the residuals."""
+        genes, kind = self._genes(fits), (fits.reml, fits.bounded)
+        return over_genes(_df_chunk, genes, engine=self._engine, model=self.model, kind=kind)
+
+
+def _arrays(fits: LinearMixedFits) -> dict[str, FloatArray | IntArray]:
+    named = {field.name: getattr(fits, field.name) for field in fields(fits)}
+    return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
+
+
+def _given(chunk: GeneChunk) -> tuple[FloatArray, FloatArray | None]:
+    weights = chunk.by_gene.get("weights")
+    return as_float(chunk["values"]), None if weights is None else as_float(weights)
+
+
+def _fits(chunk: GeneChunk, kind: tuple[bool, bool]) -> LinearMixedFits:
+    reml, bounded = kind
+    return LinearMixedFits(
+        chunk["coefficients"], chunk["theta"], chunk["sigma"], chunk["criterion"], chunk["outcome"], reml, bounded
+    )
+
+
+def _fit_chunk(chunk: GeneChunk, *, model: MixedModel, reml: bool, bounded: bool) -> LinearMixedFits:
+    values, weights = _given(chunk)
+    return fit_linear(values, model, weights, reml=reml, bounded=bounded)
+
+
+def _test_chunk(
+    chunk: GeneChunk,
+    *,
+    model: MixedModel,
+    kind: tuple[bool, bool],
+    contrasts: FloatArray,
+    df: DegreesOfFreedom | FloatArray,
+) -> MixedTests:
+    values, weights = _given(chunk)
+    return contrast_tests(values, model, weights, _fits(chunk, kind), contrasts, df)
+
+
+def _joint_chunk(
+    chunk: GeneChunk,
+    *,
+    model: MixedModel,
+    kind: tuple[bool, bool],
+    contrasts: FloatArray,
+    df: DegreesOfFreedom | FloatArray,
+) -> JointMixedTests:
+    values, weights = _given(chunk)
+    return joint_tests(values, model, weights, _fits(chunk, kind), contrasts, df)
+
+
+def _df_chunk(chunk: GeneChunk, *, model: MixedModel, kind: tuple[bool, bool]) -> FloatArray:
+    values, weights = _given(chunk)
+    return residual_df(values, model, weights, _fits(chunk, kind))

@@ -10,7 +10,7 @@ from countnest.arrays import FloatArray, as_float
 from countnest.design.design import Design
 from countnest.stats.mixed.records import MixedModel, RandomEffects
 
-__all__ = ["criteria", "mixed_model", "models_block", "recorded_factors", "without"]
+__all__ = ["criteria", "mixed_model", "models_block", "recorded", "without"]
 
 
 def mixed_model(design: Design) -> MixedModel:
@@ -25,12 +25,13 @@ def models_block(design: Design, block: tuple[str, ...]) -> bool:
     return any(block[-1] in term.factors and term.has_intercept for term in design.random)
 
 
-def recorded_factors(factors: FloatArray | None) -> dict[str, Any]:
-    """Return what a record says of size factors (1, n) or normalization factors (G, n); {} where there are none."""
-    if factors is None:
-        return {}
-    by_gene = len(factors) > 1
-    return {"size_factors": None if by_gene else factors[0].tolist(), "normalization_factors": by_gene}
+def recorded(design: Design, factors: FloatArray | None, **named: object) -> dict[str, Any]:
+    """Return what the record of a table says of a fit: size factors (1, n), or that factors (G, n) are by gene."""
+    known: dict[str, Any] = {}
+    if factors is not None:
+        by_gene = len(factors) > 1
+        known = {"size_factors": None if by_gene else factors[0].tolist(), "normalization_factors": by_gene}
+    return {**known, **named, "random": [term.label for term in design.random]}
 
 
 def without(model: MixedModel, contrasts: FloatArray) -> MixedModel:

@@ -30,7 +30,7 @@ from countnest.methods.mixed.count_answers import (
     separated_counts,
     standard_deviations,
 )
-from countnest.methods.mixed.model import mixed_model, models_block, recorded_factors
+from countnest.methods.mixed.model import mixed_model, models_block, recorded
 from countnest.methods.mixed.protocol import MixedAccess
 from countnest.options import AltHypothesis, OutlierRule
 from countnest.parallel.run import Engine
@@ -152,13 +152,7 @@ class QuasiMixedFit(UnshrunkenFit):
             "dispersion": np.where(self.never_counted, np.nan, fits.dispersion),
             **standard_deviations(self.design, mixed_model(self.design), fits),
         }
-        stored = self.stored
-        details = {
-            **recorded_factors(stored.factors),
-            "family": stored.family,
-            "df": stored.df,
-            "random": [term.label for term in self.design.random],
-        }
+        details = recorded(self.design, self.stored.factors, family=self.stored.family, df=self.stored.df)
         return FitNotes(
             estimate="penalised quasi-likelihood", columns=columns, not_offered={"lrt": NO_LIKELIHOOD}, details=details
         )
