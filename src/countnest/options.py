@@ -12,9 +12,13 @@ from countnest.mixed_names import WORDS
 
 __all__ = [
     "AltHypothesis",
+    "DfRule",
     "DispersionSharing",
     "FitType",
+    "LogCounts",
     "Method",
+    "MixedModel",
+    "MixedTest",
     "ModelMatrixType",
     "NullKind",
     "Orientation",
@@ -39,7 +43,13 @@ SizeFactorType = Literal["ratio", "poscounts", "iterate"]
 FitType = Literal["parametric", "local", "mean"]
 TestType = Literal["Wald", "LRT", "averaged", "QL"]
 # Methods of an analysis in the shell.
-Method = Literal["deseq2", "edger", "voom"]
+Method = Literal["deseq2", "edger", "voom", "mixed"]
+# Mixed models: the functions that fit them, their tests in the shell, what linear ones are fitted to, and the rules for
+# degrees of freedom.
+MixedModel = Literal["lmm", "glmm"]
+MixedTest = Literal["t", "LRT", "strata", "dream", "averaged"]
+LogCounts = Literal["log2", "vst", "voom"]
+DfRule = Literal["kenward-roger", "satterthwaite", "containment", "residual", "infinite"]
 QueryTest = Literal["wald", "t", "lrt", "averaged", "ql"]
 PAdjust = Literal["BH", "BY", "holm", "hochberg", "hommel", "bonferroni", "none"]
 AltHypothesis = Literal["greaterAbs", "greaterAbs2014", "greaterAbsUPSHOT", "lessAbs", "greater", "less"]

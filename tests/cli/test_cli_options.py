@@ -5,6 +5,7 @@ import pytest
 
 from countnest.cli import main as entry
 from countnest.cli.main import cli, main
+from countnest.cli.request import How
 from countnest.errors import DesignError
 
 
@@ -68,14 +69,18 @@ def test_values_are_taken_apart(capsys, requests):
 
 
 def test_methods_have_tests_of_their_own(capsys, requests):
-    for words in (("edgeR",), ("edger", "--test", "lrt"), ("VOOM",), ("deseq2",)):
+    mixed = (("mixed",), ("Mixed", "--mixed-model", "glmm", "--test", "lrt"))
+    for words in (("edgeR",), ("edger", "--test", "lrt"), ("VOOM",), ("deseq2",), ("ql",), *mixed):
         assert leave(capsys, "run", "airway", "--method", *words)[0] == 0
-    found = [(each.method, each.test, each.fit, each.kind_of_query_test) for each in requests]
+    found = [(each.method, each.test, each.how) for each in requests]
     assert found == [
-        ("edger", "QL", "edger", None),
-        ("edger", "LRT", "edger", None),
-        ("voom", None, "limma", None),
-        ("deseq2", "Wald", None, "wald"),
+        ("edger", "QL", How("edger")),
+        ("edger", "LRT", How("edger")),
+        ("voom", None, How("limma")),
+        ("deseq2", "Wald", How(None, None, "wald")),
+        ("deseq2", "QL", How(None, None, "ql")),
+        ("mixed", "t", How("lmm", "t", "t")),
+        ("mixed", "LRT", How("glmm", "lrt", "lrt")),
     ]
 
 
@@ -109,7 +114,7 @@ def test_tests_are_chosen_in_any_case(capsys, requests):
         (("airway", "--test", "LRT"), "--reduced"),
         (("airway", "--test", "LRT", "--reduced", "~ cell", "--lfc-threshold", "1"), "are for --test Wald"),
         (("airway", "--alt-hypothesis", "lessAbs"), "needs an --lfc-threshold"),
-        (("airway", "--method", "pydeseq2"), "is not one of 'deseq2', 'edger', 'voom', 'limma'"),
+        (("airway", "--method", "pydeseq2"), "is not one of 'deseq2', 'edger', 'voom', 'mixed', 'ql', 'limma'"),
         (
             ("airway", "--compat", "bioc3.16"),
             "--compat is for --method edger and voom. Leave it out with --method deseq2",
@@ -120,6 +125,17 @@ def test_tests_are_chosen_in_any_case(capsys, requests):
         (("airway", "--method", "voom", "--test", "QL"), "moderated t and F tests alone. Leave out --test."),
         (("airway", "--method", "voom", "--minmu", "0.5"), "--minmu is for --method deseq2. Leave it out"),
         (("airway", "--method", "edger", "--fit-type", "mean", "--use-t"), "--fit-type and --use-t are for"),
+        (("airway", "--method", "ql", "--test", "wald"), "--method ql has the QL test. Leave out --test Wald"),
+        (("airway", "--test", "dream"), "--method deseq2 has the tests Wald, LRT, averaged and QL. Give one"),
+        (("airway", "--df", "residual"), "--df is for --method mixed. Leave it out with --method deseq2"),
+        (("airway", "--method", "mixed", "--use-t"), "--use-t is for --method deseq2. Leave it out with"),
+        (("airway", "--method", "mixed", "--mixed-model", "glmm", "--test", "dream"), "glmm has the tests t and LRT"),
+        (("airway", "--method", "mixed", "--mixed-model", "glmm", "--no-bounded"), "--no-bounded is for --mixed-model"),
+        (
+            ("airway", "--method", "mixed", "--mixed-model", "glmm", "--df", "satterthwaite"),
+            "take containment, residual",
+        ),
+        (("airway", "--method", "mixed", "--test", "LRT", "--lfc-threshold", "1"), "are not for --test LRT"),
         (("airway", "--cooks-cutoff", "0"), "neither a positive number nor 'off'"),
         (("airway", "--min-replicates-for-replace", "many"), "neither a positive number nor 'off'"),
         (("airway", "--threads", "0"), "not in the range"),

@@ -19,6 +19,7 @@ BY_GROUP = "treat2[E - None] | treat1"
 MODIFIED = "treat2[E - None] : treat1[B - A]"
 JOINTLY = "joint(treat2[E - None] : treat1[reference])"
 BETWEEN = "treat1[B - A]"
+COMPARED = ("--contrast", "treat2,E,None")
 CUT = ("--alpha", 0.05, "--lfc-threshold", 0.3, "--no-independent-filtering", "--cooks-cutoff", 2.5)
 CUT_API = {"alpha": 0.05, "lfc_threshold": 0.3, "independent_filtering": False, "cooks_cutoff": 2.5}
 
@@ -27,9 +28,9 @@ GOOD = {
     "wald": ((BY_GROUP, JOINTLY, MODIFIED), (), {}),
     "lrt": ((MODIFIED, JOINTLY), ("--query-test", "lrt"), {"kind": "lrt"}),
     "ql": ((MODIFIED, JOINTLY), ("--query-test", "ql"), {"kind": "ql"}),
-    "analysis by ql": ((MODIFIED,), ("--test", "QL"), {"kind": "ql"}),
+    "analysis by ql": ((MODIFIED,), ("--test", "QL", *COMPARED), {"kind": "ql"}),
     "averaged": ((MODIFIED, JOINTLY), ("--query-test", "averaged"), {"kind": "averaged"}),
-    "analysis by averaged": ((MODIFIED,), ("--test", "averaged"), {"kind": "averaged"}),
+    "analysis by averaged": ((MODIFIED,), ("--test", "averaged", *COMPARED), {"kind": "averaged"}),
     "options": ((MODIFIED, BY_GROUP), ("--query-test", "t", *CUT), {"kind": "t", **CUT_API}),
     "forced": ((BETWEEN,), ("--allow-fixed-blocks",), {"allow_fixed_blocks": True}),
 }
@@ -110,7 +111,7 @@ def test_files_are_those_of_the_api(folder, runs, fitted, kind, tmp_path):
 @pytest.mark.parametrize(("kind", "test"), [("analysis by averaged", "averaged"), ("analysis by ql", "QL")])
 def test_the_main_table_has_the_test_of_the_analysis(folder, runs, fitted, kind, test, tmp_path):
     assert runs[kind].returncode == 0
-    fitted.results(test=test).to_csv(tmp_path / "results.csv")
+    fitted.results(("treat2", "E", "None"), test=test).to_csv(tmp_path / "results.csv")
     assert (folder / "out" / kind / "results.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
 
 
@@ -174,10 +175,15 @@ def test_queries_are_explained(runs):
     assert "these particular blocks are compared" not in wald
 
 
-def test_default_results_are_written_as_without_queries(folder, runs, fitted, tmp_path):
-    cn.results(fitted).to_csv(tmp_path / "results.csv")
+def test_queries_alone_write_no_comparison_that_was_not_asked_for(folder, runs):
+    out = folder / "out" / "wald"
     assert runs["wald"].returncode == 0
-    assert (folder / "out" / "wald" / "results.csv").read_bytes() == (tmp_path / "results.csv").read_bytes()
+    assert not {"results.csv", "ma.png"} & {path.name for path in out.iterdir()}
+    assert "results.csv" not in runs["wald"].stdout
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert (record["comparisons"], record["comparison"], record["numbers"]) == ([], None, None)
+    paragraphs = (out / "methods.txt").read_text(encoding="utf-8")
+    assert [f"query_{place}.csv\n\nDiff" in paragraphs for place in (1, 2, 3, 4)] == [True, True, True, False]
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -271,7 +277,7 @@ def test_design_that_leaves_nothing_for_the_dispersion(folder, capsys, monkeypat
     assert finished.stderr.startswith("warning: the design has the same number of samples and coefficients")
 
 
-def test_random_terms_are_planned_and_not_fitted(folder, tmp_path, capsys, monkeypatch):
+def test_random_terms_are_planned_and_fitted_by_mixed_models_alone(folder, tmp_path, capsys, monkeypatch):
     options = (
         "--samples",
         folder / "samples.csv",
@@ -283,11 +289,14 @@ def test_random_terms_are_planned_and_not_fitted(folder, tmp_path, capsys, monke
     finished = inside(tmp_path, capsys, monkeypatch, "design", *options)
     assert finished.returncode == 0
     assert "stratum: between family, 20 residual degrees of freedom" in finished.stdout
-    advice = "hold them fixed, --design '~ family + treat1*treat2'. Comparisons between groups need a mixed model"
-    assert finished.stderr.startswith("warning: The command has fixed effects only")
-    assert advice in finished.stderr
+    assert "mixed model: --method mixed of log counts, or with --mixed-model glmm of counts" in finished.stdout
+    assert "groups fixed, QL F test: --method edger --design '~ family + treat1*treat2'" in finished.stdout
+    assert finished.stderr == ""
     run = inside(tmp_path, capsys, monkeypatch, "run", "--counts", folder / "counts.csv", *options, "--out", "out")
     assert run.returncode == 1
+    advice = (
+        "Fit a mixed model, --method mixed; or hold the groups fixed, --design '~ family + treat1*treat2', to compare"
+    )
     assert advice in run.stderr
 
 

@@ -59,7 +59,7 @@ def test_the_second_run_leaves_no_file_of_the_first(here, capsys):
     assert run(capsys, *TWO, "--query", "group[pairwise]", "--query", "group[b - a]")[0] == 0
     assert names(here / "out") == TWO_FILES | {"query_1.csv", "query_2.csv"}
     assert run(capsys, "--query", "group[c - b]")[0] == 0
-    assert names(here / "out") == ONE_FILES | {"query_1.csv"}
+    assert names(here / "out") == COMMON | {"query_1.csv"}
     assert json.loads((here / "out" / "run.json").read_text())["files"] == sorted(names(here / "out"))
     assert names(here) == {"counts.csv", "samples.csv", "out"}
 

@@ -74,6 +74,26 @@ def test_a_file_of_anndata_brings_its_sample_sheet(here, study, capsys, monkeypa
     assert len(results(here)) == 60
 
 
+def test_transcript_lengths_become_normalization_factors(here, study, capsys, monkeypatch):
+    lengths = pd.DataFrame(np.random.default_rng(1).uniform(500, 1500, study.counts.shape), *study.counts.axes)
+    for name, table in (("counts", study.counts), ("lengths", lengths)):
+        labelled = table.rename_axis("gene_id")
+        labelled.insert(0, "gene_name", labelled.index)
+        labelled.to_csv(here / f"{name}.tsv", sep="\t")
+    data = ("--counts", "counts.tsv", "--lengths", "lengths.tsv", "--samples", "samples.csv", "--design", "~ group")
+    done = inside(here, capsys, monkeypatch, "run", *data, *FIT)
+    assert done.returncode == 0, done.stderr
+    assert not (here / "out/size_factors.csv").exists()
+    table = cn.read_counts(here / "counts.tsv", lengths=here / "lengths.tsv")
+    dds = cn.DESeqDataSet(table, study.samples, "~ group", quiet=True).deseq(fit_type="mean", quiet=True)
+    for name, expected in (
+        ("normalization_factors", dds.normalization_factors),
+        ("normalized_counts", dds.counts(normalized=True)),
+    ):
+        written = pd.read_csv(here / f"out/{name}.csv.gz", index_col=0)
+        np.testing.assert_allclose(written, expected, rtol=1e-10)
+
+
 def test_a_missing_sample_sheet_is_asked_for(here, capsys, monkeypatch):
     done = inside(here, capsys, monkeypatch, "run", "--counts", "star/*.tab", "--design", "~ group", *FIT)
     assert done.returncode == 2

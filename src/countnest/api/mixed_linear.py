@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import Any, TypeVar, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,8 @@ from countnest.containers.values import MOST_LOG2
 from countnest.design.random.checks import check_mixed
 from countnest.errors import OptionError, kind_of, listing
 from countnest.methods.mixed.linear import LinearData, StoredLinearMixed
-from countnest.methods.mixed.linear_kinds import DfRule
 from countnest.methods.mixed.model import mixed_model
-from countnest.options import check_flags, check_option
+from countnest.options import DfRule, LogCounts, check_flags, check_option
 from countnest.signature import checked_arguments
 from countnest.stats.norm.size_factors import normalized_counts
 from countnest.stats.voom.voom import SPAN, voom
@@ -27,7 +26,6 @@ from countnest.stats.voom.voom import SPAN, voom
 __all__ = ["lmm"]
 
 Held = TypeVar("Held", bound=CountDataSet)
-LogCounts = Literal["log2", "vst", "voom"]
 
 _WORDS = {
     "log2": "log2 normalized counts",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import get_args
 
 import click
 
 from countnest.cli.request import Request
+from countnest.options import Method, MixedTest, TestType
 
-__all__ = ["LACKING", "check_request", "given_options"]
+__all__ = ["FIXED", "LACKING", "check_request", "given_options", "not_of_model"]
 
 _EXAMPLE = (
     "countnest run --counts counts.csv --samples samples.csv --design '~ batch + condition' "
@@ -19,15 +21,36 @@ _DESEQ2 = (
     "reduced", "fit_type", "size_factor_type", "min_replicates_for_replace", "use_t", "minmu", "cooks_cutoff",
     "query_test", "independent_filtering",
 )  # fmt: skip
+# Options of linear mixed models alone.
+_LINEAR = ("values", "bounded")
+_MIXED = ("mixed_model", "df", *_LINEAR)
+_ROBUST = ("robust", "compat", "block", "quality_weights")
 # Options of other methods: by the method, those that it does not have.
-LACKING = {
-    "deseq2": ("robust", "compat", "block", "quality_weights"),
-    "edger": (*_DESEQ2, "block", "quality_weights"),
-    "voom": _DESEQ2,
+LACKING: dict[Method, tuple[str, ...]] = {
+    "deseq2": (*_ROBUST, *_MIXED),
+    "edger": (*_DESEQ2, "block", "quality_weights", *_MIXED),
+    "voom": (*_DESEQ2, *_MIXED),
+    "mixed": (*_DESEQ2, *_ROBUST),
 }
-_OWNERS = {"robust": "edger and voom", "compat": "edger and voom", "block": "voom", "quality_weights": "voom"}
-# Tests of edgeR's method.
-_EDGER = ("QL", "LRT")
+# What a method does, and no option changes.
+_EXPRESSED = {"filter": "filter_by_expr", "norm_factors": "TMM"}
+FIXED: dict[Method, dict[str, str]] = {"edger": _EXPRESSED, "voom": _EXPRESSED}
+_OWNERS = {
+    "robust": "edger and voom",
+    "compat": "edger and voom",
+    "block": "voom",
+    "quality_weights": "voom",
+    **dict.fromkeys(_MIXED, "mixed"),
+}
+# Tests of the methods that have several.
+_TESTS: dict[str, tuple[str, ...]] = {
+    "deseq2": get_args(TestType),
+    "edger": ("QL", "LRT"),
+    "lmm": get_args(MixedTest),
+    "glmm": ("t", "LRT"),
+}
+# Rules for degrees of freedom that models of counts have.
+_DF_OF_COUNTS = ("containment", "residual", "infinite")
 
 
 def given_options(context: click.Context) -> set[str]:
@@ -48,10 +71,11 @@ def check_request(request: Request, given: Collection[str] = ()) -> None:
     """
     _check_data(request)
     _check_method(request, given)
+    _check_test(request)
     if request.method == "deseq2":
         _check_deseq2(request)
-    else:
-        _check_other_method(request)
+    if request.method == "mixed":
+        _check_mixed(request, given)
     _check_thresholds(request)
 
 
@@ -98,15 +122,44 @@ def _check_method(request: Request, given: Collection[str]) -> None:
 
 def _flag(name: str, request: Request) -> str:
     """Return an option as it was given."""
-    off = name == "independent_filtering" and not request.independent_filtering
+    off = name in ("independent_filtering", "bounded") and not getattr(request, name)
     return f"--{'no-' if off else ''}{name.replace('_', '-')}"
 
 
-def _check_other_method(request: Request) -> None:
-    if request.method == "edger" and request.test not in _EDGER:
-        raise click.UsageError(f"--method edger has the tests {' and '.join(_EDGER)}. Give one of them, or no --test.")
-    if request.method == "voom" and request.test is not None:
+def _check_test(request: Request) -> None:
+    """Refuse a test that the method does not have."""
+    if request.test is None:
+        return
+    if request.method == "voom":
         raise click.UsageError("--method voom has moderated t and F tests alone. Leave out --test.")
+    mixed = request.method == "mixed"
+    tests = _TESTS[request.mixed_model if mixed else request.method]
+    if request.test not in tests:
+        which = f"--mixed-model {request.mixed_model}" if mixed else f"--method {request.method}"
+        raise click.UsageError(
+            f"{which} has the tests {', '.join(tests[:-1])} and {tests[-1]}. Give one of them, or no --test."
+        )
+
+
+def _check_mixed(request: Request, given: Collection[str]) -> None:
+    """Refuse options that the kind of mixed model does not have."""
+    wrong = [name for name in not_of_model(request) if name in given]
+    if wrong:
+        raise click.UsageError(
+            f"{_flag(wrong[0], request)} is for --mixed-model lmm. Leave it out with --mixed-model glmm."
+        )
+    if request.mixed_model == "glmm" and request.df not in (None, *_DF_OF_COUNTS):
+        raise click.UsageError(
+            f"--df {request.df} is for --mixed-model lmm. With --mixed-model glmm take {', '.join(_DF_OF_COUNTS[:-1])} "
+            f"or {_DF_OF_COUNTS[-1]}."
+        )
+    if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
+        raise click.UsageError("--lfc-threshold and --alt-hypothesis are not for --test LRT. Leave them out.")
+
+
+def not_of_model(request: Request) -> tuple[str, ...]:
+    """Return the options of mixed models that the kind of model does not have."""
+    return _LINEAR if request.method == "mixed" and request.mixed_model == "glmm" else ()
 
 
 def _check_thresholds(request: Request) -> None:

@@ -10,8 +10,8 @@ import click
 import countnest as cn
 from countnest.cli.notices import warnings_as_lines
 from countnest.design.build import build_design
-from countnest.design.design import check_residual_df
-from countnest.design.random.refusal import refuse_random
+from countnest.design.design import Design, check_residual_df
+from countnest.design.random.checks import mixed_errors, mixed_warnings
 from countnest.errors import DesignError, warn
 
 __all__ = ["describe_design"]
@@ -24,8 +24,16 @@ def describe_design(
     with warnings_as_lines():
         design = build_design(formula, cn.read_samples(samples), reference=reference, levels=levels)
         click.echo(str(design.report()))
-        try:
-            refuse_random(design, "The command")
-            check_residual_df(design)
-        except DesignError as error:  # only the report was requested, not a fit
-            warn(str(error))
+        for problem in _problems(design):  # only the report was requested, not a fit
+            warn(problem)
+
+
+def _problems(design: Design) -> list[str]:
+    """Return why a design cannot be fitted, or what of it is known poorly, in sentences."""
+    if design.random:
+        return [str(error) for error in mixed_errors(design, "linear")] or mixed_warnings(design, "linear")
+    try:
+        check_residual_df(design)
+    except DesignError as error:
+        return [str(error)]
+    return []

@@ -19,7 +19,7 @@ METHODS: Final = "methods.txt"
 # A record is trusted only for files that a run may have written.
 _OURS: Final = re.compile(
     r"(results|query)(_[1-9][0-9]*)?\.csv|ma(_[1-9][0-9]*)?\.png|genes\.csv\.gz|size_factors\.csv|"
-    r"normalized_counts\.csv\.gz|dispersion\.png|methods\.txt|run\.json"
+    r"normalized_counts\.csv\.gz|normalization_factors\.csv\.gz|dispersion\.png|methods\.txt|run\.json"
 )
 # Files that operating systems put into folders.
 _OF_THE_SYSTEM: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})

@@ -26,7 +26,7 @@ class Compared:
 
 def file_names(number: int) -> list[tuple[str, str]]:
     """Return the names of table and figure of each comparison, numbered in the order of the options if several."""
-    endings = [""] if number <= 1 else [f"_{place}" for place in range(1, number + 1)]
+    endings = [""] if number == 1 else [f"_{place}" for place in range(1, number + 1)]
     return [(f"results{ending}.csv", f"ma{ending}.png") for ending in endings]
 
 

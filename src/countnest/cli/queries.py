@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from countnest.api.query import BoundQuery
 from countnest.cli.found import Answered
-from countnest.cli.request import Request
+from countnest.cli.request import Asked, How
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.errors import OptionError, StratumError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["answer_queries", "query_files", "read_queries"]
 
 
-def read_queries(request: Request, dds: DESeqDataSet) -> list[BoundQuery]:
+def read_queries(asked: Asked, dds: DESeqDataSet) -> list[BoundQuery]:
     """Return the queries, each of which can be answered; no fit is needed.
 
     Raises
@@ -31,29 +31,29 @@ def read_queries(request: Request, dds: DESeqDataSet) -> list[BoundQuery]:
     OptionError
         A threshold was set for a joint test.
     """
-    return [_read(request, dds, text) for text in request.query]
+    return [_read(asked, dds, text) for text in asked.query]
 
 
-def answer_queries(request: Request, queries: Sequence[BoundQuery]) -> list[Answered]:
+def answer_queries(asked: Asked, how: How, queries: Sequence[BoundQuery]) -> list[Answered]:
     """Return the answers; the data set of the queries is fitted."""
     return [
-        Answered(text, query, _answer(request, query), file)
-        for text, query, file in zip(request.query, queries, query_files(request), strict=True)
+        Answered(text, query, _answer(asked, how, query), file)
+        for text, query, file in zip(asked.query, queries, query_files(asked), strict=True)
     ]
 
 
-def query_files(request: Request) -> list[str]:
+def query_files(asked: Asked) -> list[str]:
     """Return the names of the files for the answers, numbered in the order of the options."""
-    return [f"query_{place}.csv" for place in range(1, len(request.query) + 1)]
+    return [f"query_{place}.csv" for place in range(1, len(asked.query) + 1)]
 
 
-def _read(request: Request, dds: DESeqDataSet, text: str) -> BoundQuery:
+def _read(asked: Asked, dds: DESeqDataSet, text: str) -> BoundQuery:
     query = dds.query(text)
     try:
-        refuse_between(query.design, () if request.allow_fixed_blocks else query.between())
+        refuse_between(query.design, () if asked.allow_fixed_blocks else query.between())
     except StratumError as error:
         raise StratumError(f"{error}\n  in the query: {text.strip()}") from error
-    threshold = request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"
+    threshold = asked.lfc_threshold > 0 or asked.alt_hypothesis != "greaterAbs"
     if threshold and query.is_joint and len(query) > 1:
         raise OptionError(
             "--lfc-threshold and --alt-hypothesis are for single comparisons; a joint test has no threshold. Leave "
@@ -62,17 +62,5 @@ def _read(request: Request, dds: DESeqDataSet, text: str) -> BoundQuery:
     return query
 
 
-def _answer(request: Request, query: BoundQuery) -> Results | ResultsSet:
-    return query.test(
-        request.kind_of_query_test,
-        fit=request.fit,
-        lfc_threshold=request.lfc_threshold,
-        alt_hypothesis=request.alt_hypothesis,
-        alpha=request.alpha,
-        independent_filtering=request.independent_filtering,
-        cooks_cutoff=request.cooks_cutoff,
-        hidden_factors=request.hidden_factors,
-        hidden_seed=request.hidden_seed,
-        null=request.null,
-        allow_fixed_blocks=request.allow_fixed_blocks,
-    )
+def _answer(asked: Asked, how: How, query: BoundQuery) -> Results | ResultsSet:
+    return query.test(how.query_kind, fit=how.fit, allow_fixed_blocks=asked.allow_fixed_blocks, **asked.testing())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from countnest.cli.checks import LACKING
+from countnest.cli.checks import FIXED, LACKING, not_of_model
 from countnest.cli.found import Answered, Compared
 from countnest.cli.request import READING, Request
 from countnest.containers.info import ResultsInfo
@@ -58,10 +58,10 @@ def run_record(
 ) -> dict[str, Any]:
     """Return the record of a run, ready for JSON: missing numbers are None, infinite ones 'inf'.
 
-    With several comparisons, the first one is also given where a single one would be.
+    With several comparisons, the first one is also given where a single one would be; without any, nothing is there.
     """
     comparisons = [_compared(each, dds, run) for each in compared]
-    first = comparisons[0]
+    first = comparisons[0] if comparisons else dict.fromkeys(("comparison", "thresholds", "null", "numbers"))
     record = {
         "countnest": installed_version(),
         "python": platform.python_version(),
@@ -107,9 +107,8 @@ def _design(dds: DESeqDataSet, formula: str) -> dict[str, Any]:
 
 def _options(request: Request) -> dict[str, Any]:
     fields = [field.name for field in dataclasses.fields(request)]
-    left_out = (*_NOT_OPTIONS, *LACKING[request.method])
-    fixed = {} if request.fit is None else {"filter": "filter_by_expr", "norm_factors": "TMM"}
-    return {name: getattr(request, name) for name in fields if name not in left_out} | fixed
+    left_out = (*_NOT_OPTIONS, *LACKING[request.method], *not_of_model(request))
+    return {name: getattr(request, name) for name in fields if name not in left_out} | FIXED.get(request.method, {})
 
 
 def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]:
@@ -166,7 +165,7 @@ def _query(answered: Answered, request: Request) -> dict[str, Any]:
     return {
         "text": answered.text,
         "file": answered.file,
-        "test": request.kind_of_query_test or answered.parts[0].info.test,
+        "test": request.how.query_kind or answered.parts[0].info.test,
         "joint": answered.joint,
         "labels": query.labels,
         "vectors": query.vector(),

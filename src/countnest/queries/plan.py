@@ -18,6 +18,7 @@ from countnest.design.random.strata import ErrorStratum, error_strata, is_estima
 from countnest.design.random.writing import groups_as_fixed
 from countnest.errors import ContrastError, CountnestWarning, counted
 from countnest.queries.effects import comparison_query
+from countnest.remedies import advised
 
 __all__ = ["MixedPlan", "PlannedQuery", "RandomGroups", "mixed_plan"]
 
@@ -120,11 +121,14 @@ class MixedPlan:
             for name, df in self.strata
         ]
         found += self._in_several_strata()
-        found += [f"cannot be fitted by cn.lmm: {problem}" for problem in self.problems]
+        linear = advised("cn.lmm", "--method mixed")
+        found += [f"cannot be fitted by {linear}: {problem}" for problem in self.problems]
         found += [f"caution: {caution}" for caution in self.cautions]
-        found.append("mixed model: cn.lmm(dds) of log counts, or cn.glmm(dds) of counts")
+        models = advised("cn.lmm(dds)", "--method mixed"), advised("cn.glmm(dds)", "with --mixed-model glmm")
+        found.append(f"mixed model: {models[0]} of log counts, or {models[1]} of counts")
         if self.fixed is not None and any(query.holds_fixed for query in self.queries):
-            found.append(f"groups fixed, QL F test: cn.edger(dds.with_design({self.fixed!r}))")
+            fixed = advised(f"cn.edger(dds.with_design({self.fixed!r}))", f"--method edger --design {self.fixed!r}")
+            found.append(f"groups fixed, QL F test: {fixed}")
         return found
 
     def _in_several_strata(self) -> list[str]:

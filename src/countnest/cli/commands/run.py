@@ -13,7 +13,7 @@ from countnest.cli.options.fit import FIT
 from countnest.cli.options.kinds import with_options
 from countnest.cli.options.question import QUESTIONS, TESTING
 from countnest.cli.options.writing import WRITING
-from countnest.cli.request import DEFAULT_TESTS, Request
+from countnest.cli.request import Request, method_and_test
 
 __all__ = ["run"]
 
@@ -24,10 +24,11 @@ The data are --counts, --samples and a --design, or a STUDY that is shipped with
 own design and contrast. Counts are a table, or what featureCounts, STAR, htseq-count, Salmon, kallisto, RSEM, oarfish,
 nf-core/rnaseq, AnnData, R or Cell Ranger wrote.
 
-Written are results.csv, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz, ma.png, methods.txt, run.json,
-dispersion.png of DESeq2's method and, for each --query, query_1.csv and so on; for several --contrast results_1.csv and
-ma_1.png, results_2.csv and ma_2.png in their order. All of them are written at the end or, after an error, none. They
-take the place of what an earlier run has left in the folder.
+Written are results.csv and ma.png of the comparison, genes.csv.gz, size_factors.csv, normalized_counts.csv.gz,
+methods.txt, run.json, dispersion.png of DESeq2's method and, for each --query, query_1.csv and so on; for several
+--contrast results_1.csv and ma_1.png, results_2.csv and ma_2.png in their order. With queries alone there is no
+results.csv: without any question it is that of the last coefficient. All files are written at the end or, after an
+error, none. They take the place of what an earlier run has left in the folder.
 
 A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several, joined by ':', ask for an interaction;
 '| factor' asks in each level, '| factor=level' in one; slope(number), mean(query) and joint(query; query).
@@ -36,6 +37,9 @@ A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several,
 Examples:
   countnest run airway --test averaged
   countnest run airway --method edger
+  countnest run airway --contrast cell,N61311,N052611 --query "dex[trt - untrt]"
+  countnest run --counts C.csv --samples S.csv --design "~ treat1*treat2 + (1 | family)" \\
+      --method mixed --query "treat1[B - A]"
   countnest run --counts C.csv --samples S.csv --design "~ cell + dex" \\
       --reference dex=untrt --contrast dex,trt,untrt --out dex
   countnest run --counts C.csv --samples S.csv --design "~ family + treat1*treat2" \\
@@ -53,8 +57,7 @@ Examples:
 @with_options(READING, DESIGN, QUESTIONS, TESTING, FIT, WRITING)
 def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
     """Collect the options and run the analysis."""
-    test = arguments["test"] or DEFAULT_TESTS.get(arguments["method"])
-    request = Request(**{**arguments, "test": test})
+    request = Request(**arguments | method_and_test(arguments["method"], arguments["test"]))
     check_request(request, given_options(click.get_current_context()))
     from countnest.cli.run import run_request  # not before: numpy, pandas and numba take their time
 

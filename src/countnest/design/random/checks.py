@@ -11,6 +11,7 @@ from countnest.centring import same_size
 from countnest.design.design import Design, check_varying
 from countnest.design.random.term import RandomTerm
 from countnest.errors import ConfoundedDesignError, DesignError, counted, listing, warn
+from countnest.remedies import advised
 
 __all__ = ["MixedKind", "check_mixed", "mixed_errors", "mixed_warnings", "refuse_confounded"]
 
@@ -59,8 +60,8 @@ def mixed_errors(design: Design, kind: MixedKind) -> list[DesignError]:
         return [
             DesignError(
                 f"the design '{design.formula or 'of a matrix'}' has no random term, which a mixed model needs. Add "
-                "one for the groups of samples, such as '+ (1 | family)'; without groups, use cn.DESeq, cn.edger or "
-                "cn.limma."
+                "one for the groups of samples, such as '+ (1 | family)'; without groups, use "
+                + advised("cn.DESeq, cn.edger or cn.limma.", "--method deseq2, edger or voom.")
             )
         ]
     n, found = len(design.matrix), confounding(design)

@@ -40,9 +40,9 @@ def refuse_random(design: Design, method: str, instead: str = "") -> None:
         f"{method} has fixed effects only, and the design '{design.formula}' has the random {_terms(design)} {labels}. "
         + advised(
             f"Fit a mixed model: cn.lmm(dds) of log counts, or cn.glmm(dds) of counts{blocks}.",
-            (f"Within groups hold them fixed, --design {fixed!r}. " if fixed else "")
-            + "Comparisons between groups need a "
-            "mixed model, which is fitted in Python, by cn.lmm(dds) or cn.glmm(dds).",
+            "Fit a mixed model, --method mixed"
+            + (f"; or hold the groups fixed, --design {fixed!r}, to compare within them" if fixed else "")
+            + ".",
         )
         + (f" {instead}" if instead else "")
     )

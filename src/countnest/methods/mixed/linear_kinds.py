@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from countnest.methods.fit import TestKind
+from countnest.options import DfRule
 
 __all__ = ["DF_NAMES", "DfRule", "kinds_of"]
-
-DfRule = Literal["kenward-roger", "satterthwaite", "containment", "residual", "infinite"]
 
 DF_NAMES: Mapping[str, str] = {
     "kenward-roger": "Kenward-Roger",

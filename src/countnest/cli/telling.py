@@ -1,0 +1,63 @@
+"""What a command prints: designs, results, answers to queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from countnest.cli.found import Answered
+from countnest.cli.request import Request
+from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
+from countnest.containers.null_scale import null_heading
+from countnest.containers.results import Results
+from countnest.containers.summary import summarize
+from countnest.design.levels.order import order_sentences
+from countnest.errors import counted
+
+if TYPE_CHECKING:
+    from countnest import DESeqDataSet
+
+__all__ = ["tell_design", "tell_query", "tell_results"]
+
+_TOP = 10
+
+
+def tell_design(request: Request, dds: DESeqDataSet, notes: Sequence[str]) -> None:
+    """Print the design, the reference levels, and the notes that the progress display has not shown."""
+    design = dds.design
+    click.echo(f"\ndesign: {design.formula}")
+    click.echo(f"reference levels: {level_text(design.levels)}")
+    for sentence in order_sentences(design.orders, [block[-1] for block in design.nesting.blocks]):
+        click.echo(sentence)
+    for note in [*notes, *design.notes] if request.quiet else ():
+        click.echo(f"note: {note}")
+
+
+def tell_results(results: Results) -> None:
+    """Print what a table holds, the numbers of genes, and the first genes."""
+    description = results.descriptions()
+    click.echo(f"{description['log2FoldChange']}\n{description['pvalue']}\n")
+    click.echo(f"{summarize(results.table, results.info)}\n")
+    click.echo(f"{gene_table(results.top(_TOP))}\n")
+
+
+def tell_query(answered: Answered) -> None:
+    """Print how a query was understood, and how many genes are significant."""
+    query, alpha = answered.query, answered.parts[0].info.alpha
+    found = [f"{counted(count, 'gene')} with padj < {alpha:g}" for count in answered.significant]
+    click.echo(f"query: {answered.text.strip()}")
+    for sentence in query.order_sentences:
+        click.echo(f"  {sentence}")
+    scales = [null_heading(part.info) for part in answered.parts]
+    if answered.joint:
+        click.echo(f"  {query.explain().splitlines()[0]}")
+        click.echo(wrapped("", query.labels, "; ", 2))
+        click.echo("\n".join(f"  {line}" for line in (found[0], *scales[0])) + "\n")
+        return
+    for place, count in enumerate(found):
+        click.echo(f"  {query.labels[place]}: {count}")
+        click.echo("".join(f"    {line}\n" for line in scales[place]), nl=False)
+        click.echo("\n".join(row_sentences(query[place])))
+    click.echo("")
