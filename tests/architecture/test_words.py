@@ -6,7 +6,7 @@ from architecture.tree import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 BANNED = re.findall(r'"([^"]+)" \(', re.search(r"- Not used: (.*?)\n- ", TEXT, flags=re.DOTALL)[1])
-PAGES = [*ROOT.glob("docs/*.md"), ROOT / "README.md"]
+PAGES = [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]
 SOURCES = [path for folder in ("src", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 

@@ -185,7 +185,7 @@ class QueryMethods:
         Returns
         -------
         BoundQuery
-            One row for each comparison and level of `by`: `.test()`, `.joint().test()`, `.explain()`.
+            One row for each comparison and level of `by`: ``.test()``, ``.joint().test()``, ``.explain()``.
 
         Raises
         ------
@@ -269,7 +269,7 @@ class QueryMethods:
         Returns
         -------
         BoundQuery
-            One row for each cell. `.test()` gives the means as log2FoldChange, in log2 of normalized counts; its
+            One row for each cell. ``.test()`` gives the means as log2FoldChange, in log2 of normalized counts; its
             p-values compare them with 0, a mean of one count.
 
         Raises
