@@ -52,6 +52,7 @@ WIDE = {
     "nested",
     "plot_counts",
     "plot_heatmap",
+    "plot_interaction",
     "points",
     "top_table",
 }

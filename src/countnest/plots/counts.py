@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, Self, overload
 import numpy as np
 import pandas as pd
 
-from countnest.arrays import FloatArray
+from countnest.arrays import as_float
 from countnest.containers.gene_info import called, gene_by_name
 from countnest.design.design import Design
-from countnest.design.levels.order import as_factor
 from countnest.errors import OptionError, kind_of, listing, suggestion
-from countnest.options import check_flags, names_given
+from countnest.options import check_flags, check_option, names_given
+from countnest.plots.count_points import CountKind, DrawnCounts, draw_counts
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ __all__ = ["CountedStudy", "DesignedStudy", "grouping_columns", "plot_counts"]
 
 # Added to counts before the logarithm, so that zeros have a place.
 _OFFSET: Final = 0.5
-# Samples of a group are spread over this width, in steps between groups, so that equal counts are seen.
-_SPREAD: Final = 0.24
 
 
 class DesignedStudy(Protocol):
@@ -69,6 +67,7 @@ def plot_counts(
     gene: str,
     intgroup: str | Sequence[str] | None = ...,
     *,
+    kind: CountKind = ...,
     normalized: bool = ...,
     transform: bool = ...,
     replaced: bool = ...,
@@ -84,6 +83,7 @@ def plot_counts(
     gene: str,
     intgroup: str | Sequence[str] | None = ...,
     *,
+    kind: CountKind = ...,
     normalized: bool = ...,
     transform: bool = ...,
     replaced: bool = ...,
@@ -99,6 +99,7 @@ def plot_counts(
     gene: str,
     intgroup: str | Sequence[str] | None = None,
     *,
+    kind: CountKind = "points",
     normalized: bool = True,
     transform: bool = True,
     replaced: bool = False,
@@ -107,6 +108,9 @@ def plot_counts(
     ax: Axes | None = None,
 ) -> Figure | pd.DataFrame:
     """Draw the counts of one gene, a point for each sample, side by side for the groups of samples.
+
+    Groups differ by colour, those of several columns by the first of them. Samples without a count are open circles,
+    and the legend counts them. Long names of groups are slanted.
 
     R counterpart: DESeq2::plotCounts
 
@@ -119,10 +123,14 @@ def plot_counts(
     intgroup
         The column, or columns, of the sample sheet that make the groups; by default the last variable of the design.
         A single column of numbers is drawn as such.
+    kind
+        "points": the samples of a group in their order; "swarm": as near to the middle as they can stand without hiding
+        each other; "box": the same over a box from quartile to quartile, with the median, and whiskers to the last
+        sample within 1.5 times its height. Groups of less than four samples have no box.
     normalized
         Divide the counts by size or normalization factors; where there are none yet, they are estimated for the plot.
     transform
-        Draw them on a logarithmic axis.
+        Draw them on a logarithmic axis. With ``pc=0`` zeros stand below a dashed line.
     replaced
         Take the counts after replacement of outliers.
     pc
@@ -142,10 +150,19 @@ def plot_counts(
     ------
     OptionError
         The data set has no such gene, or several of this symbol; the sample sheet has no such column, or the design no
-        variable.
+        variable; or `kind` is not known.
+
+    Examples
+    --------
+    >>> import countnest as cn
+    >>> dds = cn.make_example_dataset(n=200, m=12, seed=1)
+    >>> cn.plot_counts(dds, "gene1", return_data=True).columns.tolist()
+    ['count', 'condition']
+    >>> cn.plot_counts(dds, "gene1", kind="box").savefig("gene1.pdf")
     """
     if not callable(getattr(dds, "counts", None)):
         raise OptionError(f"plot_counts needs a DESeqDataSet; got {kind_of(dds)}.")
+    check_option("kind", kind, CountKind)
     check_flags(normalized=normalized, transform=transform, replaced=replaced, return_data=return_data)
     columns, info = _columns(dds, intgroup), dds.gene_info
     gene = gene_by_name(gene, info.index, info)
@@ -156,7 +173,8 @@ def plot_counts(
     if return_data:
         return data
     what = "normalized count" if normalized else "count"
-    return _drawn(data, called(info, gene), what, pc, logarithmic=transform, ax=ax)
+    count, groups = as_float(data["count"].to_numpy(np.float64)), data[data.columns[1:]]
+    return draw_counts(DrawnCounts(count, groups, pc, what, called(info, gene), transform), kind, ax)
 
 
 def _columns(dds: CountedStudy, intgroup: str | Sequence[str] | None) -> list[str]:
@@ -191,58 +209,3 @@ def _data(dds: CountedStudy, gene: str, columns: list[str], *, normalized: bool,
     data = dds.samples[columns].copy()
     data.insert(0, "count", np.array(counts.loc[gene], dtype=np.float64))
     return data
-
-
-def _drawn(data: pd.DataFrame, title: str, what: str, pc: float, *, logarithmic: bool, ax: Axes | None) -> Figure:
-    from countnest.plots.figure import BLUE, INK, caption, figure_of, frame, new_axes, points
-
-    columns = [str(name) for name in data.columns[1:]]
-    places, levels = _places(data[data.columns[1:]])
-    ax = new_axes(width=_width(levels)) if ax is None else ax
-    points(ax, places, data["count"].to_numpy(dtype=np.float64), colour=BLUE, size=26.0, alpha=0.8, zorder=2.2)
-    if logarithmic:
-        _logarithmic(ax)
-    if levels:
-        ax.set_xticks(range(len(levels)), levels)
-        ax.set_xlim(-0.6, len(levels) - 0.4)
-    ax.set_xlabel(", ".join(columns), color=INK)
-    ax.set_ylabel(f"{what} + {pc:g}" if pc else what, color=INK)
-    frame(ax, "y")
-    caption(ax, title, pad=8.0)
-    return figure_of(ax)
-
-
-def _width(levels: list[str]) -> float:
-    """Return a width in inches at which the labels of the groups do not overlap."""
-    longest = max((len(line) for level in levels for line in level.split("\n")), default=0)
-    return min(max(4.2, len(levels) * max(0.7, 0.1 * longest + 0.2) + 1.0), 20.0)
-
-
-def _logarithmic(ax: Axes) -> None:
-    """Make the axis of the counts logarithmic, with plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    ax.set_yscale("log")
-    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _places(groups: pd.DataFrame) -> tuple[FloatArray, list[str]]:
-    """Return the positions of the samples on the x axis, and the labels of the groups; none for numbers."""
-    if groups.shape[1] == 1 and pd.api.types.is_numeric_dtype(groups.iloc[:, 0].dtype):
-        return groups.iloc[:, 0].to_numpy(dtype=np.float64), []
-    factors = [as_factor(groups[name]) for name in groups]
-    codes = np.column_stack([factor.cat.codes for factor in factors]).astype(np.int64)
-    cells, places = np.unique(codes, axis=0, return_inverse=True)
-    names = [
-        "\n".join(str(factor.cat.categories[k]) for factor, k in zip(factors, cell, strict=True)) for cell in cells
-    ]
-    return places.reshape(-1) + _spread(places.reshape(-1)), names
-
-
-def _spread(places: np.ndarray) -> FloatArray:
-    """Return offsets that set the samples of a group side by side, in their order."""
-    order = pd.Series(places).groupby(places).cumcount().to_numpy(dtype=np.float64)
-    size = np.bincount(places)[places]
-    return np.where(size > 1, _SPREAD * (order / np.maximum(size - 1, 1) - 0.5), 0.0)

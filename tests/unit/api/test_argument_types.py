@@ -28,6 +28,7 @@ NEEDED = {
     "plot_counts": {"gene": "g5"},
     "plot_distances": {"transformed": None},
     "plot_heatmap": {"transformed": None},
+    "plot_interaction": {"gene": "g5"},
     "plot_ma": {"results": None},
     "plot_pvalues": {"results": None},
     "plot_upset": {"found": None},

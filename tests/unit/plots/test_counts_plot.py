@@ -155,3 +155,68 @@ def test_a_gene_is_found_and_called_by_its_symbol(dds):
         )
     with pytest.raises(OptionError, match=r"29 genes have the symbol 'MYC'.*'g1'"):
         plot_counts(named, "MYC")
+
+
+def faces(ax):
+    return np.asarray(ax.collections[0].get_facecolors())
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()] if ax.get_legend() else []
+
+
+def test_samples_without_a_count_are_open_and_counted(dds):
+    zero = dds.counts().loc["g3"].to_numpy() == 0
+    for arguments in ({}, {"pc": 0}, {"transform": False}, {"kind": "swarm"}, {"kind": "box", "pc": 0}):
+        ax = plot_counts(dds, "g3", **arguments).axes[0]
+        points = next(c for c in ax.collections if len(c.get_offsets()) == 8)
+        np.testing.assert_array_equal((points.get_facecolors() == 1.0).all(axis=1), zero)
+        assert legend(ax) == ["no counts: 3 of 8 samples"]
+    assert legend(plot_counts(dds, "g5").axes[0]) == []
+
+
+def test_zeros_stand_below_all_counts_on_a_logarithmic_axis_to_which_nothing_is_added(dds):
+    ax = plot_counts(dds, "g3", pc=0).axes[0]
+    shown, counts = dots(ax)[:, 1], dds.counts(normalized=True).loc["g3"].to_numpy()
+    np.testing.assert_allclose(shown[counts > 0], counts[counts > 0])
+    assert (shown[counts == 0] == counts[counts > 0].min() / 2).all()
+    assert ax.get_ylim()[0] < shown.min()
+    assert len([line for line in ax.lines if line.get_linestyle() == "--"]) == 1
+    np.testing.assert_array_equal(plot_counts(dds, "g3", pc=0, return_data=True)["count"], counts)
+
+
+def test_groups_differ_by_colour_and_those_of_several_columns_by_the_first(dds):
+    sheet = dds.samples
+    one = faces(plot_counts(dds, "g5", "group").axes[0])
+    two = faces(plot_counts(dds, "g5", ["group", "batch"]).axes[0])
+    np.testing.assert_array_equal(one, two)
+    assert len(np.unique(one, axis=0)) == 2
+    assert len(np.unique(one[(sheet["group"] == "a").to_numpy()], axis=0)) == 1
+
+
+def test_swarms_and_boxes_stand_at_their_groups():
+    rng = np.random.default_rng(3)
+    sheet = pd.DataFrame({"group": [*"a" * 20, *"b" * 5, *"c" * 3]}, index=[f"s{i}" for i in range(28)])
+    counts = pd.DataFrame(rng.poisson(3, (20, 28)) + 1, index=[f"g{i}" for i in range(20)], columns=sheet.index)
+    study = cn.DESeqDataSet(counts, sheet, design="~ group", size_factors=np.ones(28), quiet=True)
+    for kind in ("swarm", "box"):
+        ax = plot_counts(study, "g1", kind=kind).axes[0]
+        found = dots(ax)
+        np.testing.assert_array_equal(np.round(found[:, 0]), sheet["group"].map({"a": 0, "b": 1, "c": 2}))
+        assert len(np.unique(found, axis=0)) == 28  # none hides another
+        assert len(ax.patches) == (2 if kind == "box" else 0)  # no box for three samples
+    middle = np.median(counts.loc["g1"].iloc[:20] + 0.5)
+    assert any(np.allclose(line.get_ydata(), middle) for line in ax.lines)
+
+
+def test_samples_without_a_group_have_a_place_of_their_own(dds):
+    sheet = dds.samples.assign(site=["x", None, "y", "x", "x", np.nan, "y", "x"])
+    study = cn.DESeqDataSet(dds.counts(), sheet, design="~ group", size_factors=np.ones(8), quiet=True)
+    ax = plot_counts(study, "g5", "site").axes[0]
+    assert ticks(ax) == ["x", "y", "(missing)"]
+    np.testing.assert_array_equal(np.round(dots(ax)[:, 0]), [0, 2, 1, 0, 0, 2, 1, 0])
+
+
+def test_a_kind_that_is_not_known_is_named(dds):
+    with pytest.raises(OptionError, match=r"kind='boxes' is not known.*Did you mean 'box'"):
+        plot_counts(dds, "g3", kind="boxes")

@@ -171,3 +171,129 @@ def test_axes_come_from_the_design(study):
     assert len(dots(plot_interaction(cn.lmm(one, quiet=True), "g00001", fit="lmm").axes[0])[0]) == 2
     with pytest.raises(OptionError, match=r"give x=, and by= or by=None: the design '~ 1 .*' has the factors none"):
         plot_interaction(made.with_design("~ 1 + (1 | family)"), "g00001", fit="lmm")
+
+
+def test_cells_of_a_query(dds):
+    query = dds.effect("treat2", by="treat1")
+    whole, asked = (plot_interaction(dds, "g00001", query=each).axes[0] for each in (query, query[["B", "D"]]))
+    plain = plot_interaction(dds, "g00001").axes[0]
+    np.testing.assert_array_equal(np.concatenate(dots(whole)[1]), np.concatenate(dots(plain)[1]))
+    assert [tick.get_text() for tick in asked.get_xticklabels(minor=True)] == ["treat1 B", "treat1 D"]
+    assert len(np.concatenate(dots(asked)[0])) == 24
+    means = [set(np.concatenate(dots(ax)[1])[:, 1]) for ax in (asked, whole)]
+    assert means[0] < means[1]
+    levels = dds.effect("treat1", levels=("C", "A"))
+    one = plot_interaction(dds, "g00001", query=levels).axes[0]
+    assert [tick.get_text() for tick in one.get_xticklabels()] == ["A", "C"]
+
+
+def test_the_factor_that_varies_within_blocks_is_on_the_axis_of_an_interaction(dds):
+    query = dds.interaction(treat1=("B", "A"), treat2="reference")
+    ax = plot_interaction(dds, "g00001", query=query).axes[0]
+    assert ax.get_xlabel() == "treat2"
+    assert [tick.get_text() for tick in ax.get_xticklabels(minor=True)] == ["treat1 A", "treat1 B"]
+
+
+def test_the_data_are_counts_with_the_means_of_their_cells(dds, study):
+    data = plot_interaction(dds, "g00001", return_data=True)
+    assert list(data) == ["count", "treat1", "treat2", "block", "mean", "low", "high"]
+    np.testing.assert_allclose(data["count"], dds.counts(normalized=True).loc["g00001"])
+    answer = dds.means(["treat1", "treat2"]).test(allow_fixed_blocks=True)
+    means = {label: part.table.loc["g00001", "log2FoldChange"] for label, part in answer.items()}
+    for _, row in data.iterrows():
+        label = f"mean | treat1={row['treat1']}, treat2={row['treat2']}"
+        np.testing.assert_allclose(row["mean"], 2 ** means[label])
+        assert row["low"] < row["mean"] < row["high"]
+    assert data["block"].nunique() == 24
+    empty = plot_interaction(dds, "g00003", return_data=True)
+    untreated = (study.samples["treat1"] == "A") & (study.samples["treat2"] == "None")
+    assert (empty.loc[untreated, "mean"] == 0).all()
+    np.testing.assert_array_equal(empty["low"].isna(), untreated)
+
+
+def test_data_of_a_query_are_of_its_cells_alone(dds, study):
+    data = plot_interaction(dds, "g00001", query=dds.effect("treat2", at={"treat1": "B"}), return_data=True)
+    assert data.index.tolist() == study.samples.index[study.samples["treat1"] == "B"].tolist()
+
+
+def test_means_of_mixed_models_are_those_of_their_tables(study):
+    dds = cn.DESeqDataSet(
+        study.counts, study.samples, design="~ treat1 * treat2 + (1 | family)", reference=study.reference, quiet=True
+    )
+    cn.lmm(dds, quiet=True)
+    query = dds.effect("treat2", by="treat1")
+    data = plot_interaction(dds, "g00001", query=query, fit="lmm", return_data=True)
+    table = dds.means(["treat1", "treat2"]).test(fit="lmm", confint=0.95)[0].table.loc["g00001"]
+    first = data[(data["treat1"] == "A") & (data["treat2"] == "None")].iloc[0]
+    np.testing.assert_allclose(
+        first[["mean", "low", "high"]].to_numpy(float),
+        2 ** table[["log2FoldChange", "ciLower", "ciUpper"]].to_numpy(float),
+    )
+    ax = plot_interaction(dds, "g00001", query=query, fit="lmm").axes[0]
+    cells = np.log2(data.groupby(["treat1", "treat2"], observed=True)["mean"].first())
+    np.testing.assert_allclose(np.sort(np.concatenate(dots(ax)[1])[:, 1]), np.sort(cells))
+    assert labels(ax)[0] == "samples of one family"
+
+
+FIRST = {"site": "elsewhere", "treatment": "vehicle control"}
+
+
+@pytest.fixture(scope="module")
+def long_names():
+    rng = np.random.default_rng(1)
+    levels = ["vehicle control", "dexamethasone 100 nM", "dexamethasone 100 nM and inhibitor", "inhibitor alone"]
+    sheet = pd.DataFrame(
+        {"site": np.repeat(["the north ward", "the south ward", "elsewhere"], 8), "treatment": np.tile(levels, 6)},
+        index=[f"s{i}" for i in range(24)],
+    )
+    counts = pd.DataFrame(rng.poisson(80, (40, 24)), index=[f"g{i}" for i in range(40)], columns=sheet.index)
+    counts.loc["g5"] = 0
+    return cn.DESeqDataSet(counts, sheet, design="~ site * treatment", reference=FIRST, quiet=True).deseq(
+        quiet=True, fit_type="mean"
+    )
+
+
+def test_long_names_are_slanted_and_the_legend_is_no_wider_than_the_axes(long_names):
+    figure = plot_interaction(long_names, "g3", "treatment", "site")
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    first = ax.get_xticklabels()[0]
+    assert (first.get_text(), first.get_rotation()) == ("site elsewhere, vehicle control", 45.0)
+    assert ax.get_legend().get_window_extent().x1 <= figure.bbox.x1
+    assert len(ax.get_xticklabels()) == 12
+
+
+def test_one_sample_in_each_cell_and_several_factors_side_by_side():
+    rng = np.random.default_rng(1)
+    sheet = pd.DataFrame(
+        [(a, b, c) for a in "ab" for b in "xy" for c in "uv"], columns=["one", "two", "three"],
+        index=[f"s{i}" for i in range(8)],
+    )  # fmt: skip
+    counts = pd.DataFrame(rng.poisson(80, (40, 8)), index=[f"g{i}" for i in range(40)], columns=sheet.index)
+    dds = cn.DESeqDataSet(counts, sheet, design="~ one + two + three").deseq(quiet=True, fit_type="mean")
+    ax = plot_interaction(dds, "g3", "three", ["one", "two"]).axes[0]
+    assert [tick.get_text() for tick in ax.get_xticklabels(minor=True)][1] == "one a, two y"
+    asked = plot_interaction(dds, "g3", query=dds.effect("three", by=["one", "two"]), return_data=True)
+    assert list(asked)[1:4] == ["one", "two", "three"]
+
+
+def test_a_gene_that_was_not_fitted_is_drawn_without_means(long_names):
+    ax = plot_interaction(long_names, "g5", "treatment").axes[0]
+    assert labels(ax) == ["no counts in these cells"]
+    assert len(np.concatenate([c.get_offsets() for c in ax.collections])) == 24
+    data = plot_interaction(long_names, "g5", "treatment", return_data=True)
+    assert (data["mean"] == 0).all()
+    assert data["low"].isna().all()
+
+
+def test_queries_that_cannot_be_drawn_are_named(dds, long_names):
+    for query, arguments, words in (
+        (dds.contrast("Intercept"), {}, r"the query 'Intercept' names no cells: give x="),
+        (dds.effect("treat2"), {"x": "treat2"}, r"query= and x= or by= were given"),
+        (long_names.effect("treatment"), {}, "query= is of another data set"),
+        ("treat2", {}, "query= takes what dds.effect"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            plot_interaction(dds, "g00001", query=query, **arguments)
+    with pytest.raises(OptionError, match="has several factors: give x= as well"):
+        plot_interaction(dds, "g00001", by=["treat1", "treat2"])
