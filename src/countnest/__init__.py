@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from countnest.api.access import predict as predict
     from countnest.api.access import residuals as residuals
     from countnest.api.bayes import to_bambi as to_bambi
+    from countnest.api.by_cell_type import by_cell_type as by_cell_type
     from countnest.api.compare import compare as compare
     from countnest.api.deseq2 import DESeqDataSet as DESeqDataSet
     from countnest.api.edger import edger as edger
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from countnest.api.tximport import dataset_from_tximport as dataset_from_tximport
     from countnest.api.unmixing import unmix as unmix
     from countnest.api.warming import warm as warm
+    from countnest.containers.by_cell_type import CellTypeResults as CellTypeResults
     from countnest.containers.count_table import CountTable as CountTable
     from countnest.containers.result_set import ResultsSet as ResultsSet
     from countnest.containers.results import Results as Results

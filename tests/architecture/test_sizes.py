@@ -37,6 +37,7 @@ WIDE = {
     "DESeqDataSet.deseq",
     "edger",
     "answer_options",
+    "by_cell_type",
     "camera",
     "DESeqDataSet.results",
     "CountDataSet.__init__",

@@ -21,6 +21,7 @@ def dds():
 
 # What the public functions need besides the argument that is tried.
 NEEDED = {
+    "by_cell_type": {"adata": None, "cell_type": "x", "design": "~ 1"},
     "nbinom_lrt": {"reduced": "~ 1"},
     "collapse_replicates": {"groupby": ["x", "y", "z", "u", "v", "w"]},
     "likelihood_ratio": {"reduced": "~ 1"},
