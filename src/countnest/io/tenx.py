@@ -72,11 +72,11 @@ def read_10x(folders: Paths) -> AnnDataLike:
     """
     places = {"sample": folders} if isinstance(folders, (str, Path)) else folders
     files = named_paths(places)
-    library = optional_library("anndata", "anndata", "reading matrices of cells")
     found = {name: _matrix(folder) for name, folder in files.items()}
     first_name, first = next(iter(found.items()))
     for name, each in found.items():
         check_same_genes((files[name], each.genes.index), (files[first_name], first.genes.index))
+    library = optional_library("anndata", "anndata", "reading matrices of cells")
     samples = np.repeat(list(found), [len(each.barcodes) for each in found.values()])
     barcodes = np.concatenate([each.barcodes.to_numpy(dtype=object) for each in found.values()])
     obs = pd.DataFrame(

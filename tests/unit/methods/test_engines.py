@@ -3,7 +3,6 @@
 import pickle
 import warnings
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +13,8 @@ from countnest.errors import CountnestWarning
 from countnest.methods.chunks import Genes
 from countnest.options import ShrinkType
 from countnest.parallel.pool import active_pool
+
+joblib = pytest.importorskip("joblib")
 
 N = 16
 
