@@ -46,6 +46,7 @@ def test_the_folder_has_these_in_order():
         "10_when_things_look_wrong",
         "11_time_course",
         "12_shrinkage_and_ranking",
+        "13_beside_deseq2",
     ]
 
 
