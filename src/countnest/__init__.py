@@ -105,9 +105,11 @@ if TYPE_CHECKING:
     from countnest.errors import CountnestError as CountnestError
     from countnest.errors import CountnestWarning as CountnestWarning
     from countnest.io.annotated import read_h5ad as read_h5ad
+    from countnest.io.contrast_files import read_contrasts as read_contrasts
     from countnest.io.feature_counts import read_featurecounts as read_featurecounts
     from countnest.io.gene_sets import read_gmt as read_gmt
     from countnest.io.htseq import read_htseq as read_htseq
+    from countnest.io.listed_contrast import ListedContrast as ListedContrast
     from countnest.io.merged import read_merged as read_merged
     from countnest.io.quantified import read_quantified as read_quantified
     from countnest.io.r_objects import read_rds as read_rds
