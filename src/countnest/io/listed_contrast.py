@@ -78,9 +78,8 @@ class ListedContrast:
         if self.formula is not None:
             return {}
         columns = [*self.blocking, *([] if self.variable is None else [self.variable])]
-        kept = samples.loc[self.kept(samples)]
-        numbers = [name for name in columns if pd.api.types.is_numeric_dtype(kept[name])]
-        levels = {name: [level_text(value) for value in np.unique(kept[name].dropna())] for name in numbers}
+        numbers = [name for name in columns if pd.api.types.is_numeric_dtype(samples[name])]
+        levels = {name: [level_text(value) for value in np.unique(samples[name].dropna())] for name in numbers}
         return {"reference": {self.variable: self.reference}, "levels": levels}
 
     def kept(self, samples: pd.DataFrame) -> list[str]:

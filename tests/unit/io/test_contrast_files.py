@@ -166,3 +166,20 @@ def test_without_the_library_it_is_told_how_to_install_it(tmp_path, monkeypatch)
     monkeypatch.setitem(__import__("sys").modules, "yaml", None)
     with pytest.raises(OptionError, match=re.escape("pip install 'countnest[yaml]'")):
         cn.read_contrasts(written(tmp_path, "a.yaml", YAML))
+
+
+def test_samples_that_are_left_out_leave_the_model(tmp_path):
+    text = "id,variable,reference,target,blocking,exclude_samples_col,exclude_samples_values\n"
+    text += "a,treatment,Control,Treated,batch,batch,10\n"
+    (each,) = cn.read_contrasts(written(tmp_path, "a.csv", text), SAMPLES)
+    whole = cn.DESeqDataSet(counts(), SAMPLES, design=each.design, quiet=True, **each.coding(SAMPLES))
+    left = each.kept(SAMPLES)
+    assert left == ["s0", "s1", "s3", "s4", "s6"]
+    some = SAMPLES.loc[left].astype({"batch": str})
+    expected = cn.DESeqDataSet(counts()[left], some, design=each.design, reference={"treatment": "Control"}, quiet=True)
+    with pytest.warns(CountnestWarning, match="no sample has batch '10' any more"):
+        found = whole[:, left]
+    assert found.results_names() == expected.results_names() == [
+        "Intercept", "batch_2_vs_1", "treatment_Treated_vs_Control",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(found.design.matrix, expected.design.matrix)
