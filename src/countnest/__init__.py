@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from countnest.api.pseudobulk import pseudobulk as pseudobulk
     from countnest.api.removal import remove_results as remove_results
     from countnest.api.replicates import collapse_replicates as collapse_replicates
+    from countnest.api.report import report as report
     from countnest.api.saving import load as load
     from countnest.api.saving import save as save
     from countnest.api.shrinkage import lfc_shrink as lfc_shrink

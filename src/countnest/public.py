@@ -48,6 +48,7 @@ _BY_HOME = {
     "api.pseudobulk": ("pseudobulk",),
     "api.removal": ("remove_results",),
     "api.replicates": ("collapse_replicates",),
+    "api.report": ("report",),
     "api.saving": ("load", "save"),
     "api.shrinkage": ("lfc_shrink",),
     "api.single_response": ("glm_nb", "single_response"),

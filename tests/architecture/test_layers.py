@@ -17,6 +17,7 @@ LAYERS = (
     ("parallel", "stats", "design"),
     ("containers", "queries"),
     ("methods", "io", "datasets", "plots", "simulate"),
+    ("reporting",),
     ("api",),
     ("__init__",),
     ("cli",),
@@ -34,6 +35,9 @@ ONLY_IN = {
     "click": ("cli",),
     "tqdm": ("progress",),
     "anndata": ("api.pseudobulk", "api.to_anndata"),
+    "bokeh": ("reporting",),
+    "jinja2": ("reporting",),
+    "markupsafe": ("reporting",),
     "joblib": ("parallel.pool",),
     "orjson": ("containers.table_text",),
     "isal": ("containers.table_file",),
@@ -42,7 +46,7 @@ ONLY_IN = {
     "threading": ("parallel", "progress", "compilation"),
 }
 # Extras whose libraries the package imports where somebody uses them.
-OPTIONAL = ("anndata", "dask")
+OPTIONAL = ("anndata", "dask", "report")
 NEVER_IN = {"stats": {"pandas", "formulaic", "matplotlib"}, "design": {"scipy"}}
 KERNELS_MAY = {"__future__", "collections", "logging", "math", "numba", "numpy", "typing"}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_ma"]
+__all__ = ["ma_limits", "plot_ma"]
 
 # How much wider the limits get for genes that are named.
 _FARTHEST = 3.0
@@ -103,7 +103,7 @@ def plot_ma(
         return data
     genes = chosen_genes(results, label)
     named = results.table["log2FoldChange"].loc[genes].to_numpy(dtype=np.float64)
-    limits = _limits(data["log2FoldChange"].to_numpy(), named) if ylim is None else limits_given("ylim", ylim)
+    limits = ma_limits(data["log2FoldChange"].to_numpy(), named) if ylim is None else limits_given("ylim", ylim)
     return _drawn(results, data, f"{by} < {level:g}", limits, genes, ax)
 
 
@@ -138,7 +138,7 @@ def _data(results: Results, by: str, level: float) -> pd.DataFrame:
     return pd.DataFrame(drawn, index=results.table.index[there])
 
 
-def _limits(change: FloatArray, named: FloatArray) -> tuple[float, float]:
+def ma_limits(change: FloatArray, named: FloatArray) -> tuple[float, float]:
     """Return limits that hold nearly all genes, and those that are named unless they are far away."""
     reach = 1.1 * float(np.quantile(np.abs(change), 0.99)) if change.size else 0.0
     sizes = np.abs(named[np.isfinite(named)])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_volcano"]
+__all__ = ["plot_volcano", "volcano_limits"]
 
 _SMALLEST: Final = 5e-324  # of numbers in double precision; p-values of 0 are drawn there
 # The limits go up to the largest value, unless a few genes would press the others together: at most so many times the
@@ -126,8 +126,10 @@ def plot_volcano(
         return data
     genes = chosen_genes(results, label)
     marks = (_MARGIN * max(lfc, results.info.lfc_threshold), data["log2FoldChange"].reindex(genes).abs().max())
-    horizontal = _change_limits(data, marks) if xlim is None else limits_given("xlim", xlim)
-    return _drawn(results, data, f"{by} < {level:g}", (horizontal, _largest_shown(data)), lfc, genes, ax)
+    limits = volcano_limits(data, marks)
+    if xlim is not None:
+        limits = limits_given("xlim", xlim), limits[1]
+    return _drawn(results, data, f"{by} < {level:g}", limits, lfc, genes, ax)
 
 
 def _data(results: Results, by: str, level: float, lfc: float) -> pd.DataFrame:
@@ -156,6 +158,19 @@ def _checked_lfc(lfc: float) -> float:
     if not number or not 0.0 <= lfc < np.inf:
         raise OptionError(f"lfc={lfc!r} is not an absolute log2 fold change; give a number, 0 or more.")
     return float(lfc)
+
+
+def volcano_limits(data: pd.DataFrame, marks: tuple[float, float]) -> tuple[tuple[float, float], float]:
+    """Return the limits of the fold change, and the upper one of -log10 of p-values, of a volcano plot.
+
+    Parameters
+    ----------
+    data
+        What is drawn, as `plot_volcano` returns it.
+    marks
+        The largest threshold, and the largest fold change of the genes that are named, missing if none is.
+    """
+    return _change_limits(data, marks), _largest_shown(data)
 
 
 def _change_limits(data: pd.DataFrame, marks: tuple[float, float]) -> tuple[float, float]:
