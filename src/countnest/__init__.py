@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from countnest.io.tables import read_samples as read_samples
     from countnest.io.tenx import read_10x as read_10x
     from countnest.plots.changes import plot_changes as plot_changes
+    from countnest.plots.cooks import plot_cooks as plot_cooks
     from countnest.plots.counts import plot_counts as plot_counts
     from countnest.plots.dispersion import plot_dispersion as plot_dispersion
     from countnest.plots.distances import plot_distances as plot_distances
@@ -127,6 +128,7 @@ if TYPE_CHECKING:
     from countnest.plots.ma import plot_ma as plot_ma
     from countnest.plots.p_values import plot_pvalues as plot_pvalues
     from countnest.plots.pca import plot_pca as plot_pca
+    from countnest.plots.size_factors import plot_size_factors as plot_size_factors
     from countnest.plots.sparsity import plot_sparsity as plot_sparsity
     from countnest.plots.upset import plot_upset as plot_upset
     from countnest.plots.volcano import plot_volcano as plot_volcano

@@ -54,6 +54,7 @@ WIDE = {
     "plot_counts",
     "plot_heatmap",
     "plot_interaction",
+    "plot_pca",
     "points",
     "top_table",
 }

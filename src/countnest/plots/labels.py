@@ -15,12 +15,14 @@ __all__ = ["short_names", "write_names"]
 
 # Where a name may stand: in these directions from its point, at these distances (points of 1/72 inch).
 _DIRECTIONS = np.deg2rad(np.arange(0.0, 360.0, 30.0) + 15.0)
-_DISTANCES = np.array([4.0, 9.0, 15.0, 22.0, 30.0, 40.0, 52.0, 66.0])
+_DISTANCES = np.array([4.0, 9.0, 15.0, 22.0, 30.0, 40.0, 52.0, 66.0, 82.0, 100.0, 120.0, 142.0])
 # From this distance on, a line joins the name and its point.
 _JOINED = 8.0
 _GAP = 1.5  # between two names, points
-# What a place costs: another name or the frame in its way, a point behind it, a point of the distance.
+# What a place costs: another name or the frame in its way, a small or a large point behind it, a
+# 72nd of an inch of the distance.
 _BLOCKED, _HIDDEN, _FAR = 1000.0, 1.0, 0.25
+_LARGE_HIDDEN = 40.0
 _MOST = 4000  # of the points that names avoid
 
 
@@ -31,7 +33,9 @@ def short_names(names: Sequence[str], most: int) -> list[str]:
     return short if len(set(short)) == len(set(names)) else list(names)
 
 
-def write_names(ax: Axes, names: Sequence[str], x: FloatArray, y: FloatArray, avoid: FloatArray) -> None:
+def write_names(
+    ax: Axes, names: Sequence[str], x: FloatArray, y: FloatArray, avoid: FloatArray, *, radius: float = 0.0
+) -> None:
     """Write names beside points so that they do not overlap each other; to be called when the limits are set.
 
     Each name in turn takes the cheapest of a ring of places around its point: inside the axes, off the names before it,
@@ -45,6 +49,8 @@ def write_names(ax: Axes, names: Sequence[str], x: FloatArray, y: FloatArray, av
         (n,) where their points are drawn, in units of the data.
     avoid
         (m, 2) further points that should stay visible.
+    radius
+        Of the points, in points of 1/72 inch, where they are so large that a name over one cannot be read.
     """
     if not names:
         return
@@ -57,14 +63,15 @@ def write_names(ax: Axes, names: Sequence[str], x: FloatArray, y: FloatArray, av
     seen = np.concatenate([own, others])
     frame = as_float(np.asarray(ax.get_window_extent().extents))
     taken = np.empty((0, 4))
+    hidden = _LARGE_HIDDEN if radius else _HIDDEN
     for text, centre in zip(texts, own, strict=True):
         size = as_float(np.asarray(text.get_window_extent().size))
-        places = _places(size, per_point)
+        places = _places(size, per_point, radius)
         boxes = np.concatenate([centre + places - size / 2.0, centre + places + size / 2.0], axis=1)
         distances = np.repeat(_DISTANCES, len(_DIRECTIONS))
         cost = (
             _BLOCKED * (_overlaps(boxes, taken, _GAP * per_point).sum(axis=1) + _outside(boxes, frame))
-            + _HIDDEN * _covered(boxes, seen)
+            + hidden * _covered(boxes, seen, radius * per_point)
             + _FAR * distances
         )
         best = int(np.argmin(cost))
@@ -82,10 +89,10 @@ def _written(ax: Axes, name: str, at: tuple[float, float]) -> Annotation:
     )  # fmt: skip
 
 
-def _places(size: FloatArray, per_point: float) -> FloatArray:
+def _places(size: FloatArray, per_point: float, radius: float) -> FloatArray:
     """Return the centres of the places, (k, 2) pixels from the point, so that the edge of the name has the distance."""
     direction = np.column_stack([np.cos(_DIRECTIONS), np.sin(_DIRECTIONS)])
-    ring = direction[None] * (_DISTANCES[:, None, None] * per_point) + np.sign(direction) * size / 2.0
+    ring = direction[None] * ((_DISTANCES[:, None, None] + 0.5 * radius) * per_point) + np.sign(direction) * size / 2.0
     return as_float(ring.reshape(-1, 2))
 
 
@@ -101,7 +108,7 @@ def _outside(boxes: FloatArray, frame: FloatArray) -> BoolArray:
     return np.asarray(out, dtype=np.bool_)
 
 
-def _covered(boxes: FloatArray, seen: FloatArray) -> FloatArray:
-    """Return how many points (m, 2) lie in each box (k, 4)."""
-    inside = (seen[None] > boxes[:, None, :2]) & (seen[None] < boxes[:, None, 2:])
+def _covered(boxes: FloatArray, seen: FloatArray, radius: float) -> FloatArray:
+    """Return how many points (m, 2) lie in each box (k, 4), or nearer than their radius."""
+    inside = (seen[None] > boxes[:, None, :2] - radius) & (seen[None] < boxes[:, None, 2:] + radius)
     return as_float(inside.all(axis=2).sum(axis=1))

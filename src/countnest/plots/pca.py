@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, Literal, overload
 import numpy as np
 import pandas as pd
 
-from countnest.arrays import FloatArray, as_float
+from countnest.arrays import BoolArray, FloatArray, as_float
 from countnest.containers.transformed import Transformed
 from countnest.errors import OptionError, counted
 from countnest.options import check_flags
-from countnest.plots.sheet import factor_of, is_number, sheet_columns
+from countnest.plots.samples import draw_samples, has_legend_above, joined_levels, legend_width, write_samples
+from countnest.plots.sheet import named_samples, sheet_columns
 from countnest.plots.transformed import checked_number, transformed_table
 from countnest.signature import checked_arguments
 from countnest.stats.transform.principal import most_variable, principal_components
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_pca"]
 
-_MARKERS: Final = "osD^vPX<>*"
-# Between the factors of a group, as in R.
-_JOIN: Final = ":"
-# Rows of the legend in one column.
-_LEGEND_ROWS: Final = 16
+# Inches that names of samples need, where there are several.
+_NAMED_HEIGHT: Final = 4.8
 
 
 @overload
@@ -38,6 +36,7 @@ def plot_pca(
     *,
     ntop: int = ...,
     pcs: Sequence[int] = ...,
+    label: bool | Iterable[str] = ...,
     return_data: Literal[False] = ...,
     ax: Axes | None = ...,
 ) -> Figure: ...
@@ -51,6 +50,7 @@ def plot_pca(
     *,
     ntop: int = ...,
     pcs: Sequence[int] = ...,
+    label: bool | Iterable[str] = ...,
     return_data: Literal[True],
     ax: Axes | None = ...,
 ) -> pd.DataFrame: ...
@@ -64,6 +64,7 @@ def plot_pca(
     *,
     ntop: int = 500,
     pcs: Sequence[int] = (1, 2),
+    label: bool | Iterable[str] = False,
     return_data: bool = False,
     ax: Axes | None = None,
 ) -> Figure | pd.DataFrame:
@@ -84,11 +85,14 @@ def plot_pca(
     intgroup
         The column, or columns, of the sample sheet that make the groups; by default there are none. Levels of several
         columns are joined by ":"; of two columns the first gives the colour and the second the marker. A single column
-        of numbers is drawn on a continuous scale.
+        of numbers is drawn on a continuous scale, and so is the first of two where it has more numbers than there are
+        colours.
     ntop
         How many genes to take, those with the largest variance; all, if there are fewer.
     pcs
         The numbers of the components on the x and y axis, from 1. With `return_data` they may be fewer or more.
+    label
+        Write the names of all samples beside them, or of those given; names do not overlap.
     return_data
         Draw nothing and return what would be drawn.
     ax
@@ -105,10 +109,19 @@ def plot_pca(
     Raises
     ------
     OptionError
-        The values are not finite numbers or do not vary, there is no such component, or the sample sheet has no such
-        column.
+        The values are not finite numbers or do not vary, there is no such component or sample, or the sample sheet has
+        no such column.
     SamplesError
         The sample sheet lacks samples, or holds one twice.
+
+    Examples
+    --------
+    >>> import countnest as cn
+    >>> dds = cn.make_example_dataset(n=1000, m=6, seed=1)
+    >>> values = cn.vst(dds, nsub=500, quiet=True)
+    >>> cn.plot_pca(values, dds.samples, "condition", return_data=True).columns.tolist()
+    ['PC1', 'PC2', 'group', 'condition']
+    >>> cn.plot_pca(values, dds.samples, "condition", pcs=(2, 3), label=True).savefig("pca.pdf")
 
     References
     ----------
@@ -118,10 +131,11 @@ def plot_pca(
     table = transformed_table(transformed, "principal components are")
     groups = sheet_columns(samples, intgroup, table.columns)
     chosen = _components(pcs, any_number=return_data)
+    named = named_samples(label, table.columns)
     data, n_genes = _data(table, groups, ntop, chosen)
     if return_data:
         return data
-    return _drawn(data, groups, [f"PC{k}" for k in chosen], n_genes, ax)
+    return _drawn(data, groups, [f"PC{k}" for k in chosen], named, n_genes, ax)
 
 
 def _components(pcs: Sequence[int], *, any_number: bool) -> list[int]:
@@ -148,45 +162,33 @@ def _data(table: pd.DataFrame, groups: pd.DataFrame, ntop: int, chosen: list[int
     places = [k - 1 for k in chosen]
     data = pd.DataFrame(found.scores[:, places], index=table.columns, columns=[f"PC{k}" for k in chosen])
     if groups.shape[1]:
-        data["group"] = _joined(groups)
+        data["group"] = joined_levels(groups)
     for name in groups:
         data[f"{name}.1" if name in data else name] = groups[name]
     data.attrs["percent_var"] = tuple(float(share) for share in found.share[places])
     return data, len(top)
 
 
-def _joined(groups: pd.DataFrame) -> pd.Series:
-    """Return the group of each sample: numbers unchanged, otherwise levels joined, in the order of levels."""
-    if groups.shape[1] == 1 and is_number(groups.iloc[:, 0]):
-        return groups.iloc[:, 0]
-    factors = [factor_of(groups[name]) for name in groups]
-    codes = np.column_stack([factor.cat.codes for factor in factors])
-    labels = np.array([_JOIN.join(levels) for levels in zip(*factors, strict=True)], dtype=object)
-    order = np.lexsort(codes.T[::-1])
-    return pd.Series(pd.Categorical(labels, categories=list(dict.fromkeys(labels[order]))), index=groups.index)
-
-
-def _drawn(data: pd.DataFrame, groups: pd.DataFrame, names: list[str], n_genes: int, ax: Axes | None) -> Figure:
-    from countnest.plots.figure import BLUE, INK, caption, figure_of, frame, new_axes
+def _drawn(
+    data: pd.DataFrame, groups: pd.DataFrame, names: list[str], named: BoolArray, n_genes: int, ax: Axes | None
+) -> Figure:
+    from countnest.plots.figure import INK, caption, figure_of, frame, new_axes
 
     scores = data[names].to_numpy(dtype=np.float64)
     own = ax is None
-    ax = new_axes(*_size(scores, _legend_width(data, groups))) if ax is None else ax
-    if not groups.shape[1]:
-        _scatter(ax, scores, BLUE, "o")
-    elif is_number(data["group"]):
-        _draw_numbers(ax, scores, data["group"].to_numpy(dtype=np.float64, na_value=np.nan), str(groups.columns[0]))
-    else:
-        _draw_groups(ax, scores, data["group"], groups)
+    width, height = _size(scores, legend_width(groups))
+    ax = new_axes(width, max(height, _NAMED_HEIGHT if named.sum() > 1 else 0.0)) if ax is None else ax
+    draw_samples(ax, scores, groups)
     # in a figure of its own the limits give way; a box of the caller's keeps them, because it may share its axes
     ax.set_aspect("equal", adjustable="datalim" if own else "box")
-    ax.margins(0.07)
+    ax.margins(0.12 if named.any() else 0.07)
     ax.locator_params(nbins=7, steps=[1, 2, 5, 10])
     shares = data.attrs["percent_var"]
     ax.set_xlabel(f"{names[0]}: {round(100 * shares[0])}% variance", color=INK)
     ax.set_ylabel(f"{names[1]}: {round(100 * shares[1])}% variance", color=INK)
     frame(ax)
-    caption(ax, f"Principal components of {n_genes:,} genes", pad=8.0)
+    caption(ax, f"Principal components of {n_genes:,} genes", pad=24.0 if has_legend_above(groups) else 8.0)
+    write_samples(ax, data.index, scores, named)
     return figure_of(ax)
 
 
@@ -195,80 +197,3 @@ def _size(scores: FloatArray, legend: float) -> tuple[float, float]:
     across, along = np.ptp(scores, axis=0)
     ratio = along / across if across > 0 else 1.0
     return 5.6 + max(legend, 1.2), float(np.clip(5.0 * ratio + 0.9, 3.4, 6.4))
-
-
-def _legend_width(data: pd.DataFrame, groups: pd.DataFrame) -> float:
-    """Return about how many inches wide the legend is."""
-    if not groups.shape[1] or is_number(data["group"]):
-        return 0.0
-    levels = data["group"].cat.categories
-    return _legend_columns(len(levels)) * (0.4 + 0.075 * max(map(len, levels)))
-
-
-def _legend_columns(n_groups: int) -> int:
-    return -(-n_groups // _LEGEND_ROWS)
-
-
-def _scatter(ax: Axes, scores: FloatArray, colour: str, marker: str, label: str | None = None) -> None:
-    """Draw the samples of a group; thin white borders separate points that overlap."""
-    ax.scatter(
-        scores[:, 0], scores[:, 1], s=46.0, color=colour, marker=marker, alpha=0.85, edgecolors="white", linewidths=0.7,
-        label=label, zorder=2.2,
-    )  # fmt: skip
-
-
-def _draw_numbers(ax: Axes, scores: FloatArray, values: FloatArray, name: str) -> None:
-    """Draw the samples in the colours of a scale; those with a missing number are grey."""
-    import matplotlib as mpl
-
-    from countnest.plots.figure import GREY, INK, figure_of
-
-    drawn = ax.scatter(
-        scores[:, 0], scores[:, 1], s=46.0, c=values, cmap=mpl.colormaps["viridis"].with_extremes(bad=GREY),
-        edgecolors=INK, linewidths=0.4, zorder=2.2, plotnonfinite=True,
-    )  # fmt: skip
-    bar = figure_of(ax).colorbar(drawn, ax=ax, shrink=0.8, pad=0.03)
-    bar.set_label(name if np.isfinite(values).all() else f"{name} (grey: missing)", color=INK)
-    bar.ax.tick_params(color=INK, labelcolor=INK)
-    bar.outline.set_visible(False)
-
-
-def _draw_groups(ax: Axes, scores: FloatArray, group: pd.Series, groups: pd.DataFrame) -> None:
-    from countnest.plots.figure import INK
-
-    looks = _looks(group, groups)
-    for level, (colour, marker) in looks.items():
-        _scatter(ax, scores[(group == level).to_numpy()], colour, marker, str(level))
-    ax.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        ncols=_legend_columns(len(looks)),
-        title=_JOIN.join(map(str, groups.columns)),
-        alignment="left",
-        frameon=False,
-        fontsize="small",
-        title_fontsize="small",
-        handletextpad=0.3,
-        labelcolor=INK,
-    )
-
-
-def _looks(group: pd.Series, groups: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Return colour and marker of each group.
-
-    Of two columns each has its own, when there are as many; otherwise the colours are used up before the next marker.
-    """
-    from countnest.plots.figure import INK, PALETTE
-
-    colours = (*PALETTE, INK)
-    levels = group.cat.categories
-    places = [divmod(k, len(colours))[::-1] for k in range(len(levels))]
-    if groups.shape[1] == 2:
-        first, second = (factor_of(groups[name]).cat for name in groups)
-        if len(first.categories) <= len(colours) and len(second.categories) <= len(_MARKERS):
-            of_sample = dict(zip(group, zip(first.codes, second.codes, strict=True), strict=True))
-            places = [of_sample[level] for level in levels]
-    return {
-        level: (colours[colour], _MARKERS[marker % len(_MARKERS)])
-        for level, (colour, marker) in zip(levels, places, strict=True)
-    }

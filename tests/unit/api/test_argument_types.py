@@ -28,6 +28,7 @@ NEEDED = {
     "plot_changes": {"found": None, "gene": "g5"},
     "plot_counts": {"gene": "g5"},
     "plot_distances": {"transformed": None},
+    "plot_dispersion": {"genes": None},
     "plot_heatmap": {"transformed": None},
     "plot_interaction": {"gene": "g5"},
     "plot_ma": {"results": None},
@@ -71,7 +72,7 @@ def test_truth_values_are_true_or_false_and_nothing_else(dds):
     for name, function, names in calls_with_truth_values(dds):
         for flag in names:
             # a number, or nothing, or a truth value
-            if flag in ("cooks_cutoff", "legacy") or (name, flag) == ("glmm", "reml"):
+            if flag in ("cooks_cutoff", "legacy") or (name, flag) in (("glmm", "reml"), ("plot_size_factors", "label")):
                 continue
             for value in ("no", "False", 1, 0, 0.0, None, [True], np.array([False])):
                 with pytest.raises(OptionError, match=f"{flag}=.* must be True or False"):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from countnest.errors import MissingStepError
+from countnest.errors import MissingStepError, OptionError
 from countnest.plots import plot_dispersion
 
 
@@ -38,12 +38,14 @@ def labels(figure):
 def test_all_layers(genes):
     figure = plot_dispersion(genes, SimpleNamespace(fit_type="parametric"))
     assert isinstance(figure, Figure)
-    assert labels(figure) == ["gene-wise", "fitted (parametric)", "final", "outliers, not shrunken: 5"]
+    below = plot_dispersion(genes, return_data=True)["below"].sum()
+    first, second, *others = labels(figure)
+    assert (first, second.split(": ")[1]) == ("gene-wise", str(below))
+    assert others == ["fitted (parametric)", "final", "outliers, not shrunken: 5"]
     ax = figure.axes[0]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("mean of normalized counts", "dispersion")
-    genewise, below, final, circled = (len(collection.get_offsets()) for collection in ax.collections)
-    assert (genewise, below, final, circled) == (290, 0, 285, 5)
+    assert [len(collection.get_offsets()) for collection in ax.collections] == [290 - below, below, 285, 5]
 
 
 def test_trend_is_a_line_in_order_of_the_mean(genes):
@@ -52,17 +54,51 @@ def test_trend_is_a_line_in_order_of_the_mean(genes):
     assert len(line.get_xdata()) == 290
 
 
-def test_estimates_of_zero_are_triangles_at_the_border(genes):
+def test_estimates_at_the_minimum_are_triangles_at_the_border(genes):
     genes.loc[:4, "dispGeneEst"] = 0.0
+    data = plot_dispersion(genes, return_data=True)
+    border = data.attrs["border"]
+    assert data.index[data["below"]].tolist()[:10] == list(range(10))
+    assert 10 <= data["below"].sum() <= 13  # and 1 % of the 280 others at most
     ax = plot_dispersion(genes).axes[0]
-    below = np.asarray(ax.collections[1].get_offsets())
-    assert len(below) == 5
-    assert set(below[:, 1]) == {1e-9}  # the power of ten below 1e-8
+    triangles = np.asarray(ax.collections[1].get_offsets())
+    np.testing.assert_array_equal(triangles[:, 0], data.loc[data["below"], "baseMean"])
+    assert set(triangles[:, 1]) == {border}
+    assert border < min(genes["dispFit"].min(), genes["dispersion"].min())
+    low, high = ax.get_ylim()
+    assert 0 < np.log10(border / low) < 0.05 * np.log10(high / low)
+
+
+def test_final_values_at_the_minimum_are_triangles_too(genes):
+    """Dispersions of one gene each: final ones at the minimum of the search do not stretch the axis."""
+    own = genes[["baseMean", "dispGeneEst"]].assign(dispersion=genes["dispGeneEst"])
+    ax = plot_dispersion(own).axes[0]
+    assert ax.get_ylim()[0] > 1e-5
+    assert len(ax.collections[3].get_offsets()) == plot_dispersion(own, return_data=True)["below"].sum()
+
+
+def test_estimates_that_are_all_at_the_minimum_are_drawn(genes, tmp_path):
+    genes["dispGeneEst"] = 1e-8
+    figure = plot_dispersion(genes[["baseMean", "dispGeneEst"]])
+    assert labels(figure) == ["gene-wise"]
+    figure.savefig(tmp_path / "dispersion.png")
+
+
+def test_data_of_the_dispersion_plot(genes):
+    data = plot_dispersion(genes, return_data=True)
+    assert list(data) == ["baseMean", "dispGeneEst", "dispFit", "dispersion", "dispOutlier", "below"]
+    shown = genes.iloc[:290]
+    columns = ["baseMean", "dispGeneEst", "dispFit", "dispersion"]
+    pd.testing.assert_frame_equal(data[columns], shown[columns], check_flags=False)
+    assert data.index[data["dispOutlier"]].tolist() == [10, 11, 12, 13, 14]
+    with pytest.raises(OptionError, match="return_data='no' must be True or False"):
+        plot_dispersion(genes, return_data="no")
 
 
 def test_gene_wise_estimates_alone(genes):
-    figure = plot_dispersion(genes[["baseMean", "dispGeneEst"]])
-    assert labels(figure) == ["gene-wise"]
+    figure = plot_dispersion(genes.loc[10:, ["baseMean", "dispGeneEst"]])
+    assert labels(figure)[0] == "gene-wise"
+    assert len(labels(figure)) == 2
 
 
 def test_before_the_estimation(genes):
@@ -85,7 +121,8 @@ def test_dispersions_without_a_trend(genes):
     """Dispersions that were estimated gene by gene have no trend, and no gene keeps its own for being an outlier."""
     own = genes.assign(dispersion=genes["dispGeneEst"], dispFit=np.nan)
     own["dispOutlier"] = pd.array([pd.NA] * len(own), dtype="boolean")
-    assert labels(plot_dispersion(own)) == ["gene-wise", "final"]
+    first, below, last = labels(plot_dispersion(own))
+    assert (first, below[:6], last) == ("gene-wise", "below ", "final")
 
 
 def test_dispersions_that_were_given(genes):

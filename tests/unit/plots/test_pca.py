@@ -5,6 +5,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from countnest.containers.transformed import Transformed
 from countnest.errors import OptionError, SamplesError
@@ -158,6 +159,44 @@ def test_numbers_have_a_continuous_scale(table, sheet):
     assert figure.axes[0].get_legend() is None
     assert figure.axes[1].get_ylabel() == "age"
     assert plot_pca(table, sheet, "age", return_data=True)["group"].tolist() == sheet["age"].tolist()
+
+
+def test_numbers_give_the_colour_and_a_second_column_the_marker():
+    rng = np.random.default_rng(4)
+    sheet = pd.DataFrame({"age": np.arange(20.0), "site": [*"abcd"] * 5, "dose": [1, 2] * 10})
+    table = pd.DataFrame(rng.normal(size=(50, 20)))
+    figure = plot_pca(table, sheet, ["age", "site"])
+    assert legend(figure) == ["a", "b", "c", "d"]
+    figure.draw_without_rendering()
+    np.testing.assert_array_equal(clouds(figure)[1].get_array(), np.arange(1.0, 20.0, 4.0))
+    assert len({part.get_paths()[0].vertices.tobytes() for part in clouds(figure)}) == 4
+    assert {part.get_clim() for part in clouds(figure)} == {(0.0, 19.0)}
+    assert figure.axes[1].get_ylabel() == "age"
+    assert legend(plot_pca(table, sheet, ["dose", "site"]))[:2] == ["1:a", "1:c"]  # two numbers are levels
+
+
+def test_names_of_samples_do_not_overlap():
+    rng = np.random.default_rng(4)
+    names = [f"patient_{j:03d}_of_the_university_hospital" for j in range(24)]
+    values = rng.normal(size=(50, 24)) + 40 * np.outer(np.arange(50) < 20, np.arange(24) % 3)
+    figure = plot_pca(pd.DataFrame(values, columns=names), label=True)
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    frame = ax.get_window_extent()
+    boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the line to the point
+    assert sorted(text.get_text()[:11] for text in ax.texts) == [name[:11] for name in names]
+    for number, box in enumerate(boxes):
+        assert frame.x0 <= box.x0 <= box.x1 <= frame.x1
+        assert not any(box.overlaps(other) for other in boxes[:number])
+
+
+def test_names_of_some_samples(table, sheet):
+    figure = plot_pca(table, sheet, "dose", label=["s4", "s1"])
+    assert sorted(text.get_text() for text in figure.axes[0].texts) == ["s1", "s4"]
+    assert [text.get_text() for text in plot_pca(table, label="s2").axes[0].texts] == ["s2"]
+    assert not plot_pca(table).axes[0].texts
+    with pytest.raises(OptionError, match=r"must be True or False, or name samples; there is no sample 's44'. Did you"):
+        plot_pca(table, label=["s44"])
 
 
 def test_missing_numbers_are_grey(table, sheet):
