@@ -42,6 +42,7 @@ def test_the_folder_has_these_in_order():
         "05_choosing_a_method",
         "06_mixed_models",
         "07_single_response",
+        "08_pseudobulk",
         "09_files_to_counts",
         "10_when_things_look_wrong",
         "11_time_course",
@@ -56,6 +57,8 @@ def test_the_folder_has_these_in_order():
 def test_runs(path, tmp_path, monkeypatch):
     for module in ("nbformat", "nbclient", "ipykernel"):
         pytest.importorskip(module, reason=f"notebooks are run with {module}: pip install 'countnest[test]'")
+    if any("import anndata" in "".join(cell["source"]) for cell in code(path)):
+        pytest.importorskip("anndata")
     for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     run = runpy.run_path(str(FOLDER / "execute.py"))["executed"](path)  # an error in a cell is raised here
