@@ -7,10 +7,10 @@ from typing import get_args
 
 import click
 
-from countnest.cli.request import Request
+from countnest.cli.request import Asked, Request
 from countnest.options import Method, MixedTest, TestType
 
-__all__ = ["FIXED", "LACKING", "check_request", "given_options", "not_of_model"]
+__all__ = ["FIXED", "LACKING", "check_asked", "check_request", "given_options", "not_of_model"]
 
 _EXAMPLE = (
     "countnest run --counts counts.csv --samples samples.csv --design '~ batch + condition' "
@@ -70,13 +70,27 @@ def check_request(request: Request, given: Collection[str] = ()) -> None:
         The names of those that were given, and are not defaults.
     """
     _check_data(request)
+    check_asked(request)
     _check_method(request, given)
     _check_test(request)
     if request.method == "deseq2":
         _check_deseq2(request)
     if request.method == "mixed":
         _check_mixed(request, given)
-    _check_thresholds(request)
+    if not request.query and (request.query_test is not None or request.allow_fixed_blocks):
+        raise click.UsageError("--query-test and --allow-fixed-blocks apply to queries. Give a --query, too.")
+
+
+def check_asked(asked: Asked) -> None:
+    """Refuse questions that contradict each other, and thresholds that do."""
+    if asked.contrast and asked.name:
+        raise click.UsageError("--contrast and --name exclude each other. Give one of them.")
+    if asked.null == "scaled" and (asked.lfc_threshold > 0 or asked.alt_hypothesis in ("less", "greater")):
+        raise click.UsageError(
+            "--null scaled is for two-sided tests of zero. Leave out --lfc-threshold and --alt-hypothesis."
+        )
+    if asked.alt_hypothesis == "lessAbs" and asked.lfc_threshold == 0:
+        raise click.UsageError("--alt-hypothesis lessAbs needs an --lfc-threshold above 0.")
 
 
 def _check_data(request: Request) -> None:
@@ -91,8 +105,6 @@ def _check_data(request: Request) -> None:
             f"Missing {' and '.join(missing)}. For example: {_EXAMPLE}. "
             "Or try a study that comes with the package: countnest run airway"
         )
-    if request.contrast and request.name:
-        raise click.UsageError("--contrast and --name exclude each other. Give one of them.")
 
 
 def _check_deseq2(request: Request) -> None:
@@ -160,14 +172,3 @@ def _check_mixed(request: Request, given: Collection[str]) -> None:
 def not_of_model(request: Request) -> tuple[str, ...]:
     """Return the options of mixed models that the kind of model does not have."""
     return _LINEAR if request.method == "mixed" and request.mixed_model == "glmm" else ()
-
-
-def _check_thresholds(request: Request) -> None:
-    if request.null == "scaled" and (request.lfc_threshold > 0 or request.alt_hypothesis in ("less", "greater")):
-        raise click.UsageError(
-            "--null scaled is for two-sided tests of zero. Leave out --lfc-threshold and --alt-hypothesis."
-        )
-    if not request.query and (request.query_test is not None or request.allow_fixed_blocks):
-        raise click.UsageError("--query-test and --allow-fixed-blocks apply to queries. Give a --query, too.")
-    if request.alt_hypothesis == "lessAbs" and request.lfc_threshold == 0:
-        raise click.UsageError("--alt-hypothesis lessAbs needs an --lfc-threshold above 0.")

@@ -12,14 +12,15 @@ from countnest.drafts import is_draft
 from countnest.errors import FileError, listing
 from countnest.files import check_folder
 
-__all__ = ["METHODS", "RECORD", "check_names", "check_out", "earlier_files"]
+__all__ = ["METHODS", "RECORD", "SAVED", "check_names", "check_out", "earlier_files"]
 
 RECORD: Final = "run.json"
 METHODS: Final = "methods.txt"
+SAVED: Final = "fit.countnest"
 # A record is trusted only for files that a run may have written.
 _OURS: Final = re.compile(
     r"(results|query)(_[1-9][0-9]*)?\.csv|ma(_[1-9][0-9]*)?\.png|genes\.csv\.gz|size_factors\.csv|"
-    r"normalized_counts\.csv\.gz|normalization_factors\.csv\.gz|dispersion\.png|methods\.txt|run\.json"
+    r"normalized_counts\.csv\.gz|normalization_factors\.csv\.gz|dispersion\.png|methods\.txt|run\.json|fit\.countnest"
 )
 # Files that operating systems put into folders.
 _OF_THE_SYSTEM: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})

@@ -50,6 +50,11 @@ class Answered:
         return self.query.is_joint and len(self.query) > 1
 
     @property
+    def label(self) -> str:
+        """What names an answer of one table: the row that was tested, or the query of a joint test."""
+        return self.text.strip() if self.joint else self.parts[0].info.label
+
+    @property
     def significant(self) -> list[int]:
         """The number of genes with padj < alpha in each table."""
         return [int((part.table["padj"] < part.info.alpha).sum()) for part in self.parts]

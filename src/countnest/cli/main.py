@@ -14,6 +14,9 @@ import click
 
 from countnest.cli.command import signals_end_it
 from countnest.cli.commands.design import design
+from countnest.cli.commands.plot import plot
+from countnest.cli.commands.query import query
+from countnest.cli.commands.read import read
 from countnest.cli.commands.run import run
 from countnest.cli.commands.warm import warm
 from countnest.errors import CountnestError
@@ -73,5 +76,5 @@ def cli() -> None:
     """Differential expression of count data, by the methods of DESeq2, edgeR and limma."""
 
 
-for _command in (run, design, warm):
+for _command in (run, query, plot, read, design, warm):
     cli.add_command(_command)

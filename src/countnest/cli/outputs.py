@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from countnest.cli.folder import METHODS, RECORD
+from countnest.cli.folder import METHODS, RECORD, SAVED
 from countnest.cli.found import Answered, Compared, file_names
 from countnest.containers.table_file import write_table
 from countnest.plots.dispersion import plot_dispersion
@@ -30,6 +30,7 @@ _FILES: Final = {
     "dispersion.png": "dispersions against mean counts",
     METHODS: "methods paragraphs",
     RECORD: "versions, design, options, thresholds",
+    SAVED: "the fit, for countnest query and countnest plot",
 }
 # Files of DESeq2's method alone.
 _DESEQ2: Final = ("dispersion.png",)

@@ -20,7 +20,7 @@ from countnest.version import installed_version
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
 
-__all__ = ["DEPENDENCIES", "Run", "run_record"]
+__all__ = ["DEPENDENCIES", "Run", "answer_record", "run_record"]
 
 DEPENDENCIES = (
     "numpy",
@@ -39,7 +39,7 @@ DEPENDENCIES = (
 
 _INPUTS = ("study", "counts", "samples", *READING)
 _DESIGN = ("design", "reference", "levels")
-_ELSEWHERE = (*_DESIGN, "contrast", "name", "query", "test", "reduced", "out", "force", "quiet")
+_ELSEWHERE = (*_DESIGN, "contrast", "name", "query", "test", "reduced", "out", "save", "force", "quiet")
 _NOT_OPTIONS = (*_INPUTS, *_ELSEWHERE)
 
 
@@ -79,6 +79,21 @@ def run_record(
         "numbers": first["numbers"],
         "comparisons": comparisons,
         "queries": [_query(answered, run.request) for answered in answers],
+    }
+    return {name: plain(value) for name, value in record.items()}
+
+
+def answer_record(results: Results, top: int) -> dict[str, Any]:
+    """Return a table in short, ready for JSON: what was tested, how many genes changed, and the first of them."""
+    info, first = results.info, results.top(top)
+    record = {
+        "label": info.label,
+        "method": info.method,
+        "test": info.test,
+        "thresholds": _thresholds(info),
+        "null": _null(info),
+        "numbers": _numbers(results),
+        "top": [{"gene": str(gene), **row} for gene, row in zip(first.index, first.to_dict("records"), strict=True)],
     }
     return {name: plain(value) for name, value in record.items()}
 

@@ -26,7 +26,18 @@ from countnest.options import (
 )
 from countnest.stats.edger.levels import Compat
 
-__all__ = ["DEFAULT_TESTS", "FITS", "READING", "WITH_SHEETS", "Asked", "How", "Reading", "Request", "method_and_test"]
+__all__ = [
+    "DEFAULT_TESTS",
+    "FITS",
+    "READING",
+    "WITH_SHEETS",
+    "Asked",
+    "How",
+    "Reading",
+    "Request",
+    "SavedRequest",
+    "method_and_test",
+]
 
 # How queries are tested by default, by the test of the analysis; else by Wald tests.
 _QUERY_TESTS: dict[str, QueryTest] = {"averaged": "averaged", "QL": "ql"}
@@ -139,6 +150,7 @@ class Request(Asked, Reading):
     orientation: Orientation | None
     threads: int | None
     out: Path | None
+    save: bool
     force: bool
     quiet: bool
 
@@ -168,6 +180,15 @@ class Request(Asked, Reading):
         samples = self.samples or has_sheet or None
         needed = {"--counts": self.counts or None, "--samples": samples, "--design": self.design}
         return [option for option, value in needed.items() if value is None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedRequest(Asked):
+    """The arguments of commands that answer from a saved fit, as they were given; None: not given."""
+
+    file: Path
+    fit: str | None
+    test: str | None
 
 
 def method_and_test(method: str, test: str | None) -> dict[str, str | None]:

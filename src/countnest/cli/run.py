@@ -10,10 +10,11 @@ import click
 
 from countnest.api.announcement import announce
 from countnest.api.results import require_one_comparison
+from countnest.api.saving import save
 from countnest.cli.comparisons import compare
 from countnest.cli.fitted import by_gene
 from countnest.cli.fitting import fit
-from countnest.cli.folder import check_names, check_out, earlier_files
+from countnest.cli.folder import SAVED, check_names, check_out, earlier_files
 from countnest.cli.inputs import Inputs, data_set, read_inputs
 from countnest.cli.notices import warnings_as_lines
 from countnest.cli.outputs import planned_files, write_outputs
@@ -51,9 +52,11 @@ def run_request(request: Request) -> None:
         answers = answer_queries(request, request.how, queries)
         check_names(request.folder, _planned(request))  # files that have appeared since
         with whole_folder(request.folder, earlier_files(request.folder)) as folder:
+            if request.save:
+                save(dds, folder / SAVED)
             record = run_record(dds, compared, answers, Run(request, inputs.design, started, inputs.notes))
             written = write_outputs(folder, by_gene(dds, request.fit), compared, answers, record)
-    tell_design(request, dds, inputs.notes)
+    tell_design(dds, [*inputs.notes, *dds.design.notes] if request.quiet else ())  # else the progress has told them
     for each in compared:
         tell_results(each.results)
     for answered in answers:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from countnest.cli.found import Answered
-from countnest.cli.request import Request
 from countnest.cli.text import gene_table, level_text, row_sentences, wrapped
 from countnest.containers.null_scale import null_heading
 from countnest.containers.results import Results
@@ -19,28 +18,41 @@ from countnest.errors import counted
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
 
-__all__ = ["tell_design", "tell_query", "tell_results"]
+__all__ = ["TOP", "tell_design", "tell_query", "tell_results", "tell_top"]
 
-_TOP = 10
+TOP = 10
 
 
-def tell_design(request: Request, dds: DESeqDataSet, notes: Sequence[str]) -> None:
-    """Print the design, the reference levels, and the notes that the progress display has not shown."""
+def tell_design(dds: DESeqDataSet, notes: Sequence[str]) -> None:
+    """Print the design, the reference levels, and notes."""
     design = dds.design
     click.echo(f"\ndesign: {design.formula}")
     click.echo(f"reference levels: {level_text(design.levels)}")
     for sentence in order_sentences(design.orders, [block[-1] for block in design.nesting.blocks]):
         click.echo(sentence)
-    for note in [*notes, *design.notes] if request.quiet else ():
+    for note in notes:
         click.echo(f"note: {note}")
 
 
-def tell_results(results: Results) -> None:
+def tell_results(results: Results, top: int = TOP) -> None:
     """Print what a table holds, the numbers of genes, and the first genes."""
     description = results.descriptions()
     click.echo(f"{description['log2FoldChange']}\n{description['pvalue']}\n")
     click.echo(f"{summarize(results.table, results.info)}\n")
-    click.echo(f"{gene_table(results.top(_TOP))}\n")
+    _tell_genes(results, top)
+
+
+def tell_top(answered: Answered, top: int) -> None:
+    """Print the first genes of each table of an answer."""
+    for label, part in zip(answered.query.labels, answered.parts, strict=not answered.joint):
+        if not answered.joint and len(answered.parts) > 1:
+            click.echo(f"{label}")
+        _tell_genes(part, top)
+
+
+def _tell_genes(results: Results, top: int) -> None:
+    if top:
+        click.echo(f"{gene_table(results.top(top))}\n")
 
 
 def tell_query(answered: Answered) -> None:

@@ -15,7 +15,7 @@ from countnest.containers.table_text import table_text
 from countnest.errors import FileError
 from countnest.files import FilePath, check_path, whole_file
 
-__all__ = ["write_json", "write_table"]
+__all__ = ["check_ending", "write_json", "write_table"]
 
 _SEPARATORS: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".txt": "\t"}
 _COMPRESSED: Final[dict[str, Callable[[bytes], bytes]]] = {
@@ -55,6 +55,12 @@ def write_table(table: pd.DataFrame, path: FilePath, label: str = "gene") -> Non
     data = table_text(table, separator, label).encode()
     with whole_file(path) as draft:
         draft.write_bytes(compressed(data) if compressed else data)
+
+
+def check_ending(path: FilePath) -> None:
+    """Raise `FileError` if `write_table` does not know the format of a file by its ending."""
+    check_path(path)
+    _format(Path(path))
 
 
 def write_json(record: Mapping[str, Any], path: FilePath) -> None:

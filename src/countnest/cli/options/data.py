@@ -8,7 +8,7 @@ from countnest.cli.options.kinds import FILE, word
 from countnest.cli.values import as_files, as_levels, as_references
 from countnest.options import Orientation, Strand, Unmapped
 
-__all__ = ["DESIGN", "FORMULA_HELP", "LEVELS", "READING", "REFERENCE", "SAMPLES_HELP"]
+__all__ = ["COUNTS", "DESIGN", "FORMULA_HELP", "LEVELS", "READING", "REFERENCE", "SAMPLES_HELP"]
 
 SAMPLES_HELP = "Sample sheet, a row for each sample: CSV or TSV."
 FORMULA_HELP = "Such as '~ batch + condition'."
@@ -29,7 +29,7 @@ LEVELS = click.option(
     "variables.",
 )
 # The counts, and how they are read.
-READING = (
+COUNTS = (
     click.option(
         "--counts",
         type=FILE,
@@ -40,6 +40,8 @@ READING = (
         "pattern in quotation marks, 'star/*.tab'.",
     ),
     click.option("--orientation", type=word(Orientation), help="Orientation of the counts, if the labels do not tell."),
+)
+READING = (
     click.option("--strand", type=word(Strand), help="The column of STAR's counts.  [default: recognised]"),
     click.option(
         "--transcripts",

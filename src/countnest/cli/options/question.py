@@ -8,10 +8,10 @@ from countnest.cli.options.kinds import LEVEL, word
 from countnest.cli.values import as_contrasts, as_factors, as_number_or_off
 from countnest.options import AltHypothesis, NullKind, QueryTest
 
-__all__ = ["QUESTIONS", "TESTING"]
+__all__ = ["COMPARISONS", "ON_BLOCKS", "QUERIES", "QUERY_TEST", "TESTING"]
 
-# What is asked.
-QUESTIONS = (
+# What is asked: comparisons; queries; and whether these may compare blocks.
+COMPARISONS = (
     click.option(
         "--contrast",
         callback=as_contrasts,
@@ -20,6 +20,8 @@ QUESTIONS = (
         help="The comparison, such as dex,trt,untrt. Repeat it for further comparisons.",
     ),
     click.option("--name", metavar="COEFFICIENT", help="One coefficient, instead of a contrast."),
+)
+QUERIES = (
     click.option(
         "--query",
         metavar="QUERY",
@@ -27,11 +29,15 @@ QUESTIONS = (
         help="A query, such as 'treat2[E - None] : treat1[B - A]', answered in a table of its own. Repeat it for "
         "further queries.",
     ),
+)
+QUERY_TEST = (
     click.option(
         "--query-test",
         type=word(QueryTest, any_case=True),
         help="How queries are tested.  [default: averaged or ql with --test averaged or QL, else wald]",
     ),
+)
+ON_BLOCKS = (
     click.option(
         "--allow-fixed-blocks",
         is_flag=True,

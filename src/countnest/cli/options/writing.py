@@ -22,6 +22,12 @@ WRITING = (
         help="Folder for the results.  [default: countnest-STUDY, or countnest-results]",
     ),
     click.option(
+        "--save",
+        is_flag=True,
+        show_default=False,
+        help="Write fit.countnest, too, the fit from which countnest query and countnest plot answer at once.",
+    ),
+    click.option(
         "--force",
         is_flag=True,
         show_default=False,

@@ -13,8 +13,8 @@ from countnest.design.levels.controls import is_control_word
 from countnest.design.levels.numbers import by_number
 from countnest.design.levels.text import known_level, level_text
 from countnest.errors import SamplesError, listing, suggestion
+from countnest.remedies import advised, option
 from countnest.remedies import level_order as given_levels
-from countnest.remedies import option
 
 __all__ = ["LevelOrder", "as_factor", "level_order", "order_sentences", "text_order_sentences"]
 
@@ -140,8 +140,9 @@ def order_sentences(orders: Mapping[str, LevelOrder], quiet: Sequence[str] = ())
 
     Text order is included if the numbers in the levels would give another, unless the factor is in `quiet`.
     """
+    another = f"; {option('levels')} gives another"
     return [
-        f"order of {name}: {order}{'; levels= gives another' if order.is_doubtful else ''}"
+        f"order of {name}: {order}{another if order.is_doubtful else ''}"
         for name, order in orders.items()
         if (order.is_known and list(order.levels) != sorted(order.levels)) or (order.is_doubtful and name not in quiet)
     ]
@@ -149,8 +150,9 @@ def order_sentences(orders: Mapping[str, LevelOrder], quiet: Sequence[str] = ())
 
 def text_order_sentences(orders: Mapping[str, LevelOrder], ordered: Mapping[str, str]) -> list[str]:
     """Return notes on factors compared by a method that depends on an order which is only that of text."""
+    given = advised("levels= of the data set", "--levels")
     return [
-        f"{name}[{method}] uses the order {orders[name]}; levels= of the data set gives another."
+        f"{name}[{method}] uses the order {orders[name]}; {given} gives another."
         for name, method in ordered.items()
         if name in orders and orders[name].is_as_text
     ]

@@ -1,0 +1,53 @@
+"""`countnest read`: counts of any program, told and written as a table that is read back."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+import countnest as cn
+from cli.command import inside
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def test_files_of_a_program_become_a_table(tmp_path, capsys, monkeypatch):
+    files = sorted((DATA / "star" / "reverse").iterdir())
+    done = inside(tmp_path, capsys, monkeypatch, "read", *files, "--out", "counts.csv.gz")
+    assert done.returncode == 0, done.stderr
+    expected = cn.read_counts(files)
+    assert "format: STAR\n" in done.stdout
+    assert "4 samples: S1, S2, S3, S4\n" in done.stdout
+    assert all(f"note: {note}\n" in done.stdout for note in expected.notes)
+    assert done.stdout.endswith("table in counts.csv.gz\n")
+    pd.testing.assert_frame_equal(cn.read_counts(tmp_path / "counts.csv.gz"), expected.counts, check_names=False)
+
+
+def test_annotation_stays_and_lengths_are_missed(tmp_path, capsys, monkeypatch):
+    counts, lengths = (DATA / "nfcore" / f"salmon.merged.gene_{what}.tsv" for what in ("counts", "lengths"))
+    done = inside(tmp_path, capsys, monkeypatch, "read", counts, "--lengths", lengths, "--out", "out.tsv", "--json")
+    assert done.returncode == 0, done.stderr
+    told, expected = json.loads(done.stdout), cn.read_counts(counts, lengths=lengths)
+    assert (told["genes"], told["samples"]) == (4, list(expected.counts.columns))
+    assert (told["gene_info"], told["transcript_lengths"], told["out"]) == (["gene_name"], True, "out.tsv")
+    assert told["total_counts"] == list(expected.counts.sum())
+    assert told["notes"][:-1] == list(expected.notes)
+    assert told["notes"][-1].startswith("the table has no transcript lengths")
+    written = cn.read_counts(tmp_path / "out.tsv")
+    assert list(written["gene_name"]) == list(expected.gene_info["gene_name"])
+    again = inside(tmp_path, capsys, monkeypatch, "read", "out.tsv")
+    assert "format: a table\n4 rows: " in again.stdout
+    assert "\n4 columns: S1, S2, S3, S4\nannotation of the genes: gene_name\n" in again.stdout
+
+
+def test_errors_are_those_of_the_readers(tmp_path, capsys, monkeypatch):
+    for arguments, status, problem in (
+        ((), 2, "Missing argument 'FILES...'"),
+        (("no.csv",), 1, "'no.csv' does not exist"),
+        ((DATA / "htseq" / "S1.htseq.txt", "--out", "counts.ods"), 1, "end it with .csv"),
+        ((DATA / "htseq" / "S1.htseq.txt", "--layer", "x"), 1, "--layer does not apply"),
+    ):
+        done = inside(tmp_path, capsys, monkeypatch, "read", *arguments)
+        assert (done.returncode, done.stdout) == (status, "")
+        assert problem in done.stderr
+    assert not list(tmp_path.iterdir())
