@@ -124,8 +124,13 @@ NAMES = {
     "obs_names": "dds.samples.index",
     "var_names": "dds.gene_names",
     "to_df": "dds.counts()",
-    "write_h5ad": "cn.save(dds, path)",
-    "to_picklable_anndata": "cn.save(dds, path)",
+    "write_h5ad": "cn.to_anndata(dds).write_h5ad(path); with its fits: cn.save(dds, path)",
+    "to_picklable_anndata": "cn.to_anndata(dds); with its fits, as a file: cn.save(dds, path)",
+    "to_adata": "cn.to_anndata(dds)",
+    # single cells
+    "aggregateAcrossCells": 'cn.pseudobulk(adata, by=["donor", "cell_type"])',
+    "aggregateData": 'cn.pseudobulk(adata, by=["donor", "cell_type"])',
+    "pbDS": 'cn.by_cell_type(bulk, "cell_type", design="~ condition")',
 }
 
 # Names that one kind of object lacks, where the same name means something else, or nothing, elsewhere.
@@ -152,6 +157,12 @@ OBJECTS = {
         for name in ("baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "svalue", "info", "significant")
     }
     | {name: f"rs.table.{name}: rs.table is the long table of all contrasts" for name in ("head", "loc", "iloc")},
+    "CellTypeResults": {
+        name: f"found[cell_type].{name} of one cell type, or the column of found.table, the long table of all"
+        for name in ("baseMean", "log2FoldChange", "lfcSE", "stat", "pvalue", "padj", "svalue", "info")
+    }
+    | {name: f"found.table.{name}: found.table is the long table of all cell types" for name in ("head", "loc", "iloc")}
+    | {"ranked": "found[cell_type].ranked()", "results": "found.parts", "dds": "found.fits"},
     "BoundQuery": {
         name: f'the answer that has it: dds.effect("condition").test().{name}'
         for name in ("table", "padj", "pvalue", "log2FoldChange", "top", "summary", "significant", "to_csv", "wide")

@@ -1,11 +1,13 @@
 """One question in every cell type."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import countnest as cn
-from countnest.errors import ContrastError, CountnestWarning, OptionError, SamplesError
+from countnest.errors import ContrastError, CountnestWarning, OptionError, SamplesError, UnknownNameError
 from unit.api.simulated_cells import GENES, cells
 
 anndata = pytest.importorskip("anndata")
@@ -207,6 +209,22 @@ def test_samples_without_a_cell_type_are_left_out(bulk):
     other.obs["cell_type"] = other.obs["cell_type"].astype(object).where(other.obs["donor"] != "d0", None)
     with pytest.warns(CountnestWarning, match="3 samples without a value of 'cell_type' left out"):
         assert asked(other).summary()["samples"].to_list() == [7, 7, 7]
+
+
+def test_it_says_where_columns_and_rankings_are(found):
+    for name, words in (
+        ("padj", "found.table"),
+        ("ranked", r"found\[cell_type\].ranked"),
+        ("iloc", "found.table.iloc"),
+    ):
+        with pytest.raises(UnknownNameError, match=words):
+            getattr(found, name)
+
+
+def test_it_is_pickled(found):
+    again = pickle.loads(pickle.dumps(found))
+    pd.testing.assert_frame_equal(again.table, found.table)
+    assert again.skipped == found.skipped
 
 
 def test_what_is_refused(bulk, found):

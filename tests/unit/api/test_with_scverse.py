@@ -7,6 +7,7 @@ import pytest
 
 import countnest as cn
 from unit.api.simulated import study
+from unit.api.simulated_cells import cells
 
 # Those of the libraries.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -47,6 +48,27 @@ def test_scanpy_draws_and_lists_the_genes(dds, found, tmp_path):
     drawn = [label.get_text() for label in axes["mainplot_ax"].get_xticklabels()]
     assert drawn == [*best["b"], *best["c"]]
     plt.close("all")
+
+
+def test_scanpy_draws_the_answers_of_cell_types():
+    sc = pytest.importorskip("scanpy")
+    anndata = pytest.importorskip("anndata")
+    counts, obs, var = cells()
+    adata = anndata.AnnData(X=counts, obs=obs, var=var)
+    answers = cn.by_cell_type(adata, "cell_type", sample="donor", design="~ condition", quiet=True)
+    kept = adata[adata.obs["cell_type"].isin(list(answers))].copy()
+    sc.pp.normalize_total(kept)
+    sc.pp.log1p(kept)
+    kept.uns["rank_genes_groups"] = cn.to_rank_genes_groups(answers, "cell_type", reference="ctrl")
+    axes = sc.pl.rank_genes_groups_dotplot(
+        kept, n_genes=3, values_to_plot="logfoldchanges", cmap="bwr", vmin=-3, vmax=3, dendrogram=False, show=False
+    )
+    drawn = [label.get_text() for label in axes["mainplot_ax"].get_xticklabels()]
+    assert drawn == [gene for name in ("B", "NK", "T") for gene in answers[name].ranked().index[:3]]
+    plt.close("all")
+    listed = sc.get.rank_genes_groups_df(kept, group=None)
+    assert len(listed) == 3 * len(var)
+    assert set(listed["group"]) == {"B", "NK", "T"}
 
 
 def sets_of(res):
