@@ -21,9 +21,8 @@ from countnest.files import whole_file
 from countnest.plots.saving import save_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from countnest import DESeqDataSet
+    from countnest.plots.saving import Figure
 
 __all__ = ["draw_saved"]
 
