@@ -44,7 +44,8 @@ def test_every_claim_of_countnest_is_linked_to_tests():
             assert path.is_relative_to(ROOT / "tests"), f"{feature}: {target} is no test"
             assert path.is_file(), f"{feature}: {target} does not exist"
             assert path.name.startswith("test_"), f"{feature}: pytest does not collect {target}"
-            assert re.search(r"^def test_", path.read_text(encoding="utf-8"), flags=re.MULTILINE), f"{feature}: {target}"
+            text = path.read_text(encoding="utf-8")
+            assert re.search(r"^def test_", text, flags=re.MULTILINE), f"{feature}: {target} has no test"
 
 
 def test_every_other_package_has_a_version():
