@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+import countnest as cn
 from countnest.api.announcement import announce
 from countnest.api.results import require_one_comparison
-from countnest.api.saving import save
 from countnest.cli.comparisons import compare
 from countnest.cli.fitted import by_gene
 from countnest.cli.fitting import fit
@@ -53,7 +53,7 @@ def run_request(request: Request) -> None:
         check_names(request.folder, _planned(request))  # files that have appeared since
         with whole_folder(request.folder, earlier_files(request.folder)) as folder:
             if request.save:
-                save(dds, folder / SAVED)
+                cn.save(dds, folder / SAVED)
             record = run_record(dds, compared, answers, Run(request, inputs.design, started, inputs.notes))
             written = write_outputs(folder, by_gene(dds, request.fit), compared, answers, record)
     tell_design(dds, [*inputs.notes, *dds.design.notes] if request.quiet else ())  # else the progress has told them
