@@ -1,6 +1,7 @@
 """Data sets and results as AnnData: what is where, and what comes back from a file."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -154,6 +155,12 @@ def test_what_is_refused(dds, found):
     ):
         with pytest.raises(OptionError, match=words):
             call()
+
+
+def test_without_anndata_the_error_says_how_to_install_it(dds, monkeypatch):
+    monkeypatch.setitem(sys.modules, "anndata", None)
+    with pytest.raises(OptionError, match=r"pip install 'countnest\[anndata\]'"):
+        cn.to_anndata(dds)
 
 
 def test_groups_are_ranked_as_scanpy_has_them(found):
