@@ -342,7 +342,9 @@ def find_outliers(dds: DESeqDataSet, *, level: float = 0.01) -> pd.DataFrame:
 
     Notes
     -----
-    Works in designs without replicated cells, where Cook's distances are compared with nothing. Observation weights
+    Works in designs without replicated cells, where Cook's distances are compared with nothing. A count that is
+    some tens of times the others in a group of few samples may not be listed, because it draws the mean so far away
+    that the others do not fit either; Cook's distances, ``dds.cooks()``, find those. Observation weights
     count; genes that they leave fewer than two residual degrees of freedom are not looked at. R counterpart: none.
     """
     require_data_set(dds, "find_outliers")
