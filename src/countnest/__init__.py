@@ -80,6 +80,8 @@ if TYPE_CHECKING:
     from countnest.api.removal import remove_results as remove_results
     from countnest.api.replicates import collapse_replicates as collapse_replicates
     from countnest.api.report import report as report
+    from countnest.api.residual_figures import plot_quantiles as plot_quantiles
+    from countnest.api.residual_figures import plot_residuals as plot_residuals
     from countnest.api.saving import load as load
     from countnest.api.saving import save as save
     from countnest.api.shrinkage import lfc_shrink as lfc_shrink

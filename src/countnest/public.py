@@ -49,6 +49,7 @@ _BY_HOME = {
     "api.removal": ("remove_results",),
     "api.replicates": ("collapse_replicates",),
     "api.report": ("report",),
+    "api.residual_figures": ("plot_quantiles", "plot_residuals"),
     "api.saving": ("load", "save"),
     "api.shrinkage": ("lfc_shrink",),
     "api.single_response": ("glm_nb", "single_response"),

@@ -81,6 +81,7 @@ def residuals(
     random: bool = True,
     replaced: bool = False,
     seed: int | None = 1,
+    genes: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Return the residuals of the fit, genes x samples.
 
@@ -104,6 +105,8 @@ def residuals(
         Take the counts after replacement of outliers; by default the original counts.
     seed
         Of the draws of quantile residuals; None: the middle of each step.
+    genes
+        One gene or several; None: all. A gene has the same draws by itself and among others.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def residuals(
     Raises
     ------
     OptionError
-        An option is not known, or the fit has no random effects.
+        An option is not known, a gene is unknown, or the fit has no random effects.
     MissingStepError
         The data set is not fitted.
 
@@ -137,14 +140,21 @@ def residuals(
     if seed is not None and (not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0):
         raise OptionError(f"seed={seed!r} must be a whole number of 0 or more, or None.")
     rng = None if seed is None else np.random.default_rng(seed)
+    places = None if genes is None else _places(dds, _gene_labels("genes", genes))
     if fit is not None and fit != dds._last:
         if replaced:
             raise OptionError("replaced=True is for fits by DESeq2's method, which replaces outliers: leave it out.")
-        return dds._frame(mixed_access(dds, "residuals", fit).residuals(type, random=random, rng=rng))
+        found = dds._frame(mixed_access(dds, "residuals", fit).residuals(type, random=random, rng=rng))
+        return found if places is None else found.iloc[places]
     check_fit_chosen(dds, "residuals()")
     fitted = dds._last_fit()
     counts = fitted.counts_used if replaced else fitted.data.matrix
-    return dds._frame(residuals_of(fitted.state, counts.whole(), fitted.layout, type, rng, fitted.engine))
+    parts = fitted.state, counts.whole(), fitted.layout, type, rng, fitted.engine
+    if places is None:
+        return dds._frame(residuals_of(*parts))
+    rows = np.isin(np.arange(len(dds._data.genes)), places)
+    values = residuals_of(*parts, rows)[np.searchsorted(np.flatnonzero(rows), places)]
+    return pd.DataFrame(values, index=dds.gene_names[places], columns=dds._data.samples)
 
 
 @checked_arguments

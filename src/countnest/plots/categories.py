@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from countnest.arrays import FloatArray
 from countnest.plots.figure import PALETTE, figure_of
 
-__all__ = ["GroupAxis", "colour_of", "shortened"]
+__all__ = ["GroupAxis", "colour_of", "legend_shape", "shortened"]
 
 # Inches: of a character, between two names, of a group whose name is slanted, of a figure.
 _CHARACTER, _BETWEEN, _SLANTED = 0.088, 0.22, 0.42
+_LETTER = 0.07  # of a legend
 _NARROWEST, _WIDEST, _UPRIGHT_MOST = 4.4, 16.0, 9.0
 _LONGEST = 40  # characters of a name
 # A name that is slanted by 45 degrees reaches down by this part of its length, in small letters.
@@ -83,6 +84,14 @@ def shortened(names: Sequence[str], most: int = _LONGEST) -> list[str]:
 def colour_of(place: int) -> str:
     """Return the colour of a group, from the palette of Okabe and Ito; they repeat after six."""
     return PALETTE[place % len(PALETTE)]
+
+
+def legend_shape(ax: Axes) -> tuple[int, int]:
+    """Return columns and rows of a legend above the axes that is no wider than they are."""
+    texts = [str(text) for text in ax.get_legend_handles_labels()[1]]
+    each = max((_LETTER * len(text) + 0.42 for text in texts), default=1.0)
+    columns = max(1, min(len(texts), int(_width(ax) / each)))
+    return columns, -(-len(texts) // columns)
 
 
 def _width(ax: Axes) -> float:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.plots.categories import GroupAxis, colour_of
+from countnest.plots.categories import GroupAxis, colour_of, legend_shape
 from countnest.plots.figure import GREY, INK, caption, figure_of, frame, legend_above, new_axes, points
 from countnest.plots.gene import OFFSET, DrawnGene
 
@@ -21,7 +21,6 @@ __all__ = ["draw_gene"]
 _GAP: Final = 1.1
 # Samples stand left of their level, and means right of it, in steps, so that both are seen.
 _SHIFT: Final = 0.09
-_CHARACTER: Final = 0.085  # inches, of a legend
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def draw_gene(drawn: DrawnGene, ax: Axes | None) -> Figure:
     ax.set_xlabel(drawn.found.axes.x, color=INK)
     ax.set_ylabel(f"log2(normalized count + {OFFSET:g})", color=INK)
     frame(ax, "y")
-    columns, rows = _legend_shape(ax)
+    columns, rows = legend_shape(ax)
     caption(ax, drawn.title, pad=8.0 + 16.0 * rows)
     legend_above(ax, columns=columns)
     return figure_of(ax)
@@ -172,15 +171,6 @@ def _draw_means(ax: Axes, panels: _Panels) -> None:
         [], [], color=INK, linewidth=1.8, marker="o", markersize=7.0, markerfacecolor="white", markeredgewidth=1.4,
         label="mean, 95 % interval",
     )  # fmt: skip
-
-
-def _legend_shape(ax: Axes) -> tuple[int, int]:
-    """Return columns and rows of a legend that is no wider than the axes."""
-    texts = [str(text) for text in ax.get_legend_handles_labels()[1]]
-    width = float(ax.get_position().width * figure_of(ax).get_figwidth())
-    each = max((_CHARACTER * len(text) + 0.4 for text in texts), default=1.0)
-    columns = max(1, min(len(texts), int(width / each)))
-    return columns, -(-len(texts) // columns)
 
 
 def _limit(ax: Axes, panels: _Panels) -> None:

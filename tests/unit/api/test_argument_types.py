@@ -33,6 +33,7 @@ NEEDED = {
     "plot_interaction": {"gene": "g5"},
     "plot_ma": {"results": None},
     "plot_pvalues": {"results": None},
+    "plot_residuals": {"column": "group"},
     "plot_upset": {"found": None},
     "plot_volcano": {"results": None},
     "pseudobulk": {"adata": None, "by": "x"},

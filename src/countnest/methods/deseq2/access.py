@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from countnest.arrays import FloatArray, IntArray
+from countnest.arrays import BoolArray, FloatArray, IntArray
 from countnest.methods.deseq2.fitted import contrast_covariances, means_of
 from countnest.methods.deseq2.inference import estimate
 from countnest.methods.deseq2.stages import Fitted
@@ -15,7 +15,13 @@ from countnest.parallel.run import Engine
 from countnest.stats.glm.inputs import LN2
 from countnest.stats.glm.layout import Layout
 from countnest.stats.glm.predict import count_limits, mean_limits
-from countnest.stats.glm.residual import deviance_residuals, pearson_residuals, quantile_residuals, raw_residuals
+from countnest.stats.glm.residual import (
+    deviance_residuals,
+    pearson_residuals,
+    quantiles_at,
+    raw_residuals,
+    shares_within,
+)
 
 __all__ = ["NewCells", "Prediction", "coefficient_covariance", "predict_means", "residuals_of"]
 
@@ -83,13 +89,21 @@ def residuals_of(
     kind: ResidualType,
     rng: np.random.Generator | None,
     engine: Engine,
+    rows: BoolArray | None = None,
 ) -> FloatArray:
-    """Return residuals (G, n) of counts (G, n) about the fitted means; missing for genes that are not fitted."""
-    mu, alpha = means_of(state, layout, engine), state.dispersions.final
+    """Return residuals (m, n) of counts (G, n) about the fitted means; missing for genes that are not fitted.
+
+    They are those of all genes, or of `rows` (G,), which have the same draws as among all.
+    """
+    mu, alpha = means_of(state, layout, engine, rows), state.dispersions.final
+    chosen = slice(None) if rows is None else rows
+    share = shares_within(counts.shape, rng)[chosen] if kind == "quantile" else None
+    counts, alpha = counts[chosen], alpha[chosen]
     if kind == "raw":
         return raw_residuals(counts, mu)
     if kind == "pearson":
         return pearson_residuals(counts, mu, alpha)
     if kind == "deviance":
         return deviance_residuals(counts, mu, alpha)
-    return quantile_residuals(counts, mu, alpha, rng)
+    assert share is not None
+    return quantiles_at(counts, mu, alpha, share)

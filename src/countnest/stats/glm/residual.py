@@ -16,7 +16,9 @@ __all__ = [
     "nb_variance",
     "pearson_residuals",
     "quantile_residuals",
+    "quantiles_at",
     "raw_residuals",
+    "shares_within",
     "unit_deviances",
 ]
 
@@ -108,7 +110,16 @@ def quantile_residuals(
 
     R counterpart: statmod::qresiduals.
     """
-    share = np.full(counts.shape, 0.5) if rng is None else rng.random(counts.shape)
+    return quantiles_at(counts, mu, alpha, shares_within((len(counts), counts.shape[1]), rng))
+
+
+def shares_within(shape: tuple[int, int], rng: np.random.Generator | None) -> FloatArray:
+    """Return how far up the step of its distribution each count is taken, (G, n); without `rng` the middle."""
+    return np.full(shape, 0.5) if rng is None else rng.random(shape)
+
+
+def quantiles_at(counts: FloatArray, mu: FloatArray, alpha: FloatArray, share: FloatArray) -> FloatArray:
+    """Return quantile residuals (G, n) at these shares (G, n) of the steps; arguments as in `quantile_residuals`."""
     below, up_to, above, from_here = _tails(counts, mu, alpha)
     lower = below + share * (up_to - below)
     upper = above + (1.0 - share) * (from_here - above)
