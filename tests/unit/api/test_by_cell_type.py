@@ -248,3 +248,19 @@ def test_what_is_refused(bulk, found):
     ):
         with pytest.raises(error, match=words):
             call()
+
+
+def test_a_type_without_size_factors_is_left_out_and_poscounts_takes_it(bulk):
+    kept = bulk[bulk.obs["cell_type"] != "lone"].copy()
+    thin = (kept.obs["cell_type"] == "NK").to_numpy()
+    counts = np.asarray(kept.X).copy()
+    counts[thin] = np.random.default_rng(1).poisson(2.0, (8, GENES))
+    counts[np.flatnonzero(thin)[np.arange(GENES) % 8], np.arange(GENES)] = 0
+    kept.X = counts
+    with pytest.warns(CountnestWarning, match="1 cell type left out: 'NK': .*zero"):
+        assert list(asked(kept)) == ["B", "T"]
+    assert list(asked(kept, fit=lambda dds: dds.deseq(size_factor_type="poscounts", fit_type="mean", quiet=True))) == [
+        "B",
+        "NK",
+        "T",
+    ]
