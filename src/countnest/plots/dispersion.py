@@ -98,8 +98,8 @@ def plot_dispersion(
     --------
     >>> import countnest as cn
     >>> dds = cn.DESeq(cn.make_example_dataset(n=200, m=6, seed=1), quiet=True)
-    >>> len(cn.plot_dispersion(dds.genes, return_data=True))
-    200
+    >>> cn.plot_dispersion(dds.genes, return_data=True).columns.tolist()
+    ['baseMean', 'dispGeneEst', 'dispFit', 'dispersion', 'dispOutlier', 'below']
     >>> cn.plot_dispersion(dds.genes, dds.dispersion_trend).savefig("dispersion.pdf")
     """
     check_flags(return_data=return_data)
