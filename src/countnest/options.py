@@ -15,6 +15,7 @@ __all__ = [
     "DfRule",
     "DispersionSharing",
     "FitType",
+    "Layout",
     "LogCounts",
     "Method",
     "MixedModel",
@@ -44,6 +45,8 @@ FitType = Literal["parametric", "local", "mean"]
 TestType = Literal["Wald", "LRT", "averaged", "QL"]
 # Methods of an analysis in the shell.
 Method = Literal["deseq2", "edger", "voom", "mixed"]
+# How files of results are named in the shell.
+Layout = Literal["countnest", "nf-core"]
 # Mixed models: the functions that fit them, their tests in the shell, what linear ones are fitted to, and the rules for
 # degrees of freedom.
 MixedModel = Literal["lmm", "glmm"]

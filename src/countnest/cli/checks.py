@@ -105,6 +105,32 @@ def _check_data(request: Request) -> None:
             f"Missing {' and '.join(missing)}. For example: {_EXAMPLE}. "
             "Or try a study that comes with the package: countnest run airway"
         )
+    _check_listed(request)
+
+
+def _check_listed(request: Request) -> None:
+    """Refuse what does not go with a file of contrasts, and what goes with nothing else."""
+    if request.contrasts is None:
+        if request.layout != "countnest":
+            raise click.UsageError(
+                f"--layout {request.layout} names files by the ids of contrasts. Give their file: --contrasts FILE."
+            )
+        return
+    given = {
+        "--design": request.design, "--contrast": request.contrast, "--name": request.name, "--query": request.query,
+        "--reduced": request.reduced,
+    }  # fmt: skip
+    others = [option for option, value in given.items() if value]
+    if others:
+        raise click.UsageError(
+            f"--contrasts names a file of comparisons with their models. Leave out {' and '.join(others)}, or it."
+        )
+    if request.test == "LRT":
+        raise click.UsageError("--contrasts is for comparisons. Leave out --test LRT.")
+    if request.layout == "nf-core" and request.method != "deseq2":
+        raise click.UsageError(
+            f"--layout nf-core has the names of files of deseq2. Leave it out with --method {request.method}."
+        )
 
 
 def _check_deseq2(request: Request) -> None:

@@ -37,7 +37,7 @@ DEPENDENCIES = (
     "isal",
 )
 
-_INPUTS = ("study", "counts", "samples", *READING)
+_INPUTS = ("study", "counts", "samples", "contrasts", *READING)
 _DESIGN = ("design", "reference", "levels")
 _ELSEWHERE = (*_DESIGN, "contrast", "name", "query", "test", "reduced", "out", "save", "force", "quiet")
 _NOT_OPTIONS = (*_INPUTS, *_ELSEWHERE)

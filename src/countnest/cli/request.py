@@ -12,6 +12,7 @@ from countnest.options import (
     AltHypothesis,
     DfRule,
     FitType,
+    Layout,
     LogCounts,
     Method,
     MixedModel,
@@ -148,6 +149,8 @@ class Request(Asked, Reading):
     bounded: bool
     minmu: float
     orientation: Orientation | None
+    contrasts: Path | None
+    layout: Layout
     threads: int | None
     out: Path | None
     save: bool
@@ -178,7 +181,8 @@ class Request(Asked, Reading):
         """Return the options that a run without a shipped study needs and does not have."""
         has_sheet = any(path.suffix.lower() in WITH_SHEETS for path in self.counts)
         samples = self.samples or has_sheet or None
-        needed = {"--counts": self.counts or None, "--samples": samples, "--design": self.design}
+        design = self.design or self.contrasts  # which have models of their own
+        needed = {"--counts": self.counts or None, "--samples": samples, "--design": design}
         return [option for option, value in needed.items() if value is None]
 
 

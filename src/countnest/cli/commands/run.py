@@ -30,6 +30,9 @@ methods.txt, run.json, dispersion.png of DESeq2's method and, for each --query, 
 results.csv: without any question it is that of the last coefficient. All files are written at the end or, after an
 error, none. They take the place of what an earlier run has left in the folder.
 
+With --contrasts FILE each contrast has an id, its own model, and results in ID.results.csv and ID.ma.png. --layout
+nf-core takes the names of files that nf-core/differentialabundance expects.
+
 A query compares levels of a factor, dex[trt - untrt] or dex[pairwise]; several, joined by ':', ask for an interaction;
 '| factor' asks in each level, '| factor=level' in one; slope(number), mean(query) and joint(query; query).
 
@@ -59,6 +62,11 @@ def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
     """Collect the options and run the analysis."""
     request = Request(**arguments | method_and_test(arguments["method"], arguments["test"]))
     check_request(request, given_options(click.get_current_context()))
+    if request.contrasts is not None:
+        from countnest.cli.listed import run_listed  # neither of them before: numpy, pandas and numba take their time
+
+        run_listed(request)
+        return
     from countnest.cli.run import run_request  # not before: numpy, pandas and numba take their time
 
     run_request(request)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from countnest.cli.options.kinds import LEVEL, word
+from countnest.cli.options.kinds import FILE, LEVEL, word
 from countnest.cli.values import as_contrasts, as_factors, as_number_or_off
 from countnest.options import AltHypothesis, NullKind, QueryTest
 
@@ -18,6 +18,12 @@ COMPARISONS = (
         metavar="VARIABLE,LEVEL,LEVEL",
         multiple=True,
         help="The comparison, such as dex,trt,untrt. Repeat it for further comparisons.",
+    ),
+    click.option(
+        "--contrasts",
+        type=FILE,
+        metavar="FILE",
+        help="Comparisons with their models, a table or YAML of nf-core/differentialabundance, instead of a design.",
     ),
     click.option("--name", metavar="COEFFICIENT", help="One coefficient, instead of a contrast."),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from countnest.cli.options.kinds import FILE
+from countnest.cli.options.kinds import FILE, word
+from countnest.options import Layout
 
 __all__ = ["WRITING"]
 
@@ -26,6 +27,12 @@ WRITING = (
         is_flag=True,
         show_default=False,
         help="Write fit.countnest, too, the fit from which countnest query and countnest plot answer at once.",
+    ),
+    click.option(
+        "--layout",
+        type=word(Layout),
+        default="countnest",
+        help="How files are named: nf-core for the names of its module deseq2/differential, with --contrasts.",
     ),
     click.option(
         "--force",
