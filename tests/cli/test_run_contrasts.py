@@ -171,3 +171,21 @@ def test_options_that_do_not_go_with_contrasts_are_refused(here, capsys, monkeyp
     done = inside(here, capsys, monkeypatch, *DATA[:5], *contrasts, *method)
     assert done.returncode == 2
     assert "Leave it out with --method voom" in " ".join(done.stderr.split())
+
+
+def test_size_factors_of_counts_with_lengths_are_those_without_the_lengths(here, study, capsys, monkeypatch):
+    counts, _ = study
+    lengths = counts * 0.0 + np.random.default_rng(2).uniform(500.0, 3000.0, counts.shape)
+    for name, table in {"counts": counts, "lengths": lengths}.items():
+        table.rename_axis("gene_id").reset_index().to_csv(here / f"{name}.tsv", sep="\t", index=False)
+    for name in ("counts", "lengths"):
+        path = here / f"{name}.tsv"
+        path.write_text(
+            re.sub(r"^(\S+)", r"\1\tname", path.read_text(), flags=re.MULTILINE).replace("name", "gene_name", 1)
+        )
+    (here / "one.csv").write_text("id,variable,reference,target\none,group,A,B\n")
+    layout = ("--lengths", "lengths.tsv", "--contrasts", "one.csv", "--layout", "nf-core")
+    done = inside(here, capsys, monkeypatch, *DATA, *layout)
+    assert done.returncode == 0, done.stderr
+    found = pd.read_csv(here / "out/one.deseq2.sizefactors.tsv", sep="\t", index_col=0)["sizeFactor"]
+    np.testing.assert_allclose(found, cn.estimate_size_factors_for_matrix(counts / lengths), rtol=1e-9)

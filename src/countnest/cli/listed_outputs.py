@@ -83,7 +83,7 @@ def write_found(folder: Path, dds: DESeqDataSet, found: Found, request: Request,
     """Write the files of a model and of its comparisons; `place` is that among several models."""
     fitted = by_gene(dds, request.fit)
     if request.layout == "nf-core":
-        _write_nf_core(folder, found, fitted, _stabilized(dds, fitted, request))
+        _write_nf_core(folder, found, fitted, _Module(_stabilized(dds, fitted, request), _size_factors(dds)))
         return
     for name, results in found.results.items():
         results.to_csv(folder / f"{name}.results.csv")
@@ -100,21 +100,33 @@ def write_found(folder: Path, dds: DESeqDataSet, found: Found, request: Request,
         save_figure(plot_dispersion(fitted.genes, fitted.trend), folder / f"{start}dispersion.png")
 
 
-def _write_nf_core(folder: Path, found: Found, fitted: FittedTables, stabilized: pd.DataFrame) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Module:
+    """What the module of nf-core writes besides: variance stabilized counts, and size factors by sample."""
+
+    stabilized: pd.DataFrame
+    size_factors: pd.Series[float]
+
+
+def _size_factors(dds: DESeqDataSet) -> pd.Series[float]:
+    """Return size factors; with transcript lengths those of the counts over the lengths, as the module has them."""
+    if dds.size_factors is not None:
+        return dds.size_factors
+    assert dds._lengths is not None
+    factors = cn.estimate_size_factors_for_matrix(dds.counts() / dds._lengths)
+    return pd.Series(np.asarray(factors), dds.samples.index)
+
+
+def _write_nf_core(folder: Path, found: Found, fitted: FittedTables, module: _Module) -> None:
     """Write the files of each comparison, and for each those of the model, under the names that nf-core expects."""
-    factors = fitted.size_factors
-    if factors is None:  # as the module does it: those of the counts without the effect of lengths
-        assert fitted.normalization_factors is not None
-        counts = fitted.normalized
-        factors = pd.Series(np.asarray(cn.estimate_size_factors_for_matrix(counts)), counts.columns)
     for each in found.listed:
         start = folder / each.id
         table = found.results[each.id].table
         columns = [name for name in _COLUMNS if name in table]
         _write_genes(table[columns], Path(f"{start}.deseq2.results.tsv"))
         _write_genes(fitted.normalized, Path(f"{start}.normalised_counts.tsv"))
-        _write_genes(stabilized, Path(f"{start}.vst.tsv"))
-        write_table(_by_sample(factors, "sizeFactor"), Path(f"{start}.deseq2.sizefactors.tsv"))
+        _write_genes(module.stabilized, Path(f"{start}.vst.tsv"))
+        write_table(_by_sample(module.size_factors, "sizeFactor"), Path(f"{start}.deseq2.sizefactors.tsv"))
         Path(f"{start}.deseq2.model.txt").write_text(f"{each.design}\n", encoding="utf-8")
         save_figure(plot_dispersion(fitted.genes, fitted.trend), Path(f"{start}.deseq2.dispersion.png"))
     versions = f'"countnest":\n    python: {platform.python_version()}\n    countnest: {installed_version()}\n'
