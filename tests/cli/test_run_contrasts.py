@@ -75,11 +75,12 @@ def check_numbers(folder, ending, study, **reading):
 
 
 def test_each_contrast_has_its_own_model(here, study, capsys, monkeypatch):
-    done = inside(here, capsys, monkeypatch, *DATA, "--contrasts", "contrasts.yaml")
+    done = inside(here, capsys, monkeypatch, *DATA, "--contrasts", "contrasts.yaml", "--save")
     assert done.returncode == 0, done.stderr
     check_numbers(here, "results.csv", study)
+    assert cn.load(here / "out/model_2.fit.countnest").design.formula == "~ group"
     assert pd.read_csv(here / "out/one.results.csv", index_col=0)["gene_name"].iloc[3] == "name 3"
-    models = ("genes.csv.gz", "size_factors.csv", "normalized_counts.csv.gz", "dispersion.png")
+    models = ("genes.csv.gz", "size_factors.csv", "normalized_counts.csv.gz", "dispersion.png", "fit.countnest")
     written = {f"{name}.{file}" for name in IDS for file in ("results.csv", "ma.png")}
     written |= {f"model_{place}.{file}" for place in (1, 2, 3) for file in models}
     assert {each.name for each in (here / "out").iterdir()} == written | {"methods.txt", "run.json"}

@@ -25,7 +25,7 @@ _OURS: Final = re.compile(
     r"[A-Za-z0-9_][\w.+-]*\.(results\.csv|ma\.png|deseq2\.(results\.tsv|sizefactors\.tsv|dispersion\.png|model\.txt)|"
     r"normalised_counts\.tsv|vst\.tsv)|versions\.yml|"
     r"model_[1-9][0-9]*\.(genes\.csv\.gz|size_factors\.csv|normalized_counts\.csv\.gz|normalization_factors\.csv\.gz|"
-    r"dispersion\.png)"
+    r"dispersion\.png|fit\.countnest)"
 )
 # Files that operating systems put into folders.
 _OF_THE_SYSTEM: Final = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})

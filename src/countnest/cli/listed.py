@@ -14,6 +14,7 @@ import countnest as cn
 from countnest.api.announcement import announce
 from countnest.api.results import only
 from countnest.cli.comparisons import compare
+from countnest.cli.fitted import by_gene
 from countnest.cli.fitting import fit
 from countnest.cli.folder import check_names, check_out, earlier_files
 from countnest.cli.inputs import Inputs, read_files
@@ -71,7 +72,8 @@ def run_listed(request: Request) -> None:
                 results = {each.id: _answer(request, dds, each) for each in model.listed}
                 record = run_record(dds, [], [], Run(request, model.design, started, inputs.notes))
                 found.append(Found(model.listed, results, dds.design.levels, record))
-                write_found(folder, dds, found[-1], request, len(found) if len(models) > 1 else None)
+                place = len(found) if len(models) > 1 else None
+                write_found(folder, dds, found[-1], by_gene(dds, request.fit), request, place)
             check_names(request.folder, planned)  # files that have appeared since
             written = write_run(folder, found)
     for each in found:

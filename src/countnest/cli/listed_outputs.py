@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 
 import countnest as cn
-from countnest.cli.fitted import FittedTables, by_gene
-from countnest.cli.folder import METHODS, RECORD
+from countnest.cli.folder import METHODS, RECORD, SAVED
 from countnest.cli.request import Request
 from countnest.containers.record import results_record
 from countnest.containers.results import Results
@@ -29,6 +28,7 @@ from countnest.version import installed_version
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet, ListedContrast
+    from countnest.cli.fitted import FittedTables
 
 __all__ = ["Found", "files_of", "write_found", "write_run"]
 
@@ -41,6 +41,7 @@ _MODEL: Final = {
     "normalization_factors.csv.gz": "normalization factors by gene and sample",
     "normalized_counts.csv.gz": "counts divided by the factors",
     "dispersion.png": "dispersions against mean counts",
+    SAVED: "the fit, for countnest query and countnest plot",
 }
 _NF_CORE: Final = {
     "deseq2.results.tsv": "fold changes and p-values by gene",
@@ -71,24 +72,43 @@ class Found:
 
 def files_of(ids: Sequence[str], request: Request) -> dict[str, str]:
     """Return the names of all files that a run may write, with what they hold."""
-    if request.layout == "nf-core":
-        named = {f"{name}.{file}": text for name in ids for file, text in _NF_CORE.items()}
-        return named | {_VERSIONS: "versions of the software"} | _RUN
-    named = {f"{name}.{file}": text for name in ids for file, text in _CONTRAST.items()}
-    models = {f"model_{place}.{file}": text for place in range(1, len(ids) + 1) for file, text in _MODEL.items()}
-    return named | _MODEL | models | _RUN
+    nf_core = request.layout == "nf-core"
+    of_contrast = _NF_CORE if nf_core else _CONTRAST
+    of_model = {SAVED: _MODEL[SAVED]} if nf_core else _MODEL
+    named = {f"{name}.{file}": text for name in ids for file, text in of_contrast.items()}
+    models = {f"model_{place}.{file}": text for place in range(1, len(ids) + 1) for file, text in of_model.items()}
+    return named | of_model | models | ({_VERSIONS: "versions of the software"} if nf_core else {}) | _RUN
 
 
-def write_found(folder: Path, dds: DESeqDataSet, found: Found, request: Request, place: int | None) -> None:
-    """Write the files of a model and of its comparisons; `place` is that among several models."""
-    fitted = by_gene(dds, request.fit)
+def write_found(
+    folder: Path, dds: DESeqDataSet, found: Found, fitted: FittedTables, request: Request, place: int | None
+) -> None:
+    """Write the files of a model and of its comparisons.
+
+    Parameters
+    ----------
+    folder
+        Where they go.
+    dds
+        The data set with the fit.
+    found
+        The comparisons.
+    fitted
+        The tables of the fit.
+    request
+        The arguments of the command.
+    place
+        The place of the model among several; None: it is the only one.
+    """
+    start = "" if place is None else f"model_{place}."
+    if request.save:
+        cn.save(dds, folder / f"{start}{SAVED}")
     if request.layout == "nf-core":
         _write_nf_core(folder, found, fitted, _Module(_stabilized(dds, fitted, request), _size_factors(dds)))
         return
     for name, results in found.results.items():
         results.to_csv(folder / f"{name}.results.csv")
         save_figure(plot_ma(results), folder / f"{name}.ma.png")
-    start = "" if place is None else f"model_{place}."
     write_table(fitted.genes.rename_axis("gene"), folder / f"{start}genes.csv.gz")
     write_table(fitted.normalized.rename_axis("gene"), folder / f"{start}normalized_counts.csv.gz")
     if fitted.normalization_factors is not None:
