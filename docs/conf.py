@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent / "src"))
@@ -75,7 +75,15 @@ def _write_formula(writer: HTML5Translator, node: nodes.math | nodes.math_block)
     raise nodes.SkipNode
 
 
+def _show_own_branch(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: object) -> None:
+    """Open the tree of pages beside a page at the page alone: with all names of the reference it is long and slow."""
+    if "toctree" in context:
+        whole = context["toctree"]
+        context["toctree"] = lambda **options: whole(**{**options, "collapse": True})
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the renderer of formulas."""
+    """Register the renderer of formulas and the shorter tree of pages."""
     app.add_html_math_renderer("mathml", (_write_formula, None), (_write_formula, None))
+    app.connect("html-page-context", _show_own_branch, priority=400)  # before the theme's
     return {"parallel_read_safe": True, "parallel_write_safe": True}
