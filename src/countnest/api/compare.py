@@ -256,7 +256,7 @@ class ComparisonSet:
         n = len(self.parts)
         columns = min(n, 3)
         rows = -(-n // columns)
-        figure = NotebookFigure(figsize=(5.6 * columns, 6.4 * rows), layout="constrained")
+        figure = NotebookFigure(figsize=(5.6 * columns, 7.0 * rows), dpi=150, layout="constrained")
         for place, part in enumerate(self.parts.values(), start=1):
             part.plot(panel, ax=figure.add_subplot(rows, columns, place))
         return figure

@@ -21,6 +21,7 @@ Panel = Literal["changes", "pvalues"]
 # The part of the genes that the axes of fold changes hold; the others stand at the border.
 _SHOWN = 0.999
 _TICKS = (0, 1, 3, 10, 20, 50, 100, 200, 300)
+_SAME = 3.0  # axes of -log10 p differ where the largest values do by more than this factor
 _SMALLEST = 5e-324  # of numbers in double precision; p-values of 0 are drawn there
 
 
@@ -68,25 +69,26 @@ def draw_agreement(drawn: Points, panel: Panel, title: str, ax: Axes | None) -> 
     ax
         Axes to draw into; None: those of a new figure.
     """
+    from countnest.plots.categories import legend_shape
     from countnest.plots.figure import INK, caption, figure_of, frame, legend_above, new_axes
+    from countnest.plots.labels import write_names
 
     ax = new_axes(5.6, 5.6) if ax is None else ax
     is_change = panel == "changes"
     x, y = _within_limits(drawn) if is_change else _logarithms(drawn)
     _groups(ax, drawn, x, y)
-    for place, text in drawn.labels.items():
-        if np.isfinite(x[place]) and np.isfinite(y[place]):
-            ax.annotate(
-                text, (x[place], y[place]), xytext=(3.0, 3.0), textcoords="offset points", fontsize="x-small",
-                color=INK, zorder=4,
-            )  # fmt: skip
     what = "log2 fold change" if is_change else "-log10 p"
     ax.set_xlabel(f"{what}, {drawn.names[0]}", color=INK)
     ax.set_ylabel(f"{what}, {drawn.names[1]}", color=INK)
     (_scale_changes if is_change else _scale_p_values)(ax, x, y)
     frame(ax)
-    caption(ax, title, pad=38.0)
-    legend_above(ax, columns=2)
+    columns, rows = legend_shape(ax)
+    caption(ax, title, pad=8.0 + 14.0 * rows)
+    legend_above(ax, columns=columns)
+    places = [place for place in drawn.labels if np.isfinite(x[place]) and np.isfinite(y[place])]
+    called = ~drawn.calls["neither"] & np.isfinite(x) & np.isfinite(y)
+    names = [drawn.labels[place] for place in places]
+    write_names(ax, names, x[places], y[places], np.column_stack([x[called], y[called]]))
     return figure_of(ax)
 
 
@@ -98,7 +100,7 @@ def _groups(ax: Axes, drawn: Points, x: FloatArray, y: FloatArray) -> None:
     words = {"both": ("both", INK), "only first": (f"only {first}", ORANGE), "only second": (f"only {second}", BLUE)}
     sizes = {key: int(np.count_nonzero(drawn.calls[key])) for key in words}
     order = ["neither", *sorted(words, key=lambda key: -sizes[key])]
-    beyond = np.maximum(np.abs(drawn.x) - np.abs(x), np.abs(drawn.y) - np.abs(y)) > 0.0 if drawn.is_clipped else None
+    beyond = np.logical_or.reduce(list(_sides(drawn, x, y).values()))
     for rank, key in enumerate(order):
         text, colour = words.get(key, ("neither", GREY))
         there = drawn.calls[key] & np.isfinite(x) & np.isfinite(y)
@@ -107,11 +109,21 @@ def _groups(ax: Axes, drawn: Points, x: FloatArray, y: FloatArray) -> None:
             f" ({missing:,} not drawn)" if missing else ""
         )
         size, alpha, layer = (4.0, 0.4, 2.0) if key == "neither" else (5.0, 0.7, 2.0 + 0.1 * rank)
-        inside = there if beyond is None else there & ~beyond
+        inside = there & ~beyond
         points(ax, x[inside], y[inside], colour=colour, size=size, alpha=alpha, zorder=layer, marker="o", label=label)
-        if beyond is not None and (there & beyond).any():
-            at = there & beyond
-            points(ax, x[at], y[at], colour=colour, size=4.0 * size, alpha=alpha, zorder=layer, marker="^")
+        for marker, side in _sides(drawn, x, y).items():
+            at = there & side
+            if at.any():
+                points(ax, x[at], y[at], colour=colour, size=4.0 * size, alpha=alpha, zorder=layer, marker=marker)
+
+
+def _sides(drawn: Points, x: FloatArray, y: FloatArray) -> dict[str, BoolArray]:
+    """Return by marker the points that stand at the border in place of further out, none where none are moved."""
+    if not drawn.is_clipped:
+        return {"^": np.zeros(len(x), dtype=np.bool_)}
+    up, down = drawn.y > y, drawn.y < y
+    inside = ~(up | down)
+    return {"^": up, "v": down, ">": inside & (drawn.x > x), "<": inside & (drawn.x < x)}
 
 
 def _within_limits(drawn: Points) -> tuple[FloatArray, FloatArray]:
@@ -144,18 +156,24 @@ def _logarithms(drawn: Points) -> tuple[FloatArray, FloatArray]:
 
 
 def _scale_p_values(ax: Axes, x: FloatArray, y: FloatArray) -> None:
-    """Draw roots of -log10 p, so that the p-values at which lists are cut have room beside the smallest."""
+    """Draw roots of -log10 p, so that the p-values at which lists are cut have room beside the smallest.
+
+    Both axes have the same limits, unless the p-values of one analysis are smaller by far.
+    """
     from countnest.plots.figure import INK
 
-    high = max(_largest(x), _largest(y))
+    highs = [_largest(x), _largest(y)]
+    high = max(highs)
+    if high <= _SAME * min(highs):
+        highs = [high, high]
     ax.plot([0.0, high], [0.0, high], color=INK, linewidth=0.8, zorder=1.5)
-    for set_scale, axis, set_limits in (
-        (ax.set_xscale, ax.xaxis, ax.set_xlim),
-        (ax.set_yscale, ax.yaxis, ax.set_ylim),
+    for set_scale, axis, set_limits, own in (
+        (ax.set_xscale, ax.xaxis, ax.set_xlim, highs[0]),
+        (ax.set_yscale, ax.yaxis, ax.set_ylim, highs[1]),
     ):
         set_scale("function", functions=(_root, _square))
-        axis.set_ticks([each for each in _TICKS if each <= high])
-        set_limits(-((0.03 * high**0.5) ** 2), 1.06 * high)
+        axis.set_ticks([each for each in _TICKS if each <= own])
+        set_limits(-((0.03 * own**0.5) ** 2), 1.06 * own)
 
 
 def _largest(values: FloatArray) -> float:

@@ -15,7 +15,8 @@ __all__ = ["GroupAxis", "colour_of", "legend_shape", "shortened"]
 
 # Inches: of a character, between two names, of a group whose name is slanted, of a figure.
 _CHARACTER, _BETWEEN, _SLANTED = 0.088, 0.22, 0.42
-_LETTER = 0.07  # of a legend
+_LETTER, _KEY = 0.064, 0.45  # of a legend: a character, and a key with its spaces
+_MORE = 0.3  # legends may end this far beyond the axes
 _NARROWEST, _WIDEST, _UPRIGHT_MOST = 4.4, 16.0, 9.0
 _LONGEST = 40  # characters of a name
 # A name that is slanted by 45 degrees reaches down by this part of its length, in small letters.
@@ -88,10 +89,11 @@ def colour_of(place: int) -> str:
 
 def legend_shape(ax: Axes) -> tuple[int, int]:
     """Return columns and rows of a legend above the axes that is no wider than they are."""
-    texts = [str(text) for text in ax.get_legend_handles_labels()[1]]
-    each = max((_LETTER * len(text) + 0.42 for text in texts), default=1.0)
-    columns = max(1, min(len(texts), int(_width(ax) / each)))
-    return columns, -(-len(texts) // columns)
+    widths = np.array([_LETTER * len(str(text)) + _KEY for text in ax.get_legend_handles_labels()[1]])
+    for columns in range(len(widths), 1, -1):
+        if sum(part.max() for part in np.array_split(widths, columns)) <= _width(ax) + _MORE:
+            return columns, -(-len(widths) // columns)
+    return 1, len(widths)
 
 
 def _width(ax: Axes) -> float:

@@ -68,7 +68,7 @@ def draw_gene(drawn: DrawnGene, ax: Axes | None) -> Figure:
     ax.set_ylabel(f"log2(normalized count + {OFFSET:g})", color=INK)
     frame(ax, "y")
     columns, rows = legend_shape(ax)
-    caption(ax, drawn.title, pad=8.0 + 16.0 * rows)
+    caption(ax, drawn.title, pad=8.0 + 14.0 * rows)
     legend_above(ax, columns=columns)
     return figure_of(ax)
 

@@ -109,7 +109,7 @@ def draw_gene_quantiles(data: pd.DataFrame, title: str, ax: Axes | None) -> Figu
     _line_and_limits(ax, x, np.concatenate([y, low, high]))
     _style(ax)
     columns, rows = legend_shape(ax)
-    caption(ax, title, pad=8.0 + 16.0 * rows)
+    caption(ax, title, pad=8.0 + 14.0 * rows)
     legend_above(ax, columns=columns)
     names = data["sample"].astype(str).to_numpy()
     write_names(ax, names[beyond].tolist(), x[beyond], y[beyond], np.column_stack([x, y]))
@@ -141,7 +141,7 @@ def draw_sample_quantiles(data: pd.DataFrame, title: str, ax: Axes | None) -> Fi
     _line_and_limits(ax, normal, data["residual"].to_numpy(np.float64))
     _style(ax)
     columns, rows = legend_shape(ax)
-    caption(ax, title, pad=8.0 + 16.0 * rows)
+    caption(ax, title, pad=8.0 + 14.0 * rows)
     legend_above(ax, columns=columns)
     return figure_of(ax)
 

@@ -56,7 +56,7 @@ def draw_residuals(data: pd.DataFrame, reading: str, ax: Axes | None) -> Figure:
         rows = 0
     else:
         legend_above(ax, columns=columns)
-    caption(ax, reading, pad=8.0 + 16.0 * rows)
+    caption(ax, reading, pad=8.0 + 14.0 * rows)
     return figure_of(ax)
 
 
