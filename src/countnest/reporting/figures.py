@@ -248,7 +248,7 @@ def _dispersions(quality: Quality) -> Figure:
 
 _MARKERS: Final = ("circle", "square", "diamond", "triangle", "inverted_triangle", "star", "plus", "x")
 _MOST_IN_LEGEND: Final = 14
-_MOST_NAMES: Final = 60
+_MOST_NAMES: Final = 24  # more would overlap; the mouse shows them
 _LEGEND: Final = {"label_text_font_size": "12px", "border_line_color": None, "padding": 0, "margin": 4, "spacing": 2}
 _FLOOR: Final = 1e-7  # the search for dispersions ends at 1e-8: such estimates are as good as zero
 _DISPERSIONS: Final = (
