@@ -97,7 +97,7 @@ def report(
     found = answered(dds, questions, fit, alpha)
     from countnest.reporting.page import page_of  # late: it draws
 
-    page = page_of(_content(dds, found, groups, title))
+    page = page_of(_content(dds, found, groups, fit, title))
     with whole_file(path) as draft:
         draft.write_bytes(page.encode("utf-8", "replace"))
 
@@ -134,7 +134,10 @@ def _block_factors(design: Design) -> list[str]:
     return [*nested, *(name for term in design.random for name in term.factors)]
 
 
-def _content(dds: DESeqDataSet, found: dict[str, Results], groups: tuple[str, ...], title: str | None) -> Content:
+def _content(
+    dds: DESeqDataSet, found: dict[str, Results], groups: tuple[str, ...], fit: str | None, title: str | None
+) -> Content:
+    from countnest.api.report_means import group_means
     from countnest.api.report_quality import quality_of
     from countnest.reporting.content import Content
 
@@ -148,6 +151,7 @@ def _content(dds: DESeqDataSet, found: dict[str, Results], groups: tuple[str, ..
         gene_info=dds.gene_info,
         samples=dds.samples,
         groups=groups,
+        means=group_means(dds, groups, fit),
         joined=next(iter(_block_factors(dds.design)), None),
         design=dds.design.report(),
         quality=quality_of(dds, factors, by_gene=by_gene),

@@ -63,6 +63,9 @@ class Content:
         The sample sheet.
     groups
         Columns of the sample sheet by which samples are grouped at first.
+    means
+        (3, G, K) means of the model in these groups, with the limits of 95 % intervals, as normalized counts; None
+        where there are none.
     joined
         The column whose samples are joined by lines at first; None for none.
     design
@@ -78,6 +81,7 @@ class Content:
     gene_info: pd.DataFrame
     samples: pd.DataFrame
     groups: tuple[str, ...]
+    means: FloatArray | None
     joined: str | None
     design: Report
     quality: Quality

@@ -64,13 +64,16 @@ def gene_figure() -> Figure:
     lines = _source(xs=[], ys=[])
     lines.name = "lines"
     figure.multi_line("xs", "ys", source=lines, color=GREY, line_width=1.0, alpha=0.8)
-    means = _source(x=[], y=[])
+    means = _source(x=[], y=[], low=[], high=[], marker=[], size=[])
     means.name = "means"
-    figure.scatter("x", "y", source=means, marker="dash", size=34, line_color=INK, line_width=2.0)
+    figure.segment("x", "low", "x", "high", source=means, line_color=INK, line_width=1.8)
     points = _source(x=[], y=[], colour=[], sample=[], count=[], raw=[])
     points.name = "points"
     dots = figure.scatter(
         "x", "y", source=points, size=9, fill_color="colour", line_color="white", line_width=0.7, alpha=0.9
+    )
+    figure.scatter(
+        "x", "y", source=means, marker="marker", size="size", fill_color="white", line_color=INK, line_width=2.0
     )
     tips = [("sample", "@sample"), ("normalized", "@count{0,0.0}"), ("count", "@raw{0,0.[00]}")]
     figure.add_tools(HoverTool(renderers=[dots], tooltips=tips))

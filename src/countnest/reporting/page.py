@@ -24,7 +24,10 @@ _CLICK: Final = "A click on a point shows the counts of its gene; triangles and 
 _QUALITY: Final = {
     "sizes": ("Library sizes", "Samples far from the others were sequenced more or less deeply, or differ in kind."),
     "pca": ("Principal components", "Of the 500 genes that vary most, {values}."),
-    "distances": ("Distances between samples", "Of all genes, {values}; in the order of a clustering. The mouse shows names."),
+    "distances": (
+        "Distances between samples",
+        "Of all genes, {values}; clustered. The mouse shows names.",
+    ),
     "dispersions": ("Dispersions", "A click shows the counts of a gene; lower estimates lie at the border."),
 }
 _QUESTION: Final = {

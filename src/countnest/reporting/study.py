@@ -26,7 +26,8 @@ def page_data(content: Content) -> Json:
     -------
     dict
         genes, annotation and symbol (the name of the column with symbols, or None), samples (labels), sheet, groups
-        (each with name, levels and codes), joined, counts, factors, questions, dispersions.
+        (each with name, levels and codes), means (mean, low, high of the first groups, or None), joined, counts,
+        factors, questions, dispersions.
     """
     values = content.counts.to_numpy(dtype=np.float64)
     there: BoolArray = np.count_nonzero(values, axis=1) > 0
@@ -41,6 +42,7 @@ def page_data(content: Content) -> Json:
         "samples": list(map(str, content.samples.index)),
         "sheet": [{"name": str(name), **packed_column(column)} for name, column in content.samples.items()],
         "groups": groups,
+        "means": _means(content.means, there),
         "joined": content.joined,
         "counts": packed(smallest_type(values[there])),
         "factors": packed(_factors(content.factors, there)),
@@ -64,6 +66,15 @@ def _other_groups(content: Content) -> list[Json]:
 def _factors(factors: FloatArray, there: BoolArray) -> np.ndarray:
     """Return size factors as they are, and normalization factors of the genes that the page has as float32."""
     return factors if factors.ndim == 1 else factors[there].astype(np.float32)
+
+
+def _means(means: FloatArray | None, there: BoolArray) -> Json | None:
+    """Return means of the model and their limits, of the genes that the page has, as float32 by name."""
+    if means is None:
+        return None
+    limits = np.finfo(np.float32)
+    held = np.clip(means[:, there], None, limits.max).astype(np.float32)
+    return {name: packed(values) for name, values in zip(("mean", "low", "high"), held, strict=True)}
 
 
 def _dispersions(quality: Quality, there: BoolArray) -> Json | None:

@@ -198,6 +198,26 @@ def test_small_and_odd_studies_make_reports(tmp_path):
     assert page["groups"][1]["levels"] == ["0", "1", "2.5", "4"]
 
 
+def test_the_means_of_the_model_are_those_of_its_cells(dds, tmp_path):
+    page = held(written(dds, None, tmp_path / "r.html"))
+    answer = dds.means(["batch", "group"]).test(independent_filtering=False)
+    for code, level in enumerate(page["groups"][0]["levels"]):
+        batch, group = level.split(", ")
+        table = answer[f"mean | batch={batch}, group={group}"].table.loc[page["genes"]]
+        change, se = table["log2FoldChange"].to_numpy(), table["lfcSE"].to_numpy()
+        has_counts = dds.counts().loc[page["genes"], (dds.samples == [batch, group]).all(axis=1)].any(axis=1).to_numpy()
+        assert has_counts.sum() > 100
+        for name, expected in (("mean", change), ("low", change - 1.959964 * se), ("high", change + 1.959964 * se)):
+            found = unpacked(page["means"][name])[:, code]
+            np.testing.assert_allclose(found[has_counts], np.exp2(expected)[has_counts], rtol=1e-6)
+        assert (unpacked(page["means"]["mean"])[~has_counts, code] == 0).all()
+    sheet = dds.samples.assign(other=["u", "v", "w"] * 4)
+    other = dds.copy()
+    other.samples = sheet
+    other.deseq(quiet=True)
+    assert held(written(other, None, tmp_path / "r.html", group="other"))["means"] is None
+
+
 def test_groups_are_the_factors_without_blocks(tmp_path):
     counts, sheet = study()
     sheet["person"] = np.repeat([f"p{i}" for i in range(6)], 2)

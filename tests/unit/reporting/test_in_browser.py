@@ -115,8 +115,9 @@ def test_tables_are_sorted_by_a_click_on_a_heading(page, results):
         assert shown() == change.sort_values(ascending=ascending, kind="stable").index[:20].tolist()
 
 
-def test_groups_are_chosen_by_the_reader(page):
+def test_groups_are_chosen_by_the_reader(page, dds):
     page.run("window.countnest.choose(10)")
+    assert "Diamonds are the means of the model" in page.text("#gene-words")
     options = [option.text for option in page.all("#groups option")]
     assert options == ["batch, group", "batch", "group"]
     for option in page.all("#groups option"):
@@ -124,6 +125,10 @@ def test_groups_are_chosen_by_the_reader(page):
             option.click()
     levels = page.run("return [...window.countnest.counts.plot.below[0].major_label_overrides.values()]")
     assert levels == ["a", "b", "c"]
+    assert "Dashes are the means of the samples" in page.text("#gene-words")
+    normalized = dds.counts(normalized=True).iloc[2:].iloc[10].groupby(dds.samples["group"], observed=True).mean()
+    found = page.run("return Array.from(window.countnest.counts.model('means').data.y)")
+    np.testing.assert_allclose(found, normalized + 0.5, rtol=1e-12)
     page.run("const joined = document.getElementById('joined'); joined.value = '1';"
              "joined.dispatchEvent(new Event('change'))")  # fmt: skip
     assert page.run("return window.countnest.counts.model('lines').data.xs.length") == 2

@@ -41,6 +41,8 @@
   const symbols = annotation.find((each) => each.name === data.symbol);
   const counts = unpacked(data.counts);
   const factors = unpacked(data.factors);
+  const named = (held) => Object.fromEntries(Object.entries(held).map(([name, packed]) => [name, unpacked(packed)]));
+  const means = data.means && named(data.means);
   const questions = data.questions.map(question);
   const lowered = genes.map((gene, i) => (symbols ? `${gene}\n${symbols.values[i]}` : gene).toLowerCase());
 
@@ -137,7 +139,7 @@
   }
 
   function putDispersions(plot, model) {
-    const found = Object.fromEntries(Object.entries(data.dispersions).map(([name, held]) => [name, unpacked(held)]));
+    const found = named(data.dispersions);
     let final = null;
     for (const name of ["dispGeneEst", "dispFit", "dispersion"]) {
       if (!(name in found)) continue;
@@ -228,11 +230,8 @@
       colour: groups.codes.map((code) => PALETTE[code % PALETTE.length]),
     };
     const levels = groups.levels.map((_, code) => code);
-    const mean = (code) => {
-      const members = value.filter((_, i) => groups.codes[i] === code);
-      return members.reduce((sum, each) => sum + each, 0) / members.length + 0.5;
-    };
-    model("means").data = { x: levels, y: levels.map(mean) };
+    const centres = means && groupChoice.value === "0" ? modelMeans(groups) : plainMeans(groups, value);
+    document.getElementById("gene-words").textContent = centres.words;
     model("lines").data = joinedLines(x, y);
     const short = groups.levels.map((level) => (level.length > 24 ? `${level.slice(0, 23)}\u2026` : level));
     const axis = plot.below[0];
@@ -242,9 +241,35 @@
     axis.major_label_orientation = isTight ? 0.8 : "horizontal";
     axis.axis_label = groups.name;
     [plot.x_range.start, plot.x_range.end] = [-0.6, levels.length - 0.4];
-    const [low, high] = [Math.min(...y), Math.max(...y)];
-    const margin = Math.max((high / low) ** 0.08, 1.1);
-    [plot.y_range.start, plot.y_range.end] = [low / margin, high * margin];
+    const seen = [...y, ...centres.y];
+    const [low, high] = [Math.min(...seen), Math.max(...seen)];
+    const within = (end) => Math.min(Math.max(end, low / 2), high * 2); // intervals reach one doubling beyond
+    const ends = { low: centres.low.map(within), high: centres.high.map(within) };
+    model("means").data = { x: centres.x, y: centres.y, marker: centres.marker, size: centres.size, ...ends };
+    const [least, most] = [Math.min(low, ...ends.low), Math.max(high, ...ends.high)];
+    const margin = Math.max((most / least) ** 0.08, 1.1);
+    [plot.y_range.start, plot.y_range.end] = [least / margin, most * margin];
+  }
+
+  // The means of the model of the chosen gene, with their intervals.
+  function modelMeans(groups) {
+    const place = (code) => chosen * groups.levels.length + code;
+    const x = groups.levels.map((_, code) => code).filter((code) => Number.isFinite(means.mean[place(code)]));
+    const y = x.map((code) => means.mean[place(code)] + 0.5);
+    const end = (values) => x.map((code, i) => (Number.isFinite(values[place(code)]) ? values[place(code)] + 0.5 : y[i]));
+    const words = "Normalized counts, on a logarithmic axis. Diamonds are the means of the model with 95 % intervals.";
+    const [marker, size] = [x.map(() => "diamond"), x.map(() => 13)];
+    return { x, y, low: end(means.low), high: end(means.high), marker, size, words };
+  }
+
+  function plainMeans(groups, value) {
+    const x = groups.levels.map((_, code) => code);
+    const y = x.map((code) => {
+      const members = value.filter((_, i) => groups.codes[i] === code);
+      return members.reduce((sum, each) => sum + each, 0) / members.length + 0.5;
+    });
+    const words = "Normalized counts, on a logarithmic axis. Dashes are the means of the samples of a group.";
+    return { x, y, low: y, high: y, marker: x.map(() => "dash"), size: x.map(() => 34), words };
   }
 
   // The samples of a group side by side, in their order.
