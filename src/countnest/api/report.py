@@ -15,6 +15,7 @@ from countnest.design.design import Design
 from countnest.errors import FileError, NormalizationError, OptionError, suggestion
 from countnest.files import FilePath, check_path, whole_file
 from countnest.io.optional import optional_library
+from countnest.remedies import advised
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ def _checked_groups(dds: DESeqDataSet, group: str | Sequence[str]) -> tuple[str,
     names = (group,) if isinstance(group, str) else tuple(group)
     for name in names:
         if name not in dds.samples:
-            raise OptionError(f"group: the sample sheet has no column '{name}'.{suggestion(name, dds.samples)}")
+            raise OptionError(
+                f"{advised('group', '--by')}: the sample sheet has no column '{name}'.{suggestion(name, dds.samples)}"
+            )
     return names
 
 

@@ -17,6 +17,7 @@ from countnest.cli.commands.design import design
 from countnest.cli.commands.plot import plot
 from countnest.cli.commands.query import query
 from countnest.cli.commands.read import read
+from countnest.cli.commands.report import report
 from countnest.cli.commands.run import run
 from countnest.cli.commands.warm import warm
 from countnest.errors import CountnestError
@@ -76,5 +77,5 @@ def cli() -> None:
     """Differential expression of count data, by the methods of DESeq2, edgeR and limma."""
 
 
-for _command in (run, query, plot, read, design, warm):
+for _command in (run, query, plot, report, read, design, warm):
     cli.add_command(_command)
