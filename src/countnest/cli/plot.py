@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import countnest as cn
+from countnest.cli.comparisons import tables_of
 from countnest.cli.notices import warnings_as_lines
 from countnest.cli.plot_request import Kind, PlotRequest
-from countnest.cli.saved import open_saved, tables_of
+from countnest.cli.saved import contrasts_of, how_of, open_saved
 from countnest.cli.transformed import stabilized
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
@@ -35,9 +36,14 @@ def draw_saved(request: PlotRequest) -> None:
     click.echo(f"figure in {request.out}")
 
 
+def _tables(request: PlotRequest, dds: DESeqDataSet) -> dict[str, Results]:
+    """Return the tables of all questions, by label."""
+    return tables_of(request, how_of(request, dds), dds, contrasts_of(request))
+
+
 def _only(request: PlotRequest, dds: DESeqDataSet) -> Results:
     """Return the table of the only question."""
-    tables = tables_of(request, dds)
+    tables = _tables(request, dds)
     if len(tables) > 1:
         raise OptionError(
             f"{request.kind} is of one table, and there are {len(tables)}: {listing(tables)}. Ask for one of them."
@@ -63,12 +69,12 @@ def _pvalues(request: PlotRequest, dds: DESeqDataSet) -> Figure:
 
 
 def _upset(request: PlotRequest, dds: DESeqDataSet) -> Figure:
-    return cn.plot_upset(tables_of(request, dds))
+    return cn.plot_upset(_tables(request, dds))
 
 
 def _changes(request: PlotRequest, dds: DESeqDataSet) -> Figure:
     assert request.gene is not None
-    return cn.plot_changes(ResultsSet(tables_of(request, dds)), request.gene)
+    return cn.plot_changes(ResultsSet(_tables(request, dds)), request.gene)
 
 
 def _counts(request: PlotRequest, dds: DESeqDataSet) -> Figure:

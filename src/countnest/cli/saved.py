@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import countnest as cn
-from countnest.cli.comparisons import compare
 from countnest.cli.folder import SAVED
-from countnest.cli.queries import answer_queries, read_queries
 from countnest.cli.request import Asked, How, SavedRequest
-from countnest.containers.result_set import ResultsSet
-from countnest.containers.results import Results
 from countnest.errors import FileError, MissingStepError, OptionError, listing
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
 
-__all__ = ["contrasts_of", "how_of", "open_saved", "tables_of"]
+__all__ = ["contrasts_of", "how_of", "open_saved"]
 
 
 def open_saved(path: Path) -> DESeqDataSet:
@@ -62,17 +58,6 @@ def how_of(request: SavedRequest, dds: DESeqDataSet) -> How:
 def contrasts_of(asked: Asked) -> tuple[tuple[str, str, str] | None, ...]:
     """Return the comparisons that are asked for; None: that of `--name`, or the last coefficient."""
     return (asked.contrast or (None,)) if asked.compares else ()
-
-
-def tables_of(request: SavedRequest, dds: DESeqDataSet) -> dict[str, Results]:
-    """Return the tables of all questions, by label."""
-    how = how_of(request, dds)
-    queries = read_queries(request, dds)
-    tables = {each.results.info.label: each.results for each in compare(request, how, dds, contrasts_of(request))}
-    for answered in answer_queries(request, how, queries):
-        answer = answered.answer
-        tables |= answer.parts if isinstance(answer, ResultsSet) else {answered.label: answer}
-    return tables
 
 
 def _usual(dds: DESeqDataSet) -> str:
