@@ -46,6 +46,7 @@ nb_merge_streams = True
 
 # The reference: a page for each name, from its docstring. `name` is a link if it is public, code if not.
 default_role = "py:obj"
+suppress_warnings = ["ref.python"]  # `.test()` in a docstring may be the method of several classes
 autosummary_ignore_module_all = False
 autosummary_filename_map = {"countnest.results": "countnest.results-function"}  # beside Results, where case is ignored
 autodoc_member_order = "groupwise"
