@@ -28,6 +28,8 @@ _COLUMNS: Final = ("low", "q1", "median", "q3", "high", "largest")
 _SMALLEST: Final = 1e-12  # of distances that are drawn
 _LONGEST: Final = 48  # characters of a name
 _KEYS: Final = 4  # colours that are explained in one line
+# Inches of a row, of all rows at most, and of a row at least whose name is written.
+_ROW, _HIGHEST, _READABLE = 0.2, 12.0, 0.066
 
 
 class InfluenceStudy(DesignedStudy, Protocol):
@@ -159,14 +161,17 @@ def _drawn(data: pd.DataFrame, groups: pd.DataFrame, ax: Axes | None) -> Figure:
 
     names, bars = short_names([str(sample) for sample in data.index], _LONGEST), bars_of(groups)
     keys = bars[0].keys if bars else ()
-    ax = new_axes(5.6 + 0.066 * max(map(len, names)), 1.6 + 0.2 * max(len(data), 4)) if ax is None else ax
+    height = min(max(len(data), 4) * _ROW, _HIGHEST)
+    is_named = len(data) * _READABLE <= height or ax is not None
+    ax = new_axes(5.6 + 0.066 * is_named * max(map(len, names)), 1.6 + height) if ax is None else ax
     ax.set_xlabel("Cook's distance", color=INK)
     _draw_boxes(ax, data, bars)
-    ax.set_yticks(np.arange(len(data)), names, fontsize="small")
+    size = min(8.3, 68.0 * height / len(data))
+    ax.set_yticks(np.arange(len(data)) if is_named else [], names if is_named else [], fontsize=size)
     ax.set_ylim(len(data) - 0.4, -0.6)
     cutoff: float = data.attrs["cutoff"]
     if np.isfinite(cutoff):
-        _draw_cutoff(ax, cutoff, data["above"].tolist())
+        _draw_cutoff(ax, cutoff, data["above"].tolist() if is_named else [], size)
     frame(ax, "x")
     if keys:
         legend_above(ax, columns=_KEYS)
@@ -192,14 +197,15 @@ def _draw_boxes(ax: Axes, data: pd.DataFrame, bars: list[Bar]) -> None:
     ax.set_xscale("log")
 
 
-def _draw_cutoff(ax: Axes, cutoff: float, above: list[int]) -> None:
+def _draw_cutoff(ax: Axes, cutoff: float, above: list[int], size: float) -> None:
     """Draw the cutoff, and write how many genes of each sample are above it."""
     from countnest.plots.figure import INK
 
     ax.axvline(cutoff, color=INK, linewidth=0.9, linestyle=(0, (5, 3)), zorder=1.5)
-    ax.set_xlabel(f"Cook's distance; right: genes above the cutoff, {cutoff:.3g}", color=INK)
+    counts = f"; right: genes above the cutoff, {cutoff:.3g}" if above else f"; cutoff: {cutoff:.3g}"
+    ax.set_xlabel(f"Cook's distance{counts}", color=INK)
     for place, number in enumerate(above):
         ax.annotate(
             f"{number:,}", (1.0, place), xycoords=("axes fraction", "data"), xytext=(4.0, 0.0),
-            textcoords="offset points", va="center", fontsize="small", color=INK,
+            textcoords="offset points", va="center", fontsize=size, color=INK,
         )  # fmt: skip

@@ -34,12 +34,19 @@ def short_names(names: Sequence[str], most: int) -> list[str]:
 
 
 def write_names(
-    ax: Axes, names: Sequence[str], x: FloatArray, y: FloatArray, avoid: FloatArray, *, radius: float = 0.0
+    ax: Axes,
+    names: Sequence[str],
+    x: FloatArray,
+    y: FloatArray,
+    avoid: FloatArray,
+    *,
+    radius: float = 0.0,
+    only_free: bool = False,
 ) -> None:
     """Write names beside points so that they do not overlap each other; to be called when the limits are set.
 
     Each name in turn takes the cheapest of a ring of places around its point: inside the axes, off the names before it,
-    with few points behind it, near. A name that no free place is left for takes the least bad one.
+    with few points behind it, near. A name that no free place is left for takes the least bad one, or is left out.
 
     Parameters
     ----------
@@ -51,6 +58,8 @@ def write_names(
         (m, 2) further points that should stay visible.
     radius
         Of the points, in points of 1/72 inch, where they are so large that a name over one cannot be read.
+    only_free
+        Leave out names that no free place is left for.
     """
     if not names:
         return
@@ -75,6 +84,9 @@ def write_names(
             + _FAR * distances
         )
         best = int(np.argmin(cost))
+        if only_free and cost[best] >= _BLOCKED:
+            text.remove()
+            continue
         text.set_position((float(places[best, 0] / per_point), float(places[best, 1] / per_point)))
         if text.arrow_patch is not None:
             text.arrow_patch.set_visible(bool(distances[best] >= _JOINED))

@@ -20,6 +20,8 @@ _MARKERS: Final = "osD^vPX<>*"
 _JOIN: Final = ":"
 # Rows of the legend in one column.
 _LEGEND_ROWS: Final = 16
+# Of two columns, so many combinations are explained one by one.
+_COMBINED: Final = 12
 # Characters of the names of samples.
 _LONGEST: Final = 28
 # Of a point, in units of 1/72 inch.
@@ -57,13 +59,18 @@ def joined_levels(groups: pd.DataFrame) -> pd.Series:
 
 
 def write_samples(ax: Axes, samples: pd.Index, points: FloatArray, named: BoolArray) -> None:
-    """Write the names of some samples, first those far from the others; to be called when the limits are set."""
+    """Write the names of some samples, first those far from the others; to be called when the limits are set.
+
+    A name for which there is no free place is left out.
+    """
     from countnest.plots.labels import short_names, write_names
 
     order = np.argsort(-np.square(_standard(points)).sum(axis=1), kind="stable")
     order = order[named[order]]
     names = short_names([str(sample) for sample in samples], _LONGEST)
-    write_names(ax, [names[k] for k in order], points[order, 0], points[order, 1], points, radius=_RADIUS)
+    write_names(
+        ax, [names[k] for k in order], points[order, 0], points[order, 1], points, radius=_RADIUS, only_free=True
+    )
 
 
 def _standard(points: FloatArray) -> FloatArray:
@@ -90,8 +97,8 @@ def legend_width(groups: pd.DataFrame) -> float:
     """Return about how many inches wide the legend is."""
     if not groups.shape[1] or _scale_of(groups) is not None:
         return 0.0
-    levels = joined_levels(groups).cat.categories
-    return _legend_columns(len(levels)) * (0.4 + 0.075 * max(map(len, levels)))
+    texts = [text for text, _, _ in _keys(groups)[0]]
+    return _legend_columns(len(texts)) * (0.4 + 0.075 * max(map(len, texts)))
 
 
 def _legend_columns(n_groups: int) -> int:
@@ -135,23 +142,58 @@ def _draw_numbers(ax: Axes, points: FloatArray, values: FloatArray, groups: pd.D
 
 
 def _draw_groups(ax: Axes, points: FloatArray, group: pd.Series, groups: pd.DataFrame) -> None:
+    from matplotlib.lines import Line2D
+
     from countnest.plots.figure import INK
 
     looks = _looks(group, groups)
     for level, (colour, marker) in looks.items():
         _scatter(ax, points[(group == level).to_numpy()], colour, marker, str(level))
-    ax.legend(
+    keys, apart = _keys(groups)
+    size = _AREA**0.5
+    legend = ax.legend(
+        [Line2D([], [], linestyle="none", marker=marker, color=colour, markersize=size, markeredgecolor="white")
+         for _, colour, marker in keys],
+        [text for text, _, _ in keys],
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
-        ncols=_legend_columns(len(looks)),
-        title=_JOIN.join(map(str, groups.columns)),
+        ncols=_legend_columns(len(keys)),
+        title=None if apart else _JOIN.join(map(str, groups.columns)),
         alignment="left",
         frameon=False,
         fontsize="small",
         title_fontsize="small",
         handletextpad=0.3,
         labelcolor=INK,
-    )
+    )  # fmt: skip
+    for text, (_, _, marker) in zip(legend.get_texts(), keys, strict=True):
+        text.set_fontweight("normal" if marker else "bold")
+
+
+def _keys(groups: pd.DataFrame) -> tuple[list[tuple[str, str, str]], bool]:
+    """Return text, colour and marker of each line of the legend, and whether colours and markers are explained apart.
+
+    That is so for two columns of many combinations; the names of the columns are lines without a marker then.
+    """
+    from countnest.plots.figure import GREY, INK, PALETTE
+
+    looks, factors = _looks(joined_levels(groups), groups), _own_looks(groups)
+    if factors is None or len(looks) <= _COMBINED:
+        return [(level, *look) for level, look in looks.items()], False
+    colours = [(str(level), colour, "o") for level, colour in zip(factors[0], (*PALETTE, INK), strict=False)]
+    markers = [(str(level), GREY, marker) for level, marker in zip(factors[1], _MARKERS, strict=False)]
+    first, second = ((str(name), INK, "") for name in groups.columns)
+    return [first, *colours, second, *markers], True
+
+
+def _own_looks(groups: pd.DataFrame) -> tuple[pd.Index, pd.Index] | None:
+    """Return the levels of two columns, when there are as many colours and markers; otherwise None."""
+    from countnest.plots.figure import PALETTE
+
+    if groups.shape[1] != 2:
+        return None
+    first, second = (factor_of(groups[name]).cat.categories for name in groups)
+    return (first, second) if len(first) <= len(PALETTE) + 1 and len(second) <= len(_MARKERS) else None
 
 
 def _looks(group: pd.Series, groups: pd.DataFrame) -> dict[str, tuple[str, str]]:
@@ -164,11 +206,10 @@ def _looks(group: pd.Series, groups: pd.DataFrame) -> dict[str, tuple[str, str]]
     colours = (*PALETTE, INK)
     levels = group.cat.categories
     places = [divmod(k, len(colours))[::-1] for k in range(len(levels))]
-    if groups.shape[1] == 2:
-        first, second = (factor_of(groups[name]).cat for name in groups)
-        if len(first.categories) <= len(colours) and len(second.categories) <= len(_MARKERS):
-            of_sample = dict(zip(group, zip(first.codes, second.codes, strict=True), strict=True))
-            places = [of_sample[level] for level in levels]
+    if _own_looks(groups) is not None:
+        first, second = (factor_of(groups[name]).cat.codes for name in groups)
+        of_sample = dict(zip(group, zip(first, second, strict=True), strict=True))
+        places = [of_sample[level] for level in levels]
     return {
         level: (colours[colour], _MARKERS[marker % len(_MARKERS)])
         for level, (colour, marker) in zip(levels, places, strict=True)

@@ -190,6 +190,27 @@ def test_names_of_samples_do_not_overlap():
         assert not any(box.overlaps(other) for other in boxes[:number])
 
 
+def test_names_without_a_free_place_are_left_out():
+    rng = np.random.default_rng(4)
+    table = pd.DataFrame(rng.normal(size=(50, 300))).rename(columns="sample {:03d}".format)
+    figure = plot_pca(table, label=True)
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    boxes = [Text.get_window_extent(text) for text in ax.texts]
+    assert 50 < len(boxes) < 300
+    assert not any(box.overlaps(other) for number, box in enumerate(boxes) for other in boxes[:number])
+
+
+def test_colours_and_markers_of_many_combinations_are_explained_apart():
+    sheet = pd.DataFrame({"dose": ["low", "mid", "high"] * 10, "family": [f"f{j // 3}" for j in range(30)]})
+    figure = plot_pca(pd.DataFrame(np.random.default_rng(3).normal(size=(50, 30))), sheet, ["dose", "family"])
+    assert legend(figure) == ["dose", "high", "low", "mid", "family", *(f"f{j}" for j in range(10))]
+    texts = figure.axes[0].get_legend().get_texts()
+    assert [text.get_text() for text in texts if text.get_fontweight() == "bold"] == ["dose", "family"]
+    assert len(set(looks(figure))) == 30
+    assert figure.axes[0].get_legend().get_title().get_text() == ""
+
+
 def test_names_of_some_samples(table, sheet):
     figure = plot_pca(table, sheet, "dose", label=["s4", "s1"])
     assert sorted(text.get_text() for text in figure.axes[0].texts) == ["s1", "s4"]

@@ -122,6 +122,15 @@ def test_boxes_and_counts_of_cooks_distances(dds):
     assert drawn == 8  # the largest of each sample, and not every gene
 
 
+def test_boxes_of_many_samples_fit_a_page():
+    cooks = pd.DataFrame(np.random.default_rng(1).chisquare(1, (50, 250))).rename(columns="sample {}".format)
+    data = cn.plots.cooks._data(cooks, 250, 2)
+    figure = cn.plots.cooks._drawn(data, pd.DataFrame(index=data.index), None)
+    assert figure.get_size_inches()[1] < 15
+    assert names(figure) == []
+    assert len(figure.axes[0].get_yticklabels()) == 0
+
+
 def test_designs_without_residual_degrees_of_freedom_have_no_cutoff(tmp_path):
     example = cn.make_example_dataset(n=300, m=4, seed=3)
     sheet = example.samples.assign(who=[*"abcd"])
