@@ -170,10 +170,21 @@ def _scale(ax: Axes, drawn: DrawnCounts) -> None:
     ax.yaxis.set_major_locator(LogLocator(subs=subs, numticks=15))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    if drawn.added <= 0 and drawn.is_zero.any() and not drawn.is_zero.all():
-        low = float(height.min())
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "" if value <= low else f"{value:,.10g}"))
-        ax.axhline(low * 2.0**0.5, color="#A8ADB3", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1.5)
+    if drawn.added <= 0 and drawn.is_zero.any():
+        _mark_zero(ax, float(height.min()), alone=bool(drawn.is_zero.all()))
+
+
+def _mark_zero(ax: Axes, place: float, *, alone: bool) -> None:
+    """Write 0 at the place of samples without a count, below a line, or alone on the axis."""
+    from matplotlib.ticker import FuncFormatter
+
+    ax.set_yticks([place], ["0"], minor=True)
+    if alone:
+        ax.set_yticks([])
+        return
+    line = place * 2.0**0.5
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: "" if value <= line else f"{value:,.10g}"))
+    ax.axhline(line, color="#A8ADB3", linewidth=0.8, linestyle=(0, (4, 3)), zorder=1.5)
 
 
 def _offsets(ax: Axes, drawn: DrawnCounts, group: IntArray, kind: CountKind) -> FloatArray:

@@ -182,7 +182,18 @@ def test_zeros_stand_below_all_counts_on_a_logarithmic_axis_to_which_nothing_is_
     assert (shown[counts == 0] == counts[counts > 0].min() / 2).all()
     assert ax.get_ylim()[0] < shown.min()
     assert len([line for line in ax.lines if line.get_linestyle() == "--"]) == 1
+    assert [tick.get_text() for tick in ax.get_yticklabels(minor=True)] == ["0"]
     np.testing.assert_array_equal(plot_counts(dds, "g3", pc=0, return_data=True)["count"], counts)
+
+
+def test_an_axis_of_zeros_says_zero(dds):
+    counts = dds.counts()
+    counts.loc["g5"] = 0
+    empty = cn.DESeqDataSet(counts, dds.samples, design="~ group", size_factors=np.ones(8))
+    ax = plot_counts(empty, "g5", pc=0).axes[0]
+    assert [tick.get_text() for tick in ax.get_yticklabels(minor=True)] == ["0"]
+    assert not ax.get_yticklabels()
+    assert legend(ax) == ["no counts in any of 8 samples"]
 
 
 def test_groups_differ_by_colour_and_those_of_several_columns_by_the_first(dds):
