@@ -14,6 +14,7 @@ __all__ = [
     "AltHypothesis",
     "DfRule",
     "DispersionSharing",
+    "FigureFormat",
     "FitType",
     "Layout",
     "LogCounts",
@@ -47,6 +48,8 @@ TestType = Literal["Wald", "LRT", "averaged", "QL"]
 Method = Literal["deseq2", "edger", "voom", "mixed"]
 # How files of results are named in the shell.
 Layout = Literal["countnest", "nf-core"]
+# Formats of figures.
+FigureFormat = Literal["png", "pdf", "svg"]
 # Mixed models: the functions that fit them, their tests in the shell, what linear ones are fitted to, and the rules for
 # degrees of freedom.
 MixedModel = Literal["lmm", "glmm"]

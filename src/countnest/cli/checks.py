@@ -73,6 +73,7 @@ def check_request(request: Request, given: Collection[str] = ()) -> None:
     check_asked(request)
     _check_method(request, given)
     _check_test(request)
+    _check_written(request)
     if request.method == "deseq2":
         _check_deseq2(request)
     if request.method == "mixed":
@@ -124,6 +125,15 @@ def _check_listed(request: Request) -> None:
     if others:
         raise click.UsageError(
             f"--contrasts names a file of comparisons with their models. Leave out {' and '.join(others)}, or it."
+        )
+    written = {
+        "--shrink": request.shrink, "--vst": request.vst, "--figures": request.figures != "png",
+        "--all-figures": request.all_figures, "--r-script": request.r_script, "--json": request.as_json,
+    }  # fmt: skip
+    without = [option for option, value in written.items() if value]
+    if without:
+        raise click.UsageError(
+            f"{' and '.join(without)} cannot be had with --contrasts. Leave out the one or the other."
         )
     if request.test == "LRT":
         raise click.UsageError("--contrasts is for comparisons. Leave out --test LRT.")
@@ -193,6 +203,21 @@ def _check_mixed(request: Request, given: Collection[str]) -> None:
         )
     if request.test == "LRT" and (request.lfc_threshold > 0 or request.alt_hypothesis != "greaterAbs"):
         raise click.UsageError("--lfc-threshold and --alt-hypothesis are not for --test LRT. Leave them out.")
+
+
+def _check_written(request: Request) -> None:
+    """Refuse files that cannot be made by the method, or in the place that was given."""
+    shrinks = request.method == "deseq2" or (request.method, request.shrink) == ("mixed", "ashr")
+    if request.shrink is not None and not shrinks:
+        raise click.UsageError(
+            f"--shrink {request.shrink} is for --method deseq2"
+            + (", ashr for --method mixed, too" if request.method == "mixed" else "")
+            + f". Leave it out with --method {request.method}."
+        )
+    if request.shrink is not None and not request.compares:
+        raise click.UsageError("--shrink is of comparisons. Give a --contrast or a --name, or leave it out.")
+    if request.r_script is not None and request.r_script.resolve() == request.folder.resolve():
+        raise click.UsageError("--r-script needs a folder of its own. Give another than that of the results.")
 
 
 def not_of_model(request: Request) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import countnest as cn
 from countnest.api.query import bind
 from countnest.api.results import only
-from countnest.cli.found import Compared, file_names
+from countnest.cli.found import Compared, endings
 from countnest.cli.queries import answer_queries, read_queries
 from countnest.cli.request import Asked, How
 from countnest.containers.result_set import ResultsSet
@@ -26,8 +26,8 @@ def compare(
 ) -> list[Compared]:
     """Return the results of all comparisons; None: that of `--name`, or the last coefficient."""
     return [
-        Compared(contrast, _results(asked, how, dds, contrast), *names)
-        for contrast, names in zip(contrasts, file_names(len(contrasts)), strict=True)
+        Compared(contrast, asked.name, _results(asked, how, dds, contrast), ending)
+        for contrast, ending in zip(contrasts, endings(len(contrasts)), strict=True)
     ]
 
 

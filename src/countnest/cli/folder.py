@@ -19,8 +19,9 @@ METHODS: Final = "methods.txt"
 SAVED: Final = "fit.countnest"
 # A record is trusted only for files that a run may have written.
 _OURS: Final = re.compile(
-    r"(results|query)(_[1-9][0-9]*)?\.csv|ma(_[1-9][0-9]*)?\.png|genes\.csv\.gz|size_factors\.csv|"
-    r"normalized_counts\.csv\.gz|normalization_factors\.csv\.gz|dispersion\.png|methods\.txt|run\.json|fit\.countnest|"
+    r"(results|query|shrunken)(_[1-9][0-9]*)?\.csv|(ma|volcano|pvalues)(_[1-9][0-9]*)?\.(png|pdf|svg)|genes\.csv\.gz|"
+    r"size_factors\.csv|normalized_counts\.csv\.gz|normalization_factors\.csv\.gz|vst\.csv\.gz|pca\.csv|"
+    r"(dispersion|pca)\.(png|pdf|svg)|methods\.txt|run\.json|fit\.countnest|"
     # of contrasts that a file lists, by their ids, and of their models
     r"[A-Za-z0-9_][\w.+-]*\.(results\.csv|ma\.png|deseq2\.(results\.tsv|sizefactors\.tsv|dispersion\.png|model\.txt)|"
     r"normalised_counts\.tsv|vst\.tsv)|versions\.yml|"

@@ -11,23 +11,27 @@ if TYPE_CHECKING:
     from countnest.api.query import BoundQuery
     from countnest.containers.result_set import ResultsSet
 
-__all__ = ["Answered", "Compared", "file_names"]
+__all__ = ["Answered", "Compared", "endings"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """A comparison with its answer, and the names of the files for its table and its figure."""
+    """A comparison, a contrast or a coefficient, with its answer, and what names of its files end with: '' or '_1'."""
 
     contrast: tuple[str, str, str] | None
+    name: str | None
     results: Results
-    table: str
-    figure: str
+    ending: str
+
+    @property
+    def table(self) -> str:
+        """The name of the file for its table."""
+        return f"results{self.ending}.csv"
 
 
-def file_names(number: int) -> list[tuple[str, str]]:
-    """Return the names of table and figure of each comparison, numbered in the order of the options if several."""
-    endings = [""] if number == 1 else [f"_{place}" for place in range(1, number + 1)]
-    return [(f"results{ending}.csv", f"ma{ending}.png") for ending in endings]
+def endings(number: int) -> list[str]:
+    """Return what the names of the files of comparisons end with: a number, in their order, if there are several."""
+    return [""] if number == 1 else [f"_{place}" for place in range(1, number + 1)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

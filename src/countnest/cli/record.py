@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from countnest.cli.checks import FIXED, LACKING, not_of_model
 from countnest.cli.found import Answered, Compared
+from countnest.cli.outputs import files_of
 from countnest.cli.request import READING, Request
 from countnest.containers.info import ResultsInfo
 from countnest.containers.record import plain, results_record
@@ -39,7 +40,7 @@ DEPENDENCIES = (
 
 _INPUTS = ("study", "counts", "samples", "contrasts", *READING)
 _DESIGN = ("design", "reference", "levels")
-_ELSEWHERE = (*_DESIGN, "contrast", "name", "query", "test", "reduced", "out", "save", "force", "quiet")
+_ELSEWHERE = (*_DESIGN, "contrast", "name", "query", "test", "reduced", "out", "save", "as_json", "force", "quiet")
 _NOT_OPTIONS = (*_INPUTS, *_ELSEWHERE)
 
 
@@ -128,9 +129,9 @@ def _options(request: Request) -> dict[str, Any]:
 
 def _compared(compared: Compared, dds: DESeqDataSet, run: Run) -> dict[str, Any]:
     info = compared.results.info
-    comparison = {"contrast": compared.contrast, "name": run.request.name}
+    comparison = {"contrast": compared.contrast, "name": compared.name}
     return {
-        "files": [compared.table, compared.figure],
+        "files": list(files_of(compared.ending, run.request.wanted)),
         "comparison": {
             "label": info.label,
             **comparison,

@@ -11,6 +11,7 @@ import click
 from countnest.options import (
     AltHypothesis,
     DfRule,
+    FigureFormat,
     FitType,
     Layout,
     LogCounts,
@@ -20,6 +21,7 @@ from countnest.options import (
     NullKind,
     Orientation,
     QueryTest,
+    ShrinkType,
     SizeFactorType,
     Strand,
     TestType,
@@ -37,6 +39,7 @@ __all__ = [
     "Reading",
     "Request",
     "SavedRequest",
+    "Wanted",
     "method_and_test",
 ]
 
@@ -80,6 +83,31 @@ class How:
     fit: str | None
     kind: str | None = None
     query_kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run writes.
+
+    Attributes
+    ----------
+    method
+        The method of the analysis.
+    figures
+        The format of the figures.
+    all_figures
+        Whether volcano plots and histograms of p-values are drawn, too.
+    vst
+        Whether variance stabilized counts and their principal components are written.
+    shrink
+        How fold changes are shrunken in further tables; None: there are none.
+    """
+
+    method: Method = "deseq2"
+    figures: FigureFormat = "png"
+    all_figures: bool = False
+    vst: bool = False
+    shrink: ShrinkType | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +182,12 @@ class Request(Asked, Reading):
     threads: int | None
     out: Path | None
     save: bool
+    shrink: ShrinkType | None
+    vst: bool
+    figures: FigureFormat
+    all_figures: bool
+    r_script: Path | None
+    as_json: bool
     force: bool
     quiet: bool
 
@@ -176,6 +210,11 @@ class Request(Asked, Reading):
         if self.fit is not None:
             return How(self.fit)
         return How(None, None, self.query_test or _QUERY_TESTS.get(self.test or "Wald", "wald"))
+
+    @property
+    def wanted(self) -> Wanted:
+        """The files that are wanted besides those of every run."""
+        return Wanted(self.method, self.figures, self.all_figures, self.vst, self.shrink)
 
     def missing(self) -> list[str]:
         """Return the options that a run without a shipped study needs and does not have."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from countnest.cli.fitting import fit
 from countnest.cli.folder import SAVED, check_names, check_out, earlier_files
 from countnest.cli.inputs import Inputs, data_set, read_inputs
 from countnest.cli.notices import warnings_as_lines
-from countnest.cli.outputs import planned_files, write_outputs
+from countnest.cli.outputs import Found, planned_files, write_outputs
 from countnest.cli.queries import answer_queries, query_files, read_queries
 from countnest.cli.record import Run, run_record
 from countnest.cli.request import Request
@@ -26,6 +27,7 @@ from countnest.files import whole_folder
 from countnest.methods.hidden import check_number
 from countnest.progress import progress
 from countnest.queries.contrasts import contrast_query
+from countnest.queries.query import Query, stack
 from countnest.stats.glm.layout import Layout
 from countnest.stats.hidden.factors import HiddenOptions
 
@@ -54,15 +56,28 @@ def run_request(request: Request) -> None:
         with whole_folder(request.folder, earlier_files(request.folder)) as folder:
             if request.save:
                 cn.save(dds, folder / SAVED)
+            if request.r_script is not None:
+                _write_script(dds, inputs, queries, request)
             record = run_record(dds, compared, answers, Run(request, inputs.design, started, inputs.notes))
-            written = write_outputs(folder, by_gene(dds, request.fit), compared, answers, record)
+            found = Found(dds, by_gene(dds, request.fit), compared, answers)
+            record = write_outputs(folder, found, record, request.wanted)
+    if request.as_json:
+        click.echo(json.dumps({"folder": str(request.folder), **record}, indent=2, allow_nan=False))
+        return
     tell_design(dds, [*inputs.notes, *dds.design.notes] if request.quiet else ())  # else the progress has told them
     for each in compared:
         tell_results(each.results)
     for answered in answers:
         tell_query(answered)
     labels = [each.results.info.label for each in compared]
-    _tell_files(request, _planned(request, labels), written)
+    _tell_files(request, _planned(request, labels), record["files"])
+
+
+def _write_script(dds: DESeqDataSet, inputs: Inputs, queries: Sequence[Query], request: Request) -> None:
+    """Write the folder of an R script that makes the tests of all questions, row by row."""
+    assert request.r_script is not None
+    compared = [contrast_query(dds.design, contrast, request.name) for contrast in inputs.contrasts]
+    dds.to_r(request.r_script, stack([*compared, *queries]), fit=request.fit)
 
 
 def _check_hidden_factors(request: Request, dds: DESeqDataSet, inputs: Inputs) -> None:
@@ -79,11 +94,13 @@ def _planned(request: Request, labels: list[str] | None = None) -> dict[str, str
     """Return the names of the files that a run may write, with what they hold; `labels` are those of comparisons."""
     number = max(1, len(request.contrast)) if request.compares else 0
     queries = dict(zip(query_files(request), (text.strip() for text in request.query), strict=True))
-    return planned_files([""] * number if labels is None else labels, queries, request.method)
+    return planned_files([""] * number if labels is None else labels, queries, request.wanted)
 
 
-def _tell_files(request: Request, planned: Mapping[str, str], written: frozenset[str]) -> None:
+def _tell_files(request: Request, planned: Mapping[str, str], written: Collection[str]) -> None:
     click.echo(f"results in {request.folder}")
     for name, text in planned.items():
         if name in written:
             click.echo(f"  {name:<25}{text}")
+    if request.r_script is not None:
+        click.echo(f"R script in {request.r_script}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from countnest.cli.options.kinds import FILE, word
-from countnest.options import Layout
+from countnest.options import FigureFormat, Layout, ShrinkType
 
 __all__ = ["WRITING"]
 
@@ -34,6 +34,32 @@ WRITING = (
         default="countnest",
         help="How files are named: nf-core for the names of its module deseq2/differential, with --contrasts.",
     ),
+    click.option(
+        "--shrink",
+        type=word(ShrinkType),
+        help="Write shrunken.csv, too, the comparison with shrunken fold changes; of deseq2, and by ashr of mixed.",
+    ),
+    click.option(
+        "--vst",
+        is_flag=True,
+        show_default=False,
+        help="Write vst.csv.gz, too, variance stabilized counts, and the samples along their principal components, "
+        "pca.csv and pca.png.",
+    ),
+    click.option("--figures", type=word(FigureFormat), default="png", help="The format of the figures."),
+    click.option(
+        "--all-figures",
+        is_flag=True,
+        show_default=False,
+        help="Draw volcano.png and pvalues.png of each comparison, too.",
+    ),
+    click.option(
+        "--r-script",
+        type=FILE,
+        metavar="DIR",
+        help="Write a folder with an R script that redoes the tests in DESeq2, edgeR, limma or lmerTest, too.",
+    ),
+    click.option("--json", "as_json", is_flag=True, show_default=False, help="Print the record of the run as JSON."),
     click.option(
         "--force",
         is_flag=True,
