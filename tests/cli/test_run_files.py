@@ -132,7 +132,7 @@ def test_what_cannot_be_written_stops_before_the_fit(run, monkeypatch):
         (("--r-script", "out"), "--r-script needs a folder of its own"),
         (
             ("--r-script", "in_r", "--vst", "--contrasts", "list.csv"),
-            "--vst and --r-script cannot be had with --contrasts",
+            "--vst and --r-script cannot be had",
         ),
         (("--figures", "jpg"), "is not one of 'png', 'pdf', 'svg'"),
     ):
