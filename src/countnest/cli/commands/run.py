@@ -11,7 +11,7 @@ from countnest.cli.command import Careful
 from countnest.cli.options.data import COUNTS, DESIGN, READING
 from countnest.cli.options.fit import FIT
 from countnest.cli.options.kinds import with_options
-from countnest.cli.options.question import COMPARISONS, ON_BLOCKS, QUERIES, QUERY_TEST, TESTING
+from countnest.cli.options.question import COMPARISONS, LISTED, ON_BLOCKS, QUERIES, QUERY_TEST, TESTING
 from countnest.cli.options.writing import WRITING
 from countnest.cli.request import Request, method_and_test
 
@@ -57,7 +57,7 @@ Examples:
     short_help="Test every gene; write tables and figures.",
 )
 @click.argument("study", required=False)
-@with_options(COUNTS, READING, DESIGN, COMPARISONS, QUERIES, QUERY_TEST, ON_BLOCKS, TESTING, FIT, WRITING)
+@with_options(COUNTS, READING, DESIGN, COMPARISONS, LISTED, QUERIES, QUERY_TEST, ON_BLOCKS, TESTING, FIT, WRITING)
 def run(**arguments: Any) -> None:  # noqa: ANN401 (`Request` has the types)
     """Collect the options and run the analysis."""
     request = Request(**arguments | method_and_test(arguments["method"], arguments["test"]))

@@ -8,7 +8,7 @@ from countnest.cli.options.kinds import FILE, LEVEL, word
 from countnest.cli.values import as_contrasts, as_factors, as_number_or_off
 from countnest.options import AltHypothesis, NullKind, QueryTest
 
-__all__ = ["COMPARISONS", "ON_BLOCKS", "QUERIES", "QUERY_TEST", "TESTING"]
+__all__ = ["COMPARISONS", "LISTED", "ON_BLOCKS", "QUERIES", "QUERY_TEST", "TESTING"]
 
 # What is asked: comparisons; queries; and whether these may compare blocks.
 COMPARISONS = (
@@ -19,13 +19,16 @@ COMPARISONS = (
         multiple=True,
         help="The comparison, such as dex,trt,untrt. Repeat it for further comparisons.",
     ),
+    click.option("--name", metavar="COEFFICIENT", help="One coefficient, instead of a contrast."),
+)
+# Of runs alone, because each of these comparisons has a model of its own.
+LISTED = (
     click.option(
         "--contrasts",
         type=FILE,
         metavar="FILE",
         help="Comparisons with their models, a table or YAML of nf-core/differentialabundance, instead of a design.",
     ),
-    click.option("--name", metavar="COEFFICIENT", help="One coefficient, instead of a contrast."),
 )
 QUERIES = (
     click.option(
