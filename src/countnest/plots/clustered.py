@@ -24,10 +24,10 @@ from countnest.plots.trees import Tree
 
 __all__ = ["NEAR", "UP_AND_DOWN", "HeatMap", "draw_heat_map"]
 
-# From dark to light, as in grey; and from dark blue over white to a lighter orange, which print in grey apart.
+# Both from dark to light, so that they can be read in grey: blue, and from blue over grey to yellow.
 NEAR: Final = LinearSegmentedColormap.from_list("near", ["#08306B", "#3F7CB0", "#A9C6DE", "#F5F7F9"])
 UP_AND_DOWN: Final = LinearSegmentedColormap.from_list(
-    "up_and_down", ["#052B57", "#2F7FBF", "#FFFFFF", "#EE9A4D", "#C4500A"]
+    "up_and_down", ["#0A2656", "#2463A8", "#959A9E", "#F0B93A", "#FFF7C9"]
 )
 # Inches.
 _BAR, _TREE, _GAP, _LINE = 0.15, 0.45, 0.05, 0.155

@@ -236,6 +236,12 @@ def test_colours_reach_nearly_all_values():
     assert 1 < high < 100
 
 
+def test_colours_of_heat_maps_get_lighter_so_that_they_are_read_in_grey(table):
+    for figure in (cn.plot_distances(table), cn.plot_heatmap(table)):
+        colours = figure.axes[0].images[0].get_cmap()(np.linspace(0.0, 1.0, 101))[:, :3]
+        assert (np.diff(colours @ [0.299, 0.587, 0.114]) > 0).all()
+
+
 # ---- what stands beside a heat map ----
 
 
