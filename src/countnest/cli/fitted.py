@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 import countnest as cn
-from countnest.methods.edger.fit import EdgeRFit
-from countnest.methods.limma.fit import LimmaFit
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
+    from countnest.methods.edger.fit import EdgeRFit
+    from countnest.methods.limma.fit import LimmaFit
     from countnest.stats.dispersion.trend import DispersionTrend
 
 __all__ = ["FittedTables", "by_gene"]
@@ -47,6 +47,9 @@ def by_gene(dds: DESeqDataSet, fit: str | None) -> FittedTables:
     """Return the tables of the fit with this name; None: DESeq2's."""
     if fit is None:
         return _normalized(dds, dds.genes, dds.dispersion_trend)
+    from countnest.methods.edger.fit import EdgeRFit  # not before: each method has dozens of modules
+    from countnest.methods.limma.fit import LimmaFit
+
     found = dds._fit(fit)
     if isinstance(found, (EdgeRFit, LimmaFit)):
         return _effective(dds, found)
