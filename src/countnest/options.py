@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeGuard, cast, get_args
 
 from countnest.errors import OptionError, suggestion
 from countnest.mixed_names import WORDS
+from countnest.remedies import given
 
 __all__ = [
     "AltHypothesis",
@@ -77,8 +78,8 @@ def check_option(name: str, value: object, allowed: object) -> None:
         shown = ", ".join(repr(word) for word in words)
         own = WORDS.get(value) if isinstance(value, str) else None
         if own in words:
-            raise OptionError(f"{name}={value!r} is {own!r} here; use one of {shown}.")
-        raise OptionError(f"{name}={value!r} is not known; use one of {shown}.{suggestion(value, words)}")
+            raise OptionError(f"{given(name, value)} is {own!r} here; use one of {shown}.")
+        raise OptionError(f"{given(name, value)} is not known; use one of {shown}.{suggestion(value, words)}")
 
 
 def check_flags(**flags: object) -> None:

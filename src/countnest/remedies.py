@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["advised", "as_factor", "in_the_shell", "level_order", "option", "reference_level"]
+__all__ = ["advised", "as_factor", "given", "in_the_shell", "level_order", "option", "reference_level"]
 
 _FEW = 12  # values that are written out
 _in_the_shell = ContextVar("_in_the_shell", default=False)
@@ -51,6 +51,23 @@ def option(name: str, value: str | bool | None = None) -> str:
     if isinstance(value, bool):
         return advised(f"{name}={value}", f"--{words}" if value else f"--no-{words}")
     return advised(f"{name}={value!r}", f"--{words} {shlex.quote(value)}")
+
+
+def given(name: str, value: object) -> str:
+    """Return an argument with the value that was given, or the option of the command with it.
+
+    Names in capitals, of arguments of the command, stay as they are.
+
+    Examples
+    --------
+    >>> given("lfc_threshold", -1.0)
+    'lfc_threshold=-1.0'
+    >>> with in_the_shell():
+    ...     given("lfc_threshold", -1.0)
+    '--lfc-threshold -1.0'
+    """
+    python = f"{name}={value!r}"
+    return python if name.isupper() else advised(python, f"--{name.replace('_', '-')} {shlex.quote(str(value))}")
 
 
 def reference_level(variable: str, level: str) -> str:

@@ -51,3 +51,25 @@ def test_errors_are_those_of_the_readers(tmp_path, capsys, monkeypatch):
         assert (done.returncode, done.stdout) == (status, "")
         assert problem in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_values_that_are_no_counts_are_refused_and_nothing_is_written(tmp_path, capsys, monkeypatch):
+    text = (DATA / "feature_counts" / "counts.txt").read_text()
+    line = text.split("\n")[3]
+    for cell, shown in (("NA", "a missing one"), ("-4", "-4"), ("inf", "inf")):
+        (tmp_path / "x.txt").write_text(text.replace(line, "\t".join([*line.split("\t")[:-1], cell])))
+        done = inside(tmp_path, capsys, monkeypatch, "read", "x.txt", "--out", "out.csv")
+        assert done.returncode == 1
+        assert f"error: 1 value is missing, infinite or negative, such as {shown} in the row " in done.stderr
+        assert not (tmp_path / "out.csv").exists()
+    (tmp_path / "x.txt").write_text(text + line + "\n")
+    done = inside(tmp_path, capsys, monkeypatch, "read", "x.txt")
+    assert f"error: genes occur more than once: '{line.split()[0]}'" in done.stderr
+
+
+def test_a_plain_table_with_such_values_has_notes_and_valid_json(tmp_path, capsys, monkeypatch):
+    (tmp_path / "x.csv").write_text("gene,S1,S2\na,inf,2\na,3,\n")
+    told = json.loads(inside(tmp_path, capsys, monkeypatch, "read", "x.csv", "--json").stdout)
+    assert told["total_counts"] == ["inf", 2.0]
+    assert told["notes"][0] == "Labels of rows occur more than once: 'a'."
+    assert told["notes"][1].startswith("2 values are missing, infinite or negative, such as inf in the row 'a'")

@@ -128,6 +128,8 @@ def test_what_cannot_be_answered_is_named(ask, folder):
         (("raw.countnest", MODIFIED), 1, "holds a data set without a fit"),
         (("no.countnest", MODIFIED), 1, "there is no file 'no.countnest'"),
         (("fit.countnest", *CONTRAST, "--name", "x"), 2, "--contrast and --name exclude each other"),
+        (("fit.countnest", "--out", "x.csv"), 2, "--out takes the table of the answers. Ask a question"),
+        (("fit.countnest", MODIFIED, "--alpha", "nan"), 1, "error: --alpha nan must be a number"),
         (("fit.countnest", MODIFIED, "--null", "scaled", "--lfc-threshold", 1), 2, "two-sided tests of zero"),
     ):
         done = ask("query", *arguments)
@@ -164,11 +166,14 @@ def test_figures_that_lack_something_or_have_too_much(ask):
     for arguments, status, problem in (
         (("counts",), 2, "counts is of one gene. Give its label: --gene."),
         (("ma", "--gene", "x"), 2, "--gene does not apply to ma."),
+        (("dispersion", "--by", "condition"), 2, "--by does not apply to dispersion."),
+        (("volcano", "--query", f"joint({EACH})"), 1, "error: volcano draws the fold changes of one comparison"),
+        (("upset", *CONTRAST), 1, "error: upset draws 2 to 20 tables; got 1."),
         (("pca", *CONTRAST), 2, "pca needs no question. Leave out --contrast, --name and --query."),
         (("ma", "--out", "ma.jpg"), 2, "--out 'ma.jpg' must end with .png, .pdf or .svg."),
         (("volcano", "--query", MODIFIED, "--query", EACH), 1, "volcano is of one table, and there are 2: 'condition["),
         (("counts", "--gene", "FBgn"), 1, "has no gene 'FBgn'"),
-        (("pca", "--by", "sex"), 1, "'sex'"),
+        (("pca", "--by", "sex"), 1, "error: --by: the sample sheet has no column 'sex'."),
     ):
         done = ask("plot", "fit.countnest", *arguments)
         assert (done.returncode, done.stdout) == (status, ""), arguments

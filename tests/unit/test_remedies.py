@@ -7,7 +7,7 @@ from countnest.datasets import load
 from countnest.design.build import build_design
 from countnest.errors import ContrastError, OptionError, SamplesError
 from countnest.queries.contrasts import contrast_query
-from countnest.remedies import advised, as_factor, in_the_shell, level_order, option, reference_level
+from countnest.remedies import advised, as_factor, given, in_the_shell, level_order, option, reference_level
 
 SHEET = pd.DataFrame(
     {"donor": ["d1", "d1", "d2", "d2", "d3", "d3"], "hour": [0.0, 1.5, 0.0, 1.5, 0.0, 1.5]}, index=list("abcdef")
@@ -30,6 +30,8 @@ def test_the_same_remedy_in_both_terms():
         ),
         (lambda: level_order("f")): ("levels={'f': [...]}", "--levels f=level,level,..."),
         (lambda: advised("dds", "")): ("dds", ""),
+        (lambda: given("lfc_threshold", -1.0)): ("lfc_threshold=-1.0", "--lfc-threshold -1.0"),
+        (lambda: given("STUDY", "airwy")): ("STUDY='airwy'", "STUDY='airwy'"),
     }
     for say, (python, shell) in said.items():
         assert say() == python

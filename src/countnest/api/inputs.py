@@ -27,7 +27,7 @@ from countnest.errors import (
     suggestion,
 )
 from countnest.options import TestType
-from countnest.remedies import advised, option
+from countnest.remedies import advised, given, option
 from countnest.stats.inference.lrt import is_nested
 from countnest.stats.norm.size_factors import Location, check_factors
 
@@ -61,14 +61,14 @@ def positive_number(name: str, value: Any, *, least: float | None = None, infini
         number = (
             "number" if infinite else "finite number" if isinstance(value, float) and math.isinf(value) else "number"
         )
-        raise OptionError(f"{name}={value!r} must be a {number}, {wanted}.")
+        raise OptionError(f"{given(name, value)} must be a {number}, {wanted}.")
 
 
 def not_negative(name: str, value: Any) -> float:  # noqa: ANN401 (checked here)
     """Return a number, or raise `OptionError` unless it is finite and 0 or more."""
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0:
-        raise OptionError(f"{name}={value!r} must be a number, 0 or more.")
+        raise OptionError(f"{given(name, value)} must be a number, 0 or more.")
     return float(value)
 
 
@@ -76,7 +76,7 @@ def probability(name: str, value: Any) -> None:  # noqa: ANN401 (checked here)
     """Raise `OptionError` unless `value` is a number between 0 and 1, and neither of them."""
     positive_number(name, value)
     if value >= 1:
-        raise OptionError(f"{name}={value!r} must lie between 0 and 1.")
+        raise OptionError(f"{given(name, value)} must lie between 0 and 1.")
 
 
 def given_size_factors(values: Any, data: CountData) -> FloatArray:  # noqa: ANN401 (Series, mapping, sequence)

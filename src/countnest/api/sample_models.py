@@ -13,6 +13,7 @@ from countnest.arrays import FloatArray, IntArray
 from countnest.design.build import build_design
 from countnest.errors import DesignError, OptionError, counted, listing, warn
 from countnest.options import check_option
+from countnest.remedies import option
 from countnest.stats.linear.blocks import Blocks
 from countnest.stats.voom.array_weights import MIN_DF, variance_columns
 from countnest.stats.voom.duplicates import is_spanned
@@ -60,15 +61,15 @@ def blocks_of(dds: CountDataSet, given: Any) -> tuple[IntArray | None, str]:  # 
         return None, ""
     of_sample, name = groups_of(given, dds._data.samples, "block", dds._data.sheet)
     sizes = np.bincount(of_sample)
-    shown = "block=" if name == "block" else f"block={name!r}"
+    shown = option("block") if name == "block" else option("block", name)
     if len(sizes) < 2:
         raise OptionError(f"{shown} has one block, so that no correlation can be estimated. Leave it out.")
     if sizes.max() < 2:
         raise OptionError(f"{shown} has a block for each sample, so that none are correlated. Leave it out.")
     if is_spanned(dds._design.matrix, of_sample):
         warn(
-            f"the design holds the blocks of {name!r} fixed, so that nothing is left of their correlation: block= is "
-            "not used. Leave it out, or leave the blocks out of the design."
+            f"the design holds the blocks of {name!r} fixed, so that nothing is left of their correlation: "
+            f"{option('block')} is not used. Leave it out, or leave the blocks out of the design."
         )
         return None, ""
     return of_sample, name

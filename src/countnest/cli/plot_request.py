@@ -8,12 +8,14 @@ from typing import Literal
 
 from countnest.cli.request import SavedRequest
 
-__all__ = ["GeneKind", "Kind", "PlotRequest", "QuestionKind"]
+__all__ = ["GeneKind", "GroupKind", "Kind", "PlotRequest", "QuestionKind"]
 
 Kind = Literal["volcano", "ma", "pvalues", "upset", "changes", "counts", "pca", "distances", "heatmap", "dispersion"]
 # Those of questions, and of genes.
 QuestionKind = Literal["volcano", "ma", "pvalues", "upset", "changes", "heatmap"]
 GeneKind = Literal["changes", "counts"]
+# Those of groups of samples.
+GroupKind = Literal["counts", "pca", "distances", "heatmap"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,9 +28,7 @@ def open_saved(path: Path) -> DESeqDataSet:
     """
     file = path / SAVED if path.is_dir() else path
     if path.is_dir() and not file.exists():
-        raise FileError(
-            f"'{path}' holds no {SAVED}. Run the analysis with --save, or in Python cn.save(dds, '{file}')."
-        )
+        raise FileError(f"'{path}' holds no {SAVED}. Run the analysis with --save.")
     dds = cn.load(file)
     if not dds.fits:
         raise MissingStepError(f"'{file}' holds a data set without a fit: fit it before it is saved.")

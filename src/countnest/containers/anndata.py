@@ -12,7 +12,7 @@ from scipy import sparse
 
 from countnest.containers.source import source_of
 from countnest.errors import CountsError, OptionError, listing, suggestion, warn
-from countnest.remedies import option
+from countnest.remedies import given, option
 
 __all__ = ["AnnDataLike", "AnnDataTable", "anndata_table", "is_anndata", "warn_of_other_counts", "where_counts_are"]
 
@@ -69,7 +69,7 @@ def anndata_table(adata: AnnDataLike, layer: str | None = None) -> AnnDataTable:
     layers = tuple(str(name) for name in adata.layers)
     if layer is not None and layer not in layers:
         known = f"its layers are {listing(layers)}" if layers else "it has no layers"
-        raise OptionError(f"layer={layer!r} is not in the AnnData object; {known}.{suggestion(layer, layers)}")
+        raise OptionError(f"{given('layer', layer)} is not in the AnnData object; {known}.{suggestion(layer, layers)}")
     values = adata.X if layer is None else adata.layers[layer]
     if values is None:
         hint = where_counts_are(adata, None) or " Store counts in X."
@@ -119,7 +119,7 @@ def warn_of_other_counts(adata: AnnDataLike) -> None:
         if not np.array_equal(here, there):
             warn(
                 f"the AnnData object has whole numbers in X and others in the layer {name!r}: those of X are taken. "
-                f"Give layer={name!r} for the others."
+                f"Give {option('layer', name)} for the others."
             )
 
 

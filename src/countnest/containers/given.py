@@ -32,8 +32,6 @@ _READERS: dict[str, str] = {
     ".xlsx": "read it with cn.read_counts({path}) or pd.read_excel({path}, index_col=0), or save it in Excel as 'CSV "
     "UTF-8'",
     ".rds": _FROM_R,
-    ".rda": _FROM_R,
-    ".rdata": _FROM_R,
     ".mtx": "read its folder with scanpy.read_10x_mtx(...), or the matrix alone with scipy.io.mmread({path})",
     ".npy": "read it with np.load({path})",
     ".npz": "read it with scipy.sparse.load_npz({path})",
@@ -47,6 +45,20 @@ _READERS: dict[str, str] = {
     ".fastq": _READS,
     ".countnest": "it holds a data set: cn.load({path})",
 }
+# What to do with it in the shell; of other kinds the counts are written as text by a program that reads them.
+_IN_THE_SHELL: dict[str, str] = {
+    ".xlsx": "save it in Excel as 'CSV UTF-8'",
+    ".rds": "only R reads it: there, write.csv(counts(dds), 'counts.csv') and write.csv(colData(dds), 'samples.csv'); "
+    "then give these, --counts counts.csv --samples samples.csv",
+    ".mtx": "give its folder, which has the files of genes and barcodes too",
+    ".gct": "delete its first two lines",
+    ".sf": "it is of one sample: give the files of all samples, --counts, and the genes of the transcripts, "
+    "--transcripts",
+    ".bam": _READS,
+    ".fastq": _READS,
+    ".countnest": "it holds a data set: ask it by countnest query",
+}
+_AS_TEXT = "write its counts as a comma-separated table with a program that reads it, and give that"
 _ALIKE = {
     ".xls": ".xlsx", ".xlsm": ".xlsx", ".xlsb": ".xlsx", ".ods": ".xlsx", ".pickle": ".pkl", ".sam": ".bam",
     ".cram": ".bam", ".fq": ".fastq",
@@ -58,8 +70,11 @@ def file_remedy(path: str | os.PathLike[str]) -> str | None:
     """Return advice on reading a file whose name shows that it is not a text table; None for any other name."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in _PACKED]
     suffix = suffixes[-1] if suffixes else ""
-    remedy = _READERS.get(_ALIKE.get(suffix, suffix))
-    return None if remedy is None else remedy.format(path=repr(os.fspath(path)))
+    kind = _ALIKE.get(suffix, suffix)
+    kind = ".rds" if kind in (".rda", ".rdata") else kind
+    if kind not in _READERS:
+        return None
+    return advised(_READERS[kind].format(path=repr(os.fspath(path))), _IN_THE_SHELL.get(kind, _AS_TEXT))
 
 
 def refused_kind(value: object, wanted: Wanted) -> str:

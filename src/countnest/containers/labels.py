@@ -210,9 +210,13 @@ def _label_advice(
         doubled = [label for label in only_counts if re.search(r"\.\d+$", label) and label.rpartition(".")[0] in axis]
         again = f" {listing(doubled)} may be a column that was there twice and got a number." if doubled else ""
         take = "counts.loc[samples.index]" if turned else "counts[samples.index]"
-        return f"To leave out what the sheet does not name: {take}.{again}"
+        remedy = advised(f": {take}", f", delete it from {option('counts')}")
+        return f"To leave out what the sheet does not name{remedy}.{again}"
     if not len(only_counts):
-        return f"To leave out samples without counts: samples.loc[counts.{'index' if turned else 'columns'}]."
+        remedy = advised(
+            f": samples.loc[counts.{'index' if turned else 'columns'}]", f", delete them from {option('samples')}"
+        )
+        return f"To leave out samples without counts{remedy}."
     if all(re.fullmatch(r"[\d.]+", label) for label in only_counts):
         return (
             "The labels of counts are numbers: does its file lack a header with the names of the samples? Otherwise "

@@ -105,7 +105,7 @@ _FAULTS = (
     _Fault(
         "not whole",
         lambda x: np.floor(x) != x,
-        "Round estimated counts, whatever the method, e.g. counts.round(): that moves them by half a read at most, far "
+        "Round estimated counts, whatever the method{how}: that moves them by half a read at most, far "
         "less than chance does. Do not give normalized values, TPM or FPKM.",
     ),
     _Fault(
@@ -129,11 +129,13 @@ def _refuse_values(counts: CountMatrix, genes: pd.Index, samples: pd.Index, advi
             points.look_at(chunk[bad])
             largest = max(largest, float(chunk.max(initial=0.0)))
         if total:
+            remedy = remedy.format(how=advised(", e.g. counts.round()", ""))
             g = int(np.argmax(in_gene))
             values = counts.read(slice(g, g + 1))[0]
             j = int(np.argmax(test(values)))
             if noun == "not whole" and points.may_be_thousands:
-                remedy += " Or are the points thousands separators? Then read the file with thousands='.'."
+                then = advised("read the file with thousands='.'", "write the numbers without them")
+                remedy += f" Or are the points thousands separators? Then {then}."
             elif noun == "not whole" and largest < MOST_LOG2 and total > len(genes) * len(samples) / 2:
                 remedy += f" Or are these logarithms? No value reaches {MOST_LOG2:.0f}. Then give the counts."
             raise CountsError(

@@ -29,6 +29,7 @@ from countnest.design.random.term import RandomTerm
 from countnest.design.rank import check_rank, find_dependence, zero_columns
 from countnest.design.samples import PreparedSamples, number_warnings, prepare_samples
 from countnest.errors import DesignError, listing, warn
+from countnest.remedies import advised
 
 __all__ = ["build_design", "choose_coding", "formula_coders"]
 
@@ -259,7 +260,8 @@ def _without_constants(parsed: ParsedFormula, prepared: PreparedSamples) -> tupl
     expressions = [parsed.expressions[name] for term in terms for name in term if name in parsed.expressions]
     computed = {column for expression in expressions for column in expression.columns.values()}
     kept = tuple(name for name in parsed.variables if name not in constant or name in computed)
-    warning = f"{problem} The data set can be transformed, such as by vst(like=...), but no model can be fitted."
+    use = advised(" The data set can be transformed, such as by vst(like=...), but no model can be fitted.", "")
+    warning = f"{problem}{use}"
     return replace(parsed, terms=terms, variables=kept), replace(
         prepared,
         levels={name: levels for name, levels in prepared.levels.items() if name not in constant},

@@ -202,7 +202,8 @@ def _check_names(
 ) -> None:
     """Raise `SamplesError` for options of unknown columns; warn about those that the design does not use."""
     columns = [str(column) for column in sheet.columns]
-    for option, variable in ((option, variable) for option, names in given.items() for variable in names):
+    for name, variable in ((name, variable) for name, names in given.items() for variable in names):
+        option = advised(name, f"--{name}")
         if variable not in columns:
             raise SamplesError(
                 f"{option} names '{variable}', which is not a column of the sample sheet."

@@ -24,6 +24,7 @@ from countnest.errors import FileError, listing
 from countnest.files import FilePath, check_path, whole_file
 from countnest.io.values import ARRAY_KINDS, Decoder, Encoder, UnknownRecordError, record_types
 from countnest.memory import available_memory, bytes_shown
+from countnest.remedies import advised
 from countnest.version import installed_version
 
 __all__ = ["FORMAT", "UNREADABLE", "is_bounded", "read_archive", "write_archive"]
@@ -175,9 +176,10 @@ def _opened(path: FilePath) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise FileError(f"cannot read '{path}': {error.strerror or error}.") from error
     except UNREADABLE as error:
+        writer = advised("save()", "countnest run --save")
         raise FileError(
-            f"'{path}' does not hold what a saved data set holds: {type(error).__name__}: {error}. Give a file "
-            "that save() wrote; if this is one, it is damaged or incomplete: copy it again from where it came from."
+            f"'{path}' does not hold what a saved data set holds: {type(error).__name__}: {error}. Give a file that "
+            f"{writer} wrote; if this is one, it is damaged or incomplete: copy it again from where it came from."
         ) from error
 
 

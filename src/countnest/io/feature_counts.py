@@ -17,6 +17,7 @@ from countnest.io.joined import check_same_genes, rounded
 from countnest.io.sample_names import Paths, bam_names, named_paths
 from countnest.io.text import file_text
 from countnest.io.text_table import count_frame
+from countnest.remedies import advised
 from countnest.signature import checked_arguments
 
 __all__ = ["read_featurecounts"]
@@ -72,8 +73,11 @@ def read_featurecounts(paths: Paths) -> CountTable:
     if len(set(names)) < len(names):
         repeated = pd.Index(names)
         raise CountsError(
-            f"samples have the same name: {listing(repeated[repeated.duplicated()].unique())}. Give tables by the "
-            "names of their samples: a dict {'name': path}."
+            f"samples have the same name: {listing(repeated[repeated.duplicated()].unique())}. "
+            + advised(
+                "Give tables by the names of their samples: a dict {'name': path}.",
+                "Give each sample once, and rename the columns of those that are different samples.",
+            )
         )
     counts, notes = rounded(counts.set_axis(pd.Index(names), axis=1))
     if names != columns:
@@ -90,9 +94,16 @@ def _parts(path: FilePath) -> tuple[pd.DataFrame, pd.DataFrame]:
     frame.index.name = None
     rest = frame.iloc[:, _PLACES:]
     counts = without_annotation(rest)
-    if not counts.shape[1] or any(getattr(dtype, "kind", "O") not in "iuf" for dtype in counts.dtypes):
-        raise FileError(
-            f"'{path}' has no counts after the column Length, or columns there that are neither counts nor words: "
-            f"{listing(rest.columns)}."
-        )
+    mixed = [name for name in counts if getattr(counts[name].dtype, "kind", "O") not in "iuf"]
+    if len(mixed) == counts.shape[1]:
+        raise FileError(f"'{path}' has no counts after the column Length: {listing(rest.columns)}.")
+    if mixed:
+        problem = f"'{path}': the column {mixed[0]!r} has text among the counts"
+        raise FileError(f"{problem}{_first_text(counts[mixed[0]])}. Is the file complete?")
     return frame.drop(columns=list(counts.columns)), counts
+
+
+def _first_text(column: pd.Series) -> str:
+    """Return where a column has the first cell that is no number, in words; '' if it has none."""
+    wrong = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+    return f", {wrong.iloc[0]!r} of the gene {str(wrong.index[0])!r}" if len(wrong) else ""

@@ -18,7 +18,8 @@ from countnest.io.formats import program_of, require_program
 from countnest.io.joined import joined_counts
 from countnest.io.sample_names import Paths, named_paths
 from countnest.io.text import file_text
-from countnest.io.text_table import STAR_REMEDY
+from countnest.io.text_table import star_remedy
+from countnest.remedies import advised
 from countnest.signature import checked_arguments
 
 __all__ = ["htseq_counts", "read_htseq"]
@@ -114,11 +115,11 @@ def htseq_counts(path: FilePath) -> SampleCounts:
             continue
         gene, *fields = line.split("\t")
         if gene == "N_unmapped":
-            raise FileError(f"'{path}' is a file of STAR (ReadsPerGene.out.tab), not of htseq-count. {STAR_REMEDY}")
+            raise FileError(f"'{path}' is a file of STAR (ReadsPerGene.out.tab), not of htseq-count. {star_remedy()}")
         if not fields or not _WHOLE.fullmatch(fields[-1].strip()):
             raise FileError(
                 f"'{path}' is not a file of htseq-count: line {number} does not end in a tab and a whole number: "
-                f"{line[:60]!r}. A table with a header is read by cn.read_counts."
+                f"{line[:60]!r}.{advised(' A table with a header is read by cn.read_counts.', '')}"
             )
         several = several and len(fields) > 1 and all(_WHOLE.fullmatch(field.strip()) for field in fields)
         if len(fields[-1].strip()) > _DIGITS:
@@ -131,8 +132,12 @@ def htseq_counts(path: FilePath) -> SampleCounts:
     if several and genes:
         raise FileError(
             f"'{path}' has several columns of whole numbers, and htseq-count writes one for a sample. If it is of "
-            "several samples, read it with pd.read_csv(path, sep='\\t', header=None, index_col=0), and name its "
-            f"columns. If it is of STAR: {STAR_REMEDY[0].lower()}{STAR_REMEDY[1:]}"
+            "several samples, "
+            + advised(
+                "read it with pd.read_csv(path, sep='\\t', header=None, index_col=0), and name its columns.",
+                "write a header above them, with the names of the samples.",
+            )
+            + f" If it is of STAR: {star_remedy()[0].lower()}{star_remedy()[1:]}"
         )
     if not genes:
         raise FileError(f"'{path}' has no counts of genes.")

@@ -22,7 +22,7 @@ from countnest.io.lengths import CORRECTED, usable_lengths
 from countnest.io.text import file_text
 from countnest.io.text_table import count_frame
 from countnest.options import check_option
-from countnest.remedies import option
+from countnest.remedies import advised, option
 from countnest.signature import checked_arguments
 
 __all__ = ["read_merged"]
@@ -133,7 +133,7 @@ def _parts(path: FilePath) -> tuple[Program, pd.DataFrame, pd.DataFrame]:
     if program not in ("merged genes", "RSEM matrix"):
         raise FileError(
             f"'{path}' is no merged table of genes: its first columns are not gene_id and gene_name, or gene_id and "
-            "transcript_id(s). Other tables are read with cn.read_counts."
+            f"transcript_id(s).{advised(' Other tables are read with cn.read_counts.', '')}"
         )
     frame = count_frame(text, path)
     frame.index.name = None
@@ -147,10 +147,7 @@ def _parts(path: FilePath) -> tuple[Program, pd.DataFrame, pd.DataFrame]:
 
 def _refuse_other_values(counts: pd.DataFrame, path: FilePath) -> None:
     """Raise `FileError` for TPM, and for lengths by the name of the file."""
-    values = counts.to_numpy(dtype=np.float64)
-    sums = values.sum(axis=0)
-    decimals = bool(np.any(values != np.floor(values)))
-    if decimals and bool(np.all(np.abs(sums - _MILLION) <= _CLOSE * _MILLION)):
+    if _is_tpm(counts):
         raise FileError(
             f"'{path}' has TPM: every sample sums to a million. Give the table of counts beside it, gene_counts.tsv."
         )
@@ -161,6 +158,13 @@ def _refuse_other_values(counts: pd.DataFrame, path: FilePath) -> None:
         )
 
 
+def _is_tpm(table: pd.DataFrame) -> bool:
+    """Return whether numbers are transcripts per million, which sum to a million in every sample."""
+    values = table.to_numpy(dtype=np.float64)
+    decimals = bool(np.any(values != np.floor(values)))
+    return decimals and bool(np.all(np.abs(values.sum(axis=0) - _MILLION) <= _CLOSE * _MILLION))
+
+
 def _lengths(path: FilePath, counts_path: FilePath, counts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return average transcript lengths in the order of the counts, and notes."""
     _, _, found = _parts(path)
@@ -168,7 +172,16 @@ def _lengths(path: FilePath, counts_path: FilePath, counts: pd.DataFrame) -> tup
     if set(found.columns) != set(counts.columns):
         differing = set(found.columns) ^ set(counts.columns)
         raise CountsError(f"'{path}' does not have the same samples as '{counts_path}': {listing(sorted(differing))}.")
-    return usable_lengths(found[list(counts.columns)])
+    found = found[list(counts.columns)]
+    what = "TPM" if _is_tpm(found) else "the counts again" if _are_same(found, counts) else None
+    if what is not None:
+        raise FileError(f"'{path}' has {what}, not average transcript lengths. Give the table of lengths beside it.")
+    return usable_lengths(found)
+
+
+def _are_same(table: pd.DataFrame, counts: pd.DataFrame) -> bool:
+    """Return whether numbers are the counts before they were rounded."""
+    return bool(np.array_equal(np.rint(table.to_numpy(dtype=np.float64)), counts.to_numpy(dtype=np.float64)))
 
 
 def _note_of_lengths(path: FilePath, made: CountsFromAbundance) -> tuple[str, ...]:

@@ -42,6 +42,14 @@ QUANTIFIED: Final[dict[Program, str]] = {
     "RSEM genes": "",
 }
 _GENES: Final[Program] = "RSEM genes"
+# The columns that are read as numbers: lengths and counts.
+_NUMBERS: Final[dict[Program, tuple[str, str]]] = {
+    "Salmon": ("EffectiveLength", "NumReads"),
+    "kallisto": ("eff_length", "est_counts"),
+    "oarfish": ("len", "num_reads"),
+    "RSEM transcripts": ("effective_length", "expected_count"),
+    "RSEM genes": ("effective_length", "expected_count"),
+}
 _LONG_READS = (
     "Long reads are counted once for each transcript, whatever its length: average transcript lengths are not "
     "corrected for."
@@ -80,9 +88,10 @@ def read_quantified(
         pytximport is not installed (``pip install 'countnest[tximport]'``); `transcripts` is missing, or has two genes
         for a transcript.
     FileError
-        A file is missing, of another program than the first or incomplete: the message has the line.
+        A file is missing, of another program than the first or incomplete, or has a count or a length that is none: the
+        message has the line.
     CountsError
-        Files have different transcripts, or transcripts have no gene.
+        Files have different transcripts, or one of them twice; or transcripts have no gene.
 
     Notes
     -----
@@ -112,13 +121,36 @@ def _checked_files(files: Mapping[str, FilePath]) -> tuple[Program, pd.Index]:
     for path in files.values():
         text = file_text(path)
         program = require_program(text, path, *([program] if program else QUANTIFIED))
-        body = text_table(text, path).body
-        labels = pd.Index([line.split("\t", 1)[0] for line in body.split("\n") if line])
+        table = text_table(text, path)
+        rows = [line.split("\t") for line in table.body.split("\n") if line.strip()]
+        for name in _NUMBERS[program]:
+            _check_numbers(rows, table.names.index(name), name, path, text)
+        labels = pd.Index([row[0] for row in rows])
         first = first or (path, labels)
-        check_same_genes((path, labels), first, "gene" if program == _GENES else "transcript")
+        noun = "gene" if program == _GENES else "transcript"
+        check_same_genes((path, labels), first, noun)
+        if labels.has_duplicates:
+            raise CountsError(
+                f"'{path}': {noun}s occur more than once: {listing(labels[labels.duplicated()].unique())}."
+            )
     assert program is not None
     assert first is not None
     return program, first[1]
+
+
+def _check_numbers(rows: list[list[str]], place: int, name: str, path: FilePath, text: str) -> None:
+    """Raise `FileError` unless a column has numbers of 0 or more; the message has the line."""
+    cells = [row[place] for row in rows]
+    numbers = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
+    wrong = np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 0)))
+    if len(wrong):
+        row = rows[wrong[0]]
+        line = text.split("\n").index("\t".join(row)) + 1
+        raise FileError(
+            f"'{path}': line {line} has {row[place]!r} as {name} of {row[0]!r}, which must be a number of 0 or more"
+            f"{f', and so have {len(wrong) - 1} more lines' if len(wrong) > 1 else ''}. Is the file complete? Copy it "
+            "again, or run its program again."
+        )
 
 
 def _genes_of(
@@ -142,7 +174,7 @@ def _matched(table: pd.DataFrame, labels: pd.Index, unmapped: Unmapped) -> tuple
     lacking = labels[~plain.isin(known[TRANSCRIPT])]
     if len(lacking) == len(labels):
         raise CountsError(
-            f"no transcript of the files has a gene: they are {listing(labels)}, those of transcripts= are "
+            f"no transcript of the files has a gene: they are {listing(labels)}, those of {option('transcripts')} are "
             f"{listing(table[TRANSCRIPT])}. Give the annotation that the index was made of."
         )
     if not len(lacking):
@@ -150,8 +182,8 @@ def _matched(table: pd.DataFrame, labels: pd.Index, unmapped: Unmapped) -> tuple
     number = counted(len(lacking), "transcript")
     if unmapped == "refuse":
         raise CountsError(
-            f"{number} of {len(labels)} without a gene in transcripts=: {listing(lacking)}. Give the annotation that "
-            f"the index was made of, or leave them out: {option('unmapped', 'drop')}."
+            f"{number} of {len(labels)} without a gene in {option('transcripts')}: {listing(lacking)}. Give the "
+            f"annotation that the index was made of, or leave them out: {option('unmapped', 'drop')}."
         )
     note = (f"{number} of {len(labels)} without a gene, left out: {listing(lacking)}.",)
     return known.loc[known[TRANSCRIPT].isin(plain)], note

@@ -19,6 +19,7 @@ from countnest.io.joined import rounded
 from countnest.io.lengths import CORRECTED, usable_lengths
 from countnest.io.optional import optional_library
 from countnest.io.text import file_bytes, unpacked
+from countnest.remedies import given, option
 from countnest.signature import checked_arguments
 
 __all__ = ["read_rds"]
@@ -105,13 +106,16 @@ def _of_counts(table: pd.DataFrame | None, labels: pd.Index) -> pd.DataFrame | N
 def _assay(assays: Mapping[str, pd.DataFrame], layer: str | None) -> str:
     if layer is not None and layer not in assays:
         raise OptionError(
-            f"layer={layer!r} is not an assay of the file; its assays are {listing(assays)}.{suggestion(layer, assays)}"
+            f"{given('layer', layer)} is not an assay of the file; its assays are {listing(assays)}."
+            f"{suggestion(layer, assays)}"
         )
     if layer is not None:
         return layer
     if "counts" in assays or len(assays) == 1:
         return "counts" if "counts" in assays else next(iter(assays))
-    raise OptionError(f"the file has several assays, {listing(assays)}, and none is called counts: give layer=.")
+    raise OptionError(
+        f"the file has several assays, {listing(assays)}, and none is called counts: give {option('layer')}."
+    )
 
 
 def _parts_of_r(library: Any, content: Any) -> dict[str, Any]:  # noqa: ANN401 (of a library without types)

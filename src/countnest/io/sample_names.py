@@ -13,6 +13,7 @@ import pandas as pd
 
 from countnest.errors import FileError, listing
 from countnest.files import FilePath, check_path
+from countnest.remedies import advised
 
 __all__ = ["Paths", "bam_names", "named_paths", "sample_name"]
 
@@ -66,8 +67,8 @@ def _unique_names(paths: list[FilePath]) -> list[str]:
     if repeated:
         which = [str(path) for path, name in zip(paths, names, strict=True) if name == repeated[0]]
         raise FileError(
-            f"files would be of samples of the same name, {listing(repeated)}, such as {listing(which)}. Give names: a "
-            "dict {'name': path}."
+            f"files would be of samples of the same name, {listing(repeated)}, such as {listing(which)}. "
+            + advised("Give names: a dict {'name': path}.", "Rename the files by their samples.")
         )
     return names
 

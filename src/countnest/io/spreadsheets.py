@@ -13,6 +13,7 @@ from countnest.containers.given import file_remedy
 from countnest.errors import CountsError, FileError, OptionError, listing, suggestion
 from countnest.files import FilePath
 from countnest.io.optional import optional_library
+from countnest.remedies import given
 
 __all__ = ["excel_frame", "parquet_frame"]
 
@@ -49,7 +50,7 @@ def excel_frame(data: bytes, path: FilePath, sheet: str | None = None) -> pd.Dat
         raise _unreadable(path, str(error)) from error
     if cells is None:
         raise OptionError(
-            f"sheet={sheet!r} is not in '{path}'; its sheets are {listing(names)}.{suggestion(sheet, names)}"
+            f"{given('sheet', sheet)} is not in '{path}'; its sheets are {listing(names)}.{suggestion(sheet, names)}"
         )
     return _table_of(cells, path)
 

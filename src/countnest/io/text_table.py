@@ -20,18 +20,18 @@ from countnest.remedies import advised
 
 __all__ = [
     "FLOAT_PRECISION",
-    "STAR_REMEDY",
     "TextTable",
     "count_frame",
     "refuse_repeated",
     "repeated_in",
     "rows_of",
+    "star_remedy",
     "text_table",
 ]
 
-STAR_REMEDY = (
+_STAR = (
     "Its columns of counts are 1: unstranded, 2: the first read on the strand of the gene (htseq-count -s yes), 3: the "
-    "second read on it (-s reverse, as most stranded kits have it). cn.read_star reads the files of all samples."
+    "second read on it (-s reverse, as most stranded kits have it)."
 )
 _MISSING_COUNTS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -105,6 +105,11 @@ def count_frame(text: str, path: FilePath) -> pd.DataFrame:
     return frame
 
 
+def star_remedy() -> str:
+    """Return what the columns of a file of STAR are, and how the files are read."""
+    return f"{_STAR} " + advised("cn.read_star reads the files of all samples.", "Give the files of STAR alone.")
+
+
 def _refuse_other_tables(text: str, names: list[str], body: str, path: FilePath) -> None:
     """Raise for tables without a header, or with other lines above it, and tell how to read them."""
     if text.startswith(_GCT):
@@ -112,11 +117,11 @@ def _refuse_other_tables(text: str, names: list[str], body: str, path: FilePath)
             f"'{path}' is a table in the GCT format: {str(file_remedy('x.gct')).replace('x.gct', str(path))}."
         )
     if names[0] == "N_unmapped":
-        raise FileError(f"'{path}' is a file of STAR (ReadsPerGene.out.tab), which has no header. {STAR_REMEDY}")
+        raise FileError(f"'{path}' is a file of STAR (ReadsPerGene.out.tab), which has no header. {star_remedy()}")
     if all(_INTEGER.fullmatch(name) for name in names[1:]) and _HTSEQ.search(body):
         raise FileError(
-            f"'{path}' is a file of htseq-count, which has no header and is of one sample: use cn.dataset_from_htseq "
-            f"{advised('', 'in Python ')}for the files of all samples."
+            f"'{path}' is a file of htseq-count, which has no header and is of one sample"
+            f"{advised(': use cn.dataset_from_htseq for the files of all samples', '. Give those of all samples')}."
         )
 
 

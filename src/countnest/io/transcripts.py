@@ -12,6 +12,7 @@ import pandas as pd
 from countnest.errors import FileError, OptionError, kind_of, listing
 from countnest.files import FilePath
 from countnest.io.text import file_text
+from countnest.remedies import option
 
 __all__ = ["GENE", "SYMBOL", "TRANSCRIPT", "transcript_map", "without_version"]
 
@@ -54,7 +55,9 @@ def transcript_map(given: pd.DataFrame | FilePath) -> pd.DataFrame:
     table = table.drop_duplicates([TRANSCRIPT, GENE])
     twice = table[TRANSCRIPT][table[TRANSCRIPT].duplicated()].unique()
     if len(twice):
-        raise OptionError(f"transcripts= has two genes for some transcripts: {listing(twice)}. Keep one row of each.")
+        raise OptionError(
+            f"{option('transcripts')} has two genes for some transcripts: {listing(twice)}. Keep one row of each."
+        )
     return table.reset_index(drop=True)
 
 
@@ -70,7 +73,9 @@ def _of_frame(frame: pd.DataFrame) -> pd.DataFrame:
     if first is None or second is None or first == second:
         first, second = 0, 1
     if named.shape[1] < 2:
-        raise OptionError("transcripts= has one column; it needs two: transcripts, and the genes they belong to.")
+        raise OptionError(
+            f"{option('transcripts')} has one column; it needs two: transcripts, and the genes they belong to."
+        )
     found = {TRANSCRIPT: named.iloc[:, first], GENE: named.iloc[:, second]}
     symbol = _place(places, _SYMBOLS)
     if symbol is not None and symbol not in (first, second):

@@ -15,6 +15,7 @@ from countnest.design.design import Design
 from countnest.errors import OptionError, kind_of, listing, suggestion
 from countnest.options import check_flags, check_option, names_given
 from countnest.plots.count_points import CountKind, DrawnCounts, draw_counts
+from countnest.remedies import advised
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
@@ -198,7 +199,10 @@ def grouping_columns(intgroup: str | Sequence[str], sheet: pd.DataFrame) -> list
     names = names_given("intgroup", intgroup)
     for name in names:
         if name not in sheet:
-            raise OptionError(f"intgroup: the sample sheet has no column '{name}'.{suggestion(name, sheet.columns)}")
+            raise OptionError(
+                f"{advised('intgroup', '--by')}: the sample sheet has no column '{name}'."
+                f"{suggestion(name, sheet.columns)}"
+            )
     return names
 
 

@@ -12,6 +12,7 @@ from countnest.containers.gene_info import gene_by_name, symbols_of
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.errors import OptionError, kind_of, listing
+from countnest.remedies import advised
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,9 +34,10 @@ def one_comparison(results: object, function: str) -> Results:
     if not isinstance(results, Results):
         raise OptionError(f"{function} needs the Results that results() returns; got {kind_of(results)}.")
     if "log2FoldChange" not in results.table:
+        name = advised(function, function.removeprefix("plot_"))
         raise OptionError(
-            f"{function} draws the fold changes of one comparison, and this table is of a joint test of several; give "
-            "the results of one of them."
+            f"{name} draws the fold changes of one comparison, and this table is of a joint test of several; give the "
+            "results of one of them."
         )
     return results
 

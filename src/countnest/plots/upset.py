@@ -13,6 +13,7 @@ from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results, decisive
 from countnest.errors import OptionError, counted, kind_of
 from countnest.options import check_flags, check_option
+from countnest.remedies import advised
 from countnest.signature import checked_arguments
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _checked(found: object) -> dict[str, Results]:
         if not isinstance(part, Results):
             raise OptionError(f"'{name}' is {kind_of(part)}; plot_upset needs the Results that results() returns.")
     if not 2 <= len(tables) <= _MOST_TABLES:
-        raise OptionError(f"plot_upset draws 2 to {_MOST_TABLES} tables; got {len(tables)}.")
+        raise OptionError(f"{advised('plot_upset', 'upset')} draws 2 to {_MOST_TABLES} tables; got {len(tables)}.")
     return tables
 
 

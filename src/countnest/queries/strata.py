@@ -100,5 +100,6 @@ def mixed_model_advice(design: Design) -> str:
         call = f"mixed = cn.lmm(dds.with_design({formula!r})), then the same query of mixed with test(fit='lmm')"
     return advised(
         f"A mixed model, in which blocks are random, answers it: {call}.",
-        "A mixed model, in which blocks are random, answers it, in Python: cn.lmm.",
+        "A mixed model, in which blocks are random, answers it: --method mixed, with a design that has the "
+        f"blocks as a random term, --design {formula or '~ condition + (1 | family)'!r}.",
     )

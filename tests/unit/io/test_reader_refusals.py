@@ -1,10 +1,15 @@
 """Files that cannot be read, and what the messages say: which file, which line, what to do."""
 
+import re
 import zipfile
+from pathlib import Path
+
+import pytest
 
 import countnest as cn
 from cases import each
-from countnest.errors import CountsError, FileError, OptionError
+from countnest.errors import CountnestError, CountsError, FileError, OptionError
+from countnest.remedies import in_the_shell
 from unit.io.files import DATA, GENES, files, refused
 
 
@@ -160,3 +165,66 @@ def test_feature_counts_without_counts_or_with_equal_samples(tmp_path):
     one.write_text(f"{head}\tS1.bam\tS2.bam\ng1\tX\t1\t9\t+\t9\t4\t5\n")
     with refused(CountsError, "samples have the same name: 'S1.bam'"):
         cn.read_featurecounts({"a": one, "b": one})
+
+
+def _changed_line(text, number, place, cell):
+    lines = [line.split("\t") for line in text.split("\n")]
+    lines[number - 1][place] = cell
+    return "\n".join("\t".join(line) for line in lines)
+
+
+def test_an_estimated_count_or_length_that_is_no_number_is_named_with_its_line(tmp_path):
+    columns = {
+        "rsem/S1.genes.results": (("expected_count", 4), ("effective_length", 3)),
+        "rsem/S1.isoforms.results": (("expected_count", 4), ("effective_length", 3)),
+        "salmon/S1/quant.sf": (("NumReads", 4), ("EffectiveLength", 2)),
+        "kallisto/S1/abundance.tsv": (("est_counts", 3), ("eff_length", 2)),
+        "oarfish/S1.quant": (("num_reads", 2), ("len", 1)),
+    }
+    for source, places in columns.items():
+        for name, place in places:
+            for cell in ("abc", "", "NA", "nan", "inf", "-3"):
+                path = copy(source, tmp_path / source, lambda t, p=place, c=cell: _changed_line(t, 3, p, c))
+                with refused(FileError, f"{Path(source).name}': line 3 has {cell!r} as {name}"):
+                    cn.read_quantified(path, DATA / "annotation/genes.gtf")
+
+
+def test_a_gene_twice_in_every_file_is_named(tmp_path):
+    twice = copy("rsem/S1.genes.results", tmp_path / "S1.genes.results", lambda t: t + t.split("\n")[1] + "\n")
+    with refused(CountsError, "S1.genes.results': genes occur more than once", GENES[0]):
+        cn.read_quantified(twice)
+
+
+def test_lengths_that_are_tpm_or_the_counts_again_are_refused():
+    counts = DATA / "nfcore/salmon.merged.gene_counts.tsv"
+    for lengths, what in (("salmon.merged.gene_tpm.tsv", "TPM"), (counts.name, "the counts again")):
+        with refused(FileError, f"{lengths}' has {what}, not average transcript lengths"):
+            cn.read_merged(counts, lengths=DATA / "nfcore" / lengths)
+
+
+def test_text_among_the_counts_of_feature_counts_is_named(tmp_path):
+    path = copy("feature_counts/counts.txt", tmp_path / "x.txt", lambda t: _changed_line(t, 4, -1, "12a"))
+    with refused(FileError, "S4Aligned", "has text among the counts, '12a' of the gene", GENES[1]):
+        cn.read_featurecounts(path)
+
+
+def test_advice_in_the_shell_is_for_the_shell(tmp_path):
+    table, sheet = tmp_path / "x.mtx", tmp_path / "x.h5ad"
+    table.write_text("%%MatrixMarket matrix\n")
+    sheet.write_bytes(b"\x89HDF\r\n\x1a\n")
+    star, htseq = DATA / "star/reverse/S1.ReadsPerGene.out.tab", DATA / "htseq/S1.htseq.txt"
+    salmon = DATA / "salmon/S1/quant.sf"
+    two = tmp_path / "two.csv"
+    two.write_text("ENST1,G1\nENST1,G2\n")
+    wrong = {
+        "give its folder": lambda: cn.read_counts(table),
+        "write its counts as a comma-separated table": lambda: cn.read_samples(sheet),
+        "Give the files of STAR alone": lambda: cn.read_counts({"a": htseq, "b": star}),
+        "Rename the files by their samples": lambda: cn.read_counts([htseq, htseq]),
+        "--transcripts has two genes": lambda: cn.read_counts(salmon, transcripts=two),
+    }
+    for text, read in wrong.items():
+        with in_the_shell(), pytest.raises(CountnestError) as caught:
+            read()
+        assert text in str(caught.value)
+        assert not re.search(r"\b(cn|pd|np|scanpy)\.|\w=|dict", str(caught.value))

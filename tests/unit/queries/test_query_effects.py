@@ -258,7 +258,9 @@ def test_the_guard():
     matrix = design(simple.matrix, same_as=SIMPLE)
     assert "cn.lmm(dds), with a design that has the blocks as a random term" in between_message(matrix, ["group"])
     with in_the_shell():
-        assert "answers it, in Python: cn.lmm." in between_message(simple, ["group"])
+        shown = between_message(simple, ["group"])
+        assert "answers it: --method mixed" in shown
+        assert "--design '~ group*treat + (1 | family)'." in shown
     assert effect(simple, "group").between(modelled=["family"]) == ()
 
 

@@ -12,7 +12,7 @@ from countnest.cli.command import Careful
 from countnest.cli.options.kinds import FILE, with_options
 from countnest.cli.options.question import COMPARISONS, ON_BLOCKS, QUERIES, TESTING
 from countnest.cli.options.saved import SAVED_FIT, saved_file
-from countnest.cli.plot_request import GeneKind, Kind, PlotRequest, QuestionKind
+from countnest.cli.plot_request import GeneKind, GroupKind, Kind, PlotRequest, QuestionKind
 
 __all__ = ["plot"]
 
@@ -75,5 +75,7 @@ def _check(request: PlotRequest) -> None:
         raise click.UsageError(f"{request.kind} is of one gene. Give its label: --gene.")
     if request.kind not in get_args(GeneKind) and request.gene is not None:
         raise click.UsageError(f"--gene does not apply to {request.kind}. Leave it out.")
+    if request.kind not in get_args(GroupKind) and request.by:
+        raise click.UsageError(f"--by does not apply to {request.kind}. Leave it out.")
     if request.kind not in get_args(QuestionKind) and (request.contrast or request.name or request.query):
         raise click.UsageError(f"{request.kind} needs no question. Leave out --contrast, --name and --query.")

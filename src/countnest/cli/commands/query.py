@@ -47,6 +47,8 @@ def query(queries: tuple[str, ...], top: int, out: Path | None, as_json: bool, *
     """Collect the options and answer."""
     request = SavedRequest(query=queries, **arguments)
     check_asked(request)
+    if out is not None and not (request.contrast or request.name or request.query):
+        raise click.UsageError("--out takes the table of the answers. Ask a question: QUERIES, --contrast or --name.")
     from countnest.cli.query import answer_saved  # not before: numpy, pandas and numba take their time
 
     answer_saved(request, top=top, out=out, as_json=as_json)

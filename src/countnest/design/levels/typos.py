@@ -180,7 +180,8 @@ def _missing(samples: Mapping[str, Sequence[object]], variable: str) -> list[str
                       for level in found)  # fmt: skip
     return [
         f"levels of '{variable}' look like missing values and are fitted as groups: {where}. If they are "
-        f"missing, leave these samples out: samples = samples[~samples['{variable}'].isin({found!r})]."
+        "missing, leave these samples out"
+        + advised(f": samples = samples[~samples['{variable}'].isin({found!r})].", ", or their cells empty.")
     ]
 
 

@@ -54,9 +54,10 @@ def needs_mixed(design: Design, fits: Sequence[str]) -> str:
         return ""
     has = f"the design '{design.formula or 'of a matrix'}' has random terms"
     if fits:
-        return (
-            f"{has}, so that there is no fit by DESeq2's method. Queries are answered by the fits that there are: "
-            f"test(fit=...) with {listing(fits)}; cn.gene_estimates(dds, fit=...) has their coefficients."
+        return f"{has}, so that there is no fit by DESeq2's method." + advised(
+            " Queries are answered by the fits that there are: "
+            f"test(fit=...) with {listing(fits)}; cn.gene_estimates(dds, fit=...) has their coefficients.",
+            f" What there is: {listing(fits)}.",
         )
     return f"there is no fit yet: {has}, so fit a mixed model, cn.lmm(dds) of log counts or cn.glmm(dds) of counts."
 
