@@ -32,12 +32,13 @@ def whole_file(path: FilePath) -> Iterator[Path]:
     """
     check_path(path)
     with _as_file_error(path):
-        target = Path(path).expanduser().resolve()
-        if target.is_dir():
+        given = Path(path).expanduser()
+        if given.is_dir():
             raise FileError(f"Cannot write '{path}': it is a folder. Give the name of a file.")
-        if target.exists() and not target.is_file():
-            yield target
+        if given.exists() and not given.is_file():  # a pipe has no path to resolve: /dev/stdout, /dev/fd/63
+            yield given
             return
+        target = given.resolve()
         with draft_folder(target.parent) as hidden:
             draft = hidden / target.name
             yield draft

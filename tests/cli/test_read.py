@@ -73,3 +73,13 @@ def test_a_plain_table_with_such_values_has_notes_and_valid_json(tmp_path, capsy
     assert told["total_counts"] == ["inf", 2.0]
     assert told["notes"][0] == "Labels of rows occur more than once: 'a'."
     assert told["notes"][1].startswith("2 values are missing, infinite or negative, such as inf in the row 'a'")
+
+
+def test_an_output_that_cannot_be_written_is_an_error_without_a_traceback(tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("countnest.cli.read._tell", full)
+    (tmp_path / "x.csv").write_text("gene,S1,S2\na,1,2\nb,3,4\n")
+    done = inside(tmp_path, capsys, monkeypatch, "read", "x.csv")
+    assert (done.returncode, done.stderr) == (1, "error: the output cannot be written: No space left on device\n")

@@ -65,6 +65,16 @@ def test_device_is_written_to_and_not_replaced():
     assert not os.path.isfile(os.devnull)
 
 
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="no names of open files")
+def test_pipe_is_written_to():
+    there, here = os.pipe()
+    with whole_file(f"/dev/fd/{here}") as draft:
+        draft.write_text("through")
+    os.close(here)
+    with os.fdopen(there) as end:
+        assert end.read() == "through"
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [(".", "it is a folder"), ("no/table.csv", "does not exist"), ("file/table.csv", "[Nn]ot a dir")],

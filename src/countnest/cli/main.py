@@ -46,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except click.ClickException as error:
         error.show()
         status = error.exit_code
+    except OSError as error:  # a full disk under the output, or a terminal that is gone
+        click.echo(f"error: the output cannot be written: {error.strerror or error}", err=True)
+        status = _FAILED
     except (KeyboardInterrupt, click.Abort) as stop:
         click.echo("interrupted", err=True)
         status = _SIGNAL + getattr(stop.__cause__, "number", signal.SIGINT)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from countnest.design.formula import parse_formula
 from countnest.design.levels.text import level_text
-from countnest.errors import ContrastError, FormulaError, SamplesError, listing, suggestion
+from countnest.errors import ContrastError, FormulaError, SamplesError, listing, suggestion, warn
 
 __all__ = ["ListedContrast", "check_listed"]
 
@@ -110,6 +110,7 @@ def check_listed(each: ListedContrast, samples: pd.DataFrame, path: object) -> N
             raise SamplesError(
                 f"{where}: the samples have no column '{name}', but have {listing(known, 20)}.{suggestion(name, known)}"
             )
+    _check_excluded(each, samples, where)
     if each.formula is not None:
         try:
             parse_formula(each.formula, samples.columns)
@@ -125,3 +126,21 @@ def check_listed(each: ListedContrast, samples: pd.DataFrame, path: object) -> N
                 f"{where}: no sample has '{level}' in the column '{each.variable}', which has {listing(known, 20)}."
                 + suggestion(level, known)
             )
+
+
+def _check_excluded(each: ListedContrast, samples: pd.DataFrame, where: str) -> None:
+    """Raise if no samples are left; warn if all are."""
+    if each.exclude_column is None:
+        return
+    if not each.kept(samples):
+        raise SamplesError(
+            f"{where}: no sample is left, all have {listing(each.exclude_values)} in the column "
+            f"'{each.exclude_column}'. Correct exclude_samples_values."
+        )
+    there = {level_text(value) for value in samples[each.exclude_column].dropna()}
+    if there.isdisjoint(each.exclude_values):
+        values = listing(each.exclude_values)
+        warn(
+            f"{where}: no sample is left out, because none has {values} in the column '{each.exclude_column}'. Correct "
+            f"exclude_samples_values.{suggestion(each.exclude_values[0], sorted(there))}"
+        )

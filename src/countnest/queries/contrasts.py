@@ -318,7 +318,7 @@ def coefficient_place(design: Design, name: str) -> int:
     for place, column in enumerate(design.columns):
         if name == column or wanted == _plain_name(column):
             return place
-    expected = advised("names should be elements of results_names()", "--name takes one that the design has")
+    expected = advised("names should be elements of results_names()", "the design has none of this name")
     raise ContrastError(
         f"'{name}' is not a coefficient: {expected}."
         f"{_as_levels(design, name) or suggestion(name, design.names)} The coefficients are "

@@ -183,3 +183,12 @@ def test_samples_that_are_left_out_leave_the_model(tmp_path):
         "Intercept", "batch_2_vs_1", "treatment_Treated_vs_Control",
     ]  # fmt: skip
     np.testing.assert_array_equal(found.design.matrix, expected.design.matrix)
+
+
+def test_samples_to_leave_out_that_are_all_or_none_are_named(tmp_path):
+    text = "id,variable,reference,target,exclude_samples_col,exclude_samples_values\na,treatment,Control,Treated,batch,"
+    everything = ";".join(str(value) for value in SAMPLES["batch"].unique())
+    with pytest.raises(SamplesError, match=r"contrast 'a': no sample is left, all have .* in the column 'batch'"):
+        cn.read_contrasts(written(tmp_path, "a.csv", f"{text}{everything}\n"), SAMPLES)
+    with pytest.warns(CountnestWarning, match="contrast 'a': no sample is left out, because none has '99'"):
+        cn.read_contrasts(written(tmp_path, "a.csv", f"{text}99\n"), SAMPLES)
