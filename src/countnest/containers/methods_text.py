@@ -183,7 +183,7 @@ def _test(infos: tuple[ResultsInfo, ...]) -> str:
     info = infos[0]
     by = f"by {_test_name(info)}"
     plural = len(infos) > 1
-    labels = listing([f"'{each.label}'" for each in infos], _LABELS)
+    labels = listing([each.label for each in infos], _LABELS)
     compared = f"The comparison{'s' if plural else ''} {labels} {'were' if plural else 'was'}"
     if info.test == "posterior":
         whose = "their posterior distributions" if plural else "its posterior distribution"
@@ -238,15 +238,20 @@ def _filtering(infos: tuple[ResultsInfo, ...]) -> Iterator[str]:
         yield f"The p-values were filtered and adjusted by the function '{info.filter_fun}'."
         return
     if info.independent_filtering:
-        statistic = "mean normalized count" if info.filter_statistic == "baseMean" else info.filter_statistic
-        cutoffs = sorted({f"{each.filter_threshold:.3g}" for each in infos}, key=float)
-        cutoff = cutoffs[0] if len(cutoffs) == 1 else f"a cutoff of {cutoffs[0]} to {cutoffs[-1]}"
-        yield (
-            f"Genes with a {statistic} below {cutoff} were left out by independent filtering "
-            f"(Bourgon et al. 2010), tuned for a false discovery rate of {info.alpha:g}."
-        )
+        yield f"{_left_out_by_filtering(infos)} (Bourgon et al. 2010), tuned for a false discovery rate of {info.alpha:g}."
     how = _ADJUSTMENTS.get(info.p_adjust, f"by the method '{info.p_adjust}'")
     yield f"P-values were adjusted for multiple testing {how}." if how else "P-values were not adjusted."
+
+
+def _left_out_by_filtering(infos: tuple[ResultsInfo, ...]) -> str:
+    """Say which genes independent filtering left out."""
+    if all(each.filter_theta == 0 for each in infos):
+        return "No gene was left out by independent filtering"
+    statistic = infos[0].filter_statistic
+    name = "mean normalized count" if statistic == "baseMean" else statistic
+    cutoffs = sorted({f"{each.filter_threshold:.3g}" for each in infos}, key=float)
+    cutoff = cutoffs[0] if len(cutoffs) == 1 else f"a cutoff of {cutoffs[0]} to {cutoffs[-1]}"
+    return f"Genes with a {name} below {cutoff} were left out by independent filtering"
 
 
 def _changes(info: ResultsInfo) -> Iterator[str]:

@@ -32,7 +32,7 @@ def test_the_paragraph_of_a_wald_test_has_design_versions_thresholds_and_dois(dd
     for part in (
         f"countnest {cn.__version__}", "400 genes in 7 samples", "~ type + condition", "median of ratios",
         "parametric trend", "Wald tests", "false discovery rate of 0.05", "Benjamini and Hochberg",
-        f"below {res.info.filter_threshold:.3g}", f"above {res.info.cooks_cutoff:.3g}",
+        "No gene was left out by independent filtering", f"above {res.info.cooks_cutoff:.3g}",
         "doi:10.1186/s13059-014-0550-8", "doi:10.1073/pnas.0914005107",
     ):  # fmt: skip
         assert part in text, part
@@ -56,6 +56,9 @@ def test_paragraphs_say_what_differs_between_methods_and_options(dds):
     for words, res in told.items():
         assert words in res.methods().paragraph, (words, res.methods().paragraph)
     assert "independent filtering" not in cn.results(dds, independent_filtering=False).methods().paragraph
+    assert "The comparison 'condition[treated - untreated]' was tested by" in query.test("ql").methods().paragraph
+    filtered = replace(query.test().info, filter_theta=0.2, filter_threshold=4.5)
+    assert "below 4.5 were left out by independent filtering" in methods_text(filtered).paragraph
     assert "Cook's distance above" not in cn.results(dds, cooks_cutoff=False).methods().paragraph
 
 
@@ -122,7 +125,7 @@ def test_several_contrasts_have_one_paragraph_and_a_record_each(tmp_path):
     assert all(f"'{label}'" in paragraph for label in found)
     assert "were tested by Wald tests" in paragraph
     assert paragraph.count("Benjamini and Hochberg (") == paragraph.count("Negative binomial models") == 1
-    first = found[0].info
+    first = replace(found[0].info, filter_theta=0.1)
     other = methods_text(first, replace(first, label="other", filter_threshold=10 * first.filter_threshold))
     assert (
         f"below a cutoff of {first.filter_threshold:.3g} to {10 * first.filter_threshold:.3g} were" in other.paragraph
