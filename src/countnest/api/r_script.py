@@ -12,7 +12,7 @@ from countnest.api.r_refusal import refuse
 from countnest.containers.counts import CountData
 from countnest.containers.table_file import write_table
 from countnest.design.design import Design
-from countnest.errors import ContrastError, OptionError
+from countnest.errors import ContrastError, FileError, OptionError, listing
 from countnest.files import FilePath, check_path, whole_folder
 from countnest.methods.deseq2.fit import DESeq2Fit
 from countnest.methods.edger.fit import EdgeRFit
@@ -56,6 +56,8 @@ def write_r(data: CountData, query: Query, fit: Fit, path: FilePath) -> None:
     ------
     OptionError
         The fit has what the script cannot redo.
+    FileError
+        The folder has files of these names that no earlier call wrote, such as the counts that were read.
     """
     check_path(path)
     files: dict[str, pd.DataFrame] = {
@@ -79,11 +81,28 @@ def write_r(data: CountData, query: Query, fit: Fit, path: FilePath) -> None:
             "Choose another, fit=."
         )
     weights = matrix_lines(query.design.columns, query.labels, query.matrix)
+    _refuse_other_files(Path(path).expanduser(), [*files, SCRIPT])
     with whole_folder(path) as folder:
         for name, table in files.items():
             write_table(table, Path(folder) / name, "")
         script = "\n".join([_READ + lines[0], *weights, *lines[1:]])
         (Path(folder) / SCRIPT).write_text(script, encoding="utf-8")
+
+
+def _refuse_other_files(folder: Path, names: list[str]) -> None:
+    """Raise `FileError` if files of the user would be overwritten: those in a folder without a script of ours."""
+    taken = [name for name in names if (folder / name).exists()]
+    if not taken:
+        return
+    try:
+        begins = (folder / SCRIPT).read_text(encoding="utf-8").split("\n", 1)[0]
+    except (OSError, ValueError):
+        begins = ""
+    if begins != _READ.split("\n", 1)[0]:
+        raise FileError(
+            f"'{folder}' holds {listing(taken)}, which would be overwritten, and no {SCRIPT} that was written before. "
+            "Give another folder for the R script."
+        )
 
 
 def _deseq2(fit: DESeq2Fit, files: dict[str, pd.DataFrame]) -> list[str]:

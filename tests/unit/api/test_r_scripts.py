@@ -132,3 +132,14 @@ def test_what_a_script_cannot_redo_is_refused_by_name(dds, tmp_path):
     with pytest.raises(cn.errors.ContrastError, match="another data set"):
         dds.to_r(tmp_path / "a", cn.make_example_dataset(n=20, m=6).contrast("condition_B_vs_A"))
     assert not (tmp_path / "a").exists()
+
+
+def test_files_of_others_are_not_overwritten(dds, tmp_path):
+    (tmp_path / "counts.csv").write_text("mine")
+    with pytest.raises(cn.errors.FileError, match=r"holds 'counts\.csv', which would be overwritten"):
+        dds.to_r(tmp_path, dds.effect("condition"))
+    assert [path.name for path in tmp_path.iterdir()] == ["counts.csv"]
+    assert (tmp_path / "counts.csv").read_text() == "mine"
+    for _ in range(2):  # a folder of an earlier call is written again
+        dds.to_r(tmp_path / "own", dds.effect("condition"))
+    assert (tmp_path / "own" / "analysis.R").exists()
