@@ -40,6 +40,7 @@ from countnest.options import check_flags, check_option, names_given
 from countnest.progress import progress
 from countnest.signature import checked_arguments
 from countnest.simulate.argument import whole_number
+from countnest.stats.dispersion.trend import FewDispersionsError, FlatDispersionsError, TrendFitError
 
 __all__ = ["CellTypeTest", "by_cell_type"]
 
@@ -48,7 +49,10 @@ Question = str | Sequence[Any] | Callable[[Any], Results | ResultsSet] | None
 Fitter = Callable[[Any], Any]
 
 # What a cell type may lack; anything else is wrong with the call.
-_LACKING = (ContrastError, CountsError, DesignError, NormalizationError, SamplesError, StratumError)
+_LACKING = (
+    ContrastError, CountsError, DesignError, FewDispersionsError, FlatDispersionsError, NormalizationError,
+    SamplesError, StratumError, TrendFitError,
+)  # fmt: skip
 
 
 @checked_arguments

@@ -55,6 +55,7 @@ __all__ = ["SETTABLE", "CountDataSet", "require_data_set"]
 
 # What to do instead of an edit of a copy.
 SETTABLE = "take a copy to work with, dds.{0}.copy(), or set the whole of it, dds.{0} = {1}."
+_NO_FACTORS = " Fits by other methods leave none; their estimates by gene are cn.gene_estimates(dds, fit=)."
 
 
 @checked_methods
@@ -332,7 +333,7 @@ class CountDataSet(Described, Handling, QueryMethods, Answering):
             if self._given is None:
                 raise MissingStepError(
                     "there are no size factors yet: call deseq(), or estimate_size_factors(), or set size_factors."
-                    + self._instead()
+                    + (_NO_FACTORS if self._fits else "")
                 )
             self._state = self._normalize("ratio", self._engine_aside())
         return self._state

@@ -15,6 +15,7 @@ from countnest.design.design import Design
 from countnest.errors import FileError, NormalizationError, OptionError, suggestion
 from countnest.files import FilePath, check_path, whole_file
 from countnest.io.optional import optional_library
+from countnest.options import names_given
 from countnest.remedies import advised
 from countnest.signature import checked_arguments
 
@@ -113,7 +114,7 @@ def _check_ending(path: FilePath) -> None:
 
 
 def _checked_groups(dds: DESeqDataSet, group: str | Sequence[str]) -> tuple[str, ...]:
-    names = (group,) if isinstance(group, str) else tuple(group)
+    names = tuple(names_given("group", group))
     for name in names:
         if name not in dds.samples:
             raise OptionError(

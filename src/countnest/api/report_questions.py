@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -64,11 +64,18 @@ def _named(questions: object) -> Iterator[tuple[str | None, object]]:
             if not isinstance(name, str) or not name.strip():
                 raise OptionError(f"questions: {name!r} cannot be the name of a question; give text.")
             yield name, question
-    elif isinstance(questions, list):
+    elif isinstance(questions, list) or _are_answers(questions):
         for question in questions:
             yield None, question
     else:
         yield None, questions
+
+
+def _are_answers(questions: object) -> TypeGuard[tuple[object, ...]]:
+    """Return whether a tuple is several questions, of tables or queries, rather than one contrast."""
+    return isinstance(questions, tuple) and any(
+        isinstance(each, (Results, ResultsSet, BoundQuery)) for each in questions
+    )
 
 
 def _answer(dds: DESeqDataSet, question: object, fit: str | None, alpha: float) -> _Answer:
@@ -123,6 +130,6 @@ def _shown(name: str | None, question: object) -> str:
         return f"'{name}'"
     if isinstance(question, Results):
         return f"'{question.info.label}'"
-    if isinstance(question, (str, tuple)):
+    if isinstance(question, (str, tuple)) and not _are_answers(question):
         return repr(question)
     return "of the default comparison" if question is None else f"given as {kind_of(question)}"

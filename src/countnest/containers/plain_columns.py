@@ -45,7 +45,7 @@ def plain_names(names: Iterable[object], what: str) -> list[str]:
     given, made = list(names), list[str]()
     for name in given:
         plain = str(name).replace(_SLASH, "|")
-        plain = "index" if plain == _INDEX else plain
+        plain = {_INDEX: "index", "": "_", ".": "_"}.get(plain, plain)
         while plain in made:
             plain += "_"
         made.append(plain)

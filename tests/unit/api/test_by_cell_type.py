@@ -264,3 +264,15 @@ def test_a_type_without_size_factors_is_left_out_and_poscounts_takes_it(bulk):
         "NK",
         "T",
     ]
+
+
+def test_a_type_without_a_trend_of_dispersions_is_left_out_and_named(bulk):
+    kept = bulk[bulk.obs["cell_type"] != "lone"].copy()
+    thin = (kept.obs["cell_type"] == "NK").to_numpy()
+    counts = np.asarray(kept.X).copy()
+    counts[thin] = 20 + np.arange(8)[:, None] % 2
+    kept.X = counts
+    with pytest.warns(CountnestWarning, match="1 cell type left out: 'NK': .*dispersion"):
+        assert list(asked(kept)) == ["B", "T"]
+    with pytest.raises(SamplesError, match="no cell type can be tested: 'NK': .*dispersion"):
+        asked(kept[thin])

@@ -70,6 +70,7 @@ def test_questions_come_in_every_form(dds, tmp_path):
         ("group[c - b]", ["group[c - b]"]),
         ("group_b_vs_a", ["group b vs a"]),
         (dds.effect("group", levels=("c", "b")), ["group[c - b]"]),
+        ((one, dds.effect("group", levels=("c", "b"))), ["group b vs a", "group[c - b]"]),
         ([one, ("group", "c", "a"), one], ["group b vs a", "group c vs a", "group b vs a (2)"]),
         ({"first": one, "all": several, "any": dds.query("joint(group[pairwise])")},
          ["first", *(f"all: {label}" for label in several), "any"]),
@@ -125,6 +126,8 @@ def test_wrong_arguments_are_named_and_leave_the_file_as_it_was(dds, tmp_path):
         cn.report(dds, None, tmp_path / "none" / "r.html")
     for wrong, message in (
         ({"group": "grup"}, "no column 'grup'. Did you mean 'group'"),
+        ({"group": 3}, "group=3 cannot be used; give a name"),
+        ({"group": {"group"}}, "is a set, which has no order"),
         ({"title": 5}, "title=5 must be text"),
         ({"fit": "edger"}, "fit"),
         ({"alpha": 2}, "alpha=2"),

@@ -111,6 +111,9 @@ def test_names_that_files_do_not_take_are_changed_with_a_warning():
         made = cn.to_anndata(plain)
     plain.samples = sheet
     assert list(made.obs)[-3:] == ["a|b", "a|b_", "sizeFactor"]
+    nameless = cn.DESeqDataSet(counts, sheet.assign(**{"": 1.0, ".": 2.0}), design="~ group", quiet=True)
+    with pytest.warns(CountnestWarning, match="' -> _', '. -> __'"):
+        assert list(cn.to_anndata(nameless).obs)[-2:] == ["_", "__"]
     with pytest.warns(CountnestWarning, match="tables of results are renamed.*'b / a -> b"):
         assert "b | a" in cn.to_anndata(plain, {"b / a": res}).varm
 
