@@ -274,5 +274,5 @@ def test_a_type_without_a_trend_of_dispersions_is_left_out_and_named(bulk):
     kept.X = counts
     with pytest.warns(CountnestWarning, match="1 cell type left out: 'NK': .*dispersion"):
         assert list(asked(kept)) == ["B", "T"]
-    with pytest.raises(SamplesError, match="no cell type can be tested: 'NK': .*dispersion"):
+    with pytest.raises(SamplesError, match=r"no cell type can be tested: 'NK': .*dispersion"):
         asked(kept[thin])

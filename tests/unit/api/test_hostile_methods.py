@@ -42,7 +42,7 @@ def test_a_question_without_a_fit_of_deseq2_names_the_other_fits():
     dds = cn.limma(study(), quiet=True)
     with pytest.raises(MissingStepError, match="Or choose a fit that there is, fit='limma'"):
         dds.effect("group").test()
-    with pytest.raises(MissingStepError, match="no size factors yet: .* Fits by other methods leave none"):
+    with pytest.raises(MissingStepError, match=r"no size factors yet: .* Fits by other methods leave none"):
         cn.plot_quantiles(dds, fit="limma")
     with pytest.raises(OptionError, match="ids='symbol' is no column: nothing is known of the genes"):
         cn.camera(dds.effect("group"), {"set": ["g1"]}, fit="limma", ids="symbol")
