@@ -238,7 +238,8 @@ def _filtering(infos: tuple[ResultsInfo, ...]) -> Iterator[str]:
         yield f"The p-values were filtered and adjusted by the function '{info.filter_fun}'."
         return
     if info.independent_filtering:
-        yield f"{_left_out_by_filtering(infos)} (Bourgon et al. 2010), tuned for a false discovery rate of {info.alpha:g}."
+        left_out = _left_out_by_filtering(infos)
+        yield f"{left_out} (Bourgon et al. 2010), tuned for a false discovery rate of {info.alpha:g}."
     how = _ADJUSTMENTS.get(info.p_adjust, f"by the method '{info.p_adjust}'")
     yield f"P-values were adjusted for multiple testing {how}." if how else "P-values were not adjusted."
 
