@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from countnest.errors import FileError
 from countnest.files import FilePath
+from countnest.io.by_products import refuse_by_product
 from countnest.io.text import unpacked
 
 __all__ = ["Binary", "Program", "binary_kind", "program_of", "require_program", "tenx_matrix"]
@@ -54,12 +55,13 @@ _NAMES_OF_R = (".rds", ".rda", ".rdata")
 _MATRIX = ("matrix.mtx.gz", "matrix.mtx")
 
 
-def program_of(text: str, *, one_sample: bool = False) -> Program:
-    """Return the program that wrote a text file; "table" where none is recognised.
+def program_of(text: str, path: FilePath, *, one_sample: bool = False) -> Program:
+    """Return the program that wrote a text file of counts; "table" where none is recognised.
 
     `one_sample`: the file is of one sample, so that lines of a label and a whole number without a header are those of
-    htseq-count.
+    htseq-count. `FileError` for a summary or a log of a program; the message has the file of counts.
     """
+    refuse_by_product(text, path)
     header = next((line for line in text[:100_000].split("\n") if line.strip() and not line.startswith("#")), "")
     fields = [field.strip().strip('"') for field in header.split("\t")]
     for names, program in _HEADERS.items():
@@ -77,7 +79,7 @@ def program_of(text: str, *, one_sample: bool = False) -> Program:
 
 def require_program(text: str, path: FilePath, *wanted: Program) -> Program:
     """Return the program that wrote a file of one sample; `FileError` if it is not one of those wanted."""
-    found = program_of(text, one_sample=True)
+    found = program_of(text, path, one_sample=True)
     if found not in wanted:
         if not text.strip():
             raise FileError(f"'{path}' is empty, and should be {_WORDS[wanted[0]]}.")

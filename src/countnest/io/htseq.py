@@ -108,7 +108,7 @@ def htseq_counts(path: FilePath) -> SampleCounts:
     counts: list[int] = []
     several = True
     text = file_text(path)
-    if program_of(text) not in _KNOWN_HERE:
+    if program_of(text, path) not in _KNOWN_HERE:
         require_program(text, path, "htseq-count")
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():

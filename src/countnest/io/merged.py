@@ -124,7 +124,7 @@ def _made(path: FilePath) -> CountsFromAbundance:
 def _parts(path: FilePath) -> tuple[Program, pd.DataFrame, pd.DataFrame]:
     """Return the program, the annotation of the genes, and the numbers of a table."""
     text = file_text(path)
-    program = program_of(text)
+    program = program_of(text, path)
     if program == "merged transcripts":
         raise FileError(
             f"'{path}' has counts of transcripts, and this package compares genes: give the table of genes beside it, "

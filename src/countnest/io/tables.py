@@ -120,7 +120,7 @@ def read_counts(
     files = named_paths(path)
     first = next(iter(files.values()))
     if not isinstance(path, (str, os.PathLike)):
-        return _of_program(program_of(file_text(first), one_sample=True), files, options)
+        return _of_program(program_of(file_text(first), first, one_sample=True), files, options)
     if tenx_matrix(path) is not None:
         _refuse_options(options, "a folder of Cell Ranger")
         return tenx_table(path)
@@ -129,7 +129,7 @@ def read_counts(
     if found is not None:
         return found
     text = text_of(data, path)
-    program = program_of(text)
+    program = program_of(text, path)
     if program != "table":
         return _of_program(program, files, options)
     _refuse_options(options, "a plain table")

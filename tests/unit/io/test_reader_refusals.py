@@ -36,6 +36,43 @@ def test_files_of_different_programs_are_named():
         )
 
 
+SUMMARY = "Status\tbam/S1.bam\tbam/S2.bam\nAssigned\t90\t80\nUnassigned_Unmapped\t1\t2\n"
+LOG = "                                 Started job on |\tNov 28 10:00:00\n"
+JUNCTIONS = "chr1\t14830\t14969\t2\t2\t1\t3\t8\t38\n"
+STAR_COUNTS = "S1.ReadsPerGene.out.tab"
+SALMON = '{\n    "salmon_version": "1.10.1"\n}\n'
+LIBRARY = '{\n    "read_files": [],\n    "expected_format": "IU"\n}\n'
+KALLISTO = '{\n\t"n_targets": 7,\n\t"kallisto_version": "0.46.1"\n}\n'
+BY_PRODUCTS = {
+    "counts.txt.summary": (SUMMARY, "counts.txt'", cn.read_featurecounts),
+    "fc_summary.tsv": (SUMMARY, "the table that featureCounts wrote beside it", cn.read_featurecounts),
+    "S1.Log.final.out": (LOG, STAR_COUNTS, cn.read_star),
+    "S1.SJ.out.tab": (JUNCTIONS, STAR_COUNTS, cn.read_star),
+    "S1/aux_info/meta_info.json": (SALMON, "S1/quant.sf'", cn.read_quantified),
+    "S1/lib_format_counts.json": (
+        '{\n "read_files": [],\n "expected_format": "IU"\n}\n',
+        "S1/quant.sf'",
+        cn.read_quantified,
+    ),
+    "S1/run_info.json": (
+        '{\n\t"n_targets": 7,\n\t"kallisto_version": "0.46.1"\n}\n',
+        "S1/abundance.tsv'",
+        cn.read_quantified,
+    ),
+}
+
+
+@each(("name", "case"), BY_PRODUCTS.items())
+def test_a_summary_or_a_log_is_refused_with_the_file_of_counts(tmp_path, name, case):
+    text, instead, reader = case
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    for given, read in ((path, cn.read_counts), ([path, "other"], cn.read_counts), (path, reader)):
+        with refused(FileError, f"{path}' is ", "no counts of genes", instead, "pattern"):
+            read(given)
+
+
 def test_a_line_that_is_cut_off_is_named(tmp_path):
     star = copy("star/reverse/S2.ReadsPerGene.out.tab", tmp_path / "S2.tab", lambda text: text[:-5])
     with refused(FileError, "S2.tab': line 8", "three whole numbers", "incomplete"):
