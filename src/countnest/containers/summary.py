@@ -150,16 +150,20 @@ class Summary:
         return lines
 
     def _missing_lines(self, outliers: int, low_counts: int) -> list[str]:
-        """Return the numbers of genes without an adjusted p-value, by the reason, with footnotes."""
-        notes = [self._filter_note()] if self.sought_low_counts else []
+        """Return the numbers of genes without an adjusted p-value, by the reason; footnotes explain those above 0."""
+        lines: list[str] = []
+        notes: list[str] = []
         if self.sought_outliers:
             cutoff = f" {option('cooks_cutoff')}" if self.outlier_rule == "cooks" else ""
-            notes = [_OUTLIER_NOTES[self.outlier_rule] + cutoff, *notes]
-        filtered = "low counts" if self.filter_statistic == "baseMean" else "filtered"
-        lines = [self._line(f"{filtered} [{len(notes)}]", low_counts), self._filter_line()]
+            notes += [_OUTLIER_NOTES[self.outlier_rule] + cutoff] if outliers else []
+            lines.append(self._line("outliers [1]" if outliers else "outliers", outliers))
+        if self.sought_low_counts:
+            filtered = "low counts" if self.filter_statistic == "baseMean" else "filtered"
+            notes += [self._filter_note()] if low_counts else []
+            lines.append(self._line(f"{filtered} [{len(notes)}]" if low_counts else filtered, low_counts))
+            lines += [self._filter_line()] if low_counts or self.filter_fun is not None else []
         return [
-            *([self._line("outliers [1]", outliers)] if self.sought_outliers else []),
-            *(lines if self.sought_low_counts else []),
+            *lines,
             *([self._line("not estimated", self.not_estimated)] if self.not_estimated else []),
             *([self._line("at the bound", self.at_bound)] if self.at_bound else []),
             *(f"[{number}] {note}" for number, note in enumerate(notes, 1)),

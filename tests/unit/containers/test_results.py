@@ -276,6 +276,19 @@ def test_p_values_decide_where_both_are(shrunken):
 # ---- why there is no p-value ----
 
 
+def test_reasons_of_no_gene_have_no_footnote_and_no_cutoff(table, info):
+    def lines(left_out):
+        return str(summarize(table.drop(index=left_out), info)).splitlines()[4:]
+
+    of = {word: list(table.index[table["padj_reason"] == word]) for word in ("outlier", "low_count")}
+    assert lines(of["outlier"] + of["low_count"]) == ["outliers           : 0, 0%", "low counts         : 0, 0%"]
+    no_outlier, no_low_count = lines(of["outlier"]), lines(of["low_count"])
+    assert no_outlier[:3] == ["outliers           : 0, 0%", "low counts [1]     : 1, 20%", "(mean count < 5)"]
+    assert no_outlier[3].startswith("[1] counts too low")
+    assert no_low_count[:2] == ["outliers [1]       : 1, 20%", "low counts         : 0, 0%"]
+    assert no_low_count[2].startswith("[1] one sample")
+
+
 def test_genes_that_are_not_estimated_are_no_outliers(table, info):
     table.loc["unweighted"] = (40.0, NAN, NAN, NAN, NAN, NAN, "not_estimated")
     summary = summarize(table, info)
