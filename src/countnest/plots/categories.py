@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from countnest.arrays import FloatArray
-from countnest.plots.figure import PALETTE, figure_of
+from countnest.plots.figure import PALETTE, width_of
 
 __all__ = ["GroupAxis", "colour_of", "legend_shape", "shortened"]
 
@@ -62,7 +62,7 @@ class GroupAxis:
 
     def write(self, ax: Axes, places: FloatArray, *, is_new: bool) -> None:
         """Write the names below their places; `is_new`: into a figure of this size."""
-        if self.is_level(None if is_new else _width(ax)):
+        if self.is_level(None if is_new else width_of(ax)):
             ax.set_xticks(places, list(self.names))
         else:
             self.write_slanted(ax, places)
@@ -87,15 +87,11 @@ def colour_of(place: int) -> str:
     return PALETTE[place % len(PALETTE)]
 
 
-def legend_shape(ax: Axes) -> tuple[int, int]:
-    """Return columns and rows of a legend above the axes that is no wider than they are."""
+def legend_shape(ax: Axes, width: float | None = None) -> tuple[int, int]:
+    """Return columns and rows of a legend above the axes that is no wider than they are, or than so many inches."""
+    width = width_of(ax) if width is None else width
     widths = np.array([_LETTER * len(str(text)) + _KEY for text in ax.get_legend_handles_labels()[1]])
     for columns in range(len(widths), 1, -1):
-        if sum(part.max() for part in np.array_split(widths, columns)) <= _width(ax) + _MORE:
+        if sum(part.max() for part in np.array_split(widths, columns)) <= width + _MORE:
             return columns, -(-len(widths) // columns)
     return 1, len(widths)
-
-
-def _width(ax: Axes) -> float:
-    """Return the width of axes in inches."""
-    return float(np.diff(ax.get_position().intervalx)[0] * figure_of(ax).get_figwidth())

@@ -132,12 +132,15 @@ def _row(part: Results, label: str, gene: str, alpha: float | None) -> tuple[flo
 
 def _drawn(data: pd.DataFrame, title: str, first: Results, ax: Axes | None) -> Figure:
     from countnest.plots.figure import INK, caption, figure_of, frame, new_axes
+    from countnest.plots.labels import row_names
 
-    ax = new_axes(6.8, 1.3 + 0.32 * max(len(data), 3)) if ax is None else ax
+    names, width, lines = row_names([str(name) for name in data.index], ax)
+    if ax is None:
+        ax = new_axes(max(6.8, 5.2 + width), 1.3 + max(0.32, 0.1 + 0.17 * lines) * max(len(data), 3))
     ax.axvline(0.0, color=INK, linewidth=0.8, zorder=1.5)
     place = np.arange(len(data), dtype=np.float64)
     _intervals(ax, data, place)
-    ax.set_yticks(place, list(data.index))
+    ax.set_yticks(place, names, fontsize="small" if lines > 1 else None)
     ax.set_ylim(len(data) - 0.4, -0.6)
     shown = data[["log2FoldChange", "low", "high"]].to_numpy(np.float64)
     if not np.isfinite(shown).any():

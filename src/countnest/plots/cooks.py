@@ -27,7 +27,7 @@ _QUANTILES: Final = (0.01, 0.25, 0.5, 0.75, 0.99)
 _COLUMNS: Final = ("low", "q1", "median", "q3", "high", "largest")
 _SMALLEST: Final = 1e-12  # of distances that are drawn
 _LONGEST: Final = 48  # characters of a name
-_KEYS: Final = 4  # colours that are explained in one line
+_AXES: Final = 4.6  # inches of the axes of a new figure
 # Inches of a row, of all rows at most, and of a row at least whose name is written.
 _ROW, _HIGHEST, _READABLE = 0.2, 12.0, 0.066
 
@@ -156,13 +156,15 @@ def _data(cooks: pd.DataFrame, n: int, p: int) -> pd.DataFrame:
 
 
 def _drawn(data: pd.DataFrame, groups: pd.DataFrame, ax: Axes | None) -> Figure:
+    from countnest.plots.categories import legend_shape
     from countnest.plots.figure import INK, caption, figure_of, frame, legend_above, new_axes
     from countnest.plots.labels import short_names
 
     names, bars = short_names([str(sample) for sample in data.index], _LONGEST), bars_of(groups)
     keys = bars[0].keys if bars else ()
     height = min(max(len(data), 4) * _ROW, _HIGHEST)
-    is_named = len(data) * _READABLE <= height or ax is not None
+    is_new = ax is None
+    is_named = len(data) * _READABLE <= height or not is_new
     ax = new_axes(5.6 + 0.066 * is_named * max(map(len, names)), 1.6 + height) if ax is None else ax
     ax.set_xlabel("Cook's distance", color=INK)
     _draw_boxes(ax, data, bars)
@@ -173,10 +175,11 @@ def _drawn(data: pd.DataFrame, groups: pd.DataFrame, ax: Axes | None) -> Figure:
     if np.isfinite(cutoff):
         _draw_cutoff(ax, cutoff, data["above"].tolist() if is_named else [], size)
     frame(ax, "x")
+    columns, rows = legend_shape(ax, _AXES if is_new else None) if keys else (1, 0)
     if keys:
-        legend_above(ax, columns=_KEYS)
+        legend_above(ax, columns=columns)
     what = f", by {groups.columns[0]}" if keys else ""
-    caption(ax, f"Cook's distances of {data.attrs['genes']:,} genes{what}", pad=8.0 + 15.0 * -(-len(keys) // _KEYS))
+    caption(ax, f"Cook's distances of {data.attrs['genes']:,} genes{what}", pad=8.0 + 15.0 * rows)
     return figure_of(ax)
 
 

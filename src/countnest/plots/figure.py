@@ -29,6 +29,7 @@ __all__ = [
     "points",
     "rings",
     "style",
+    "width_of",
 ]
 
 # From the colour-blind-safe palette of Okabe and Ito, with two greys.
@@ -143,8 +144,13 @@ def legend_above(ax: Axes, columns: int) -> None:
 
 
 def caption(ax: Axes, title: str, pad: float = 24.0) -> None:
-    """Write the title at the left, above the legend."""
-    ax.set_title(title, loc="left", pad=pad, color=INK, fontweight="bold", fontsize="medium")
+    """Write the title at the left, above the legend; at the border of the figure, it goes on in a line above."""
+    ax.set_title(title, loc="left", pad=pad, color=INK, fontweight="bold", fontsize="medium", wrap=True)
+
+
+def width_of(ax: Axes) -> float:
+    """Return the width of axes in inches, before names and titles take their places."""
+    return float(np.diff(ax.get_position().intervalx)[0] * figure_of(ax).get_figwidth())
 
 
 def figure_of(ax: Axes) -> Figure:

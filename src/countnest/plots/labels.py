@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 
 from countnest.arrays import BoolArray, FloatArray, as_float
-from countnest.plots.figure import INK, figure_of
+from countnest.plots.figure import INK, figure_of, width_of
 
-__all__ = ["short_names", "write_names"]
+__all__ = ["row_names", "short_names", "write_names"]
 
 # Where a name may stand: in these directions from its point, at these distances (points of 1/72 inch).
 _DIRECTIONS = np.deg2rad(np.arange(0.0, 360.0, 30.0) + 15.0)
@@ -24,6 +25,8 @@ _GAP = 1.5  # between two names, points
 _BLOCKED, _HIDDEN, _FAR = 1000.0, 1.0, 0.25
 _LARGE_HIDDEN = 40.0
 _MOST = 4000  # of the points that names avoid
+# Of names in front of rows: inches of a character, characters of a line, and the part of given axes that they may take.
+_CHARACTER, _LINE, _SHARE = 0.078, (16, 52), 0.5
 
 
 def short_names(names: Sequence[str], most: int) -> list[str]:
@@ -31,6 +34,40 @@ def short_names(names: Sequence[str], most: int) -> list[str]:
     half = (most - 1) // 2
     short = [name if len(name) <= most else f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}" for name in names]
     return short if len(set(short)) == len(set(names)) else list(names)
+
+
+def row_names(names: Sequence[str], ax: Axes | None = None) -> tuple[list[str], float, int]:
+    """Return the names of rows in lines, with the inches that they need and the most lines of one.
+
+    Nothing is left out, as the names of comparisons often differ in the middle alone. Lines end at spaces, and within
+    words that are longer than a line behind a bracket, a comma, a colon or an underscore.
+
+    Parameters
+    ----------
+    names
+        One for each row.
+    ax
+        Axes of a given size; None: the figure becomes as wide as is needed.
+    """
+    least, most = _LINE
+    most = most if ax is None else int(np.clip(_SHARE * width_of(ax) / _CHARACTER, least, most))
+    lines = [_lines(name, most) for name in names]
+    longest = max((len(line) for each in lines for line in each), default=0)
+    return ["\n".join(each) for each in lines], _CHARACTER * longest, max(map(len, lines), default=1)
+
+
+def _lines(name: str, most: int) -> list[str]:
+    """Return a name in lines of at most so many characters."""
+    if len(name) <= most:
+        return [name]
+    lines = [""]
+    for word in re.findall(r"\S+\s*", name.replace(" - ", " -\N{NO-BREAK SPACE}")):
+        pieces = [word] if len(word.rstrip()) <= most else re.findall(r"[^\[(,:_]*[\[(,:_]?", word)
+        for piece in (part[at : at + most] for part in pieces for at in range(0, len(part), most)):
+            if lines[-1] and len((lines[-1] + piece).rstrip()) > most:
+                lines.append("")
+            lines[-1] += piece
+    return [line.rstrip().replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def write_names(

@@ -30,7 +30,7 @@ _ERRORS: Final = 4.0
 _RATIO: Final = 1.15
 _SPREAD: Final = "the test is cautious, or a hidden factor or swapped samples spread the groups"
 _OF_THRESHOLD: Final = "a test against a threshold: level only for changes of its size"
-_LINE, _SHORT_LINE = 80, 64  # characters of a title, and of a line in the figure
+_SHORT_LINE = 64  # characters of a line in the figure
 
 
 @overload
@@ -201,7 +201,7 @@ def _drawn(data: pd.DataFrame, title: str, ax: Axes | None) -> Figure:
     ax.set_xlabel("p-value", color=INK)
     ax.set_ylabel("genes", color=INK)
     frame(ax, "y")
-    caption(ax, fill(title, _LINE))
+    caption(ax, title)
     legend_above(ax, columns=4)
     ax.text(
         0.98, 0.97, _words(verdict, data.attrs["reading"]), transform=ax.transAxes, ha="right", va="top", color=INK,

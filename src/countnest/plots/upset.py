@@ -161,21 +161,20 @@ def _hits(part: Results, name: str, alpha: float | None, direction: Direction) -
 
 def _drawn(data: pd.DataFrame, most: int, direction: Direction, ax: Axes | None) -> Figure:
     from countnest.plots.figure import INK, caption, figure_of, new_axes
+    from countnest.plots.labels import row_names
 
     members: pd.DataFrame = data.attrs["members"]
     shown, n = data.iloc[:most], members.shape[1]
+    sizes = members.to_numpy(np.bool_).sum(axis=0).tolist()
+    names, width, lines = row_names([f"{name}  {size:,}" for name, size in zip(members, sizes, strict=True)], ax)
+    rows = n * max(1.0, 0.3 + 0.6 * lines)  # as high as a row of one line
     if ax is None:
-        ax = new_axes(3.0 + 0.34 * max(len(shown), 8), 2.8 + 0.26 * n)
-    part = min(_MATRIX, n / (n + 9.0))
+        ax = new_axes(max(3.0, 0.9 + width) + 0.34 * max(len(shown), 8), 2.8 + 0.26 * rows)
+    part = min(_MATRIX, rows / (rows + 9.0))
     bars, matrix = ax.inset_axes((0.0, part + 0.02, 1.0, 0.98 - part)), ax.inset_axes((0.0, 0.0, 1.0, part))
     ax.set_axis_off()
     _bars(bars, shown["genes"].to_numpy())
-    sizes = members.to_numpy(np.bool_).sum(axis=0).tolist()
-    _matrix(
-        matrix,
-        shown.iloc[:, :n].to_numpy(np.bool_),
-        [f"{name}  {size:,}" for name, size in zip(members, sizes, strict=True)],
-    )
+    _matrix(matrix, shown.iloc[:, :n].to_numpy(np.bool_), names)
     left = data["genes"].iloc[most:]
     if len(left):
         matrix.set_xlabel(f"{counted(int(left.sum()), 'gene')} in {len(left):,} smaller groups: not shown", color=INK)

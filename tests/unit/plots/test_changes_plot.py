@@ -1,6 +1,9 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from scipy.special import stdtrit
 
 import countnest as cn
@@ -64,3 +67,27 @@ def test_what_cannot_be_drawn_is_refused():
     ):
         with pytest.raises(OptionError, match=words):
             cn.plot_changes(found, gene)
+
+
+def test_long_names_of_rows_are_written_whole_and_stay_in_the_figure(tmp_path):
+    levels = (
+        "dexamethasone_100nM_24h_treatment",
+        "mifepristone_RU486_plus_dex_24h",
+        "vehicle_control_DMSO_0.1_percent",
+    )
+    names = [f"treatment_group[{one} - {other}]" for one in levels for other in levels if one != other]
+    names.append("one_word_" * 20)
+    found = ResultsSet({name: part(1.0, lfcSE=0.5) for name in names})
+    for figure, ax in (
+        (changes := cn.plot_changes(found, "g1"), changes.axes[0]),
+        (upset := cn.plot_upset(found), upset.axes[0].child_axes[1]),
+    ):
+        figure.savefig(tmp_path / "figure.png")
+        labels = ax.get_yticklabels()
+        for label, name in zip(labels, names, strict=True):
+            assert label.get_text().replace("\n", "").replace(" ", "").startswith(name.replace(" ", ""))
+            assert max(map(len, label.get_text().split("\n"))) <= 52
+            assert label.get_window_extent().x0 >= 0.0
+        boxes = [label.get_window_extent() for label in labels]
+        assert all(above.y0 > below.y1 for above, below in itertools.pairwise(boxes))
+    cn.plot_changes(found, "g1", ax=Figure(layout="constrained").add_subplot()).savefig(tmp_path / "given.png")

@@ -4,6 +4,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+import countnest as cn
 from countnest.containers.info import ResultsInfo
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
@@ -208,3 +209,20 @@ def test_limits_reach_the_genes_that_are_named():
     assert plain < 4.0
     assert named.axes[0].texts[0].xy[1] == 4.5
     assert named.axes[0].get_ylim()[1] > 4.5
+
+
+def test_titles_stay_in_the_figure():
+    label = "treatment_group dexamethasone_100nM_24h_treatment vs vehicle_control_DMSO_0.1_percent and so on"
+    table = pd.DataFrame(
+        {"baseMean": 10.0, "log2FoldChange": [1.0, -1.0], "pvalue": [0.01, 0.5], "padj": [0.02, 0.5]},
+        index=["g1", "g2"],
+    )
+    res = Results(table, ResultsInfo(label=label))
+    for figure in (cn.plot_ma(res), cn.plot_volcano(res), cn.plot_pvalues(res), cn.compare(res, res).plot()):
+        figure.draw_without_rendering()
+        ax = figure.axes[0]
+        title = next(text for text in ax.get_children() if getattr(text, "get_text", str)() == ax.get_title(loc="left"))
+        assert ax.get_title(loc="left").startswith("treatment_group")
+        box = title.get_window_extent()
+        assert box.x1 <= figure.bbox.x1
+        assert box.y1 <= figure.bbox.y1

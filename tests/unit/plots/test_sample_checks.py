@@ -131,6 +131,26 @@ def test_boxes_of_many_samples_fit_a_page():
     assert len(figure.axes[0].get_yticklabels()) == 0
 
 
+def test_the_legend_of_long_levels_stays_in_the_figure_of_cooks_distances():
+    cooks = pd.DataFrame(
+        np.random.default_rng(1).chisquare(1, (50, 6)), columns=[f"{'long_name_' * 4}{k}" for k in range(6)]
+    )
+    data = cn.plots.cooks._data(cooks, 6, 3)
+    levels = [
+        "vehicle_control_DMSO_0.1_percent",
+        "dexamethasone_100nM_24h_treatment",
+        "mifepristone_RU486_plus_dex_24h",
+    ]
+    figure = cn.plots.cooks._drawn(data, pd.DataFrame({"treatment": levels * 2}, index=data.index), None)
+    figure.draw_without_rendering()
+    assert sorted(legend(figure)) == sorted(levels)
+    ax = figure.axes[0]
+    for part in (ax.get_legend(), ax.xaxis.label):
+        assert part.get_window_extent().x1 <= figure.bbox.x1
+    title = next(text for text in ax.get_children() if getattr(text, "get_text", str)() == ax.get_title(loc="left"))
+    assert ax.get_legend().get_window_extent().y1 <= title.get_window_extent().y0 + 2.0
+
+
 def test_designs_without_residual_degrees_of_freedom_have_no_cutoff(tmp_path):
     example = cn.make_example_dataset(n=300, m=4, seed=3)
     sheet = example.samples.assign(who=[*"abcd"])
