@@ -93,6 +93,56 @@ def test_each_contrast_has_its_own_model(here, study, capsys, monkeypatch):
     for name in IDS:
         assert f"contrast: {name}\n" in done.stdout
         assert f"  {name}.results.csv" in done.stdout
+    listed = done.stdout.split("results in out\n")[1].splitlines()
+    texts = {"fold changes and p-values by gene", "counts divided by the factors", "fold changes against mean counts"}
+    assert len({line.index(text) for line in listed for text in texts if text in line}) == 1, listed
+    assert "\n\n\n" not in done.stdout
+
+
+SAME = """
+contrasts:
+  - {id: levels, comparison: [group, B, A], blocking_factors: [lane]}
+  - {id: sum, formula: "~lane+group", make_contrasts_str: "0.5 * (groupB + groupC)"}
+  - {id: turned, comparison: [group, B, C], formula: "~ group + lane"}
+  - {id: number, formula: "~ batch + group", make_contrasts_str: groupB}
+  - id: all
+    comparison: [group, A, B]
+    blocking_factors: [lane]
+    exclude_samples_col: use
+    exclude_samples_values: [maybe]
+"""
+
+
+def test_contrasts_whose_models_are_the_same_share_a_fit_however_they_are_written(here, study, capsys, monkeypatch):
+    counts, samples = study
+    sheet = samples.assign(lane=["x", "y"] * 6)
+    sheet.to_csv(here / "samples.csv", index_label="sample")
+    (here / "contrasts.yaml").write_text(SAME)
+    done = inside(here, capsys, monkeypatch, *DATA, "--contrasts", "contrasts.yaml")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((here / "out/run.json").read_text())
+    assert [[each["id"] for each in model["comparisons"]] for model in record["models"]] == [
+        ["levels", "sum", "turned", "all"], ["number"],
+    ]  # fmt: skip
+    dds = cn.DESeqDataSet(counts, sheet, "~ lane + group", quiet=True).deseq(fit_type="mean", quiet=True)
+    expected = {
+        "levels": ("group", "A", "B"), "sum": [0.0, 0.0, 0.5, 0.5], "turned": ("group", "C", "B"),
+        "all": ("group", "B", "A"),
+    }  # fmt: skip
+    for name, contrast in expected.items():
+        found = pd.read_csv(here / f"out/{name}.results.csv", index_col=0)
+        np.testing.assert_allclose(found["pvalue"], dds.results(contrast).table["pvalue"], rtol=1e-9, err_msg=name)
+
+
+def test_warnings_begin_with_the_contrasts_that_they_are_about(here, capsys, monkeypatch):
+    (here / "contrasts.yaml").write_text(
+        "contrasts:\n- {id: all, comparison: [group, A, B]}\n- {id: fewer, comparison: [group, A, B], "
+        "exclude_samples_col: group, exclude_samples_values: [C]}\n"
+    )
+    done = inside(here, capsys, monkeypatch, *DATA, "--contrasts", "contrasts.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "warning: contrast 'fewer': no sample has group 'C' any more" in done.stderr
+    assert done.stderr.count("warning: ") == 1, done.stderr
 
 
 def test_the_layout_of_nf_core_takes_the_place_of_an_earlier_run(here, study, capsys, monkeypatch):
@@ -159,9 +209,9 @@ def test_options_that_do_not_go_with_contrasts_are_refused(here, capsys, monkeyp
     contrasts = ("--contrasts", "contrasts.yaml")
     wrong = {
         ("--layout", "nf-core", "--design", "~ group"): "Give their file: --contrasts FILE",
-        (*contrasts, "--design", "~ group"): "Leave out --design, or it",
-        (*contrasts, "--contrast", "group,A,B"): "Leave out --contrast, or it",
-        (*contrasts, "--test", "LRT", "--reduced", "~ 1"): "Leave out --reduced, or it",
+        (*contrasts, "--design", "~ group"): "Leave out either --contrasts or --design.",
+        (*contrasts, "--contrast", "group,A,B"): "Leave out either --contrasts or --contrast.",
+        (*contrasts, "--test", "LRT", "--reduced", "~ 1"): "Leave out either --contrasts or --reduced.",
         (*contrasts, "--test", "LRT"): "--test LRT",
     }
     for options, message in wrong.items():

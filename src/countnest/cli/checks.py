@@ -124,7 +124,8 @@ def _check_listed(request: Request) -> None:
     others = [option for option, value in given.items() if value]
     if others:
         raise click.UsageError(
-            f"--contrasts names a file of comparisons with their models. Leave out {' and '.join(others)}, or it."
+            f"--contrasts names a file of comparisons with their models. Leave out either --contrasts or "
+            f"{' and '.join(others)}."
         )
     written = {
         "--shrink": request.shrink, "--vst": request.vst, "--figures": request.figures != "png",
@@ -133,7 +134,8 @@ def _check_listed(request: Request) -> None:
     without = [option for option, value in written.items() if value]
     if without:
         raise click.UsageError(
-            f"{' and '.join(without)} cannot be had with --contrasts. Leave out the one or the other."
+            f"{' and '.join(without)} cannot be had with --contrasts. Leave out either --contrasts or "
+            f"{' and '.join(without)}."
         )
     if request.test == "LRT":
         raise click.UsageError("--contrasts is for comparisons. Leave out --test LRT.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,15 +17,16 @@ from countnest.cli.fitted import by_gene
 from countnest.cli.fitting import fit
 from countnest.cli.folder import check_names, check_out, earlier_files
 from countnest.cli.inputs import Inputs, read_files
+from countnest.cli.listed_models import ListedModel, joined
 from countnest.cli.listed_outputs import Found, files_of, write_found, write_run
 from countnest.cli.notices import warnings_as_lines
 from countnest.cli.record import Run, run_record
 from countnest.cli.request import Request
-from countnest.cli.telling import tell_results
+from countnest.cli.telling import tell_files, tell_results
 from countnest.cli.text import level_text
 from countnest.containers.count_table import CountTable
 from countnest.containers.results import Results
-from countnest.errors import FileError, SamplesError
+from countnest.errors import FileError, SamplesError, listing
 from countnest.files import whole_folder
 from countnest.progress import progress
 
@@ -40,18 +40,6 @@ __all__ = ["run_listed"]
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Model:
-    """The comparisons of a model, with the samples that it is fitted to."""
-
-    listed: tuple[ListedContrast, ...]
-    kept: tuple[str, ...]
-
-    @property
-    def design(self) -> str:
-        return self.listed[0].design
-
-
 def run_listed(request: Request) -> None:
     """Fit each model, make its comparisons, and write the files."""
     assert request.contrasts is not None
@@ -62,26 +50,25 @@ def run_listed(request: Request) -> None:
         _check_ids(request, listed)
         planned = files_of([each.id for each in listed], request)
         check_out(request.folder, planned, request.force)
-        models = _models(listed, samples)
-        prepared = [_data_set(request, inputs, samples, model) for model in models]
+        models = _models(request, inputs, samples, listed)
         found: list[Found] = []
         with whole_folder(request.folder, earlier_files(request.folder)) as folder:
-            for model, dds in zip(models, prepared, strict=True):
+            for model in models:
+                dds = model.dds
                 announce(dds.design, progress(request.quiet), () if found else inputs.notes)
-                fit(request, dds)
-                results = {each.id: _answer(request, dds, each) for each in model.listed}
-                record = run_record(dds, [], [], Run(request, model.design, started, inputs.notes))
+                with warnings_as_lines(_start(model.listed)):
+                    fit(request, dds)
+                    results = {each.id: _answer(request, dds, each) for each in model.listed}
+                record = run_record(dds, [], [], Run(request, _formula(dds), started, inputs.notes))
                 found.append(Found(model.listed, results, dds.design.levels, record))
                 place = len(found) if len(models) > 1 else None
                 write_found(folder, dds, found[-1], by_gene(dds, request.fit), request, place)
             check_names(request.folder, planned)  # files that have appeared since
             written = write_run(folder, found)
+    click.echo("")
     for each in found:
         _tell(each)
-    click.echo(f"results in {request.folder}")
-    for name, text in planned.items():
-        if name in written:
-            click.echo(f"  {name:<25}  {text}")
+    tell_files(request.folder, planned, written)
 
 
 def _inputs(request: Request) -> tuple[Inputs, pd.DataFrame]:
@@ -107,33 +94,57 @@ def _check_ids(request: Request, listed: Sequence[ListedContrast]) -> None:
             )
 
 
-def _models(listed: Sequence[ListedContrast], samples: pd.DataFrame) -> list[_Model]:
-    """Return the models that are needed, each with all of its comparisons, in the order of the file."""
+def _models(
+    request: Request, inputs: Inputs, samples: pd.DataFrame, listed: Sequence[ListedContrast]
+) -> list[ListedModel]:
+    """Return the models that are needed, each with all of its comparisons, in the order of the file; all are checked.
+
+    What a model is decides, not how the file writes it.
+    """
     groups: dict[tuple[str, bool, tuple[str, ...]], list[ListedContrast]] = {}
     for each in listed:
         key = (each.design, each.formula is None, tuple(each.kept(samples)))
         groups.setdefault(key, []).append(each)
-    return [_Model(tuple(group), kept) for (_, _, kept), group in groups.items()]
+    models = []
+    for group in groups.values():
+        with warnings_as_lines(_start(group)):
+            models.append(ListedModel(tuple(group), _data_set(request, inputs, samples, group[0])))
+    models = joined(models, listed)
+    for model in models:
+        _check_contrasts(request, model)
+    return models
 
 
-def _data_set(request: Request, inputs: Inputs, samples: pd.DataFrame, model: _Model) -> DESeqDataSet:
-    """Return the data set of a model, not fitted; its comparisons are checked."""
-    coding = model.listed[0].coding(samples)
+def _start(listed: Sequence[ListedContrast]) -> str:
+    """Return what a warning begins with: the contrasts that it is about."""
+    return f"{'contrast' if len(listed) == 1 else 'contrasts'} {listing(each.id for each in listed)}: "
+
+
+def _data_set(request: Request, inputs: Inputs, samples: pd.DataFrame, first: ListedContrast) -> DESeqDataSet:
+    """Return the data set of a model, not fitted, coded for the first of its contrasts."""
+    coding, kept = first.coding(samples), first.kept(samples)
     options = {
-        name: coding.get(name, {}) | {key: value for key, value in given.items() if _names(model.design, key)}
+        name: coding.get(name, {}) | {key: value for key, value in given.items() if _names(first.design, key)}
         for name, given in (("reference", request.reference), ("levels", request.levels))
     }
     dds = cn.DESeqDataSet(
-        inputs.counts, samples, design=model.design, orientation=request.orientation, quiet=True, **options
+        inputs.counts, samples, design=first.design, orientation=request.orientation, quiet=True, **options
     )
-    if len(model.kept) < len(samples):
-        dds = dds[:, list(model.kept)]
+    return dds[:, kept] if len(kept) < len(samples) else dds
+
+
+def _check_contrasts(request: Request, model: ListedModel) -> None:
+    """Raise if a comparison cannot be made in its model."""
     for each in model.listed:
         try:
-            dds.contrast(each.contrast)
+            model.dds.contrast(each.contrast)
         except cn.CountnestError as error:
             raise type(error)(f"'{request.contrasts}', contrast '{each.id}': {error}") from error
-    return dds
+
+
+def _formula(dds: DESeqDataSet) -> str:
+    assert dds.design.formula is not None
+    return dds.design.formula
 
 
 def _names(formula: str, variable: str) -> bool:
@@ -158,5 +169,5 @@ def _tell(found: Found) -> None:
 
 
 def _lines(found: Found) -> Iterator[str]:
-    yield f"\ndesign: {found.listed[0].design}"
+    yield f"design: {found.listed[0].design}"
     yield f"reference levels: {level_text(found.levels)}"

@@ -22,7 +22,7 @@ from countnest.cli.outputs import Found, planned_files, write_outputs
 from countnest.cli.queries import answer_queries, query_files, read_queries
 from countnest.cli.record import Run, run_record
 from countnest.cli.request import Request
-from countnest.cli.telling import tell_design, tell_query, tell_results
+from countnest.cli.telling import tell_design, tell_files, tell_query, tell_results
 from countnest.files import whole_folder
 from countnest.methods.hidden import check_number
 from countnest.progress import progress
@@ -98,9 +98,6 @@ def _planned(request: Request, labels: list[str] | None = None) -> dict[str, str
 
 
 def _tell_files(request: Request, planned: Mapping[str, str], written: Collection[str]) -> None:
-    click.echo(f"results in {request.folder}")
-    for name, text in planned.items():
-        if name in written:
-            click.echo(f"  {name:<25}{text}")
+    tell_files(request.folder, planned, written)
     if request.r_script is not None:
         click.echo(f"R script in {request.r_script}")

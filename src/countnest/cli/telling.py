@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,9 +19,10 @@ from countnest.errors import counted
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
 
-__all__ = ["TOP", "tell_design", "tell_query", "tell_results", "tell_top"]
+__all__ = ["TOP", "tell_design", "tell_files", "tell_query", "tell_results", "tell_top"]
 
 TOP = 10
+_NAME_WIDTH = 25  # at least, in lists of files
 
 
 def tell_design(dds: DESeqDataSet, notes: Sequence[str]) -> None:
@@ -32,6 +34,15 @@ def tell_design(dds: DESeqDataSet, notes: Sequence[str]) -> None:
         click.echo(sentence)
     for note in notes:
         click.echo(f"note: {note}")
+
+
+def tell_files(folder: Path, planned: Mapping[str, str], written: Collection[str]) -> None:
+    """Print the names of the files that were written, in the order of those planned, with what they hold."""
+    click.echo(f"results in {folder}")
+    names = [name for name in planned if name in written]
+    width = max(_NAME_WIDTH, *(len(name) + 2 for name in names))
+    for name in names:
+        click.echo(f"  {name:<{width}}{planned[name]}")
 
 
 def tell_results(results: Results, top: int = TOP) -> None:
