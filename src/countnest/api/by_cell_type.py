@@ -18,9 +18,10 @@ from countnest.api.inputs import probability
 from countnest.api.pseudobulk import N_CELLS, pseudobulk
 from countnest.arrays import BoolArray
 from countnest.containers.anndata import AnnDataLike, is_anndata
-from countnest.containers.by_cell_type import Adjust, CellTypeResults
+from countnest.containers.by_cell_type import PADJ_ALL, Adjust, CellTypeResults
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
+from countnest.containers.schema import column_of
 from countnest.design.design import Design
 from countnest.errors import (
     ContrastError,
@@ -196,6 +197,10 @@ def _sums(
         raise OptionError(
             f"cell_type={cell_type!r} is not a column of obs.{suggestion(cell_type, adata.obs)} Its columns are "
             f"{listing(adata.obs, 20)}."
+        )
+    if cell_type in ("contrast", PADJ_ALL) or column_of(cell_type) is not None:
+        raise OptionError(
+            f"cell_type={cell_type!r} is a column of the results, too: give the column of obs another name."
         )
     if sample is None:
         there = adata.obs[cell_type].notna().to_numpy()

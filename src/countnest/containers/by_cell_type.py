@@ -10,21 +10,22 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 import pandas as pd
 
+from countnest.containers.methods_text import MethodsText
 from countnest.containers.named_results import named_results
 from countnest.containers.narrow import GeneTable
 from countnest.containers.ranking import MissingGenes, RankBy, matrix_of
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
 from countnest.containers.summary import decisive_column, level_of
-from countnest.containers.table_file import write_table
+from countnest.containers.table_file import write_json, write_table
 from countnest.counterparts import Answering
 from countnest.errors import ContrastError, OptionError, counted, listing, suggestion
 from countnest.files import FilePath
-from countnest.options import check_option
+from countnest.options import check_flags, check_option
 from countnest.signature import checked_methods
 from countnest.stats.inference.benjamini_hochberg import benjamini_hochberg
 
-__all__ = ["Adjust", "CellTypeResults"]
+__all__ = ["PADJ_ALL", "Adjust", "CellTypeResults"]
 
 Adjust = Literal["each", "all"]
 
@@ -187,9 +188,20 @@ class CellTypeResults(Answering):
         """
         return matrix_of(self._flat(), by, ids, missing)
 
-    def to_csv(self, path: FilePath) -> None:
-        """Write the long table, as `Results.to_csv` does."""
+    def methods(self) -> dict[str, MethodsText]:
+        """Return the methods paragraph of each cell type: they are analyses of their own."""
+        return {name: part.methods() for name, part in self.parts.items()}
+
+    def record(self) -> dict[str, Any]:
+        """Return what is needed to make the tables of each cell type again, in the types of JSON."""
+        return {name: part.record() for name, part in self.parts.items()}
+
+    def to_csv(self, path: FilePath, *, record: bool = False) -> None:
+        """Write the long table, as `Results.to_csv` does; with `record`, `record()` beside it, as JSON."""
+        check_flags(record=record)
         write_table(self.table, path)
+        if record:
+            write_json(self.record(), f"{path}.json")
 
     def __repr__(self) -> str:
         return "\n".join([self._heading(), self.summary().to_string(), self._how_to_reach()])

@@ -1,5 +1,6 @@
 """One question in every cell type."""
 
+import json
 import pickle
 
 import numpy as np
@@ -276,3 +277,20 @@ def test_a_type_without_a_trend_of_dispersions_is_left_out_and_named(bulk):
         assert list(asked(kept)) == ["B", "T"]
     with pytest.raises(SamplesError, match=r"no cell type can be tested: 'NK': .*dispersion"):
         asked(kept[thin])
+
+
+def test_paragraphs_and_records_are_those_of_each_cell_type(found, tmp_path):
+    assert {name: str(text) for name, text in found.methods().items()} == {
+        name: str(part.methods()) for name, part in found.items()
+    }
+    found.to_csv(tmp_path / "all.csv", record=True)
+    record = json.loads((tmp_path / "all.csv.json").read_text())
+    assert record == found.record()
+    assert set(record) == set(found)
+
+
+def test_a_column_of_cell_types_with_the_name_of_a_result_is_refused(bulk):
+    other = bulk.copy()
+    other.obs["padj"] = other.obs["cell_type"]
+    with pytest.raises(OptionError, match="cell_type='padj' is a column of the results, too"):
+        cn.by_cell_type(other, "padj", design="~ condition", quiet=True)
