@@ -178,3 +178,36 @@ def test_figures_that_lack_something_or_have_too_much(ask):
         done = ask("plot", "fit.countnest", *arguments)
         assert (done.returncode, done.stdout) == (status, ""), arguments
         assert problem in " ".join(done.stderr.split()), done.stderr
+
+
+def test_the_fits_of_a_folder_without_a_fit_of_its_own_are_named(ask, folder):
+    (folder / "models").mkdir()
+    for name in ("model_1", "model_2"):
+        (folder / f"models/{name}.fit.countnest").write_bytes((folder / "fit.countnest").read_bytes())
+    done = ask("query", "models", MODIFIED)
+    assert done.returncode == 1
+    assert "It holds 'model_1.fit.countnest', 'model_2.fit.countnest'. Give one of them, such as " in done.stderr
+    assert ask("query", "models/model_2.fit.countnest", MODIFIED).returncode == 0
+
+
+def test_a_query_in_the_form_of_another_command_is_told_that_of_this_one(ask):
+    expected = {
+        ("query", "fit.countnest", "--query", MODIFIED): "takes queries without --query, after the file",
+        ("report", "fit.countnest", "--query", MODIFIED): "takes queries without --query, after the file",
+        ("plot", "fit.countnest", "volcano", MODIFIED): f"Give --query '{MODIFIED}'",
+        ("run", "airway", MODIFIED): f"Give --query '{MODIFIED}'",
+        ("query", "fit.countnest", "--quary", MODIFIED): "No such option '--quary'",
+    }
+    for words, message in expected.items():
+        done = ask(*words)
+        assert done.returncode == 2, words
+        assert message in " ".join(done.stderr.split()), done.stderr
+
+
+def test_messages_of_figures_name_the_options_of_the_command(ask):
+    for kind in (("counts", "--gene", "0"), ("pca",), ("heatmap",), ("distances",)):
+        done = ask("plot", "fit.countnest", *kind, "--by", "cond")
+        assert done.returncode == 1, kind
+        assert "intgroup" not in done.stderr, done.stderr
+        if kind[0] != "counts":
+            assert "error: --by: the sample sheet has no column 'cond'" in done.stderr, done.stderr

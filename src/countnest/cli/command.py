@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -20,12 +21,30 @@ class Careful(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Check which options were given, then parse them."""
         if not ctx.resilient_parsing:
-            values, _, given = self.make_parser(ctx).parse_args(args=list(args))
+            values, given = self._parsed(ctx, args)
             options = [each for each in given if isinstance(each, click.Option) and not each.is_eager]
             single = [each for each in options if not each.multiple]
             _refuse_repeated(ctx, single)
             _refuse_empty(ctx, [*single, *(each for each in options if isinstance(each.type, click.Path))], values)
         return super().parse_args(ctx, args)
+
+    def _parsed(self, ctx: click.Context, args: list[str]) -> tuple[dict[str, Any], list[click.Parameter]]:
+        """Return the values and what was given; a query in the form of another command is told the one of this."""
+        names = {name for each in self.params for name in (each.name, *each.opts)}
+        try:
+            values, rest, given = self.make_parser(ctx).parse_args(args=list(args))
+        except click.NoSuchOption as error:
+            if error.option_name == "--query" and "queries" in names:
+                raise click.UsageError(
+                    f"{ctx.command_path} takes queries without --query, after the file. Leave out --query, and keep "
+                    "the quotation marks of the query.",
+                    ctx,
+                ) from error
+            raise
+        query = next((text for text in rest if "[" in text or "(" in text), None)
+        if query is not None and "--query" in names:
+            raise click.UsageError(f"Queries are options here. Give --query {shlex.quote(query)}.", ctx)
+        return values, given
 
 
 def _refuse_repeated(ctx: click.Context, options: list[click.Option]) -> None:

@@ -28,11 +28,19 @@ def open_saved(path: Path) -> DESeqDataSet:
     """
     file = path / SAVED if path.is_dir() else path
     if path.is_dir() and not file.exists():
-        raise FileError(f"'{path}' holds no {SAVED}. Run the analysis with --save.")
+        raise FileError(f"'{path}' holds no {SAVED}. {_other_fits(path)}")
     dds = cn.load(file)
     if not dds.fits:
         raise MissingStepError(f"'{file}' holds a data set without a fit: fit it before it is saved.")
     return dds
+
+
+def _other_fits(folder: Path) -> str:
+    """Return what to do where the fit of a folder is not the only one of a run."""
+    found = sorted(folder.glob("*.countnest"))
+    if found:
+        return f"It holds {listing(file.name for file in found)}. Give one of them, such as {found[0]}."
+    return "Run the analysis with --save."
 
 
 def how_of(request: SavedRequest, dds: DESeqDataSet) -> How:

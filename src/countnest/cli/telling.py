@@ -40,7 +40,7 @@ def tell_files(folder: Path, planned: Mapping[str, str], written: Collection[str
     """Print the names of the files that were written, in the order of those planned, with what they hold."""
     click.echo(f"results in {folder}")
     names = [name for name in planned if name in written]
-    width = max(_NAME_WIDTH, *(len(name) + 2 for name in names))
+    width = max(_NAME_WIDTH, *(len(name) + 1 for name in names))
     for name in names:
         click.echo(f"  {name:<{width}}{planned[name]}")
 

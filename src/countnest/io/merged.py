@@ -108,7 +108,7 @@ def read_merged(
     warn_of_dates(whole.index, info)
     return CountTable(
         counts=whole,
-        source="RSEM" if of_rsem else "a merged table",
+        source="RSEM" if of_rsem else "a merged table of nf-core/rnaseq",
         gene_info=info if info.shape[1] else None,
         lengths=found,
         counts_from_abundance=made,

@@ -89,7 +89,9 @@ def file_bytes(path: FilePath) -> bytes:
     check_path(path)
     place = Path(path).expanduser()
     if place.is_dir():
-        raise FileError(f"'{path}' is a folder; give the name of a file.")
+        inside = sorted(file.name for file in place.iterdir() if file.is_file() and not file.name.startswith("."))
+        such = f" It holds {listing(inside)}." if inside else ""
+        raise FileError(f"'{path}' is a folder; give the name of a file.{such}")
     try:
         return place.read_bytes()
     except FileNotFoundError as error:

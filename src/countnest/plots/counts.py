@@ -184,13 +184,15 @@ def _columns(dds: CountedStudy, intgroup: str | Sequence[str] | None) -> list[st
     if intgroup is None:
         if not dds.design.variables:
             raise OptionError(
-                "the design has no variable to group the samples by; give intgroup=, one of the columns "
-                f"{listing(sheet.columns, 20)}."
+                f"the design has no variable to group the samples by; give {advised('intgroup=', '--by')}, one of the "
+                f"columns {listing(sheet.columns, 20)}."
             )
         return [dds.design.variables[-1]]
     names = grouping_columns(intgroup, sheet)
     if not names:
-        raise OptionError(f"intgroup is empty; give one of the columns {listing(sheet.columns, 20)}.")
+        raise OptionError(
+            f"{advised('intgroup', '--by')} is empty; give one of the columns {listing(sheet.columns, 20)}."
+        )
     return names
 
 
