@@ -1,6 +1,7 @@
 """The README's Python runs, as one program."""
 
 import re
+import tomllib
 import warnings
 
 import matplotlib.pyplot as plt
@@ -11,6 +12,15 @@ from countnest.errors import CountnestWarning
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+DEVELOPMENT = {"test", "docs", "lint", "bench", "dev"}
+
+
+def test_the_readme_says_what_each_extra_is_for():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    rows = README.partition("| to | extra |\n")[2].partition("\n\n")[0].splitlines()
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row.rsplit("|", 2)[1])]
+    assert sorted(named) == sorted(extras.keys() - DEVELOPMENT)
 
 
 @pytest.mark.slow

@@ -129,6 +129,8 @@ def by_cell_type(
         `adata` is no AnnData object, or an argument cannot be used.
     SamplesError
         No cell type can be tested; the message has the reasons.
+    ContrastError
+        The question has a level that no sample has.
 
     Warns
     -----
@@ -166,6 +168,8 @@ def by_cell_type(
     )  # fmt: skip
     own_fit: Fitter = (lambda dds: dds.deseq(test=test, quiet=True)) if fit is None else _quiet(fit)
     plan = _Plan(whole, _Replicates.of(whole, groups, question, least), own_fit, question, alpha)
+    if isinstance(question, str):
+        whole.query(question)  # refuses names that no sample has
     parts, fits, notes = {}, {}, {}
     types = _types(bulk.obs[cell_type])
     for number, (name, mask) in enumerate(types.items(), start=1):
@@ -228,6 +232,16 @@ def _is_factor(name: object, design: Design) -> bool:
     return isinstance(name, str) and name in design.levels
 
 
+def _check_levels(name: str, asked: Sequence[str], known: Sequence[str]) -> None:
+    """Raise `ContrastError` for a level that no sample has."""
+    for level in asked:
+        if level not in known:
+            raise ContrastError(
+                f"question: '{level}' is not a level of '{name}'.{suggestion(level, known)} "
+                f"Its levels are {listing(known)}."
+            )
+
+
 def _types(column: pd.Series) -> dict[str, BoolArray]:
     """Return which rows have each cell type, by its name: in the order of categories, or of the names."""
     values = column.astype("category")
@@ -252,6 +266,7 @@ class _Replicates:
             names = names_given("groups", groups)
         elif isinstance(question, (tuple, list)) and len(question) == 3 and _is_factor(question[0], design):
             names, levels = [question[0]], (str(question[1]), str(question[2]))
+            _check_levels(question[0], levels, design.levels[question[0]])
         else:
             names = [name for name in design.variables[-1:] if name in design.levels]
         for name in names:

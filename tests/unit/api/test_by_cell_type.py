@@ -241,7 +241,8 @@ def test_what_is_refused(bulk, found):
         (lambda: asked(bulk, groups="conditoin"), OptionError, "no column 'conditoin'. Did you mean 'condition'"),
         (lambda: asked(bulk, fit=lambda dds: None), OptionError, "fit= returned None"),  # noqa: ARG005
         (lambda: asked(bulk, question=lambda dds: 3), OptionError, "question= returned an int"),  # noqa: ARG005
-        (lambda: asked(bulk, question=("condition", "x", "ctrl")), SamplesError, "no cell type can be tested"),
+        (lambda: asked(bulk, question=("condition", "stm", "ctrl")), ContrastError, "'stm' is not a level .*'stim'"),
+        (lambda: asked(bulk, question="condition[stm - ctrl]"), ContrastError, "cannot be read.*Did you mean 'stim'"),
         (lambda: found["Bcell"], ContrastError, "'Bcell' is not among the cell types"),
         (lambda: found.wide("padjj"), OptionError, "value='padjj' is not known"),
         (lambda: found.top(-1), OptionError, "n=-1 genes"),

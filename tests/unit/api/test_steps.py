@@ -311,7 +311,10 @@ def test_given_factors_and_substituted_trends_are_reported(capsys):
     told = capsys.readouterr().err
     assert "using pre-existing size factors" in told
     assert "-- note: fit_type='parametric', but the dispersion trend was not well captured" in told
+    assert "trend of the transformation" not in told
     assert dds.dispersion_trend.fit_type == "local"
+    cn.vst(dds, nsub=300)
+    assert "without the design; that of the analysis is another" in capsys.readouterr().err
 
 
 def test_replaced_outliers_are_reported(capsys):

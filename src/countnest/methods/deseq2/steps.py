@@ -229,15 +229,24 @@ def require_genes(moments: BaseMoments) -> None:
 
 
 def fitted_trend(
-    mean: FloatArray, alpha: FloatArray, layout: Layout, fit_type: FitType | TrendFunction, engine: Engine
+    mean: FloatArray,
+    alpha: FloatArray,
+    layout: Layout,
+    fit_type: FitType | TrendFunction,
+    engine: Engine,
+    *,
+    purpose: str = "",
 ) -> DispersionTrend:
-    """Return the trend of gene-wise dispersions (k,) over means (k,), and the width of the prior around it."""
+    """Return the trend of gene-wise dispersions (k,) over means (k,), and the width of the prior around it.
+
+    `purpose`: a sentence for the end of the note that another trend was substituted.
+    """
     engine.progress.step("mean-dispersion relationship")
     trend, note = fit_trend(mean, alpha, fit_type)
     fitted = trend(mean)
     spread = log_residual_variance(alpha, fitted)
     if note:
-        engine.progress.note(note)
+        engine.progress.note(f"{note} {purpose}".rstrip())
     return DispersionTrend(trend, spread, prior_variance(alpha, fitted, spread, layout.residual_df), note)
 
 

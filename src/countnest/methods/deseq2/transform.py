@@ -37,6 +37,10 @@ __all__ = [
     "variance_stabilized",
 ]
 
+_OF_THE_TRANSFORMATION = (
+    "This is the trend of the transformation, by default estimated without the design; that of the analysis is another."
+)
+
 # Genes from which a trend is estimated in short have a higher mean of normalized counts.
 MIN_MEAN = 5.0
 
@@ -139,7 +143,8 @@ def estimate_trend(
     rows = ~state.moments.all_zero if genes is None else genes & ~state.moments.all_zero
     chosen = Genes(InMemory(counts), state.factors, state.weights).where(rows)
     genewise = genewise_dispersions(chosen, state.moments, layout, engine=engine)
-    return fitted_trend(state.moments.mean[rows], genewise.alpha[rows], layout, fit_type, engine)
+    mean, alpha = state.moments.mean[rows], genewise.alpha[rows]
+    return fitted_trend(mean, alpha, layout, fit_type, engine, purpose=_OF_THE_TRANSFORMATION)
 
 
 def trend_values(trend: DispersionTrend, state: Normalized) -> FloatArray:
