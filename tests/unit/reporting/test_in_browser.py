@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -174,3 +175,30 @@ def test_it_fits_a_telephone(page):
         assert 300 < width <= 390
     finally:
         page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_long_names_can_be_told_apart_in_the_panel_and_most_questions_are_printed_on_a_page(tmp_path):
+    counts, sheet = study(n_genes=100)
+    levels = {level: f"treated_{'for_many_hours_' * 3}with_{level}" for level in sheet["group"].unique()}
+    sheet = sheet.assign(group=sheet["group"].map(levels))
+    dds = cn.DESeqDataSet(counts, sheet, design="~ group", quiet=True).deseq(quiet=True)
+    cn.report(dds, {"all": "group[pairwise]"}, tmp_path / "report.html")
+    driver = open_browser(tmp_path)
+    try:
+        page = Page(driver, tmp_path / "report.html", tmp_path / "downloads")
+        page.run("document.querySelector('tr[data-gene] button').click()")
+        axis = "window.countnest.counts.plot.below[0].major_label_overrides"
+        labels = page.run(f"return [...new Map({axis}).values()]")
+        assert sorted(label[-6:] for label in labels) == sorted(level[-6:] for level in levels.values())
+        assert max(map(len, labels)) <= 60
+        answers = "document.getElementById('gene-answers')"
+        assert page.run(f"return {answers}.scrollWidth <= {answers}.clientWidth")
+        cells = f"[...{answers}.querySelectorAll('td:first-child')]"
+        assert page.run(f"return {cells}.every((each) => each.scrollWidth <= each.clientWidth)")
+        page.run("document.querySelector('aside .close').click()")
+        pdf = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+        n_pages = len(re.findall(rb"/Type /Page\b", pdf))
+        n_questions = len(page.all("section.question"))
+        assert n_pages < 2 * n_questions + 6  # six: design, quality control, methods with records
+    finally:
+        driver.quit()

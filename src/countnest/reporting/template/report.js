@@ -233,7 +233,7 @@
     const centres = means && groupChoice.value === "0" ? modelMeans(groups) : plainMeans(groups, value);
     document.getElementById("gene-words").textContent = centres.words;
     model("lines").data = joinedLines(x, y);
-    const short = groups.levels.map((level) => (level.length > 24 ? `${level.slice(0, 23)}\u2026` : level));
+    const short = shortened(groups.levels, Math.max(28, Math.floor((plot.inner_width || 400) / levels.length / 8) - 1));
     const axis = plot.below[0];
     axis.ticker.ticks = levels;
     axis.major_label_overrides = new Map(short.map((level, code) => [code, level]));
@@ -249,6 +249,14 @@
     const [least, most] = [Math.min(low, ...ends.low), Math.max(high, ...ends.high)];
     const margin = Math.max((most / least) ** 0.08, 1.1);
     [plot.y_range.start, plot.y_range.end] = [least / margin, most * margin];
+  }
+
+  // Names without the middle of those that are longer than `most`, unless two would be the same.
+  function shortened(names, most) {
+    const tail = Math.floor(most / 2);
+    const cut = (name) => `${name.slice(0, most - 1 - tail)}\u2026${name.slice(-tail)}`;
+    const short = names.map((name) => (name.length > most ? cut(name) : name));
+    return new Set(short).size === new Set(names).size ? short : names;
   }
 
   // The means of the model of the chosen gene, with their intervals.
