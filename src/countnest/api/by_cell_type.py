@@ -181,7 +181,6 @@ def by_cell_type(
             continue
         if own:
             notes[name] = own
-    fits = {name: fits[name] for name in parts}
     _tell(parts, skipped, notes)
     return CellTypeResults(parts, fits, skipped, cell_type, adjust, notes)
 
