@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -168,8 +168,7 @@ def by_cell_type(
     )  # fmt: skip
     own_fit: Fitter = (lambda dds: dds.deseq(test=test, quiet=True)) if fit is None else _quiet(fit)
     plan = _Plan(whole, _Replicates.of(whole, groups, question, least), own_fit, question, alpha)
-    if isinstance(question, str):
-        whole.query(question)  # refuses names that no sample has
+    _check_question(whole, question)
     parts, fits, notes = {}, {}, {}
     types = _types(bulk.obs[cell_type])
     for number, (name, mask) in enumerate(types.items(), start=1):
@@ -231,14 +230,25 @@ def _is_factor(name: object, design: Design) -> bool:
     return isinstance(name, str) and name in design.levels
 
 
-def _check_levels(name: str, asked: Sequence[str], known: Sequence[str]) -> None:
-    """Raise `ContrastError` for a level that no sample has."""
-    for level in asked:
+def _check_question(whole: CountDataSet, question: object) -> None:
+    """Raise `ContrastError` for a level that no sample has, of whatever cell type."""
+    if isinstance(question, str):
+        whole.query(question)
+    if not _names_levels(question, whole._design):
+        return
+    name, *asked = cast("Sequence[str]", question)
+    known = whole._design.levels[name]
+    for level in map(str, asked):
         if level not in known:
             raise ContrastError(
                 f"question: '{level}' is not a level of '{name}'.{suggestion(level, known)} "
                 f"Its levels are {listing(known)}."
             )
+
+
+def _names_levels(question: object, design: Design) -> bool:
+    """Return whether a question is a factor and two of its levels."""
+    return isinstance(question, (tuple, list)) and len(question) == 3 and _is_factor(question[0], design)
 
 
 def _types(column: pd.Series) -> dict[str, BoolArray]:
@@ -263,9 +273,8 @@ class _Replicates:
         levels: tuple[str, ...] | None = None
         if groups is not None:
             names = names_given("groups", groups)
-        elif isinstance(question, (tuple, list)) and len(question) == 3 and _is_factor(question[0], design):
+        elif isinstance(question, (tuple, list)) and _names_levels(question, design):
             names, levels = [question[0]], (str(question[1]), str(question[2]))
-            _check_levels(question[0], levels, design.levels[question[0]])
         else:
             names = [name for name in design.variables[-1:] if name in design.levels]
         for name in names:
