@@ -211,3 +211,11 @@ def test_messages_of_figures_name_the_options_of_the_command(ask):
         assert "intgroup" not in done.stderr, done.stderr
         if kind[0] != "counts":
             assert "error: --by: the sample sheet has no column 'cond'" in done.stderr, done.stderr
+
+
+def test_wald_tests_of_few_samples_are_told_of_the_averaged_test(ask):
+    note = "note: with few samples (4 residual degrees of freedom) Wald tests often exceed their false discovery rate"
+    assert note in ask("query", "fit.countnest", MODIFIED).stdout
+    averaged = ask("query", "fit.countnest", MODIFIED, "--test", "averaged")
+    assert averaged.returncode == 0, averaged.stderr
+    assert "with few samples" not in averaged.stdout

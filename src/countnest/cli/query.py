@@ -16,7 +16,7 @@ from countnest.cli.notices import warnings_as_lines
 from countnest.cli.queries import answer_queries, read_queries
 from countnest.cli.record import answer_record
 from countnest.cli.request import SavedRequest
-from countnest.cli.saved import contrasts_of, how_of, open_saved
+from countnest.cli.saved import advice_on, contrasts_of, how_of, open_saved
 from countnest.cli.telling import tell_design, tell_query, tell_results, tell_top
 from countnest.containers.result_set import ResultsSet
 from countnest.containers.results import Results
@@ -52,6 +52,9 @@ def answer_saved(request: SavedRequest, *, top: int, out: Path | None, as_json: 
     for answered in answers:
         tell_query(answered)
         tell_top(answered, top)
+    advice = advice_on(dds, [each.results for each in compared] + [part for each in answers for part in each.parts])
+    if advice is not None and how.fit in (None, dds._last):
+        click.echo(f"note: {advice}")
     if out is not None:
         click.echo(f"table in {out}")
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import countnest as cn
+from countnest.api.advice import averaged_sentence
 from countnest.cli.folder import SAVED
 from countnest.cli.request import Asked, How, SavedRequest
 from countnest.errors import FileError, MissingStepError, OptionError, listing
+from countnest.methods.deseq2.stages import Fitted
+from countnest.methods.deseq2.steps import Model
 
 if TYPE_CHECKING:
     from countnest import DESeqDataSet
+    from countnest.containers.results import Results
 
-__all__ = ["contrasts_of", "how_of", "open_saved"]
+__all__ = ["advice_on", "contrasts_of", "how_of", "open_saved"]
 
 
 def open_saved(path: Path) -> DESeqDataSet:
@@ -59,6 +64,19 @@ def how_of(request: SavedRequest, dds: DESeqDataSet) -> How:
     if kind is not None and kind not in fit.kinds:
         raise OptionError(f"--test {request.test} is not a test of the fit {name}. It has {listing(fit.kinds, 20)}.")
     return How(None if name == dds._last and kind is None else name, kind, kind)
+
+
+def advice_on(dds: DESeqDataSet, answers: Iterable[Results]) -> str | None:
+    """Return the note on Wald tests of few samples, as an analysis gives it; None if no answer is of such a test."""
+    state = dds._state
+    if (
+        not isinstance(state, Fitted)
+        or state.fit.prior is not None
+        or all(each.info.test != "Wald" for each in answers)
+    ):
+        return None
+    model = Model(dds._layout, use_t=state.fit.df is not None, min_mu=state.fit.min_mu)
+    return averaged_sentence(dds.design, model, state)
 
 
 def contrasts_of(asked: Asked) -> tuple[tuple[str, str, str] | None, ...]:

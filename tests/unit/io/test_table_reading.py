@@ -170,7 +170,7 @@ class TestReadCounts:
             read_counts(tmp_path / "cuonts.csv")
         with refused(FileError, "does not exist"):
             read_counts(tmp_path / "nowhere" / "counts.csv")
-        with refused(FileError, "is a folder"):
+        with refused(FileError, "is a folder", "It holds 'counts.csv'"):
             read_counts(tmp_path)
 
     def test_other_failures_of_the_system(self, save, monkeypatch):
