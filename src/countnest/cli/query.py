@@ -52,11 +52,16 @@ def answer_saved(request: SavedRequest, *, top: int, out: Path | None, as_json: 
     for answered in answers:
         tell_query(answered)
         tell_top(answered, top)
-    advice = advice_on(dds, [each.results for each in compared] + [part for each in answers for part in each.parts])
-    if advice is not None and how.fit in (None, dds._last):
-        click.echo(f"note: {advice}")
+    if how.fit in (None, dds._last):
+        _advise(dds, [*(each.results for each in compared), *(part for each in answers for part in each.parts)])
     if out is not None:
         click.echo(f"table in {out}")
+
+
+def _advise(dds: DESeqDataSet, answers: Sequence[Results]) -> None:
+    advice = advice_on(dds, answers)
+    if advice is not None:
+        click.echo(f"note: {advice}")
 
 
 def _describe(dds: DESeqDataSet, *, as_json: bool) -> None:
