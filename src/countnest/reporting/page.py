@@ -48,7 +48,7 @@ def page_of(content: Content) -> str:
     data = page_data(content)
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_part("report.html"))
     n_left_out = len(content.counts) - len(data["genes"])
-    return template.render(
+    page: str = template.render(
         title=content.title,
         version=installed_version(),
         size=f"{counted(len(content.counts), 'gene')} x {counted(len(content.samples), 'sample')}",
@@ -67,6 +67,7 @@ def page_of(content: Content) -> str:
         library=Markup(_library()),
         script=Markup(_part("report.js")),
     )
+    return page
 
 
 def _part(name: str) -> str:
