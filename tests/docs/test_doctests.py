@@ -5,10 +5,13 @@ import importlib
 import io
 
 import matplotlib.pyplot as plt
+import pytest
 
 from architecture.tree import TEXTS
 from cases import each
 
+# Examples that need a library of an extra.
+NEEDS = {"api.report": "bokeh"}
 EXAMPLES = [name for name, text in TEXTS.items() if ">>> " in text]
 
 
@@ -23,6 +26,8 @@ def examples_of(name):
 
 @each("name", EXAMPLES)
 def test_examples_are_right(name, tmp_path, monkeypatch):
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name])
     monkeypatch.chdir(tmp_path)
     output = io.StringIO()
     runner = doctest.DocTestRunner(verbose=False)

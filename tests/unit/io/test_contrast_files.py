@@ -52,6 +52,7 @@ def written(tmp_path, name, text):
 
 
 def test_a_table_and_yaml_say_the_same(tmp_path):
+    pytest.importorskip("yaml")
     table = cn.read_contrasts(written(tmp_path, "a.csv", TABLE), SAMPLES)
     yaml = cn.read_contrasts(written(tmp_path, "a.yaml", YAML), SAMPLES)
     tabs = cn.read_contrasts(written(tmp_path, "a.tsv", TABLE.replace(",", "\t")), SAMPLES)
@@ -64,6 +65,7 @@ def test_a_table_and_yaml_say_the_same(tmp_path):
 
 
 def test_columns_of_numbers_are_factors_unless_a_formula_is_given(tmp_path):
+    pytest.importorskip("yaml")
     blocked = cn.read_contrasts(written(tmp_path, "a.csv", TABLE), SAMPLES)[1]
     assert blocked.coding(SAMPLES) == {"reference": {"treatment": "Control"}, "levels": {"batch": ["1", "2", "10"]}}
     numbers = "id,variable,reference,target\ntime,time,1,16\n"
@@ -86,6 +88,7 @@ def weights(each):
 
 @pytest.mark.filterwarnings("ignore::countnest.errors.CountnestWarning")
 def test_the_language_of_limma_names_coefficients(tmp_path):
+    pytest.importorskip("yaml")
     listed = cn.read_contrasts(written(tmp_path, "a.yml", YAML), SAMPLES)
     assert weights(listed[0]) == {"treatment_Treated_vs_Control": 1.0}
     assert weights(listed[1]) == {"treatment_Treated_vs_Control": 1.0}
@@ -117,6 +120,7 @@ WRONG_NAMES = {
 
 
 def test_names_that_the_samples_lack_are_told_with_file_and_contrast(tmp_path):
+    pytest.importorskip("yaml")
     for text, (error, message) in WRONG_NAMES.items():
         path = written(
             tmp_path, "a.yaml", f"contrasts:\n- {{id: good, comparison: [use, yes, no]}}\n- {{id: x, {text}}}\n"
@@ -144,6 +148,7 @@ WRONG_YAML = {
 
 
 def test_yaml_of_another_form_is_refused_with_file_and_contrast(tmp_path):
+    pytest.importorskip("yaml")
     for text, message in WRONG_YAML.items():
         path = written(tmp_path, "a.yaml", text)
         with pytest.raises((FileError, ContrastError), match=f"a\\.yaml'.*{message}"):
