@@ -49,7 +49,7 @@ def test_a_run_saves_its_fit(study, tmp_path, capsys, monkeypatch):
     words = ("run", *data, "--reference", "condition=untreated", *CONTRAST, "--quiet", "--out", "out")
     done = inside(tmp_path, capsys, monkeypatch, *words, "--save")
     assert done.returncode == 0, done.stderr
-    assert "  fit.countnest            the fit, for countnest query and countnest plot\n" in done.stdout
+    assert "  fit.countnest            the fit, for countnest query, plot and report\n" in done.stdout
     answered = inside(tmp_path, capsys, monkeypatch, "query", "out", *CONTRAST, "--out", "again.csv")
     assert answered.returncode == 0, answered.stderr
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "out/results.csv").read_bytes()

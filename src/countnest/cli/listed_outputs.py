@@ -41,7 +41,7 @@ _MODEL: Final = {
     "normalization_factors.csv.gz": "normalization factors by gene and sample",
     "normalized_counts.csv.gz": "counts divided by the factors",
     "dispersion.png": "dispersions against mean counts",
-    SAVED: "the fit, for countnest query and countnest plot",
+    SAVED: "the fit, for countnest query, plot and report",
 }
 _NF_CORE: Final = {
     "deseq2.results.tsv": "fold changes and p-values by gene",

@@ -37,7 +37,7 @@ _FILES: Final = {
     "normalized_counts.csv.gz": "counts divided by the size factors",
     METHODS: "methods paragraphs",
     RECORD: "versions, design, options, thresholds",
-    SAVED: "the fit, for countnest query and countnest plot",
+    SAVED: "the fit, for countnest query, plot and report",
 }
 
 
